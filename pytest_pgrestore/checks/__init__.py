@@ -1,0 +1,1 @@
+"""Built-in checks: a connection in, a result out."""

@@ -1,0 +1,1 @@
+"""Small production worlds: cluster, workload, backup, accident."""

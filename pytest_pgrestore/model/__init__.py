@@ -1,0 +1,1 @@
+"""Values of the domain: immutable, standard library only, importable from everywhere."""

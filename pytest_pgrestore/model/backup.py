@@ -1,0 +1,46 @@
+"""A backup, as its catalogue describes it. Imports only WAL positions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from pytest_pgrestore.model.wal import Lsn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """One restorable entry of a source's catalogue. None means: the backup does not tell.
+
+    Attributes:
+        label: Name within its source, stable between runs.
+        location: File or directory.
+        form: How it is stored, e.g. ``custom``, ``plain``, ``tar.gz``, ``directory``.
+        kind: ``full``, ``incremental`` or ``logical``.
+        server_major: Major version of the server it was taken from.
+        started_at: When the backup began.
+        stopped_at: When it ended; the earliest moment recovery can stop at.
+        start_lsn: Where replay begins.
+        stop_lsn: Where the backup becomes consistent.
+        chain: Labels of the backups this one depends on, the full one first; empty for a full one.
+        size_bytes: What is stored, not what it grows to.
+    """
+
+    label: str
+    location: Path
+    form: str
+    kind: str
+    server_major: int | None = None
+    started_at: datetime | None = None
+    stopped_at: datetime | None = None
+    start_lsn: Lsn | None = None
+    stop_lsn: Lsn | None = None
+    timeline: int | None = None
+    system_identifier: int | None = None
+    database: str | None = None
+    chain: tuple[str, ...] = ()
+    size_bytes: int | None = None

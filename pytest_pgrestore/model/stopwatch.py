@@ -1,0 +1,57 @@
+"""Phases, timed. The caller of a restore owns the watch, so a failed restore leaves its phases behind."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.evidence import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+COUNTED = frozenset({"fetch", "configure", "start", "replay", "promote", "ready"})
+"""Phases a real recovery has too; the others (locate, provision, verify) are the drill's own."""
+
+
+class Lap:
+    """The phase under way; `detail` may be filled in while it runs."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.detail = ""
+
+
+class Stopwatch:
+    """Collects phases in the order they ended."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.phases: list[Phase] = []
+        self.current = ""
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[Lap]:
+        """Time the body, and record it even when it raises."""
+        lap = Lap(name)
+        self.current = name
+        started = self.clock()
+        outcome = "failed"
+        try:
+            yield lap
+            outcome = "ok"
+        finally:
+            self.add(name, self.clock() - started, outcome=outcome, detail=lap.detail)
+
+    def add(self, name: str, seconds: float, *, outcome: str = "ok", detail: str = "") -> None:
+        """Record a phase that was measured elsewhere, e.g. between two lines of the server's log."""
+        self.phases.append(
+            Phase(
+                name=name,
+                seconds=seconds,
+                outcome=outcome,
+                counts_toward_rto=name in COUNTED,
+                detail=detail,
+            )
+        )

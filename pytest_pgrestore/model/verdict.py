@@ -1,0 +1,30 @@
+"""The three verdicts, and how several become one. Imports nothing of ours."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Verdict(StrEnum):
+    """What is known after a drill, a check or an assertion."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    COULD_NOT_VERIFY = "could not verify"
+    SKIPPED = "skipped"
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict of the whole: failed beats could not verify beats passed.
+
+    Nothing at all, or nothing but skips, is *could not verify*: green needs evidence.
+    """
+    found = set(verdicts)
+    for verdict in (Verdict.FAILED, Verdict.COULD_NOT_VERIFY, Verdict.PASSED):
+        if verdict in found:
+            return verdict
+    return Verdict.COULD_NOT_VERIFY

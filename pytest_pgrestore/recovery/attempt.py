@@ -1,0 +1,118 @@
+"""One attempt at a restore: what was given, and what is known so far. It becomes the record, however it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.evidence import BackupFacts, DataLossFigures, DrillRecord
+from pytest_pgrestore.model.stopwatch import Stopwatch
+from pytest_pgrestore.recovery import figures
+from pytest_pgrestore.sources.protocol import is_logical
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_pgrestore.model.evidence import Check, Failure, RecoveredTo, ServerFacts
+    from pytest_pgrestore.model.plan import Drill
+    from pytest_pgrestore.model.secret import Secret
+    from pytest_pgrestore.recovery.instance import Access
+    from pytest_pgrestore.sandboxes.local import LocalSandbox
+    from pytest_pgrestore.sandboxes.run import LocalRun
+    from pytest_pgrestore.sources.protocol import Located, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillSettings:
+    """What a source's settings say about its drills, whatever tool it uses.
+
+    Attributes:
+        database: Where fixtures connect; None picks the only user database.
+        freshness: Query that answers the freshest business moment.
+        live: Connection string of the live server, to compare with.
+        superuser: A superuser of the copy that may log in; None finds one.
+        timeout_seconds: Deadline of each wait.
+    """
+
+    database: str | None = None
+    freshness: str | None = None
+    live: Secret | None = None
+    superuser: str | None = None
+    timeout_seconds: float = 3600.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """Everything one restore is given, and finds out. Mutable until `record` is taken."""
+
+    drill: Drill
+    source: Source
+    settings: DrillSettings
+    run: LocalRun
+    progress: Callable[[str], None]
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    located: Located | None = None
+    sandbox: LocalSandbox | None = None
+    access: Access | None = None
+    recovered_to: RecoveredTo | None = None
+    data_loss: DataLossFigures = field(default_factory=DataLossFigures)
+    checks: list[Check] = field(default_factory=list)
+    server: ServerFacts | None = None
+    failure: Failure | None = None
+    logs: tuple[str, ...] = ()
+    not_checked: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def record(self) -> DrillRecord:
+        """Return what is known now as evidence."""
+        restored = self.failure is None and self.access is not None
+        logical = is_logical(self.source)
+        rpo = figures.rpo(self.drill, self.data_loss, logical=logical) if restored else None
+        phases = tuple(self.watch.phases)
+        counted = sum(phase.seconds for phase in phases if phase.counts_toward_rto)
+        located = self.located
+        return DrillRecord(
+            drill=self.drill.key,
+            source=self.source.name,
+            source_type=self.source.type,
+            target=str(self.drill.target),
+            timeline_asked=str(self.drill.timeline),
+            started_at=self.started_at,
+            ended_at=datetime.now(UTC),
+            database=self.access.database if self.access else self.settings.database,
+            backup=backup_facts(located) if located else None,
+            phases=phases,
+            recovered_to=self.recovered_to,
+            rto=figures.rto(self.drill, counted if restored else None),
+            rpo=rpo or figures.not_measured(self.drill),
+            data_loss=self.data_loss,
+            checks=tuple(self.checks),
+            failure=self.failure,
+            server=self.server,
+            not_checked=(*(located.not_checked if located else ()), *self.not_checked),
+            notes=(*(located.notes if located else ()), *self.notes),
+            logs=self.logs,
+        )
+
+
+def backup_facts(located: Located) -> BackupFacts:
+    """Return the chosen backup as evidence."""
+    backup = located.backup
+    return BackupFacts(
+        label=backup.label,
+        location=str(backup.location),
+        form=backup.form,
+        kind=backup.kind,
+        selection=located.selection,
+        server_major=located.server_major,
+        started_at=backup.started_at,
+        stopped_at=backup.stopped_at,
+        start_lsn=None if backup.start_lsn is None else str(backup.start_lsn),
+        stop_lsn=None if backup.stop_lsn is None else str(backup.stop_lsn),
+        timeline=backup.timeline,
+        system_identifier=None if backup.system_identifier is None else str(backup.system_identifier),
+        chain=backup.chain,
+        size_bytes=backup.size_bytes,
+    )

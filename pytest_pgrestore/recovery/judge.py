@@ -1,0 +1,144 @@
+"""How recovery ended: why a server did not come up, and whether it stopped where it was told to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError, TargetUnreachable
+from pytest_pgrestore.model.evidence import Check
+from pytest_pgrestore.model.target import AtLsn, AtTime, AtXid, Immediate, Latest
+from pytest_pgrestore.model.verdict import Verdict
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pytest_pgrestore.model.target import RecoveryTarget
+    from pytest_pgrestore.model.wal import Lsn
+
+_NOT_REACHED = "recovery ended before configured recovery target was reached"
+_TOO_EARLY = "requested recovery stop point is before consistent recovery point"
+
+_HARNESS_SIGNS = {
+    "No space left on device": "free the disk or set sandbox.directory to a larger one.",
+    "could not map anonymous shared memory": "give the sandbox more memory.",
+    "could not create shared memory segment": "give the sandbox more memory.",
+    "could not access file": "the sandbox lacks a library the copy wants: install it beside the server programs.",
+    "database files are incompatible with server": "use server programs built like production's.",
+    "locale is incompatible": "install production's locales on this machine.",
+}
+"""Messages that blame the sandbox and not the backup, each with the next step."""
+
+
+def why_not_up(
+    fatal: str | None, status: int | None, target: RecoveryTarget, near: list[str], bad_wal: str | None
+) -> PgRestoreError:
+    """Return the error for a server that ended during recovery.
+
+    Args:
+        fatal: Its first FATAL message.
+        status: Its exit status, negative for a signal.
+        target: What it was told to recover to.
+        near: Reachable points nearest the target.
+        bad_wal: The complaint about WAL that came before, if any.
+    """
+    message = fatal or "the server ended without a reason"
+    for sign, hint in _HARNESS_SIGNS.items():
+        if sign in message:
+            return HarnessError(message, hint=hint)
+    if status is not None and status < 0 and fatal is None:
+        return HarnessError(
+            f"the server was killed by signal {-status} during recovery",
+            hint="look for the out-of-memory killer; give the machine more memory.",
+        )
+    because = f"; WAL is damaged: {bad_wal}" if bad_wal else ""
+    nearest = f"; nearest reachable: {'; '.join(near)}" if near else ""
+    if _NOT_REACHED in message:
+        return TargetUnreachable(
+            f"recovery ended before it reached {target}{because}{nearest}",
+            hint="choose a target at or before a commit the archive holds, or find out why the archive ends early.",
+        )
+    if _TOO_EARLY in message:
+        return TargetUnreachable(
+            f"{target} lies before the end of the backup, where it becomes consistent{nearest}",
+            hint="choose an older backup or a later target.",
+        )
+    return BackupNotRestorable(
+        f"the server did not come up on this backup: {message}{because}",
+        hint="read the saved server log; take a new backup if the copy is damaged.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndOfRecovery:
+    """What the server and its log say of the end of recovery.
+
+    Attributes:
+        end: End of the last record replayed.
+        stopping: Why it stopped, in the server's words; None at the end of WAL.
+        stopped_transaction: ``("before" or "after", xid)`` where it stopped at a transaction's end.
+        last_commit_at: Time of the last transaction replayed.
+        timeline: The timeline the server is on now.
+        consistent_at: Where the backup became consistent.
+        bad_wal: The complaint that ended replay inside a record.
+    """
+
+    end: Lsn | None
+    stopping: str | None
+    stopped_transaction: tuple[str, int] | None
+    last_commit_at: datetime | None
+    timeline: int | None
+    consistent_at: Lsn | None
+    bad_wal: str | None
+
+
+def target_reached(
+    target: RecoveryTarget, reached: EndOfRecovery, archive_end: Lsn | None, segment_bytes: int
+) -> Check:
+    """Compare what was asked with where recovery really ended."""
+    problem = _problem(target, reached, archive_end, segment_bytes)
+    observed = reached.stopping or f"end of WAL at {reached.end}"
+    return Check(
+        name="target reached",
+        verdict=Verdict.FAILED if problem else Verdict.PASSED,
+        message=problem or f"asked for {target}: {observed}",
+        expected=str(target),
+        observed=observed,
+    )
+
+
+def _problem(  # noqa: PLR0911 - a table of cases
+    target: RecoveryTarget, reached: EndOfRecovery, archive_end: Lsn | None, segment_bytes: int
+) -> str | None:
+    """Return why the target was not reached; None when it was."""
+    if reached.consistent_at is None:
+        return "the server never said that the backup became consistent: its backup_label was lost"
+    if isinstance(target, Latest):
+        return _short_of_the_end(reached, archive_end, segment_bytes)
+    if reached.stopping is None:
+        return f"the server opened without saying that it stopped at {target}"
+    if isinstance(target, AtTime) and reached.last_commit_at is not None and reached.last_commit_at > target.when:
+        return (
+            f"the copy holds a commit of {reached.last_commit_at.isoformat()}, later than {target}:"
+            " the backup ended after the target"
+        )
+    if isinstance(target, AtXid) and (reached.stopped_transaction or ("", -1))[1] != target.xid:
+        return f"recovery stopped at another transaction: {reached.stopping}"
+    if isinstance(target, AtLsn) and target.inclusive and (reached.end is None or reached.end < target.lsn):
+        return f"recovery stopped at {reached.end}, short of {target}"
+    if isinstance(target, Immediate) and "consistency" not in reached.stopping:
+        return f"recovery stopped elsewhere: {reached.stopping}"
+    return None
+
+
+def _short_of_the_end(reached: EndOfRecovery, archive_end: Lsn | None, segment_bytes: int) -> str | None:
+    """PostgreSQL takes a hole or damage for the end of WAL and opens without a word; we do not."""
+    if reached.bad_wal is not None:
+        return f"replay ended at damaged WAL: {reached.bad_wal}"
+    if archive_end is None:
+        return None
+    if reached.end is None:
+        return "the server does not say where replay ended"
+    if reached.end <= archive_end - segment_bytes:
+        return f"replay ended at {reached.end}, but the archive goes on to {archive_end}"
+    return None

@@ -1,0 +1,133 @@
+"""Asking the restored server what goes into the evidence: quarantine, versions, data loss, backup age."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_pgrestore.checks.isolation import isolation
+from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.model.evidence import DataLossFigures, ServerFacts
+from pytest_pgrestore.model.target import Latest
+from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.recovery import figures, logical, quarantine
+from pytest_pgrestore.sandboxes import network
+from pytest_pgrestore.sources.protocol import is_logical
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import psycopg
+
+    from pytest_pgrestore.recovery.attempt import Attempt
+    from pytest_pgrestore.recovery.instance import Access
+
+_PREPARED = "select count(*) from pg_prepared_xacts"
+_UNLOGGED = "select count(*) from pg_class where relpersistence = 'u' and relkind in ('r', 'm')"
+_SPEED = ("fsync", "full_page_writes", "synchronous_commit", "shared_buffers", "maintenance_work_mem", "max_wal_size")
+
+
+def measure(attempt: Attempt) -> None:
+    """Fill in what only the running server knows.
+
+    Raises:
+        HarnessError: The quarantine does not hold; the instance must not be used.
+    """
+    access, sandbox = attempt.access, attempt.sandbox
+    if access is None or sandbox is None:
+        return
+    with access.open() as connection:
+        _quarantine(attempt, connection)
+        _facts(attempt, connection, access)
+        attempt.data_loss = _data_loss(attempt, connection)
+        _what_is_not_there(attempt, connection)
+    located = attempt.located
+    age = figures.backup_age(attempt.drill, located.backup.stopped_at if located else None, attempt.started_at)
+    attempt.checks.extend([age] if age else [])
+    if sandbox.network == network.OPEN:
+        attempt.not_checked.append("Whether the copy could have reached the network: this system cannot cut it off.")
+    if attempt.drill.objectives.rpo is not None and not isinstance(attempt.drill.target, Latest):
+        attempt.not_checked.append("The RPO: it is measured on drills to latest.")
+
+
+def _quarantine(attempt: Attempt, connection: psycopg.Connection[Any]) -> None:
+    sandbox = attempt.sandbox
+    if sandbox is None:
+        return
+    ours = {**quarantine.server_settings(sandbox.tools.major, ""), **sandbox.own_settings()}
+    wanted = {name: ours[name] for name in quarantine.ASKED if name in ours}
+    check, settings = isolation(connection, wanted, sandbox.network)
+    attempt.checks.append(check)
+    speed = dict(
+        connection.execute(
+            "select name, current_setting(name) from pg_settings where name = any(%s)", [list(_SPEED)]
+        ).fetchall()
+    )
+    sped = logical.SPEEDUPS if is_logical(attempt.source) else ()
+    attempt.server = ServerFacts(
+        version="",
+        binaries=sandbox.tools.origin,
+        sandbox=f"local, as user {sandbox.account.name}",
+        network=sandbox.network,
+        settings={**settings, **speed},
+        speedups=("autovacuum=off", *(f"{name}={speed[name]}" for name in sped)),
+    )
+    if check.verdict is not Verdict.PASSED:
+        raise HarnessError(check.message, hint="this must not happen: please report it with the saved logs.")
+
+
+def _facts(attempt: Attempt, connection: psycopg.Connection[Any], access: Access) -> None:
+    row = connection.execute("select version()").fetchone()
+    if attempt.server is not None and row is not None:
+        attempt.server = replace(attempt.server, version=str(row[0]), system_identifier=access.system_identifier)
+
+
+def _data_loss(attempt: Attempt, connection: psycopg.Connection[Any]) -> DataLossFigures:
+    """Return every figure that can be had; the verdict picks one."""
+    import psycopg
+
+    located, settings = attempt.located, attempt.settings
+    backup = located.backup if located else None
+    as_of = _as_of(attempt)
+    last_commit = _since(attempt, as_of)
+    freshness = live = None
+    if settings.freshness is not None:
+        try:
+            freshness = _since(attempt, figures.freshest(connection, settings.freshness))
+        except psycopg.Error as exc:
+            attempt.not_checked.append(f"Freshness: the query failed ({exc.sqlstate}): {exc.diag.message_primary}.")
+    if settings.live is not None and isinstance(attempt.drill.target, Latest):
+        try:
+            live = figures.seconds_behind_live(settings.live, settings.freshness, connection, last_commit)
+        except psycopg.Error as exc:
+            attempt.not_checked.append(
+                f"The live server: it could not be asked ({exc.sqlstate or type(exc).__name__})."
+            )
+    return DataLossFigures(
+        last_commit_seconds=last_commit,
+        freshness_seconds=freshness,
+        live_seconds=live,
+        backup_age_seconds=_since(attempt, backup.stopped_at if backup else None),
+    )
+
+
+def _as_of(attempt: Attempt) -> datetime | None:
+    """Return the moment the copy's data is of: the last commit replayed, or the start of a dump."""
+    if attempt.recovered_to is not None:
+        return attempt.recovered_to.last_commit_at
+    backup = attempt.located.backup if attempt.located else None
+    return None if backup is None else backup.started_at or backup.stopped_at
+
+
+def _since(attempt: Attempt, moment: datetime | None) -> float | None:
+    return None if moment is None else max(0.0, (attempt.started_at - moment).total_seconds())
+
+
+def _what_is_not_there(attempt: Attempt, connection: psycopg.Connection[Any]) -> None:
+    """Name what a restore loses or carries by nature, so that nobody takes it for damage."""
+    prepared = connection.execute(_PREPARED).fetchone()
+    unlogged = connection.execute(_UNLOGGED).fetchone()
+    if prepared and prepared[0]:
+        attempt.notes.append(f"{prepared[0]} prepared transactions came back and hold their locks")
+    if unlogged and unlogged[0]:
+        attempt.notes.append(f"{unlogged[0]} unlogged tables are empty: recovery never brings them back")

@@ -1,0 +1,189 @@
+"""Restoring files and WAL: the phases of a recovery, top to bottom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.model.evidence import RecoveredTo
+from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.model.wal import Lsn
+from pytest_pgrestore.recovery import controldata, judge, quarantine, superuser
+from pytest_pgrestore.recovery.login import LockedOutError, wait_and_log_in
+from pytest_pgrestore.recovery.serverlog import ServerLog
+from pytest_pgrestore.sources.protocol import Request
+from pytest_pgrestore.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from pytest_pgrestore.recovery.attempt import Attempt
+    from pytest_pgrestore.recovery.controldata import ControlData
+    from pytest_pgrestore.recovery.instance import Access
+    from pytest_pgrestore.sandboxes.local import LocalSandbox
+    from pytest_pgrestore.sources.protocol import Located, PhysicalSource
+
+DEFAULT_SUPERUSER = "postgres"
+_MIB = 1024 * 1024
+
+
+def restore_backup(attempt: Attempt, source: PhysicalSource, nonce: str) -> None:
+    """Restore the backup chosen for the drill and recover it to its target.
+
+    Raises:
+        PgRestoreError: The first cause; what is known by then stands in `attempt`.
+    """
+    watch, run = attempt.watch, attempt.run
+    with watch.phase("locate"):
+        request = Request(attempt.drill.target, attempt.drill.timeline, attempt.started_at, run.find_tools)
+        attempt.located = located = source.locate(request)
+        attempt.checks.extend(located.checks)
+    with watch.phase("provision"):
+        tools = run.find_tools(located.server_major)
+        attempt.sandbox = sandbox = run.sandbox(attempt.drill.key, tools, located.needed_bytes)
+    with watch.phase("fetch") as lap:
+        lap.detail = source.fetch(located, sandbox)
+    with watch.phase("verify"):
+        check = source.verify(located, sandbox)
+        attempt.checks.extend([check] if check.verdict is not Verdict.SKIPPED else [])
+    with watch.phase("configure") as lap:
+        control = controldata.read(sandbox)
+        lap.detail = _configure(sandbox, source, located)
+    settings = {
+        **quarantine.server_settings(tools.major, nonce),
+        **quarantine.recovery_settings(attempt.drill.target, located.timeline, control, tools.major),
+    }
+    log = _recover(attempt, source, located, sandbox, settings)
+    with watch.phase("ready"):
+        attempt.access = _log_in(attempt, sandbox, settings, nonce)
+    _judge(attempt, located, control, log)
+
+
+def _configure(sandbox: LocalSandbox, source: PhysicalSource, located: Located) -> str:
+    """Make the copy harmless and lay out the WAL it needs; nothing of it has run yet."""
+    if not (sandbox.data / "backup_label").exists():
+        raise BackupNotRestorable(
+            "the backup has no backup_label: a server would open it as if it had crashed, with wrong rows and no word",
+            hint="take the backup with pg_basebackup or pg_backup_start/pg_backup_stop, and keep the label it gives.",
+        )
+    moved = quarantine.sanitise(sandbox)
+    staged = source.stage_wal(located, sandbox)
+    return f"{staged}; moved away {len(moved)} files that would steer the server"
+
+
+def _recover(
+    attempt: Attempt,
+    source: PhysicalSource,
+    located: Located,
+    sandbox: LocalSandbox,
+    settings: Mapping[str, str],
+) -> ServerLog:
+    """Start the server and follow it to the end of recovery; each stretch becomes a phase."""
+    sandbox.start(settings)
+    log = ServerLog(sandbox.server_log())
+    watch = attempt.watch
+    began = watch.clock()
+    stage = watch.current = "start"
+    reported = 0.0
+
+    def over() -> bool:
+        nonlocal began, stage, reported
+        ended = sandbox.exit_status()
+        log.refresh()
+        for passed in _stages_between(stage, log.stage()):
+            now = watch.clock()
+            watch.add(passed, now - began)
+            began = now
+        stage = watch.current = log.stage()
+        if ended is not None and not log.says_ready():
+            near = source.reachable(located, sandbox)
+            raise judge.why_not_up(log.fatal(), ended, attempt.drill.target, near, log.bad_wal())
+        reported = _report(attempt, log, located.archive_end, reported)
+        return log.says_ready()
+
+    try:
+        wait_until(over, what="recovery", timeout_seconds=attempt.settings.timeout_seconds)
+    except (BackupNotRestorable, HarnessError):
+        watch.add(stage, watch.clock() - began, outcome="failed")
+        raise
+    return log
+
+
+def _stages_between(before: str, after: str) -> list[str]:
+    order = ["start", "replay", "promote", "ready"]
+    return order[order.index(before) : order.index(after)]
+
+
+def _report(attempt: Attempt, log: ServerLog, end: Lsn | None, last: float) -> float:
+    """Tell the user how far replay is; return the elapsed seconds told last."""
+    newest = log.replayed()
+    if newest is None or newest[0] <= last:
+        return last
+    seconds, position = newest
+    located = attempt.located
+    start = located.backup.start_lsn if located else None
+    text = f"{attempt.drill.key}: replayed to {position}"
+    if start is not None and position > start:
+        speed = (position - start) / seconds
+        text += f", {speed / _MIB:.0f} MiB/s"
+        text += f", about {max(0, end - position) / speed:.0f} s left" if end is not None else ""
+    attempt.progress(text)
+    return seconds
+
+
+def _log_in(attempt: Attempt, sandbox: LocalSandbox, settings: Mapping[str, str], nonce: str) -> Access:
+    """Log in, through single-user mode where production has no superuser of a known name."""
+    try:
+        return wait_and_log_in(attempt, sandbox, attempt.settings.superuser or DEFAULT_SUPERUSER, nonce)
+    except LockedOutError:
+        attempt.notes.append("no superuser of the usual name may log in: one was found in single-user mode")
+    sandbox.stop()
+    plain = {name: value for name, value in settings.items() if not name.startswith("recovery_target")}
+    user = superuser.find_offline(sandbox, {**plain, **sandbox.own_settings()})
+    sandbox.start(plain)
+    return wait_and_log_in(attempt, sandbox, user, nonce)
+
+
+def _judge(attempt: Attempt, located: Located, control: ControlData, log: ServerLog) -> None:
+    """Compare the end of recovery with the target; asked from the server, told by its log."""
+    if attempt.access is None:
+        return
+    end, commit, timeline = _ask(attempt.access)
+    reached = judge.EndOfRecovery(
+        end=end,
+        stopping=log.stopping(),
+        stopped_transaction=log.stopped_transaction(),
+        last_commit_at=commit or log.last_commit(),
+        timeline=timeline,
+        consistent_at=log.consistent_at(),
+        bad_wal=log.bad_wal(),
+    )
+    attempt.checks.append(
+        judge.target_reached(attempt.drill.target, reached, located.archive_end, control.segment_bytes)
+    )
+    stopped = reached.stopped_transaction
+    attempt.recovered_to = RecoveredTo(
+        lsn=None if end is None else str(end),
+        last_commit_at=reached.last_commit_at,
+        last_commit_xid=stopped[1] if stopped and stopped[0] == "after" else None,
+        timeline=located.timeline,
+        reason=(reached.stopping or "end of WAL") + f"; opened on timeline {timeline}",
+        archive_end_lsn=None if located.archive_end is None else str(located.archive_end),
+    )
+    if control.system_identifier != attempt.access.system_identifier:
+        raise HarnessError(
+            "the server that answered has another system identifier than the copy",
+            hint="this must not happen: please report it with the saved logs.",
+        )
+
+
+def _ask(access: Access) -> tuple[Lsn | None, datetime | None, int]:
+    with access.open() as connection:
+        row = connection.execute(
+            "select pg_last_wal_replay_lsn()::text, pg_last_xact_replay_timestamp(),"
+            " substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
+        ).fetchone()
+    if row is None:
+        raise HarnessError("the server did not answer where recovery ended", hint="read the saved server log.")
+    return (None if row[0] is None else Lsn.parse(row[0])), row[1], int(row[2], 16)

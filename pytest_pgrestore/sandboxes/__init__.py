@@ -1,0 +1,1 @@
+"""Throwaway places PostgreSQL runs in."""

@@ -1,0 +1,107 @@
+"""PostgreSQL's programs on this machine, run as the server's user."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.process import Completed, child_environment, run
+from pytest_pgrestore.sandboxes.binaries import Binaries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from pytest_pgrestore.sandboxes.account import Account
+
+_PROBE_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTools:
+    """Implements `sandboxes.protocol.Tools` with the programs of one directory."""
+
+    binaries: Binaries
+    account: Account
+    timeout_seconds: float
+
+    @property
+    def major(self) -> int:
+        """Major version of the programs."""
+        return self.binaries.major
+
+    @property
+    def origin(self) -> str:
+        """Where they were found, with their full version."""
+        return f"{self.binaries.directory} ({self.binaries.origin}, PostgreSQL {self.binaries.version})"
+
+    def path(self, tool: str) -> Path:
+        """Return the path of program `tool`.
+
+        Raises:
+            HarnessError: It is not among the programs found.
+        """
+        program = self.binaries.directory / tool
+        if not os.access(program, os.X_OK):
+            raise HarnessError(
+                f"{tool} is missing from {self.origin}",
+                hint="install the full server package, or name a complete directory in sandbox.bindir.",
+            )
+        return program
+
+    def run(
+        self,
+        tool: str,
+        *arguments: str,
+        timeout_seconds: float | None = None,
+        stdin: Iterable[bytes] | None = None,
+        env: Mapping[str, str] | None = None,
+        check: bool = True,
+        as_caller: bool = False,
+    ) -> Completed:
+        """Run one program; see the protocol."""
+        return run(
+            [str(self.path(tool)), *arguments],
+            timeout_seconds=self.timeout_seconds if timeout_seconds is None else timeout_seconds,
+            env=child_environment(env),
+            account=None if as_caller else self.account,
+            stdin=stdin,
+            check=check,
+        )
+
+
+def reachable_binaries(binaries: Binaries, account: Account, shelf: Path) -> Binaries:
+    """Return `binaries`, copied to `shelf` where `account` cannot run them where they are.
+
+    A virtual environment below root's home is closed to the unprivileged user that root drops to.
+    """
+    if not account.drop or _runs_for(binaries, account):
+        return binaries
+    copy = shelf / str(binaries.major)
+    if not copy.exists():
+        shutil.copytree(binaries.directory.parent, copy, symlinks=True)
+        for folder, _, files in os.walk(copy):
+            os.chmod(folder, 0o755)  # noqa: PTH101, S103 - programs, not data; a few thousand files
+            for name in files:
+                path = os.path.join(folder, name)  # noqa: PTH118
+                if not os.path.islink(path):  # noqa: PTH114
+                    os.chmod(path, 0o755 if os.access(path, os.X_OK) else 0o644)  # noqa: PTH101
+    return Binaries(copy / "bin", binaries.major, binaries.version, binaries.origin)
+
+
+def _runs_for(binaries: Binaries, account: Account) -> bool:
+    program = str(binaries.directory / "postgres")
+    try:
+        done = run(
+            [program, "--version"],
+            timeout_seconds=_PROBE_SECONDS,
+            env=child_environment(),
+            account=account,
+            check=False,
+        )
+    except HarnessError:
+        return False
+    return done.status == 0

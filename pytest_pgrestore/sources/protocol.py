@@ -1,0 +1,192 @@
+"""What a source of backups does, whatever tool it uses. Imports only values and the sandbox's protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeGuard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    from pytest_pgrestore.model.backup import Backup
+    from pytest_pgrestore.model.evidence import Check
+    from pytest_pgrestore.model.target import RecoveryTarget, Timeline
+    from pytest_pgrestore.model.wal import Lsn
+    from pytest_pgrestore.sandboxes.protocol import Sandbox, Tools
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What `Source.locate` is asked.
+
+    Attributes:
+        target: Where recovery is to stop.
+        timeline: Which timeline to follow there.
+        now: Start of the drill, aware; ages are measured from it.
+        find_tools: Finds PostgreSQL's programs for a server major (None: the newest).
+    """
+
+    target: RecoveryTarget
+    timeline: Timeline
+    now: datetime
+    find_tools: Callable[[int | None], Tools]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """The backup chosen for a request, and what restoring it takes.
+
+    Attributes:
+        backup: The chosen entry of the catalogue.
+        selection: Why this one, in words.
+        server_major: Major version of the server to restore under.
+        needed_bytes: Disk space the restore takes, estimated; None where unknown.
+        timeline: Timeline recovery must end on; None where there is no recovery.
+        archive_end: End of the last WAL segment recovery can get at without a hole; None without an archive.
+        checks: Verdicts reached already, e.g. that the archive has no hole.
+        not_checked: What this source cannot know, a sentence each.
+        notes: What a reader should know.
+    """
+
+    backup: Backup
+    selection: str
+    server_major: int
+    needed_bytes: int | None = None
+    timeline: int | None = None
+    archive_end: Lsn | None = None
+    checks: tuple[Check, ...] = ()
+    not_checked: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+class Source(Protocol):
+    """A named place of backups.
+
+    Attributes:
+        name: The user's name for it.
+        type: The tool, as in ``pgrestore.toml``.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def type(self) -> str: ...
+
+    def backups(self) -> list[Backup]:
+        """Return the catalogue, oldest first.
+
+        Raises:
+            HarnessError: It could not be read: missing directory, permission.
+        """
+        ...
+
+    def locate(self, request: Request) -> Located:
+        """Choose the backup for `request`, reading only.
+
+        Raises:
+            BackupNotRestorable: No backup, a damaged one, or (TargetUnreachable) none that reaches the target.
+            HarnessError: The catalogue could not be read.
+        """
+        ...
+
+    def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:
+        """Return the names of the checks this source will report, known before anything runs."""
+        ...
+
+
+class PhysicalSource(Source, Protocol):
+    """Restores files and WAL: recovery follows."""
+
+    def fetch(self, located: Located, sandbox: Sandbox) -> str:
+        """Fill `sandbox.data`, tablespaces included, with the server's user as owner.
+
+        WAL is not part of it: see `stage_wal`. Returns what happened, in words, for the phase.
+
+        Raises:
+            BackupNotRestorable: The backup is cut short or does not unpack.
+            HarnessError: Disk full, tool missing.
+        """
+        ...
+
+    def verify(self, located: Located, sandbox: Sandbox) -> Check:
+        """Verify the restored files against the backup's manifest, before anything touches them.
+
+        A failed verification is a failed check and not an exception; no manifest is *could not verify*
+        or a sentence in `Located.not_checked`.
+        """
+        ...
+
+    def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
+        """Put the WAL that recovery needs into ``sandbox.data/pg_wal``, complete and plain.
+
+        Returns words for the phase.
+
+        Raises:
+            BackupNotRestorable: A segment is damaged, foreign or of the wrong size.
+        """
+        ...
+
+    def reachable(self, located: Located, sandbox: Sandbox) -> list[str]:
+        """Return the reachable points nearest the target, for the message of a target that was missed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How a tool or psycopg reaches a running server: no host but a socket, no password.
+
+    Attributes:
+        socket_directory: Value for `host`.
+        port: Value for `port`.
+        user: A superuser.
+        database: Where to connect.
+        options: Startup options, which beat ALTER ROLE/DATABASE ... SET.
+    """
+
+    socket_directory: Path
+    port: int
+    user: str
+    database: str
+    options: str = ""
+
+    def conninfo(self) -> dict[str, str]:
+        """Return keyword arguments for ``psycopg.connect``."""
+        words = {
+            "host": str(self.socket_directory),
+            "port": str(self.port),
+            "user": self.user,
+            "dbname": self.database,
+        }
+        return words | ({"options": self.options} if self.options else {})
+
+    def arguments(self) -> list[str]:
+        """Return the connection arguments of psql, pg_restore and their kin."""
+        return ["--host", str(self.socket_directory), "--port", str(self.port), "--username", self.user]
+
+
+class LogicalSource(Source, Protocol):
+    """Restores by loading SQL into an empty, running server: no recovery."""
+
+    def load(self, located: Located, sandbox: Sandbox, connection: Connection) -> tuple[str, str]:
+        """Load the dump through `connection`, which names an empty cluster's ``postgres`` database.
+
+        Returns:
+            The database to run assertions in, and what happened, in words, for the phase.
+
+        Raises:
+            BackupNotRestorable: A tool reported any error, or the dump was cut short.
+            HarnessError: The sandbox lacks an extension, disk full.
+        """
+        ...
+
+    def contents(self, located: Located, sandbox: Sandbox, connection: Connection) -> Check:
+        """Compare what the dump's table of contents promised with what the server's catalogue holds."""
+        ...
+
+
+def is_logical(source: Source) -> TypeGuard[LogicalSource]:
+    """Tell whether `source` loads SQL (True) or restores files (False)."""
+    return hasattr(source, "load")
