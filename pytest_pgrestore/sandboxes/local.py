@@ -144,6 +144,12 @@ class LocalSandbox:
         if self._child is not None:
             self._child.wait()
 
+    def let_go(self) -> None:
+        """Leave the server running when this process ends; somebody else will stop it."""
+        if self._child is not None and self._child.poll() is None:
+            # Popen complains when it is forgotten while its child runs; this one is meant to.
+            self._child.returncode = 0
+
     def close(self) -> Teardown:
         """Stop the server, remove everything, and prove it."""
         shared_memory = leftovers.shared_memory_of(self.data)

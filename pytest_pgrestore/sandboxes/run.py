@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import stat
+import subprocess
 import sys
 import tempfile
 import time
@@ -59,6 +60,8 @@ class LocalRun:
         self.swept: list[str] = []
         self._lock = lock
         self._cut: bool | None = None
+        self._guardian: subprocess.Popen[bytes] | None = None
+        self._sandboxes: dict[str, LocalSandbox] = {}
 
     @classmethod
     def open(cls, settings: LocalSettings, run_id: str) -> LocalRun:
@@ -82,7 +85,7 @@ class LocalRun:
         run = cls(settings, root, lock)
         run.swept = sweep(settings)
         # Not a child that dies with us: outliving us is its purpose.
-        spawn([sys.executable, "-I", "-S", guardian.__file__, str(root)], env=child_environment())
+        run._guardian = spawn([sys.executable, "-I", "-S", guardian.__file__, str(root)], env=child_environment())
         return run
 
     @classmethod
@@ -123,6 +126,7 @@ class LocalRun:
             )
         made = LocalSandbox(self.drill_root(drill_key), tools, cut=self.cut)
         made.create()
+        self._sandboxes[drill_key] = made
         return made
 
     @property
@@ -134,19 +138,27 @@ class LocalRun:
 
     def close_drill(self, drill_key: str) -> Teardown:
         """Stop the drill's server, remove its directory, and prove it; from any process of the run."""
-        return LocalSandbox(self.drill_root(drill_key), self.find_tools(None), cut=False).close()
+        ours = self._sandboxes.pop(drill_key, None)
+        sandbox = ours or LocalSandbox(self.drill_root(drill_key), self.find_tools(None), cut=False)
+        return sandbox.close()
 
     def keep_drill(self, drill_key: str) -> str:
         """Leave the drill's server running after the run; return how to connect and how to remove it."""
         root = self.drill_root(drill_key)
         (root / guardian.KEEP).write_text("")
+        if drill_key in self._sandboxes:
+            self._sandboxes.pop(drill_key).let_go()
         who = f"as {self.account.name} or root: " if self.account.drop else ""
         return f"{who}psql -h {root / 's'} -d postgres; remove it with: pgrestore clean {root}"
 
     def close(self) -> list[str]:
         """Remove everything that is left and not kept; return what could not be removed."""
+        for key in list(self._sandboxes):
+            self.close_drill(key)
         kept = guardian.remove_run(self.root)
         self._lock.close()
+        if self._guardian is not None:
+            self._guardian.wait()
         return [] if kept or not self.root.exists() else [str(self.root)]
 
     def drill_root(self, drill_key: str) -> Path:

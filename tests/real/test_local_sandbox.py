@@ -1,0 +1,227 @@
+"""The local sandbox on real servers: private, and gone afterwards, however the run ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.process import run as run_process
+from pytest_pgrestore.recovery.quarantine import server_settings
+from pytest_pgrestore.sandboxes import guardian, leftovers, network
+from pytest_pgrestore.sandboxes.local import LocalSandbox
+from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings, sweep
+from pytest_pgrestore.waiting import wait_until
+
+MAJORS = (15, 17, 18)
+DEADLINE = 60.0
+
+
+@pytest.fixture
+def settings() -> Iterator[LocalSettings]:
+    """A place for runs that root's unprivileged user can enter, short enough for a socket."""
+    place = Path("/tmp") / f"pgr-{uuid4().hex[:8]}"  # noqa: S108 - private below, and a socket path is 107 bytes
+    place.mkdir(mode=0o755)
+    yield LocalSettings(directory=place, timeout_seconds=DEADLINE)
+    sweep(LocalSettings(directory=place), kept=True)
+    subprocess.run(["rm", "-rf", str(place)], check=True)
+
+
+@pytest.fixture
+def run(settings: LocalSettings) -> Iterator[LocalRun]:
+    """A run of this process."""
+    opened = LocalRun.open(settings, uuid4().hex[:8])
+    yield opened
+    opened.close()
+
+
+def empty_server(run: LocalRun, major: int, key: str = "shop@latest") -> LocalSandbox:
+    """Return a sandbox with a running, empty server."""
+    sandbox = run.sandbox(key, run.find_tools(major))
+    sandbox.tools.run("initdb", "-D", str(sandbox.data), "-U", "boot", "-A", "trust", "--no-sync", "--locale=C.UTF-8")
+    sandbox.start(server_settings(major, "nonce"))
+    wait_until(lambda: "ready to accept" in sandbox.server_log().read_text(), what="start", timeout_seconds=DEADLINE)
+    return sandbox
+
+
+def connect(sandbox: LocalSandbox) -> psycopg.Connection[tuple[object, ...]]:
+    """Return a connection to the server in `sandbox`."""
+    return psycopg.connect(
+        host=str(sandbox.socket_directory), port=sandbox.port, user="boot", dbname="postgres", autocommit=True
+    )
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_a_server_runs_and_nothing_of_it_is_left(run: LocalRun, major: int) -> None:
+    """Every setting is known to that major: an unknown one is FATAL."""
+    sandbox = empty_server(run, major)
+    with connect(sandbox) as connection:
+        row = connection.execute("select current_setting('server_version_num')::int / 10000").fetchone()
+    memory = leftovers.shared_memory_of(sandbox.data)
+
+    teardown = run.close_drill("shop@latest")
+
+    assert row == (major,)
+    assert (memory, leftovers.existing(memory)) == (memory, [])
+    assert memory, "the server had a segment, or the check proves nothing"
+    assert teardown.removed
+    assert not sandbox.root.exists()
+
+
+def test_teardown_says_what_it_could_not_remove(run: LocalRun) -> None:
+    """A teardown that cannot fail proves nothing: a stranger process stands in the directory."""
+    sandbox = run.sandbox("shop@latest", run.find_tools(None))
+    with subprocess.Popen(["sleep", "60"], cwd=sandbox.data) as intruder:
+        teardown = run.close_drill("shop@latest")
+        intruder.kill()
+
+    assert not teardown.removed
+    assert f"process {intruder.pid}" in teardown.message
+
+
+def test_the_server_has_no_network(run: LocalRun) -> None:
+    """COPY TO PROGRAM and dblink pass a read-only transaction; only a missing network stops them."""
+    if not run.cut:
+        assert run.sandbox("x", run.find_tools(None)).network == network.OPEN
+        return
+    sandbox = empty_server(run, 18)
+    with connect(sandbox) as connection:
+        connection.execute("create table interfaces (line text)")
+        connection.execute("copy interfaces from program 'cat /proc/net/dev'")
+        rows = connection.execute("select trim(split_part(line, ':', 1)) from interfaces offset 2").fetchall()
+
+    assert rows == [("lo",)]
+
+
+def test_only_the_socket_leads_in(run: LocalRun) -> None:
+    """No TCP, and a directory no other user can enter."""
+    sandbox = empty_server(run, 18)
+    with connect(sandbox) as connection:
+        addresses = connection.execute("show listen_addresses").fetchone()
+
+    assert addresses == ("",)
+    assert sandbox.socket_directory.stat().st_mode & 0o777 == 0o700
+
+
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_local_sandbox import LocalRun, LocalSettings, empty_server
+run = LocalRun.open(LocalSettings(directory=Path({place!r})), "child")
+if {started}:
+    empty_server(run, 18)
+else:
+    run.sandbox("shop@latest", run.find_tools(18))
+print(run.root, flush=True)
+os.kill(os.getpid(), signal.{number})
+"""
+
+
+@pytest.mark.parametrize("started", [True, False], ids=["server", "files-only"])
+@pytest.mark.parametrize("number", ["SIGKILL", "SIGTERM"])
+def test_nothing_survives_a_run_that_was_killed(settings: LocalSettings, number: str, started: bool) -> None:
+    """No copy of production data outlives the run, also when nobody could clean up."""
+    code = CHILD.format(tests=str(Path(__file__).parent), place=str(settings.directory), started=started, number=number)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    root = Path(done.stdout.strip() or "/nonexistent")
+
+    assert done.returncode == -signal.Signals[number], done.stderr
+    wait_until(lambda: not root.exists(), what="the guardian", timeout_seconds=DEADLINE)
+    assert leftovers.processes_below(root) == []
+
+
+def test_a_joined_process_keeps_the_run_alive(run: LocalRun, settings: LocalSettings) -> None:
+    """Under xdist any worker may end first."""
+    run.sandbox("shop@latest", run.find_tools(18))
+    other = LocalRun.join(settings, run.root)
+
+    run._lock.close()
+
+    assert sweep(settings) == []
+    assert run.root.exists()
+    other.close()
+
+
+def test_the_sweep_takes_dead_runs_and_leaves_kept_ones(settings: LocalSettings) -> None:
+    """What the guardian could not remove goes at the next start; what the user kept stays until he cleans it."""
+    dead, kept = (settings.directory or Path()) / f"pgrestore-{os.geteuid()}" / "dead", "kept"
+    opened = LocalRun.open(settings, kept)
+    opened.sandbox("shop@latest", opened.find_tools(18))
+    told = opened.keep_drill("shop@latest")
+    opened.close()
+    (dead / "drills" / "x" / "data").mkdir(parents=True)
+    (dead / guardian.LOCK).touch()
+
+    assert sweep(settings) == [str(dead)]
+    assert opened.drill_root("shop@latest").exists()
+    assert f"pgrestore clean {opened.drill_root('shop@latest')}" in told
+    assert sweep(settings, kept=True) == [str(opened.root)]
+
+
+def test_a_place_without_room_is_refused_before_anything_starts(run: LocalRun) -> None:
+    """Disk full in the middle looks like a bad backup."""
+    with pytest.raises(HarnessError, match="free the disk"):
+        run.sandbox("shop@latest", run.find_tools(None), needed_bytes=10**18)
+
+
+def test_a_directory_of_somebody_else_is_refused(settings: LocalSettings) -> None:
+    """The temporary directory is shared: a stranger may have made ours first."""
+    if os.geteuid() != 0:
+        with pytest.raises(HarnessError):
+            LocalRun.open(LocalSettings(directory=Path("/proc")), "x")
+        return
+    base = (settings.directory or Path()) / "pgrestore-0"
+    base.mkdir()
+    os.chown(base, 12345, 12345)
+    with pytest.raises(HarnessError, match="belongs to somebody else"):
+        LocalRun.open(settings, "x")
+    base.rmdir()
+
+
+def test_missing_programs_name_every_place_looked_at(tmp_path: Path) -> None:
+    """The first run of many newcomers ends here."""
+    run = LocalRun.open(LocalSettings(directory=Path("/tmp"), bindir=tmp_path), uuid4().hex[:8])  # noqa: S108
+    try:
+        with pytest.raises(HarnessError, match="no working postgres there") as caught:
+            run.find_tools(18)
+    finally:
+        run.close()
+
+    assert str(tmp_path) in caught.value.problem
+    assert "pytest-pgrestore[embedded]" in caught.value.hint
+
+
+@pytest.mark.parametrize("chunks", [[b"a" * 10], None], ids=["stdin", "no-stdin"])
+def test_a_tool_that_hangs_ends_with_its_deadline(chunks: list[bytes] | None) -> None:
+    """pg_restore hangs for ever on a tar dump that was cut."""
+    with pytest.raises(HarnessError, match="did not end within"):
+        run_process(["sleep", "60"], timeout_seconds=0.2, env={}, stdin=chunks)
+
+
+def test_output_that_is_not_text_cannot_harm_a_report() -> None:
+    """A lone surrogate in a message kills an xdist worker."""
+    done = run_process(["printf", r"\377"], timeout_seconds=DEADLINE, env={"PATH": os.defpath})
+
+    assert done.stdout == r"\xff"
+
+
+def failing_chunks() -> Iterator[bytes]:
+    """Yield one chunk, then fail as a cut archive does."""
+    yield b"select 1;\n"
+    raise EOFError("cut")
+
+
+@pytest.mark.parametrize("make", [failing_chunks])
+def test_a_failing_input_ends_the_tool_and_is_the_cause(make: Callable[[], Iterator[bytes]]) -> None:
+    """A cut archive must not look like a tool that succeeded on half of it."""
+    with pytest.raises(EOFError, match="cut"):
+        run_process(["cat"], timeout_seconds=DEADLINE, env={"PATH": os.defpath}, stdin=make())
