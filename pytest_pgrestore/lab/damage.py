@@ -1,0 +1,33 @@
+"""Damaging copies of backups, the way disks, networks and people do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE_BYTES = 8192
+
+
+def cut(path: Path, fraction: float) -> None:
+    """Keep the first `fraction` of the file."""
+    with path.open("r+b") as stream:
+        stream.truncate(int(path.stat().st_size * fraction))
+
+
+def flip(path: Path, offset: int) -> None:
+    """Invert the byte at `offset`, counted from the end when negative."""
+    with path.open("r+b") as stream:
+        position = offset if offset >= 0 else path.stat().st_size + offset
+        stream.seek(position)
+        byte = stream.read(1)[0]
+        stream.seek(position)
+        stream.write(bytes([byte ^ 0xFF]))
+
+
+def zero_page(path: Path, number: int = 0) -> None:
+    """Fill one page of a relation's file with zeros: checksums, amcheck and pg_dump see nothing wrong."""
+    with path.open("r+b") as stream:
+        stream.seek(number * PAGE_BYTES)
+        stream.write(bytes(PAGE_BYTES))

@@ -1,0 +1,350 @@
+"""Source `basebackup`: what pg_basebackup took, with or without a directory of archived WAL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
+from pytest_pgrestore.model.evidence import Check
+from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid, Latest
+from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
+from pytest_pgrestore.sources import commits, walarchive
+from pytest_pgrestore.sources.backupdir import BackupDirectory, facts, find_backups
+from pytest_pgrestore.sources.protocol import Located
+from pytest_pgrestore.sources.selection import choose, no_backup
+from pytest_pgrestore.sources.unpacking import unpack_chain, unpack_one
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pytest_pgrestore.model.backup import Backup
+    from pytest_pgrestore.model.target import RecoveryTarget
+    from pytest_pgrestore.sandboxes.protocol import Sandbox, Tools
+    from pytest_pgrestore.sources.protocol import Request
+    from pytest_pgrestore.sources.walarchive import Supply, TimelinePath, WalFiles
+
+_COMPRESSED_GROWTH = 4
+"""How much larger than its compressed tar a cluster is taken to be, when no manifest tells."""
+
+_NO_ARCHIVE = "Commits after the end of the backup: no WAL archive is configured."
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What `locate` found out, kept for the later steps of the same restore."""
+
+    chain: tuple[BackupDirectory, ...]
+    path: TimelinePath
+    supply: Supply
+    segment_bytes: int
+    system_identifier: int | None
+    target: RecoveryTarget
+    files: WalFiles
+    tools: Tools
+
+
+class BasebackupSource:
+    """Implements `sources.protocol.PhysicalSource` for pg_basebackup.
+
+    Args:
+        name: The user's name for it.
+        path: One backup, or a directory of several.
+        wal: Directory of archived WAL, plain or compressed; None uses the WAL inside the backup.
+        verify: Whether to verify the files against the manifest.
+        timeout_seconds: Deadline of one tool.
+    """
+
+    type = "basebackup"
+
+    def __init__(
+        self, name: str, path: str, *, wal: str | None = None, verify: bool = True, timeout_seconds: float = 3600.0
+    ) -> None:
+        self.name = name
+        self._path = Path(path)
+        self._wal = Path(wal) if wal is not None else None
+        self._verify = verify
+        self._timeout_seconds = timeout_seconds
+        self._choices: dict[str, _Choice] = {}
+
+    def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
+        """Return the names of the checks this source reports."""
+        return (*(("manifest",) if self._verify else ()), *(("archive",) if self._wal is not None else ()))
+
+    def backups(self) -> list[Backup]:
+        """Return the catalogue, oldest first."""
+        return [backup for backup, _ in self._catalogue(self._files())]
+
+    def locate(self, request: Request) -> Located:
+        """Choose the backup for `request` and see whether its target can be reached."""
+        files = self._files()
+        catalogue = self._catalogue(files)
+        if not catalogue:
+            raise no_backup(self._path)
+        by_label = {directory.path.name: directory for _, directory in catalogue}
+        position = self._find(request, [backup for backup, _ in catalogue], files)
+        backup, selection = choose([backup for backup, _ in catalogue], request.target, position)
+        chain = (*(by_label[label] for label in backup.chain), by_label[backup.label])
+        start = _start(chain[-1])
+        if backup.server_major is None:
+            raise BackupNotRestorable(
+                f"backup {backup.label} does not tell its server version: PG_VERSION is missing",
+                hint="the backup is incomplete: take a new one.",
+            )
+        own = chain[-1].own_wal()
+        wal = {name: path for name, path in own.items() if is_segment_name(name)} | files.segments
+        segment_bytes, system_identifier = _segment_facts(wal, chain[-1], backup)
+        path, notes = walarchive.follow(files, chain[-1].timeline, request.timeline, start)
+        found = walarchive.supply(wal, path, start, segment_bytes)
+        choice = _Choice(
+            chain,
+            path,
+            found,
+            segment_bytes,
+            system_identifier,
+            request.target,
+            files,
+            request.find_tools(backup.server_major),
+        )
+        self._require_reachable(choice)
+        self._choices[backup.label] = choice
+        return Located(
+            backup=backup,
+            selection=selection,
+            server_major=backup.server_major,
+            needed_bytes=_needed(chain, found, segment_bytes),
+            timeline=path.last,
+            archive_end=found.end if found.segments and self._wal is not None else None,
+            checks=self._archive_check(choice),
+            not_checked=self._not_checked(files),
+            notes=tuple(notes + _switches(path)),
+        )
+
+    def fetch(self, located: Located, sandbox: Sandbox) -> str:
+        """Fill the sandbox's data directory from the backup, or from the chain it belongs to."""
+        choice = self._choices[located.backup.label]
+        words = (
+            unpack_one(choice.chain[0], sandbox)
+            if len(choice.chain) == 1
+            else unpack_chain(choice.chain, sandbox, self._timeout_seconds)
+        )
+        sandbox.adopt(sandbox.data)
+        sandbox.adopt(sandbox.tablespaces)
+        return words
+
+    def verify(self, located: Located, sandbox: Sandbox) -> Check:
+        """Run pg_verifybackup on the restored files; WAL is checked on its own."""
+        directory = self._choices[located.backup.label].chain[-1]
+        if not self._verify:
+            return _manifest(Verdict.SKIPPED, "switched off by `verify = false`")
+        if not (sandbox.data / "backup_manifest").exists():
+            return _manifest(
+                Verdict.COULD_NOT_VERIFY,
+                "the backup has no manifest, so its files cannot be verified\n"
+                "HINT: take backups with a manifest, or set verify = false to go without.",
+            )
+        done = sandbox.tools.run("pg_verifybackup", "--no-parse-wal", str(sandbox.data), check=False)
+        if done.status != 0:
+            errors = [line.partition("error: ")[2] for line in done.stderr.splitlines() if "error: " in line]
+            more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+            return _manifest(Verdict.FAILED, f"{errors[0] if errors else done.tail()}{more}")
+        unchecked = directory.unchecked_files()
+        if unchecked:
+            return _manifest(Verdict.COULD_NOT_VERIFY, f"the manifest holds no checksum of {unchecked} files")
+        return _manifest(Verdict.PASSED, "every file has the size and checksum the manifest says")
+
+    def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
+        """Copy the WAL recovery needs into pg_wal, and check every segment of it."""
+        choice = self._choices[located.backup.label]
+        into = sandbox.data / "pg_wal"
+        (sandbox.data / "tablespace_map").unlink(missing_ok=True)
+        wanted = [(name, path) for name, path in choice.supply.segments if path != choice.chain[-1].wal_tar]
+        walarchive.stage(wanted, into)
+        histories = [
+            (f"{number:08X}.history", path)
+            for number, path in choice.files.histories.items()
+            if number in {step[0] for step in choice.path.steps}
+        ]
+        walarchive.stage(histories, into)
+        for name, _ in choice.supply.segments:
+            segment = Segment.parse(name, choice.segment_bytes)
+            walarchive.require_sound(segment, into / name, choice.system_identifier, choice.segment_bytes)
+        sandbox.adopt(into)
+        return f"{len(choice.supply.segments)} WAL segments staged"
+
+    def reachable(self, located: Located, sandbox: Sandbox) -> list[str]:
+        """Return the stops nearest the target, and the hole that cuts the archive."""
+        choice = self._choices[located.backup.label]
+        from_tar = [(name, sandbox.data / "pg_wal" / name) for name, _ in choice.supply.segments]
+        segments = [
+            pair if pair[1] != choice.chain[-1].wal_tar else staged
+            for pair, staged in zip(choice.supply.segments, from_tar, strict=True)
+        ]
+        stops = commits.stops_in([pair for pair in segments if pair[1].exists()], sandbox.tools)
+        return commits.nearest(stops, choice.target) + _hole(choice.supply)
+
+    def _files(self) -> WalFiles:
+        return walarchive.scan(self._wal) if self._wal is not None else walarchive.WalFiles()
+
+    def _catalogue(self, files: WalFiles) -> list[tuple[Backup, BackupDirectory]]:
+        directories = find_backups(self._path)
+        by_start = {directory.start_lsn: directory for directory in directories if directory.start_lsn is not None}
+        entries = [
+            (facts(directory, files.backups, _chain(directory, by_start)), directory) for directory in directories
+        ]
+        return sorted(entries, key=lambda entry: (entry[0].start_lsn or Lsn(0), entry[0].label))
+
+    def _find(self, request: Request, backups: list[Backup], files: WalFiles) -> Lsn | None:
+        """Return where a name or xid lies, when several backups make it matter."""
+        if not isinstance(request.target, AtName | AtXid) or len(backups) == 1 or not files.segments:
+            return None
+        tools = request.find_tools(backups[-1].server_major)
+        stops = commits.stops_in(sorted(files.segments.items()), tools)
+        position = commits.position_of(request.target, stops)
+        if position is None:
+            raise _unreachable(request.target, "is not in the archive", commits.nearest(stops, request.target))
+        return position
+
+    def _require_reachable(self, choice: _Choice) -> None:
+        """Refuse before the restore what the archive's limits rule out."""
+        target, found = choice.target, choice.supply
+        if not found.segments:
+            raise BackupNotRestorable(
+                f"the first WAL segment the backup needs is missing: {_first_needed(choice)}",
+                hint="without it the backup cannot become consistent: keep WAL from the start of every backup.",
+            )
+        stop = _stop(choice)
+        if stop is not None and found.end < stop:
+            raise BackupNotRestorable(
+                f"WAL ends at {found.end}, before the backup becomes consistent at {stop}{_and_hole(found)}",
+                hint="restore the missing segments from another copy of the archive.",
+            )
+        if isinstance(target, Latest) and found.missing is not None:
+            raise BackupNotRestorable(
+                f"WAL segment {found.missing} is missing from the archive; {found.cut_off} later segments cannot be"
+                " reached, and PostgreSQL would open at the hole without a word",
+                hint="restore the segment from another copy, or take a new base backup now.",
+            )
+        if isinstance(target, AtLsn) and target.lsn > found.end:
+            raise _unreachable(target, f"lies beyond the end of WAL at {found.end}", _hole(found))
+        if isinstance(target, AtTime) and found.missing is None:
+            last = commits.last_end(
+                [pair for pair in found.segments if pair[1] != choice.chain[-1].wal_tar], choice.tools
+            )
+            if last is not None and last.when is not None and _never_stops(last.when, target):
+                raise _unreachable(target, f"lies after the last commit in the archive, {last}", [])
+
+    def _archive_check(self, choice: _Choice) -> tuple[Check, ...]:
+        if self._wal is None:
+            return ()
+        found = choice.supply
+        first, last = found.segments[0][0], found.segments[-1][0]
+        text = f"{len(found.segments)} segments from {first} to {last} without a hole"
+        return (
+            Check(
+                name="archive",
+                verdict=Verdict.FAILED if found.missing else Verdict.PASSED,
+                message=f"segment {found.missing} is missing after {last}, {found.cut_off} later ones are cut off"
+                if found.missing
+                else text,
+                expected="no hole",
+                observed=found.missing or "no hole",
+            ),
+        )
+
+    def _not_checked(self, files: WalFiles) -> tuple[str, ...]:
+        found = [] if self._verify else ["The files of the backup: `verify = false` left the manifest out."]
+        found += [_NO_ARCHIVE] if self._wal is None else []
+        found += [f"WAL still being received ({len(files.partial)} partial segments)."] if files.partial else []
+        return tuple(found)
+
+
+def _chain(directory: BackupDirectory, by_start: dict[Lsn, BackupDirectory]) -> tuple[str, ...]:
+    """Return the labels of the backups `directory` is incremental to, the full one first."""
+    labels: list[str] = []
+    here = directory
+    while here.parent_lsn is not None:
+        parent = by_start.get(here.parent_lsn)
+        if parent is None:
+            # A broken chain matters only when this backup is the one that is chosen; `unpack_chain` tells.
+            return (f"missing parent at {here.parent_lsn}",)
+        labels.insert(0, parent.path.name)
+        here = parent
+    return tuple(labels)
+
+
+def _start(directory: BackupDirectory) -> Lsn:
+    if directory.start_lsn is None:
+        raise BackupNotRestorable(
+            f"backup {directory.path} has no readable backup_label: a server would open it with wrong rows and no word",
+            hint="take the backup with pg_basebackup, and keep the label it writes.",
+        )
+    return directory.start_lsn
+
+
+def _stop(choice: _Choice) -> Lsn | None:
+    return facts(choice.chain[-1], choice.files.backups, ()).stop_lsn
+
+
+def _segment_facts(wal: dict[str, Path], directory: BackupDirectory, backup: Backup) -> tuple[int, int | None]:
+    """Return the segment size, and the system identifier as the backup or its own first segment tells it."""
+    own = directory.own_wal()
+    candidates = sorted(name for name in wal if own.get(name) != directory.wal_tar) or sorted(wal)
+    for name in candidates:
+        header = walarchive.header_of(wal[name])
+        if header is not None:
+            return header.segment_bytes, backup.system_identifier or _identifier(directory)
+    raise BackupNotRestorable(
+        "there is no readable WAL segment, neither in the backup nor in the archive",
+        hint="name the WAL archive in `wal`, or take backups with --wal-method=stream.",
+    )
+
+
+def _identifier(directory: BackupDirectory) -> int | None:
+    """Return the system identifier in a plain backup's pg_control: its first eight bytes."""
+    path = directory.path / "global" / "pg_control"
+    return int.from_bytes(path.read_bytes()[:8], "little") if path.is_file() else None
+
+
+def _needed(chain: tuple[BackupDirectory, ...], found: Supply, segment_bytes: int) -> int:
+    sizes = [directory.plain_bytes() for directory in chain]
+    stored = sum(path.stat().st_size for directory in chain for path in directory.path.rglob("*") if path.is_file())
+    known = [size for size in sizes if size is not None]
+    files = max(known) * (2 if len(chain) > 1 else 1) if known else stored * _COMPRESSED_GROWTH
+    return files + len(found.segments) * segment_bytes
+
+
+def _switches(path: TimelinePath) -> list[str]:
+    if len(path.steps) == 1:
+        return []
+    words = " to ".join(str(timeline) for timeline, _ in path.steps)
+    return [f"recovery follows timelines {words}: production was failed over or restored in between"]
+
+
+def _first_needed(choice: _Choice) -> str:
+    start = _start(choice.chain[-1])
+    return Segment.holding(start, choice.chain[-1].timeline, choice.segment_bytes).file_name(choice.segment_bytes)
+
+
+def _hole(found: Supply) -> list[str]:
+    return [f"WAL segment {found.missing} is missing, {found.cut_off} later ones are cut off"] if found.missing else []
+
+
+def _and_hole(found: Supply) -> str:
+    return "; " + _hole(found)[0] if found.missing else ""
+
+
+def _never_stops(last: datetime, target: AtTime) -> bool:
+    """Tell whether no transaction ends where recovery could notice that the time has come."""
+    return last <= target.when if target.inclusive else last < target.when
+
+
+def _unreachable(target: RecoveryTarget, why: str, near: list[str]) -> TargetUnreachable:
+    nearest = f"; nearest reachable: {'; '.join(near)}" if near else ""
+    return TargetUnreachable(f"{target} {why}{nearest}", hint="choose a point the archive reaches.")
+
+
+def _manifest(verdict: Verdict, message: str) -> Check:
+    return Check(name="manifest", verdict=verdict, message=message)

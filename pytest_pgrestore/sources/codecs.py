@@ -1,0 +1,114 @@
+"""Reading files that may be compressed, as a stream, and noticing when they were cut short or damaged."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import tarfile
+import zlib
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, cast
+
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CHUNK_BYTES = 1 << 20
+SUFFIXES = (".gz", ".zst", ".lz4", ".bz2")
+
+_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4", b"BZh": "bzip2"}
+
+
+def codec_of(path: Path) -> str:
+    """Return ``gzip``, ``zstd``, ``lz4``, ``bzip2`` or ``none``, by the file's first bytes and not by its name."""
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    return next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "none")
+
+
+def open_plain(path: Path) -> IO[bytes]:
+    """Open `path` for reading its decompressed bytes; a truncated file raises EOFError when its end is read."""
+    match codec_of(path):
+        case "gzip":
+            return cast("IO[bytes]", gzip.open(path, "rb"))
+        case "bzip2":
+            return bz2.open(path, "rb")
+        case "lz4":
+            import lz4.frame
+
+            return cast("IO[bytes]", lz4.frame.open(path, "rb"))
+        case "zstd":
+            return cast("IO[bytes]", io.BufferedReader(_Chunks(_zstd_chunks(path)), CHUNK_BYTES))
+        case _:
+            return path.open("rb")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Translate what decoders raise on a bad file into the finding it is.
+
+    Raises:
+        BackupNotRestorable: The file is cut short or damaged.
+        HarnessError: It cannot be read at all.
+    """
+    import zstandard
+
+    try:
+        yield
+    except EOFError as exc:
+        raise BackupNotRestorable(
+            f"{path} is cut short: its compressed stream has no end", hint="find out where the copy was interrupted."
+        ) from exc
+    except (zlib.error, gzip.BadGzipFile, zstandard.ZstdError, RuntimeError, tarfile.TarError) as exc:
+        raise BackupNotRestorable(
+            f"{path} is damaged: {exc}", hint="compare it with the copy on another medium."
+        ) from exc
+    except PermissionError as exc:
+        raise HarnessError(
+            f"{exc.filename or path} cannot be read: permission denied",
+            hint="run the drill as a user who may read the backup.",
+        ) from exc
+
+
+class _Chunks(io.RawIOBase):
+    """A file object over an iterator of byte strings."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Say yes, as `io.BufferedReader` asks."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed wants a protocol of its own
+        """Fill `buffer` as far as one chunk goes."""
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = memoryview(chunk)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+def _zstd_chunks(path: Path) -> Iterator[bytes]:
+    """Yield decompressed chunks; the library's own reader takes a cut file for a complete one."""
+    import zstandard
+
+    with path.open("rb") as stream:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        data = stream.read(CHUNK_BYTES)
+        while data:
+            yield frame.decompress(data)
+            rest = frame.unused_data if frame.eof else b""
+            data = rest or stream.read(CHUNK_BYTES)
+            if frame.eof and data:
+                frame = zstandard.ZstdDecompressor().decompressobj()
+        if not frame.eof:
+            raise EOFError(path)

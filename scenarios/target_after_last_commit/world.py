@@ -1,0 +1,25 @@
+"""A point in time with, or without, a commit after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scenarios.conftest import World
+
+
+def healthy(world: World) -> None:
+    """Business goes on after the point that is asked for."""
+    world.base_backup()
+    world.trade()
+    world.environment["POINT"] = world.cluster.now().isoformat()
+    world.trade()
+    world.archive_all()
+
+
+def disaster(world: World) -> None:
+    """Nothing was committed after the point that is asked for."""
+    world.base_backup()
+    world.trade()
+    world.archive_all()
+    world.environment["POINT"] = world.cluster.now().isoformat()
