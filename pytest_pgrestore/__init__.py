@@ -1,3 +1,47 @@
-"""pytest-pgrestore: prove that PostgreSQL backups restore. Public names only, nothing heavy."""
+"""pytest-pgrestore: prove that PostgreSQL backups restore. Public names only, each loaded when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_pgrestore.factory import Factory as Factory
+    from pytest_pgrestore.model.errors import BackupNotRestorable as BackupNotRestorable
+    from pytest_pgrestore.model.errors import ConfigError as ConfigError
+    from pytest_pgrestore.model.errors import HarnessError as HarnessError
+    from pytest_pgrestore.model.errors import PgRestoreError as PgRestoreError
+    from pytest_pgrestore.model.errors import TargetUnreachable as TargetUnreachable
+    from pytest_pgrestore.model.verdict import Verdict as Verdict
+    from pytest_pgrestore.recovery.instance import RestoredInstance as RestoredInstance
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "BackupNotRestorable": "pytest_pgrestore.model.errors",
+    "ConfigError": "pytest_pgrestore.model.errors",
+    "Factory": "pytest_pgrestore.factory",
+    "HarnessError": "pytest_pgrestore.model.errors",
+    "PgRestoreError": "pytest_pgrestore.model.errors",
+    "RestoredInstance": "pytest_pgrestore.recovery.instance",
+    "TargetUnreachable": "pytest_pgrestore.model.errors",
+    "Verdict": "pytest_pgrestore.model.verdict",
+}
+
+__all__ = [
+    "BackupNotRestorable",
+    "ConfigError",
+    "Factory",
+    "HarnessError",
+    "PgRestoreError",
+    "RestoredInstance",
+    "TargetUnreachable",
+    "Verdict",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use: every pytest run of our users imports this package."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -28,7 +28,7 @@ def parse_duration(value: Any) -> timedelta:
 
 
 def _short(text: str) -> timedelta | None:
-    from pytimeparse import parse
+    from pytimeparse.timeparse import timeparse as parse
 
     # pytimeparse also reads 1:30, which may mean minutes or hours: only spellings that name their units count.
     if ":" in text or not any(character.isalpha() for character in text):

@@ -19,13 +19,13 @@ from pytest_pgrestore.model.target import Latest, parse_target, parse_timeline
 from pytest_pgrestore.suggest import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 PREFIX = "PGRESTORE_"
 DEFAULT_REPORT_DIRECTORY = "pgrestore-report"
 """Below the root directory of the pytest run."""
 
-_VARIABLE_CUTOFF = 0.87
+_VARIABLE_CUTOFF = 0.9
 """Likeness from which an unknown variable counts as mistyped; others may hold secrets for the settings file."""
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -172,8 +172,6 @@ class Given:
     """What flags, environment and ini say; a name is missing where nobody said anything."""
 
     values: Mapping[str, Any]
-    flags: frozenset[str] = frozenset()
-    """Names given on the command line: they ask for a drill run."""
 
     def __getitem__(self, name: str) -> Any:
         """Return what was given for setting `name`; None when nothing was."""
@@ -190,9 +188,7 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("pgrestore", "restore drills of PostgreSQL backups")
     for setting in SETTINGS:
         if setting.metavar:
-            group.addoption(
-                setting.flag, dest=setting.key, default=None, metavar=setting.metavar, help=setting.help
-            )
+            group.addoption(setting.flag, dest=setting.key, default=None, metavar=setting.metavar, help=setting.help)
         else:
             group.addoption(
                 setting.flag, dest=setting.key, default=None, action="store_const", const="true", help=setting.help
@@ -205,21 +201,26 @@ def add_options(parser: pytest.Parser) -> None:
                 const="false",
                 help=f"turn {setting.flag} off",
             )
-        parser.addini(setting.key, setting.help, type="string" if setting.metavar else "bool", default=None)
+        if setting.metavar:
+            parser.addini(setting.key, setting.help, type="string", default=None)
+        else:
+            parser.addini(setting.key, setting.help, type="bool", default=None)
 
 
-def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Given:
+def resolve(config: pytest.Config, environ: Mapping[str, str], only: Collection[str] = ()) -> Given:
     """Return what flags, environment and ini say, in this order of precedence.
+
+    Args:
+        config: pytest's.
+        environ: The environment.
+        only: Names of the settings to look at; empty for all.
 
     Raises:
         pytest.UsageError: With every mistake at once.
     """
     values: dict[str, Any] = {}
-    flags = set()
-    mistakes = list(_mistyped_variables(environ))
-    for setting in SETTINGS:
-        if config.getoption(setting.key) is not None:
-            flags.add(setting.name)
+    mistakes = [] if only else list(_mistyped_variables(environ))
+    for setting in (BY_NAME[name] for name in only or BY_NAME):
         for spelling, text, directory in _spellings(setting, config, environ):
             if text is None:
                 continue
@@ -230,12 +231,10 @@ def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Given:
             break
     if mistakes:
         raise pytest.UsageError("\n".join(mistakes))
-    return Given(values, frozenset(flags))
+    return Given(values)
 
 
-def _spellings(
-    setting: Setting, config: pytest.Config, environ: Mapping[str, str]
-) -> Iterator[tuple[str, Any, Path]]:
+def _spellings(setting: Setting, config: pytest.Config, environ: Mapping[str, str]) -> Iterator[tuple[str, Any, Path]]:
     """Yield where `setting` may stand, what stands there, and the directory paths in it are relative to."""
     here = config.invocation_params.dir
     yield setting.flag, config.getoption(setting.key), here

@@ -1,1 +1,96 @@
 """pytest hooks; each delegates."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_pgrestore import controller, options
+from pytest_pgrestore.fixtures import pgrestore, pgrestore_clone, pgrestore_conn, pgrestore_instance
+from pytest_pgrestore.items import insert_drills
+from pytest_pgrestore.outcomes import annotate, explain
+from pytest_pgrestore.session import MARKER, SESSION, DrillSession
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+__all__ = ["pgrestore", "pgrestore_clone", "pgrestore_conn", "pgrestore_instance"]  # pytest finds fixtures here
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register flags and ini keys."""
+    options.add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker and open the books."""
+    config.addinivalue_line(
+        "markers",
+        f"{MARKER}(source, target=None, timeline=None, inclusive=None, rto=None, rpo=None, database=None): "
+        "the restore drill this test belongs to.",
+    )
+    config.stash[SESSION] = DrillSession(config, os.environ)
+    controller.install(config)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Refuse bad settings before anything is collected."""
+    session.config.stash[SESSION].begin()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave the process as it was."""
+    if SESSION in config.stash:
+        config.stash[SESSION].end()
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Name the settings file where there is one."""
+    path = config.stash[SESSION].settings.path
+    return None if path is None else f"pgrestore: {path}"
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect drill files."""
+    if file_path.suffix != ".toml" or not file_path.name.startswith("drill_"):
+        return None
+    from pytest_pgrestore.drillfile import DrillFile
+
+    return DrillFile.from_parent(parent, path=file_path)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Add the items of each drill before its first test."""
+    insert_drills(session, items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note whose fixtures come next."""
+    item.config.stash[SESSION].association.running(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, Any, Any]:
+    """Note which fixture asks for drills."""
+    with request.config.stash[SESSION].association.within(fixturedef.argname):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put on the report what it means for a drill."""
+    explain(call)
+    report = yield
+    annotate(item, call, report)
+    return report

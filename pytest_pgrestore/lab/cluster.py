@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.process import child_environment, spawn
+from pytest_pgrestore.process import child_environment, die_with_parent, spawn
 from pytest_pgrestore.sandboxes.account import server_account
 from pytest_pgrestore.sandboxes.binaries import choose
 from pytest_pgrestore.sandboxes.tools import LocalTools, reachable_binaries
@@ -116,7 +116,7 @@ class Cluster:
                 env=child_environment(),
                 streams=(log, subprocess.STDOUT),
                 account=self.tools.account,
-                stdin=False,
+                prepare=die_with_parent,
             )
 
         def answers() -> bool:

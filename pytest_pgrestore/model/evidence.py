@@ -79,6 +79,18 @@ class ObjectiveResult:
     objective_seconds: float | None = None
     measured_seconds: float | None = None
 
+    def verdict(self) -> Verdict:
+        """Return what the judgement means for the drill."""
+        match self.judgement:
+            case Judgement.MISSED:
+                return Verdict.FAILED
+            case Judgement.NOT_MEASURED:
+                return Verdict.COULD_NOT_VERIFY
+            case Judgement.MET:
+                return Verdict.PASSED
+            case Judgement.NOT_SET:
+                return Verdict.SKIPPED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataLossFigures:
@@ -174,6 +186,8 @@ class DrillRecord:
     rpo: ObjectiveResult
     data_loss: DataLossFigures = field(default_factory=DataLossFigures)
     checks: tuple[Check, ...] = ()
+    checks_planned: tuple[str, ...] = ()
+    """Names of what this drill was to check, known before it ran; one that left no result was not verified."""
     assertions: tuple[AssertionOutcome, ...] = ()
     failure: Failure | None = None
     server: ServerFacts | None = None
@@ -189,10 +203,16 @@ class DrillRecord:
         """Return the seconds spent in the phases that count toward the RTO."""
         return sum(phase.seconds for phase in self.phases if phase.counts_toward_rto)
 
+    def not_run(self) -> tuple[str, ...]:
+        """Return the planned checks that left no result; the restore and the objectives always leave one."""
+        ran = {check.name for check in self.checks} | {"restored", "rto", "rpo"}
+        return tuple(name for name in self.checks_planned if name not in ran)
+
     def verdict(self) -> Verdict:
         """Return the verdict of the drill: failed beats could not verify beats passed."""
         found = [check.verdict for check in self.checks] + [outcome.verdict for outcome in self.assertions]
-        found += [_of_objective(result) for result in (self.rto, self.rpo)]
+        found += [result.verdict() for result in (self.rto, self.rpo)]
+        found += [Verdict.COULD_NOT_VERIFY for _ in self.not_run()]
         if self.failure is not None:
             found.append(self.failure.verdict)
         if self.teardown is not None and not self.teardown.removed:
@@ -231,7 +251,7 @@ def to_json(evidence: Evidence) -> str:
     for entry, drill in zip(document["drills"], evidence.drills, strict=True):
         entry["verdict"] = drill.verdict()
         entry["restore_seconds"] = drill.restore_seconds()
-    return json.dumps(document, indent=2, default=_plain) + "\n"
+    return json.dumps(_encodable(document), indent=2, default=_plain) + "\n"
 
 
 def _plain(value: Any) -> str:
@@ -240,13 +260,12 @@ def _plain(value: Any) -> str:
     raise TypeError(f"evidence holds plain data only, not {type(value).__name__}")
 
 
-def _of_objective(result: ObjectiveResult) -> Verdict:
-    match result.judgement:
-        case Judgement.MISSED:
-            return Verdict.FAILED
-        case Judgement.NOT_MEASURED:
-            return Verdict.COULD_NOT_VERIFY
-        case Judgement.MET:
-            return Verdict.PASSED
-        case Judgement.NOT_SET:
-            return Verdict.SKIPPED
+def _encodable(value: Any) -> Any:
+    """Return `value` with lone surrogates spelled out: strict readers, ours too, refuse the whole document."""
+    if isinstance(value, str):
+        return value.encode("utf-8", errors="backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_encodable(name): _encodable(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(entry) for entry in value]
+    return value

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.evidence import BackupFacts, DataLossFigures, DrillRecord
 from pytest_pgrestore.model.stopwatch import Stopwatch
+from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.recovery import figures
 from pytest_pgrestore.sources.protocol import is_logical
 
@@ -89,12 +90,25 @@ class Attempt:
             rpo=rpo or figures.not_measured(self.drill),
             data_loss=self.data_loss,
             checks=tuple(self.checks),
+            checks_planned=check_names(self.drill, self.source),
             failure=self.failure,
             server=self.server,
             not_checked=(*(located.not_checked if located else ()), *self.not_checked),
             notes=(*(located.notes if located else ()), *self.notes),
             logs=self.logs,
         )
+
+
+def check_names(drill: Drill, source: Source) -> tuple[str, ...]:
+    """Return the names of the items a drill adds to the session, known before anything runs."""
+    objectives = drill.objectives
+    names = ["restored"]
+    names += [] if is_logical(source) else ["target reached"]
+    names += ["quarantine", *source.check_names(drill.target)]
+    names += ["backup age"] if objectives.max_age is not None else []
+    names += ["rto"] if objectives.rto is not None else []
+    names += ["rpo"] if objectives.rpo is not None and isinstance(drill.target, Latest) else []
+    return tuple(names)
 
 
 def backup_facts(located: Located) -> BackupFacts:

@@ -13,9 +13,8 @@ from pytest_pgrestore.checks.afterwards import page_checksums, server_gone
 from pytest_pgrestore.model.errors import HarnessError, PgRestoreError
 from pytest_pgrestore.model.evidence import Check, Failure
 from pytest_pgrestore.model.plan import RestorePlan
-from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.recovery import quarantine
-from pytest_pgrestore.recovery.attempt import Attempt, DrillSettings
+from pytest_pgrestore.recovery.attempt import Attempt, DrillSettings, check_names
 from pytest_pgrestore.recovery.logical import LOADING, restore_dump
 from pytest_pgrestore.recovery.measure import measure
 from pytest_pgrestore.recovery.physical import restore_backup
@@ -108,18 +107,6 @@ def save_logs(run: LocalRun, drill_key: str, log_directory: Path) -> tuple[str, 
         copy.chmod(0o600)
         saved.append(str(Path(log_directory.name) / origin.name / path.name))
     return tuple(saved)
-
-
-def check_names(drill: Drill, source: Source) -> tuple[str, ...]:
-    """Return the names of the items a drill adds to the session, known before anything runs."""
-    objectives = drill.objectives
-    names = ["restored"]
-    names += [] if is_logical(source) else ["target reached"]
-    names += ["quarantine", *source.check_names(drill.target)]
-    names += ["backup age"] if objectives.max_age is not None else []
-    names += ["rto"] if objectives.rto is not None else []
-    names += ["rpo"] if objectives.rpo is not None and isinstance(drill.target, Latest) else []
-    return tuple(names)
 
 
 def plan_drill(drill: Drill, source: Source, run: LocalRun) -> RestorePlan:

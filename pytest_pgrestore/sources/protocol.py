@@ -152,15 +152,17 @@ class Connection:
     database: str
     options: str = ""
 
-    def conninfo(self) -> dict[str, str]:
-        """Return keyword arguments for ``psycopg.connect``."""
-        words = {
-            "host": str(self.socket_directory),
-            "port": str(self.port),
-            "user": self.user,
-            "dbname": self.database,
-        }
-        return words | ({"options": self.options} if self.options else {})
+    def conninfo(self, database: str | None = None) -> str:
+        """Return a connection string for ``psycopg.connect``."""
+        from psycopg.conninfo import make_conninfo
+
+        return make_conninfo(
+            host=str(self.socket_directory),
+            port=str(self.port),
+            user=self.user,
+            dbname=database or self.database,
+            options=self.options,
+        )
 
     def arguments(self) -> list[str]:
         """Return the connection arguments of psql, pg_restore and their kin."""

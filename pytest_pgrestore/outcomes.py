@@ -1,0 +1,231 @@
+"""From pytest's reports to assertion outcomes. Messages hold no row value unless the user asked for values.
+
+pytest shows a failing assertion with the values it compared; evidence is kept and passed on, so it names the line
+that failed instead. What was found travels on the report, as plain data, from an xdist worker to the controller.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_pgrestore.model.errors import PgRestoreError
+from pytest_pgrestore.model.evidence import AssertionOutcome
+from pytest_pgrestore.model.verdict import Verdict, worst
+from pytest_pgrestore.session import BUILT_IN, NOT_MEASURED, NOT_UP, REQUEST, SESSION
+
+if TYPE_CHECKING:
+    import pytest
+
+ATTRIBUTE = "pgrestore"
+"""Of the report. pytest serialises a report's attributes as they are; a user property would show in foreign files."""
+
+READ_ONLY = "25006"
+"""SQLSTATE read_only_sql_transaction."""
+
+WRITE_HINT = "HINT: pgrestore_conn is read-only; use pgrestore_clone for a private copy that can be written."
+
+_VALUES_IN_MESSAGE = ("22", "23")
+"""Classes of SQLSTATE whose primary message quotes values: data exception, integrity constraint violation."""
+
+_NOT_THE_BACKUP = ("53", "57", "58")
+"""Classes of SQLSTATE that say nothing about the backup: resources, operator intervention, system error."""
+
+_SOURCE_LIMIT = 200
+"""Characters of source text in a message: a statement, not a page."""
+
+
+def explain(call: pytest.CallInfo[Any]) -> None:
+    """Add a hint to the error of a refused write, before pytest renders it."""
+    error = call.excinfo.value if call.excinfo is not None else None
+    if error is not None and _sqlstate(error) == READ_ONLY and WRITE_HINT not in getattr(error, "__notes__", ()):
+        error.add_note(WRITE_HINT)
+
+
+def annotate(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
+    """Put on `report` which drills it is about and, for a test of the user's, what it found."""
+    state = item.config.stash[SESSION]
+    drills = set(state.association.drills_of(item))
+    if REQUEST in item.stash:
+        drills.add(item.stash[REQUEST].drill.key)
+    if not drills:
+        return
+    own = item.stash.get(BUILT_IN, False)
+    found = None if own else outcome_of(item, call, report)
+    plain = None if found is None else asdict(found) | {"verdict": str(found.verdict)}
+    vars(report)[ATTRIBUTE] = {"drills": sorted(drills), "outcome": plain}
+
+
+def outcome_of(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> AssertionOutcome | None:
+    """Return what the report of one phase of `item` means; None where it means nothing yet."""
+    if (report.passed and report.when != "call") or report.outcome not in {"passed", "failed", "skipped"}:
+        return None  # a rerun is neither
+    path, line, _ = item.location
+    base = AssertionOutcome(
+        name=item.nodeid,
+        verdict=Verdict.PASSED,
+        message="",
+        seconds=report.duration,
+        file=path,
+        line=None if line is None else line + 1,
+    )
+    if report.passed:
+        return base
+    if report.skipped:
+        return replace(base, verdict=Verdict.SKIPPED, message=_reason(report))
+    if item.stash.get(NOT_MEASURED, False) or item.config.stash[SESSION].association.lacks_instance(item):
+        return replace(base, verdict=Verdict.COULD_NOT_VERIFY, message=NOT_UP)
+    error = call.excinfo.value if call.excinfo is not None else None
+    return replace(base, verdict=verdict_of(error, report.when), message=_message(item, call, report))
+
+
+def verdict_of(error: BaseException | None, when: str | None) -> Verdict:
+    """Return what an exception says about the backup: in the body of a test, bad; around it, nothing was learned."""
+    if isinstance(error, PgRestoreError):
+        return error.verdict
+    state = _sqlstate(error)
+    if state is not None and (state == "" or state[:2] in _NOT_THE_BACKUP):
+        return Verdict.COULD_NOT_VERIFY
+    return Verdict.FAILED if when == "call" else Verdict.COULD_NOT_VERIFY
+
+
+def describe(error: BaseException) -> str:
+    """Return what may be told of an exception: its type, and its text where that cannot hold a row value."""
+    state = _sqlstate(error)
+    if state is not None:
+        words = f"{type(error).__name__} (SQLSTATE {state})" if state else type(error).__name__
+        primary = getattr(getattr(error, "diag", None), "message_primary", None)
+        if primary and not state.startswith(_VALUES_IN_MESSAGE):
+            words += f": {primary}"
+        return f"{words}\n{WRITE_HINT}" if state == READ_ONLY else words
+    if isinstance(error, PgRestoreError):
+        return str(error)
+    return type(error).__name__
+
+
+def _message(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> str:
+    if call.excinfo is None:
+        return _strict_xpass(report)
+    told = describe(call.excinfo.value)
+    lines = [told if report.when == "call" else f"{report.when}: {told}"]
+    if not isinstance(call.excinfo.value, PgRestoreError):
+        lines += _place(item, call.excinfo)
+    if item.config.stash[SESSION].settings.switch("show_values"):
+        lines.append(_crash(call.excinfo))
+    return "\n".join(line for line in lines if line)
+
+
+def _place(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> list[str]:
+    """Return file, line and source text of the line that failed: in the test's own file where it was there."""
+    entries = list(excinfo.traceback)
+    own = [entry for entry in entries if Path(entry.path) == item.path] or entries
+    if not own:
+        return []
+    entry = own[-1]
+    path = Path(entry.path)
+    shown = path.relative_to(item.config.rootpath) if path.is_relative_to(item.config.rootpath) else path
+    try:
+        statement = " ".join(str(entry.statement).split())
+    except (OSError, IndexError):
+        statement = ""
+    return [f"at {shown}:{entry.lineno + 1}: {statement[:_SOURCE_LIMIT]}"]
+
+
+def _crash(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    # backslashreplace: a lone surrogate kills an xdist worker.
+    return excinfo.exconly().encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _reason(report: pytest.TestReport) -> str:
+    if hasattr(report, "wasxfail"):
+        return f"expected failure: {report.wasxfail}" if report.wasxfail else "expected failure"
+    if isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2]).removeprefix("Skipped: ")
+    return "skipped"
+
+
+def _strict_xpass(report: pytest.TestReport) -> str:
+    return str(report.longrepr) if "XPASS" in str(report.longrepr) else "failed"
+
+
+def _sqlstate(error: BaseException | None) -> str | None:
+    """Return the SQLSTATE of a psycopg error, "" for one without (the connection broke); None for other errors."""
+    psycopg = sys.modules.get("psycopg")
+    if psycopg is None or not isinstance(error, psycopg.Error):
+        return None
+    if isinstance(error, psycopg.ProgrammingError | psycopg.InterfaceError) and error.sqlstate is None:
+        return None  # a misuse of the driver, by the test
+    return error.sqlstate or ""
+
+
+class Outcomes:
+    """Every outcome of a run, as reports arrive."""
+
+    def __init__(self) -> None:
+        self._by_drill: dict[str, dict[str, AssertionOutcome]] = {}
+        self.ordinary_failures = 0
+        """Failed reports of tests that belong to no drill."""
+        self.drill_failures = 0
+        """Failed reports of drills' own items and of their tests."""
+
+    def add(self, report: pytest.TestReport) -> None:
+        """Take what `report` tells."""
+        told = getattr(report, ATTRIBUTE, None)
+        if told is None:
+            self.ordinary_failures += bool(report.failed)
+            return
+        self.drill_failures += bool(report.failed)
+        if told["outcome"] is None:
+            return
+        outcome = AssertionOutcome(**told["outcome"] | {"verdict": Verdict(told["outcome"]["verdict"])})
+        context = getattr(report, "context", None)  # a subtest, from pytest 9 or pytest-subtests
+        for key in told["drills"]:
+            self._put(self._by_drill.setdefault(key, {}), outcome, context)
+
+    def drills(self) -> list[str]:
+        """Return the keys of the drills that tests belong to."""
+        return list(self._by_drill)
+
+    def of(self, key: str) -> tuple[AssertionOutcome, ...]:
+        """Return the outcomes of drill `key`."""
+        return tuple(self._by_drill.get(key, {}).values())
+
+    @staticmethod
+    def _put(known: dict[str, AssertionOutcome], outcome: AssertionOutcome, context: Any) -> None:
+        if context is not None:
+            name = unique(f"{outcome.name} {_subtest_name(context)}", known)
+            known[name] = replace(outcome, name=name)
+            return
+        before = known.get(outcome.name)
+        if before is None or worst([before.verdict, outcome.verdict]) is outcome.verdict:
+            known[outcome.name] = outcome
+
+
+def unique(name: str, known: Any) -> str:
+    """Return `name`, numbered when it is taken."""
+    number, free = 1, name
+    while free in known:
+        number += 1
+        free = f"{name} #{number}"
+    return free
+
+
+def _subtest_name(context: Any) -> str:
+    words = [f"[{context.msg}]"] if context.msg else []
+    if context.kwargs:
+        words.append("(" + ", ".join(f"{name}={_plain(value)}" for name, value in context.kwargs.items()) + ")")
+    return " ".join(words) or "(subtest)"
+
+
+def _plain(value: Any) -> str:
+    """Return an argument of a subtest as text: pytest quotes it once, and again on its way home from a worker."""
+    text = str(value)
+    while text[:1] in {"'", '"'}:
+        try:
+            text = str(ast.literal_eval(text))
+        except (ValueError, SyntaxError):
+            break
+    return text

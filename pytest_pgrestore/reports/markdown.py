@@ -1,0 +1,111 @@
+"""The report as Markdown, for the step summary of a CI job. Evidence in, text out."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.reports.findings import SYMBOLS, findings, objective_words, target_asked, worst_first
+from pytest_pgrestore.reports.format import capped, duration, moment, one_line, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_pgrestore.model.evidence import DrillRecord, Evidence
+    from pytest_pgrestore.reports.findings import Finding
+
+_SHOWN = 20
+"""Findings listed per drill: GitHub drops a step summary over 1 MiB as a whole."""
+
+_DRILLS_SHOWN = 200
+"""Drills listed one by one, for the same reason."""
+
+# What opens markup within a line, and the colon of a bare address, which would become a link.
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>|~&$]|:(?=//))")
+
+
+def render(evidence: Evidence) -> str:
+    """Return `evidence` as GitHub-flavoured Markdown."""
+    return "\n".join(_lines(evidence)) + "\n"
+
+
+def _lines(evidence: Evidence) -> Iterator[str]:
+    verdict = evidence.verdict()
+    yield f"## {SYMBOLS[verdict]} Restore drills: {str(verdict).upper()}"
+    yield ""
+    yield (
+        f"Run {_text(evidence.run_id)} on {_text(evidence.host)}, {moment(evidence.started_at)}"
+        f" to {moment(evidence.ended_at)}, pytest-pgrestore {_text(evidence.plugin_version)}."
+    )
+    yield ""
+    for problem in evidence.problems[:_SHOWN]:
+        yield f"- **{SYMBOLS[Verdict.COULD_NOT_VERIFY]}** {_text(problem)}"
+    if len(evidence.problems) > _SHOWN:
+        yield f"- and {len(evidence.problems) - _SHOWN} more problems"
+    if not evidence.drills:
+        yield "No drill ran: nothing was learned about any backup."
+        return
+    yield ""
+    yield "| drill | verdict | backup | restore time | RTO | data loss | RPO |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    for drill in evidence.drills[:_DRILLS_SHOWN]:
+        yield _row(drill)
+    if len(evidence.drills) > _DRILLS_SHOWN:
+        yield ""
+        yield f"And {len(evidence.drills) - _DRILLS_SHOWN} more drills: see report.html."
+    for drill in evidence.drills[:_DRILLS_SHOWN]:
+        yield from _details(drill)
+    yield ""
+    yield "A green drill proves this backup at this moment, and no more; report.html lists what was not checked."
+
+
+def _row(drill: DrillRecord) -> str:
+    verdict = drill.verdict()
+    cells = (
+        _text(drill.drill),
+        f"{SYMBOLS[verdict]} {verdict}",
+        _text(drill.backup.label) if drill.backup else "none",
+        duration(drill.rto.measured_seconds),
+        _objective(drill.rto.objective_seconds),
+        duration(drill.rpo.measured_seconds),
+        _objective(drill.rpo.objective_seconds),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _objective(seconds: float | None) -> str:
+    return "not set" if seconds is None else duration(seconds)
+
+
+def _details(drill: DrillRecord) -> Iterator[str]:
+    found = findings(drill)
+    bad = [finding for finding in worst_first(found) if finding.verdict in {Verdict.FAILED, Verdict.COULD_NOT_VERIFY}]
+    passed = sum(finding.verdict is Verdict.PASSED for finding in found)
+    yield ""
+    yield f"### {_text(drill.source)}: {_text(target_asked(drill))}"
+    yield ""
+    yield f"{passed} of {len(found)} findings passed."
+    for result in (drill.rto, drill.rpo):
+        sentence = _text(objective_words(result))
+        yield f"{sentence[:1].upper()}{sentence[1:]}."
+    if bad:
+        yield ""
+    for finding in bad[:_SHOWN]:
+        yield _finding(finding)
+    if len(bad) > _SHOWN:
+        yield f"- and {len(bad) - _SHOWN} more: see report.html"
+
+
+def _finding(finding: Finding) -> str:
+    place = f" ({_text(finding.place)})" if finding.place else ""
+    hint = f" HINT: {_text(finding.hint)}" if finding.hint else ""
+    return (
+        f"- {SYMBOLS[finding.verdict]} **{_text(finding.name)}** {finding.verdict}:"
+        f" {_text(finding.message) or 'no message'}{place}{hint}"
+    )
+
+
+def _text(value: str) -> str:
+    """Return foreign text that is text and nothing else: no table, link, tag, mention or formula of its own."""
+    return _MARKUP.sub(r"\\\1", one_line(visible(" ".join(capped(value, 1000).split())), limit=1000))

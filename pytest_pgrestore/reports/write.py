@@ -1,0 +1,100 @@
+"""Writing the reports of a run. The evidence goes first: every other report can be made from it again."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.model.evidence import to_json
+from pytest_pgrestore.reports import html, junit, markdown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from pytest_pgrestore.model.evidence import Evidence
+
+EVIDENCE, JUNIT, HTML, SUMMARY = "evidence.json", "junit.xml", "report.html", "summary.md"
+
+_MODE = 0o666
+"""Before the umask, so 0644 as a rule. Reports hold no secret and no row value, and what collects a CI job's files
+often runs as another user; who shows values in reports, or wants them private, sets the umask. Logs are 0600."""
+
+
+class ReportsIncompleteError(HarnessError):
+    """Some reports could not be made or written.
+
+    Args:
+        problem: Which, and why.
+        hint: The next step.
+        paths: Those that were written.
+    """
+
+    def __init__(self, problem: str, hint: str, paths: Mapping[str, Path] | None = None) -> None:
+        super().__init__(problem, hint)
+        self.paths = dict(paths or {})
+
+
+def write_all(
+    evidence: Evidence, directory: Path, *, junit: Path | None = None, html: Path | None = None
+) -> dict[str, Path]:
+    """Write every report below `directory`, the evidence first, and return their paths by name.
+
+    Args:
+        evidence: The run.
+        directory: Made where it is missing.
+        junit: Where the JUnit file goes instead.
+        html: Where the HTML file goes instead.
+
+    Raises:
+        ReportsIncompleteError: At least one could not be written; the others were.
+    """
+    targets = {
+        "evidence": directory / EVIDENCE,
+        "junit": junit or directory / JUNIT,
+        "html": html or directory / HTML,
+        "summary": directory / SUMMARY,
+    }
+    written: dict[str, Path] = {}
+    problems: list[str] = []
+    for name, path in targets.items():
+        try:
+            _place(path, _RENDERERS[name](evidence))
+        except Exception as exc:  # noqa: BLE001 - whatever breaks one report, the others must be written
+            problems.append(f"{path}: {type(exc).__name__}: {exc}")
+        else:
+            written[name] = path
+    if problems:
+        raise ReportsIncompleteError(
+            "reports could not be written: " + "; ".join(problems),
+            "free the disk or name a writable --pgrestore-report-dir; `pgrestore render` makes reports again from"
+            " evidence.json.",
+            written,
+        )
+    return written
+
+
+_RENDERERS: Mapping[str, Callable[[Evidence], str]] = {
+    "evidence": to_json,
+    "junit": junit.render,
+    "html": html.render,
+    "summary": markdown.render,
+}
+
+
+def _place(path: Path, text: str) -> None:
+    """Write `text` aside and move it into place: a reader sees the old report or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    descriptor = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _MODE)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise

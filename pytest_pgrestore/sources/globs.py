@@ -1,0 +1,36 @@
+"""Files a path or a glob stands for, oldest first."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from pytest_pgrestore.model.errors import HarnessError
+
+
+def matches(pattern: str, setting: str) -> list[Path]:
+    """Return the files and directories `pattern` matches, by time of modification, then name.
+
+    Raises:
+        HarnessError: The directory it names is not there, or cannot be read. No match in a readable one is empty.
+    """
+    fixed = Path(pattern)
+    while glob.has_magic(str(fixed)):
+        fixed = fixed.parent
+    folder = fixed if str(fixed) != pattern else fixed.parent
+    try:
+        list(folder.iterdir())
+    except OSError as exc:
+        raise HarnessError(
+            f"{folder} cannot be read: {exc.strerror}",
+            hint=f"check `{setting}` in the source, whether it is mounted, and who may read it.",
+        ) from None
+    found = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207 - absolute patterns
+    return sorted(found, key=lambda path: (modified(path), path.name))
+
+
+def modified(path: Path) -> float:
+    """Return when a dump was last written; for a directory, the newest of its files."""
+    if not path.is_dir():
+        return path.stat().st_mtime
+    return max([entry.stat().st_mtime for entry in path.iterdir()], default=path.stat().st_mtime)

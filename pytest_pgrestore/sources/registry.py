@@ -1,0 +1,54 @@
+"""From a type of source and its settings to the source. Imports one tool's module at a time, when it is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_pgrestore.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
+
+
+def make_source(
+    name: str, kind: str, settings: Mapping[str, Any], timeout_seconds: float
+) -> LogicalSource | PhysicalSource:
+    """Return the source of type `kind` that `settings`, a table of the settings file, describe.
+
+    Raises:
+        ConfigError: There is no such type.
+    """
+    match kind:
+        case "dump":
+            return _dump(name, settings, timeout_seconds)
+        case "basebackup":
+            return _basebackup(name, settings, timeout_seconds)
+    raise ConfigError(f"source {name} has the unknown type {kind!r}", hint="write dump or basebackup.")
+
+
+def _dump(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> LogicalSource:
+    from pytest_pgrestore.sources.dump import DumpSource
+
+    return DumpSource(
+        name,
+        settings["path"],
+        globals_path=settings["globals"],
+        database=settings["database"],
+        jobs=settings["jobs"],
+        tables=tuple(settings["tables"]),
+        schema_only=settings["schema_only"],
+        data_only=settings["data_only"],
+        schema=settings["schema_file"],
+        owners=settings["owners"],
+        timeout_seconds=timeout_seconds,
+    )
+
+
+def _basebackup(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> PhysicalSource:
+    from pytest_pgrestore.sources.basebackup import BasebackupSource
+
+    return BasebackupSource(
+        name, settings["path"], wal=settings["wal"], verify=settings["verify"], timeout_seconds=timeout_seconds
+    )

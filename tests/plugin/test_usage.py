@@ -1,0 +1,146 @@
+"""Bad markers, drill files and settings: exit status 4, all mistakes at once, nothing started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import Drills
+
+BOTH = pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one-process", "xdist"])
+
+
+def refused(drills: Drills, *args: Any) -> Any:
+    """Run, check that it is refused before anything starts, and return what is said."""
+    result = drills.run(*args)
+    assert result.ret == 4
+    assert not (drills.pytester.path / "pgrestore-report").exists()
+    return f"{result.stdout.str()}\n{result.stderr.str()}"
+
+
+@BOTH
+def test_all_bad_requests_of_a_run_are_told_at_once(drills: Drills, workers: list[str]) -> None:
+    """Across markers, functions and drill files; each with its place."""
+    drills.write(
+        test_a="""
+            import pytest
+
+            pytestmark = pytest.mark.pgrestore("shpo")
+
+            def test_a1(pgrestore_conn): pass
+
+            def test_a2(pgrestore_conn): pass
+        """,
+        test_b="""
+            import pytest
+
+            @pytest.mark.pgrestore("shop", target="time:2026-01-01T00:00:00")
+            def test_zone(): pass
+
+            @pytest.mark.pgrestore("shop", target="time:2199-01-01T00:00:00+00:00")
+            def test_future(): pass
+
+            @pytest.mark.pgrestore("shop", taget="latest")
+            def test_argument(): pass
+
+            def test_which(pgrestore_conn): pass
+        """,
+    )
+    drills.drill_file(
+        "bad", 'source = "shop"\ntarget = "latst"\n[[assert]]\nname = "x"\nsql = "select 1"\nexpect = "row"'
+    )
+    drills.drill_file("worse", "source = \n")
+
+    text = refused(drills, *workers)
+
+    for line in (
+        "test_a.py::test_a1 and 1 more: unknown source 'shpo'\nHINT: did you mean shop? There are: export, shop.",
+        "test_b.py::test_zone: recovery target time 2026-01-01T00:00:00 has no timezone",
+        "test_b.py::test_future: target time:2199-01-01T00:00:00+00:00 lies in the future",
+        "test_b.py::test_argument: unknown marker argument taget\nHINT: did you mean target?",
+        "test_b.py::test_which: which source? there are 2: export, shop",
+        "drill_bad.toml: assert.0.expect: expect = 'row' is not understood",
+        "drill_worse.toml:1: not valid TOML",
+    ):
+        assert line in text
+
+
+def test_the_same_drill_with_two_objectives_is_refused(drills: Drills) -> None:
+    """One restore is measured once, against one promise."""
+    drills.write(
+        test_a="""
+            import pytest
+
+            @pytest.mark.pgrestore("shop", rto="10m")
+            def test_a(): pass
+
+            @pytest.mark.pgrestore("shop", rto="20m")
+            def test_b(): pass
+        """
+    )
+
+    text = refused(drills)
+
+    assert "test_a.py::test_b: drill shop@latest has other objectives here than at test_a.py::test_a" in text
+
+
+@BOTH
+def test_bad_settings_are_refused_before_anything_is_collected(drills: Drills, workers: list[str]) -> None:
+    """Flags and file together."""
+    drills.settings('[sandbox]\nruntime = "docker"')
+    drills.write(test_a="raise SystemExit('collected')")
+
+    text = refused(drills, "--pgrestore-target=noon", *workers)
+
+    assert "--pgrestore-target: unknown recovery target 'noon'" in text
+    assert 'sandbox.runtime: runtime "docker" is not in this version\nHINT: write runtime = "local".' in text
+
+
+def test_a_drill_without_any_source_is_refused(pytester: pytest.Pytester) -> None:
+    """The settings file is missing, or elsewhere."""
+    pytester.makepyfile("def test_a(pgrestore_conn): pass")
+
+    result = pytester.runpytest_subprocess()
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*no source of backups is configured*", "HINT: describe one in pgrestore.toml*"])
+
+
+def test_a_secret_that_is_not_set_is_refused_by_name(drills: Drills) -> None:
+    """Wrong password variable."""
+    drills.settings('[sources.live]\ntype = "dump"\npath = "x"\nlive = "password=${NO_SUCH_VARIABLE}"')
+
+    assert "sources.live.live: environment variable NO_SUCH_VARIABLE is not set" in refused(drills)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ["assert: missing"]),
+        ("sourc = 'shop'\nassert = []", ["sourc: unknown key\nHINT: did you mean source?", "assert: "]),
+        (
+            "[[assert]]\nnme = 'x'\nsql = ''\nexpect = '>= many'",
+            ["assert.0.name: missing", "assert.0.nme: unknown key", "assert.0.sql: empty", "assert.0.expect: "],
+        ),
+        (
+            "source = 'shop'\n" + "[[assert]]\nname = 'x'\nsql = 'select 1'\nexpect = 1\n" * 2,
+            ["assert: two are called 'x'"],
+        ),
+        (
+            "source = 'nope'\nrto = '5'\n[[assert]]\nname = 'x'\nsql = 'select 1'\nexpect = 1",
+            ["unknown source 'nope'", "'5' is not a duration"],
+        ),
+    ],
+    ids=["empty", "keys", "assert", "twice", "values"],
+)
+def test_a_bad_drill_file_is_refused_with_all_its_mistakes(drills: Drills, text: str, expected: list[str]) -> None:
+    """Whoever writes SQL and no Python gets the same care."""
+    drills.drill_file("bad", text)
+
+    told = refused(drills)
+
+    assert "drill_bad.toml: " in told
+    for line in expected:
+        assert line in told

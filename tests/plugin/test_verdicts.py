@@ -1,0 +1,311 @@
+"""What a run comes to: passed, failed, could not verify; and that nothing bad looks good."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.plugin.conftest import removed
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import Drills
+
+BOTH = pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one-process", "xdist"])
+
+PASSES = """
+    import pytest
+
+    pytestmark = pytest.mark.pgrestore("shop")
+
+    def test_true(pgrestore_conn):
+        assert pgrestore_conn.execute("select count(*) from orders").fetchone()[0] == 0
+"""
+
+
+def outcomes(drills: Drills, key: Any = "shop@latest") -> Any:
+    """Return verdict and message of the assertions of a drill by the last part of their names."""
+    found = drills.record(key).assertions
+    return {outcome.name.rpartition("::")[2]: (outcome.verdict, outcome.message) for outcome in found}
+
+
+@BOTH
+def test_a_good_drill_passes(drills: Drills, workers: list[str]) -> None:
+    """The healthy twin of everything below."""
+    drills.write(test_a=PASSES)
+
+    result = drills.run(*workers)
+
+    assert result.ret == 0
+    assert drills.evidence().verdict() == "passed"
+    for name in ("evidence.json", "junit.xml", "report.html"):
+        assert (drills.pytester.path / "pgrestore-report" / name).exists()
+        result.stdout.fnmatch_lines([f"*: *{name}"])
+
+
+@BOTH
+def test_a_false_assertion_fails_and_its_message_holds_no_value(drills: Drills, workers: list[str]) -> None:
+    """Evidence is kept and passed on: it names the line, not the rows."""
+    drills.write(
+        test_a="""
+            import pytest
+
+            pytestmark = pytest.mark.pgrestore("shop", target="immediate")
+
+            def test_rows(pgrestore_conn):
+                rows = pgrestore_conn.execute("select note from orders order by id").fetchall()
+                assert rows == []
+
+            def test_column(pgrestore_conn):
+                pgrestore_conn.execute("select discount from orders")
+
+            def test_cast(pgrestore_conn):
+                pgrestore_conn.execute("select note::int from orders")
+
+            def test_words(pgrestore_conn):
+                note = pgrestore_conn.execute("select note from orders").fetchone()[0]
+                pytest.fail(f"found {note}")
+        """
+    )
+
+    result = drills.run(*workers)
+
+    assert result.ret == 1
+    found = outcomes(drills, "shop@immediate")
+    assert {verdict for verdict, _ in found.values()} == {"failed"}
+    assert found["test_rows"][1] == "AssertionError\nat test_a.py:6: assert rows == []"
+    assert 'UndefinedColumn (SQLSTATE 42703): column "discount" does not exist' in found["test_column"][1]
+    for path in (drills.pytester.path / "pgrestore-report").rglob("*.*"):
+        assert "secret-note" not in path.read_text()
+
+
+def test_values_show_where_they_are_asked_for(drills: Drills) -> None:
+    """Somebody debugging a drill of test data may want them."""
+    drills.write(
+        test_a="""
+            import pytest
+
+            @pytest.mark.pgrestore("shop", target="immediate")
+            def test_rows(pgrestore_conn):
+                assert pgrestore_conn.execute("select note from orders where id = 7").fetchone()[0] == ""
+        """
+    )
+
+    drills.run("--pgrestore-show-values")
+
+    assert "secret-note-7" in outcomes(drills, "shop@immediate")["test_rows"][1]
+
+
+def test_a_write_through_the_read_only_connection_fails_with_a_hint(drills: Drills) -> None:
+    """A test that changes the copy would change what the next one sees."""
+    drills.write(
+        test_a="""
+            import pytest
+
+            @pytest.mark.pgrestore("shop", target="immediate")
+            def test_write(pgrestore_conn):
+                pgrestore_conn.execute("delete from orders")
+        """
+    )
+
+    result = drills.run()
+
+    assert result.ret == 1
+    verdict, message = outcomes(drills, "shop@immediate")["test_write"]
+    assert verdict == "failed"
+    assert "SQLSTATE 25006" in message
+    assert "HINT: pgrestore_conn is read-only; use pgrestore_clone" in message
+    result.stdout.fnmatch_lines(["*HINT: pgrestore_conn is read-only; use pgrestore_clone*"])
+
+
+@BOTH
+def test_a_backup_that_does_not_restore_fails_once_with_its_cause(drills: Drills, workers: list[str]) -> None:
+    """The first cause stands in one item; the others and the tests say that nothing was measured."""
+    damaged = drills.pytester.path / "damaged"
+    shutil.copytree(drills.world.base, damaged)
+    (damaged / "global" / "pg_control").unlink()
+    drills.settings(f'[sources.bad]\ntype = "basebackup"\npath = "{damaged}"\nrto = "1h"')
+    drills.write(test_a=PASSES.replace('"shop"', '"bad"'))
+
+    result = drills.run("-rA", *workers)
+
+    assert result.ret == 1
+    lines = [line for line in result.outlines if line.startswith(("FAILED", "ERROR"))]
+    failed = {line.split(" - ")[0].rpartition("::")[2] for line in lines if line.startswith("FAILED")}
+    assert failed == {"restored", "manifest"}
+    result.stdout.fnmatch_lines(["ERROR pgrestore::bad@latest::rto - *not measured: the restore did not come up"])
+    result.stdout.fnmatch_lines(["ERROR test_a.py::test_true - *see pgrestore::bad@latest::restored"])
+    record = drills.record("bad@latest")
+    assert record.failure is not None
+    assert record.failure.hint
+    assert record.verdict() == "failed"
+    assert removed(record)
+    assert outcomes(drills, "bad@latest")["test_true"][0] == "could not verify"
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "flags",
+    [["--pgrestore-bindir=nowhere"], ["--pgrestore-sandbox-directory=/proc/nowhere"]],
+    ids=["no binaries", "no place"],
+)
+def test_a_harness_that_fails_could_not_verify(drills: Drills, workers: list[str], flags: list[str]) -> None:
+    """Red because the disk is full must never look like red because the backup is bad, nor green."""
+    drills.write(test_a=PASSES)
+
+    result = drills.run(*flags, *workers)
+
+    assert result.ret == 6
+    assert drills.evidence().verdict() == "could not verify"
+    assert "HINT: " in result.stdout.str()
+
+
+@BOTH
+@pytest.mark.parametrize("name", ["rto", "rpo"])
+def test_a_missed_objective_fails_the_run(drills: Drills, workers: list[str], name: str) -> None:
+    """Everything came back, too late or too little."""
+    drills.settings(
+        f"""
+        [sources.aged]
+        type = "basebackup"
+        path = "{drills.world.base}"
+        wal = "{drills.world.wal}"
+        freshness = "select timestamptz '2026-01-01'"
+        """
+    )
+    drills.write(test_a=PASSES.replace('"shop"', '"aged"'))
+
+    result = drills.run(f"--pgrestore-{name}=0s", "-rA", *workers)
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"FAILED pgrestore::aged@latest::{name} *"])
+    assert getattr(drills.record("aged@latest"), name).judgement == "missed"
+    assert outcomes(drills, "aged@latest")["test_true"][0] == "passed"
+
+
+def test_a_missed_objective_of_a_factory_drill_fails_the_run_too(drills: Drills) -> None:
+    """It has no item of its own, and its tests pass."""
+    drills.write(
+        test_a="""
+            def test_a(pgrestore):
+                assert pgrestore.restore("shop", rto="0s").recovered_to
+        """
+    )
+
+    result = drills.run()
+
+    result.assert_outcomes(passed=1)
+    assert result.ret == 1
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("def test_plain(): pass", "no drill ran"),
+        (
+            (
+                "import pytest\npytestmark = pytest.mark.pgrestore('shop')\n"
+                "@pytest.mark.skip(reason='later')\ndef test_a(pgrestore_conn): pass"
+            ),
+            "drill shop@latest has no assertion that ran",
+        ),
+        (
+            "import pytest\n@pytest.mark.skip(reason='later')\ndef test_a(pgrestore): pass",
+            "no drill ran",
+        ),
+    ],
+    ids=["no drill", "no assertion", "all skipped"],
+)
+def test_a_run_that_proved_nothing_is_not_green(drills: Drills, workers: list[str], text: str, problem: str) -> None:
+    """Pytest ends 0 when every test is skipped; the pipeline must not."""
+    drills.write(test_a=text)
+
+    result = drills.run(*workers)
+
+    assert result.ret == 6
+    assert drills.evidence().problems == (problem,)
+    assert drills.run("--no-pgrestore-strict", *workers).ret == 0
+
+
+def test_an_ordinary_failure_is_a_failure(drills: Drills) -> None:
+    """A test that has nothing to do with drills still fails the run."""
+    drills.write(test_a=PASSES, test_b="def test_plain(): assert False")
+
+    assert drills.run().ret == 1
+    assert drills.evidence().verdict() == "passed"
+
+
+def test_a_project_without_settings_is_left_alone(pytester: pytest.Pytester) -> None:
+    """No file, no flag: no item, no report, pytest's own exit status."""
+    pytester.makepyfile("def test_plain(): pass")
+
+    assert pytester.runpytest_subprocess().ret == 0
+    assert pytester.runpytest_subprocess("-k", "nothing").ret == 5
+    assert not (pytester.path / "pgrestore-report").exists()
+
+
+def test_an_error_in_a_fixture_could_not_verify(drills: Drills) -> None:
+    """The assertion was never asked."""
+    drills.write(
+        test_a="""
+            import pytest
+
+            @pytest.fixture
+            def broken(pgrestore_conn):
+                raise KeyError("x")
+
+            @pytest.mark.pgrestore("shop")
+            def test_a(broken): pass
+
+            @pytest.mark.pgrestore("shop")
+            @pytest.mark.xfail(reason="known")
+            def test_known(pgrestore_conn):
+                assert False
+
+            @pytest.mark.pgrestore("shop")
+            def test_b(pgrestore_conn): pass
+        """
+    )
+
+    result = drills.run()
+
+    assert result.ret == 6
+    found = outcomes(drills)
+    assert found["test_a"] == ("could not verify", 'setup: KeyError\nat test_a.py:5: raise KeyError("x")')
+    assert found["test_known"] == ("skipped", "expected failure: known")
+
+
+def test_a_database_that_is_not_in_the_backup_fails_and_names_those_there_are(drills: Drills) -> None:
+    """The wrong backup restores without a complaint."""
+    drills.write(
+        test_a="""
+            import pytest
+
+            @pytest.mark.pgrestore("shop", database="crm")
+            def test_a(pgrestore_conn): pass
+        """
+    )
+
+    result = drills.run()
+
+    assert result.ret == 1
+    verdict, message = outcomes(drills)["test_a"]
+    assert verdict == "failed"
+    assert "database 'crm' is not in the restored copy\nHINT: it holds: postgres, shop" in message
+
+
+def test_a_failed_drill_is_kept_when_asked_and_only_then(drills: Drills, place: Path) -> None:
+    """To look into it; a passing one leaves nothing."""
+    drills.write(test_a=PASSES)
+    directory = f"--pgrestore-sandbox-directory={place}"
+
+    drills.run("--pgrestore-keep", directory)
+    assert not list(place.glob("*/*"))
+
+    result = drills.run("--pgrestore-keep", "--pgrestore-rto=0s", directory)
+
+    result.stdout.fnmatch_lines(["pgrestore: kept shop@latest: *psql -h *; remove it with: pgrestore clean *"])
+    assert len(list(place.glob("*/*/drills/*/server.json"))) == 1
+    assert drills.record("shop@latest").teardown is None

@@ -1,0 +1,117 @@
+"""Figures and foreign text, as every report shows them."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from pytest_pgrestore.reports import format as words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "not measured"),
+        (0, "0 s"),
+        (0.0004, "under 0.001 s"),
+        (0.25, "0.250 s"),
+        (1, "1 s"),
+        (4.24, "4.2 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1 min"),
+        (60, "1 min"),
+        (723.4, "12 min 3 s"),
+        (3599.6, "1 h"),
+        (3600, "1 h"),
+        (7530, "2 h 6 min"),
+        (86_340, "23 h 59 min"),
+        (86_399, "1 d"),
+        (86_400, "1 d"),
+        (273_600, "3 d 4 h"),
+        (-90, "-1 min 30 s"),
+    ],
+)
+def test_a_duration_reads_as_people_say_it(seconds: float | None, text: str) -> None:
+    """A figure of 60.0 s or of 1 h 60 min makes a reader doubt the others."""
+    assert words.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "not measured"), (0, "0.000 s"), (4.0, "4.000 s"), (723.4, "12 min 3 s (723.400 s)")],
+)
+def test_the_exact_figure_stands_beside_the_round_one(seconds: float | None, text: str) -> None:
+    """An objective missed by a second must not look met; a missing figure must not look like zero."""
+    assert words.both(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (None, "not known"),
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (1536, "1.5 KiB (1536 bytes)"),
+        (4_402_341_478, "4.1 GiB (4402341478 bytes)"),
+        (5 * 1024**5, "5120.0 TiB (5629499534213120 bytes)"),
+    ],
+)
+def test_a_size_is_in_binary_units(number: int | None, text: str) -> None:
+    """512 MB means two things; MiB means one."""
+    assert words.size(number) == text
+
+
+def test_a_moment_is_in_utc() -> None:
+    """Two reports from two zones are compared."""
+    moment = datetime(2026, 6, 15, 16, 30, 0, 871_000, tzinfo=timezone(timedelta(hours=2)))
+
+    assert words.moment(moment) == "2026-06-15 14:30:00.871 UTC"
+    assert words.moment(datetime(2026, 6, 15, tzinfo=UTC)) == "2026-06-15 00:00:00 UTC"
+    assert words.moment(None) == "not known"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain ü 🐘\t\r\n", "plain ü 🐘\t\r\n"),
+        ("\x00", "#x00"),
+        ("\x1b[31m", "#x1B[31m"),
+        ("\x7f\x9f", "#x7F#x9F"),
+        ("\ud800", "#xD800"),
+        ("\ufffe\uffff", "#xFFFE#xFFFF"),
+        ("drill\u202egpj", "drill#x202Egpj"),
+    ],
+)
+def test_what_cannot_be_shown_is_spelled_out(text: str, shown: str) -> None:
+    """Dropping it silently would hide evidence, and keeping it breaks the file or the reader's eye."""
+    assert words.visible(text) == shown
+
+
+def test_visible_text_is_valid_in_xml() -> None:
+    """Every character there is, against an independent parser."""
+    from lxml import etree
+
+    every = "".join(map(chr, range(sys.maxunicode + 1)))
+
+    element = etree.Element("text")
+    element.text = words.visible(every)  # raises on a character that XML forbids
+
+    assert len(element.text) > len(every)
+
+
+def test_long_text_is_cut_and_says_so() -> None:
+    """A page of a megabyte per message cannot be opened; a silent cut would look like the whole."""
+    text = words.capped("x" * 1_000_000)
+
+    assert len(text) < 20_200
+    assert "980000 of 1000000 characters left out here; evidence.json has them all" in text
+    assert words.capped("short") == "short"
+
+
+def test_one_line_is_the_first_that_says_something() -> None:
+    """It becomes a name or a table cell."""
+    assert words.one_line("\n  \n first \nsecond") == "first"
+    assert words.one_line("") == ""
+    assert len(words.one_line("x" * 1000)) == 400
