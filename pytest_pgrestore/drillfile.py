@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pytest
 from pydantic import BeforeValidator, Field
 
-from pytest_pgrestore.expectations import Expectation, parse_expectation
+from pytest_pgrestore.expectations import AssertionFailed, Expectation, parse_expectation
 from pytest_pgrestore.factory import connect
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.requests import DrillRequest, make_request
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from _pytest._code.code import ExceptionInfo, TerminalRepr
 
 _ASSERT_HEADER = re.compile(r"^\s*\[\[\s*assert\s*\]\]", re.MULTILINE)
-
-
-class AssertionFailed(Exception):  # noqa: N818 - a finding, not an error of ours
-    """The answer does not fit; its text holds no row value unless values were asked for."""
 
 
 def _expectation(value: Any) -> Any:

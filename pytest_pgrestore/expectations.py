@@ -33,6 +33,10 @@ _COMPARISON = re.compile(r"(>=|<=|!=|=|>|<)\s*([^\s<>=!~].*)")
 _SPELLING = "write no rows, rows, a comparison such as >= 1000, < 1h or > 2026-01-01, or the value that is expected."
 
 
+class AssertionFailed(Exception):  # noqa: N818 - a finding, not an error of ours
+    """The answer does not fit; its text holds no row value unless values were asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """A parsed ``expect``.

@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.expectations import AssertionFailed
 from pytest_pgrestore.model.errors import PgRestoreError
 from pytest_pgrestore.model.evidence import AssertionOutcome
 from pytest_pgrestore.model.verdict import Verdict, worst
@@ -28,8 +29,8 @@ READ_ONLY = "25006"
 
 WRITE_HINT = "HINT: pgrestore_conn is read-only; use pgrestore_clone for a private copy that can be written."
 
-_VALUES_IN_MESSAGE = ("22", "23")
-"""Classes of SQLSTATE whose primary message quotes values: data exception, integrity constraint violation."""
+_VALUES_IN_MESSAGE = ("22", "P0")
+"""Classes of SQLSTATE whose primary message quotes values: data exceptions, PL/pgSQL's own RAISE."""
 
 _NOT_THE_BACKUP = ("53", "57", "58")
 """Classes of SQLSTATE that say nothing about the backup: resources, operator intervention, system error."""
@@ -101,9 +102,7 @@ def describe(error: BaseException) -> str:
         if primary and not state.startswith(_VALUES_IN_MESSAGE):
             words += f": {primary}"
         return f"{words}\n{WRITE_HINT}" if state == READ_ONLY else words
-    if isinstance(error, PgRestoreError):
-        return str(error)
-    return type(error).__name__
+    return str(error) if isinstance(error, PgRestoreError | AssertionFailed) else type(error).__name__
 
 
 def _message(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> str:
@@ -111,7 +110,7 @@ def _message(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestR
         return _strict_xpass(report)
     told = describe(call.excinfo.value)
     lines = [told if report.when == "call" else f"{report.when}: {told}"]
-    if not isinstance(call.excinfo.value, PgRestoreError):
+    if not isinstance(call.excinfo.value, PgRestoreError | AssertionFailed):
         lines += _place(item, call.excinfo)
     if item.config.stash[SESSION].settings.switch("show_values"):
         lines.append(_crash(call.excinfo))
@@ -119,9 +118,10 @@ def _message(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestR
 
 
 def _place(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> list[str]:
-    """Return file, line and source text of the line that failed: in the test's own file where it was there."""
+    """Return file, line and source text of the line that failed: in the test's own file, else in the project."""
     entries = list(excinfo.traceback)
-    own = [entry for entry in entries if Path(entry.path) == item.path] or entries
+    own = [entry for entry in entries if Path(entry.path) == item.path]
+    own = own or [entry for entry in entries if _is_users(Path(entry.path), item.config.rootpath)]
     if not own:
         return []
     entry = own[-1]
@@ -132,6 +132,10 @@ def _place(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> l
     except (OSError, IndexError):
         statement = ""
     return [f"at {shown}:{entry.lineno + 1}: {statement[:_SOURCE_LIMIT]}"]
+
+
+def _is_users(path: Path, root: Path) -> bool:
+    return path.is_relative_to(root) and "site-packages" not in path.parts and Path(__file__).parent not in path.parents
 
 
 def _crash(excinfo: pytest.ExceptionInfo[BaseException]) -> str:

@@ -32,7 +32,8 @@ _BAD_WAL = re.compile(
     r"|invalid magic number .*|invalid resource manager ID .*|record with incorrect prev-link .*"
     r"|invalid contrecord length .*|there is no contrecord flag at .*|incorrect .* in record at .*)"
 )
-_PRIVATE = re.compile(r"(DETAIL|CONTEXT|STATEMENT|QUERY):  .*")
+_PRIVATE = re.compile(r"(DETAIL|CONTEXT|STATEMENT|QUERY|\b(?:22|P0)\w{3} (?:ERROR|WARNING|NOTICE|LOG)):  .*(?:\n\t.*)*")
+"""Details, and messages of the classes of SQLSTATE that quote values: data exceptions, PL/pgSQL's own RAISE."""
 
 
 class ServerLog:

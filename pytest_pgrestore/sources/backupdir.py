@@ -157,11 +157,11 @@ def server_major(directory: BackupDirectory) -> int | None:
     if not directory.tar:
         text = (directory.path / "PG_VERSION").read_text().strip()
         return int(text) if text.isdigit() else None
-    for member, data in _members(directory.wal_tar):
+    for member, data in members(directory.wal_tar):
         header = read_header(data)
         if header is not None and member:
             return MAJOR_OF_MAGIC.get(header.magic)
-    for member, data in _members(directory.base_tar):
+    for member, data in members(directory.base_tar):
         if member.endswith("PG_VERSION"):
             return int(data.decode().strip())
     return None
@@ -200,7 +200,7 @@ def _read(path: Path) -> BackupDirectory:
 
 def _label_in_tar(directory: BackupDirectory) -> str:
     try:
-        for number, (member, data) in enumerate(_members(directory.base_tar)):
+        for number, (member, data) in enumerate(members(directory.base_tar)):
             if member.removeprefix("./") == "backup_label":
                 return data.decode(errors="backslashreplace")
             if number >= _LABEL_MEMBERS:
@@ -211,7 +211,7 @@ def _label_in_tar(directory: BackupDirectory) -> str:
     return ""
 
 
-def _members(archive: Path | None) -> Iterator[tuple[str, bytes]]:
+def members(archive: Path | None) -> Iterator[tuple[str, bytes]]:
     """Yield name and first bytes of each file in a tar, reading no further than asked."""
     if archive is None:
         return

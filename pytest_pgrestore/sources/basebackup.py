@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain as chain_of
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid, Latest
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
-from pytest_pgrestore.sources import commits, walarchive
-from pytest_pgrestore.sources.backupdir import BackupDirectory, facts, find_backups
+from pytest_pgrestore.sources import chains, commits, manifest, walarchive
+from pytest_pgrestore.sources.backupdir import BackupDirectory, facts, find_backups, members
 from pytest_pgrestore.sources.protocol import Located
 from pytest_pgrestore.sources.selection import choose, no_backup
 from pytest_pgrestore.sources.unpacking import unpack_chain, unpack_one
+from pytest_pgrestore.sources.walheader import read_header
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -86,7 +88,7 @@ class BasebackupSource:
         by_label = {directory.path.name: directory for _, directory in catalogue}
         position = self._find(request, [backup for backup, _ in catalogue], files)
         backup, selection = choose([backup for backup, _ in catalogue], request.target, position)
-        chain = (*(by_label[label] for label in backup.chain), by_label[backup.label])
+        chain = chains.resolve(by_label[backup.label], by_label.values())
         start = _start(chain[-1])
         if backup.server_major is None:
             raise BackupNotRestorable(
@@ -136,24 +138,9 @@ class BasebackupSource:
 
     def verify(self, located: Located, sandbox: Sandbox) -> Check:
         """Run pg_verifybackup on the restored files; WAL is checked on its own."""
-        directory = self._choices[located.backup.label].chain[-1]
         if not self._verify:
-            return _manifest(Verdict.SKIPPED, "switched off by `verify = false`")
-        if not (sandbox.data / "backup_manifest").exists():
-            return _manifest(
-                Verdict.COULD_NOT_VERIFY,
-                "the backup has no manifest, so its files cannot be verified\n"
-                "HINT: take backups with a manifest, or set verify = false to go without.",
-            )
-        done = sandbox.tools.run("pg_verifybackup", "--no-parse-wal", str(sandbox.data), check=False)
-        if done.status != 0:
-            errors = [line.partition("error: ")[2] for line in done.stderr.splitlines() if "error: " in line]
-            more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
-            return _manifest(Verdict.FAILED, f"{errors[0] if errors else done.tail()}{more}")
-        unchecked = directory.unchecked_files()
-        if unchecked:
-            return _manifest(Verdict.COULD_NOT_VERIFY, f"the manifest holds no checksum of {unchecked} files")
-        return _manifest(Verdict.PASSED, "every file has the size and checksum the manifest says")
+            return manifest.not_wanted()
+        return manifest.verify(self._choices[located.backup.label].chain[-1], sandbox)
 
     def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
         """Copy the WAL recovery needs into pg_wal, and check every segment of it."""
@@ -190,9 +177,10 @@ class BasebackupSource:
 
     def _catalogue(self, files: WalFiles) -> list[tuple[Backup, BackupDirectory]]:
         directories = find_backups(self._path)
-        by_start = {directory.start_lsn: directory for directory in directories if directory.start_lsn is not None}
+        by_start = chains.by_start_position(directories)
         entries = [
-            (facts(directory, files.backups, _chain(directory, by_start)), directory) for directory in directories
+            (facts(directory, files.backups, chains.labels(directory, by_start)), directory)
+            for directory in directories
         ]
         return sorted(entries, key=lambda entry: (entry[0].start_lsn or Lsn(0), entry[0].label))
 
@@ -210,6 +198,11 @@ class BasebackupSource:
     def _require_reachable(self, choice: _Choice) -> None:
         """Refuse before the restore what the archive's limits rule out."""
         target, found = choice.target, choice.supply
+        if self._wal is not None and not any(name in choice.files.segments for name, _ in found.segments):
+            raise BackupNotRestorable(
+                f"the WAL archive {self._wal} holds no segment this backup needs, from {_first_needed(choice)} on",
+                hint="archiving has stopped, or `wal` names the archive of another cluster.",
+            )
         if not found.segments:
             raise BackupNotRestorable(
                 f"the first WAL segment the backup needs is missing: {_first_needed(choice)}",
@@ -261,20 +254,6 @@ class BasebackupSource:
         return tuple(found)
 
 
-def _chain(directory: BackupDirectory, by_start: dict[Lsn, BackupDirectory]) -> tuple[str, ...]:
-    """Return the labels of the backups `directory` is incremental to, the full one first."""
-    labels: list[str] = []
-    here = directory
-    while here.parent_lsn is not None:
-        parent = by_start.get(here.parent_lsn)
-        if parent is None:
-            # A broken chain matters only when this backup is the one that is chosen; `unpack_chain` tells.
-            return (f"missing parent at {here.parent_lsn}",)
-        labels.insert(0, parent.path.name)
-        here = parent
-    return tuple(labels)
-
-
 def _start(directory: BackupDirectory) -> Lsn:
     if directory.start_lsn is None:
         raise BackupNotRestorable(
@@ -290,12 +269,12 @@ def _stop(choice: _Choice) -> Lsn | None:
 
 def _segment_facts(wal: dict[str, Path], directory: BackupDirectory, backup: Backup) -> tuple[int, int | None]:
     """Return the segment size, and the system identifier as the backup or its own first segment tells it."""
-    own = directory.own_wal()
-    candidates = sorted(name for name in wal if own.get(name) != directory.wal_tar) or sorted(wal)
-    for name in candidates:
-        header = walarchive.header_of(wal[name])
-        if header is not None:
-            return header.segment_bytes, backup.system_identifier or _identifier(directory)
+    plain = [path for _, path in sorted(wal.items()) if path != directory.wal_tar]
+    headers = (walarchive.header_of(path) for path in plain)
+    in_tar = (read_header(data) for _, data in members(directory.wal_tar))
+    header = next((found for found in chain_of(headers, in_tar) if found is not None), None)
+    if header is not None:
+        return header.segment_bytes, backup.system_identifier or _identifier(directory)
     raise BackupNotRestorable(
         "there is no readable WAL segment, neither in the backup nor in the archive",
         hint="name the WAL archive in `wal`, or take backups with --wal-method=stream.",
@@ -344,7 +323,3 @@ def _never_stops(last: datetime, target: AtTime) -> bool:
 def _unreachable(target: RecoveryTarget, why: str, near: list[str]) -> TargetUnreachable:
     nearest = f"; nearest reachable: {'; '.join(near)}" if near else ""
     return TargetUnreachable(f"{target} {why}{nearest}", hint="choose a point the archive reaches.")
-
-
-def _manifest(verdict: Verdict, message: str) -> Check:
-    return Check(name="manifest", verdict=verdict, message=message)

@@ -50,7 +50,7 @@ class DumpSource:
         name: The user's name for it.
         path: File, directory of the directory format, or a glob; the newest that is a dump is taken.
         globals_path: Output of ``pg_dumpall --globals-only``, loaded first.
-        database: Name to restore under; the dump must be of it, where it tells. With pg_dumpall: where fixtures connect.
+        database: Name to restore under, and to be told by the dump; of a pg_dumpall, where fixtures connect.
         jobs: Parallel jobs of pg_restore; None is one for each core.
         tables: Only these tables, with their data; no indexes, as pg_restore does.
         schema_only: No data.

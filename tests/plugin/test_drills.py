@@ -284,3 +284,42 @@ def test_a_clone_can_be_written_and_its_original_stays(drills: Drills) -> None:
 
     result.assert_outcomes(passed=3 + len(drills.record("shop@immediate").checks))
     assert result.ret == 0
+
+
+def test_a_worker_that_crashes_leaves_the_evidence_of_its_drill(drills: Drills) -> None:
+    """A segfault in a driver must not cost the proof that the backup restored, nor leave a copy behind."""
+    drills.write(
+        test_crash="""
+            import os
+
+            import pytest
+
+            pytestmark = pytest.mark.pgrestore("shop")
+
+            @pytest.mark.parametrize("number", range(4))
+            def test_server(pgrestore_conn, number):
+                if number == 1:
+                    os._exit(9)
+        """
+    )
+
+    result = drills.run("-n2")
+
+    assert result.ret == 1
+    record = drills.record("shop@latest")
+    assert record.failure is None
+    assert removed(record)
+    assert len(record.assertions) == 3
+
+
+def test_a_strict_pytest_has_nothing_to_complain_about(drills: Drills) -> None:
+    """Warnings as errors, strict markers and settings: as careful projects run."""
+    drills.write(test_many=MANY)
+    (drills.pytester.path / "pytest.ini").write_text(
+        "[pytest]\naddopts = --strict-markers --strict-config\nfilterwarnings = error\npgrestore_rto = 1h\n"
+    )
+
+    result = drills.run()
+
+    assert result.ret == 0
+    assert "warning" not in result.stdout.str().lower()

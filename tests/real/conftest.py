@@ -1,0 +1,74 @@
+"""Fixtures of the tests on real servers: worlds built once for each major, a run, and drills that are torn down."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from pytest_pgrestore.model.plan import Drill
+from pytest_pgrestore.model.target import Latest, RecoveryTarget
+from pytest_pgrestore.recovery.drill import DrillResult, DrillSettings, finish_drill, run_drill
+from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings
+from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
+from tests.real.worlds import DEADLINE_SECONDS, Drilled, World, build
+
+
+@pytest.fixture(scope="session")
+def worlds() -> Iterator[Callable[[int], World]]:
+    """Return the world of a major, built on first use; tests must not change it: copy what you damage."""
+    made: list[World] = []
+
+    @cache
+    def world_of(major: int) -> World:
+        made.append(build(major))
+        return made[-1]
+
+    yield world_of
+    for world in made:
+        shutil.rmtree(world.directory, ignore_errors=True)
+
+
+@pytest.fixture
+def run() -> Iterator[LocalRun]:
+    """A run of this process, in a place short enough for a socket; nothing may be left of it."""
+    place = Path("/tmp") / f"pgr-{uuid4().hex[:8]}"  # noqa: S108 - private below, and a socket path is 107 bytes
+    place.mkdir(mode=0o755)
+    opened = LocalRun.open(LocalSettings(directory=place, timeout_seconds=DEADLINE_SECONDS), uuid4().hex[:8])
+    yield opened
+    left = opened.close()
+    assert left == []
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+def drill(run: LocalRun, tmp_path: Path) -> Iterator[Callable[..., Drilled]]:
+    """Restore a source to a target; torn down, and proved to be, after the test."""
+    done: list[tuple[str, DrillResult]] = []
+
+    def _drill(
+        source: PhysicalSource | LogicalSource, target: RecoveryTarget | None = None, **settings: Any
+    ) -> Drilled:
+        timeline = settings.pop("timeline", "latest")
+        objectives = {"objectives": settings.pop("objectives")} if "objectives" in settings else {}
+        wanted = Drill("shop", target or Latest(), timeline=timeline, **objectives)
+        result = run_drill(
+            wanted,
+            source,
+            DrillSettings(timeout_seconds=DEADLINE_SECONDS, **settings),
+            run,
+            log_directory=tmp_path / "logs",
+            progress=print,
+        )
+        done.append((wanted.key, result))
+        return Drilled(result)
+
+    yield _drill
+    for key, result in done:
+        finish = finish_drill(run, key, result.access, tmp_path / "logs")
+        assert finish.teardown.removed, finish.teardown.message
