@@ -30,7 +30,8 @@ def clone(instance: RestoredInstance, run: LocalRun, name: str) -> RestoredInsta
         HarnessError: Disk full, or the copy does not start.
     """
     access = instance.access
-    major = instance.connect().info.server_version // 10000
+    with instance.connect() as connection:
+        major = connection.info.server_version // 10000
     sandbox = run.sandbox(name, run.find_tools(major))
     where = ["--host", access.socket_directory, "--port", str(access.port), "--username", access.user]
     mappings = [f"--tablespace-mapping={old}={sandbox.tablespaces / oid}" for oid, old in _tablespaces(instance)]

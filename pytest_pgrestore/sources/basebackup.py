@@ -38,6 +38,7 @@ _NO_ARCHIVE = "Commits after the end of the backup: no WAL archive is configured
 class _Choice:
     """What `locate` found out, kept for the later steps of the same restore."""
 
+    backup: Backup
     chain: tuple[BackupDirectory, ...]
     path: TimelinePath
     supply: Supply
@@ -101,6 +102,7 @@ class BasebackupSource:
         path, notes = walarchive.follow(files, chain[-1].timeline, request.timeline, start)
         found = walarchive.supply(wal, path, start, segment_bytes)
         choice = _Choice(
+            backup,
             chain,
             path,
             found,
@@ -208,7 +210,7 @@ class BasebackupSource:
                 f"the first WAL segment the backup needs is missing: {_first_needed(choice)}",
                 hint="without it the backup cannot become consistent: keep WAL from the start of every backup.",
             )
-        stop = _stop(choice)
+        stop = choice.backup.stop_lsn
         if stop is not None and found.end < stop:
             raise BackupNotRestorable(
                 f"WAL ends at {found.end}, before the backup becomes consistent at {stop}{_and_hole(found)}",
@@ -261,10 +263,6 @@ def _start(directory: BackupDirectory) -> Lsn:
             hint="take the backup with pg_basebackup, and keep the label it writes.",
         )
     return directory.start_lsn
-
-
-def _stop(choice: _Choice) -> Lsn | None:
-    return facts(choice.chain[-1], choice.files.backups, ()).stop_lsn
 
 
 def _segment_facts(wal: dict[str, Path], directory: BackupDirectory, backup: Backup) -> tuple[int, int | None]:

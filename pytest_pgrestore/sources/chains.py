@@ -24,6 +24,7 @@ def _ancestors(directory: BackupDirectory, by_start: Mapping[Lsn, BackupDirector
 
 
 def by_start_position(directories: Iterable[BackupDirectory]) -> dict[Lsn, BackupDirectory]:
+    """Return the backups by where they start, which is how a child names its parent."""
     return {directory.start_lsn: directory for directory in directories if directory.start_lsn is not None}
 
 

@@ -143,6 +143,13 @@ def test_saved_logs_keep_no_row_values() -> None:
     assert "duplicate key value" in kept
 
 
+def test_an_error_message_that_quotes_a_value_is_not_kept() -> None:
+    """Class 22 errors (data exceptions) quote the value in the message itself."""
+    line = '2026-03-01 12:00:03.000 UTC [12] 22P02 ERROR:  invalid input syntax for type integer: "secret"\n'
+
+    assert "secret" not in without_values(LOG + line)
+
+
 HOUR = timedelta(hours=1)
 
 
