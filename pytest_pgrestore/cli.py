@@ -9,10 +9,13 @@ from pathlib import Path
 import click
 
 from pytest_pgrestore import __version__
-from pytest_pgrestore.model.errors import PgRestoreError
+from pytest_pgrestore.model.errors import ConfigError, PgRestoreError
 
 USAGE_STATUS = 4
 """The same status pytest ends with on a user's mistake."""
+
+COULD_NOT_STATUS = 6
+"""The same status a drill run ends with when the machine let it down."""
 
 
 class _Group(click.Group):
@@ -24,7 +27,7 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except PgRestoreError as exc:
             click.echo(f"error: {exc}", err=True)
-            sys.exit(USAGE_STATUS)
+            sys.exit(USAGE_STATUS if isinstance(exc, ConfigError) else COULD_NOT_STATUS)
 
 
 @click.group(cls=_Group)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.interrupts import TermSignal
 from pytest_pgrestore.lab import damage
 from pytest_pgrestore.lab.cluster import Cluster, short_directory
 from pytest_pgrestore.lab.shop import DATABASE, bad_deployment, bug, build_shop, trade
@@ -17,7 +18,7 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.process import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pytest_pgrestore.model.evidence import Evidence
 
@@ -36,6 +37,19 @@ class _World:
     backups: Path
     before: str
 
+    @property
+    def drills(self) -> tuple[str, str, str]:
+        """The drills the quickstart project asks for."""
+        return "shop@latest", "shop_pitr@latest", f"shop_pitr@time:{self.before}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """How one pytest run on the project ended."""
+
+    status: int
+    evidence: Evidence
+
 
 def run_demo(directory: Path, say: Callable[[str], Any]) -> int:
     """Build, back up, break, drill; return 0 when every drill came out as it should.
@@ -44,26 +58,32 @@ def run_demo(directory: Path, say: Callable[[str], Any]) -> int:
         ConfigError: `directory` holds something that is not a demo's.
         HarnessError: No PostgreSQL programs.
     """
+    import pytest
+
     _prepare(directory)
     say("building a shop with WAL archiving, a pg_dump, a pg_dumpall of globals and a pg_basebackup ...")
     world = _build(directory, say)
     say("")
     say("1. drilling the good backups: the dump, the latest point, and the moment before the accident")
     good = _drill(directory, "good", world, world.backups, say)
+    unexpected = _unexpected(good, pytest.ExitCode.OK, Verdict.PASSED, dict.fromkeys(world.drills, ""))
     say("")
     say("2. drilling damaged copies: the dump cut at 60 %, one WAL segment missing")
-    bad = _drill(directory, "damaged", world, _damaged(directory, world), say)
+    damaged, segment = _damaged(directory, world)
+    bad = _drill(directory, "damaged", world, damaged, say)
+    causes = dict(zip(world.drills, ("cut short", segment, segment), strict=True))
+    unexpected += _unexpected(bad, pytest.ExitCode.TESTS_FAILED, Verdict.FAILED, causes)
     say("")
-    wrong = [*_unexpected(good, Verdict.PASSED), *_unexpected(bad, Verdict.FAILED)]
-    for text in wrong:
+    for text in unexpected:
         say(f"UNEXPECTED: {text}")
-    say("every drill came out as it should" if not wrong else "the demo did not come out as it should")
+    say("every drill came out as it should" if not unexpected else "the demo did not come out as it should")
     say(f"the project, the backups and the reports are in {directory}")
-    return 1 if wrong else 0
+    return 1 if unexpected else 0
 
 
 def _prepare(directory: Path) -> None:
-    if directory.exists() and any(directory.iterdir()) and not (directory / _MARK).exists():
+    ours = (directory / _MARK).exists() or (directory.is_dir() and not any(directory.iterdir()))
+    if directory.exists() and not ours:
         raise ConfigError(
             f"{directory} is there and was not made by the demo", hint="name another place with --directory."
         )
@@ -80,6 +100,8 @@ def _prepare(directory: Path) -> None:
 
 def _build(directory: Path, say: Callable[[str], Any]) -> _World:
     workshop = short_directory()
+    term = TermSignal()
+    term.install()
     try:
         with Cluster.create(workshop, wal_segment_mib=16) as cluster:
             made = workshop / "backups"
@@ -94,7 +116,7 @@ def _build(directory: Path, say: Callable[[str], Any]) -> _World:
             say(f"{before}: a bad deployment drops orders.discount, and a bug deletes a third of the payments")
             bad_deployment(cluster)
             bug(cluster)
-            trade_after_the_accident(cluster)
+            _order_after_the_accident(cluster)
             cluster.switch_wal()
         # Copies, so that the server's user owns nothing that stays.
         backups = directory / "backups"
@@ -102,36 +124,44 @@ def _build(directory: Path, say: Callable[[str], Any]) -> _World:
         shutil.copytree(cluster.archive, backups / "wal")
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
+        term.restore()
     return _World(backups, before)
 
 
-def trade_after_the_accident(cluster: Cluster) -> None:
+def _order_after_the_accident(cluster: Cluster) -> None:
     """Commit one more order without the column that is gone: life goes on."""
     order = "insert into orders (customer_id, status) values (1, 'open') returning id"
     line = "insert into order_lines values (%s, 1, 'article 1', 100)"
     cluster.sql(line, cluster.value(order, database=DATABASE), database=DATABASE)
 
 
-def _damaged(directory: Path, world: _World) -> Path:
+def _damaged(directory: Path, world: _World) -> tuple[Path, str]:
+    """Damage a copy of the backups; return where it is, and the segment that is missing from it."""
     damaged = directory / "damaged-backups"
     shutil.copytree(world.backups, damaged)
     damage.cut(damaged / "shop-1.dump", 0.6)
-    segments = sorted(path for path in (damaged / "wal").iterdir() if len(path.name) == 24)  # noqa: PLR2004 - a segment
-    segments[-2].unlink()
-    return damaged
+    # The last but one lies before both points: the latest, and the one before the accident.
+    missing = damage.segments(damaged / "wal")[-2]
+    missing.unlink()
+    return damaged, missing.name
 
 
-def _drill(directory: Path, name: str, world: _World, backups: Path, say: Callable[[str], Any]) -> Evidence:
+def _drill(directory: Path, name: str, world: _World, backups: Path, say: Callable[[str], Any]) -> _Outcome:
     """Run pytest on the quickstart project in a process of its own, as a user would."""
     from pytest_pgrestore.reports.load import load
     from pytest_pgrestore.reports.terminal import lines
 
     reports = directory / f"reports-{name}"
+    project = directory / "project"
+    # Settings of a project that the demo's directory lies in, a clone of this one for example, are not the demo's.
+    alone = ["-c", os.devnull, f"--rootdir={project}", f"--confcutdir={project}", "-p", "no:cacheprovider"]
+    foreign = ("PYTEST_", "PGRESTORE_")
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     done = run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--pgrestore-report-dir={reports}"],
+        [sys.executable, "-m", "pytest", *alone, f"--pgrestore-report-dir={reports}"],
         timeout_seconds=_DEADLINE_SECONDS,
-        env={**os.environ, "SHOP_BACKUPS": str(backups), "SHOP_BEFORE_THE_ACCIDENT": world.before},
-        cwd=directory / "project",
+        env={**inherited, "SHOP_BACKUPS": str(backups), "SHOP_BEFORE_THE_ACCIDENT": world.before},
+        cwd=project,
         check=False,
     )
     evidence = reports / "evidence.json"
@@ -142,20 +172,21 @@ def _drill(directory: Path, name: str, world: _World, backups: Path, say: Callab
         say(line)
     for path in sorted(reports.glob("*.*")):
         say(f"  {path}")
-    return found
+    return _Outcome(done.status, found)
 
 
-def _unexpected(evidence: Evidence, wanted: Verdict) -> list[str]:
-    """Return what came out otherwise; on the damaged copies the point before the hole may still be reached."""
-    names = {drill.drill: drill.verdict() for drill in evidence.drills}
-    wrong = [
-        f"{name} is {names.get(name, 'missing')}, not {wanted}"
-        for name in ("shop@latest", "shop_pitr@latest")
-        if names.get(name) is not wanted
-    ]
-    if wanted is Verdict.PASSED:
-        wrong += [
-            f"{name} is {verdict}" for name, verdict in names.items() if verdict is not wanted and "time:" in name
-        ]
-        wrong += [] if len(names) == 3 else [f"{len(names)} drills instead of 3"]  # noqa: PLR2004 - as written out
+def _unexpected(outcome: _Outcome, status: int, wanted: Verdict, causes: Mapping[str, str]) -> list[str]:
+    """Return what came out otherwise: the exit status, the drills, their verdicts, and the causes named."""
+    found = {drill.drill: drill for drill in outcome.evidence.drills}
+    wrong = [] if outcome.status == status else [f"pytest ended with status {outcome.status}, not {status:d}"]
+    wrong += [f"{name} was drilled" for name in found.keys() - causes.keys()]
+    for name, cause in causes.items():
+        if name not in found:
+            wrong.append(f"{name} was not drilled")
+            continue
+        verdict, failure = found[name].verdict(), found[name].failure
+        if verdict is not wanted:
+            wrong.append(f"{name} is {verdict}, not {wanted}")
+        elif cause not in (failure.problem if failure else ""):
+            wrong.append(f"{name} went red for another cause: {failure.problem if failure else 'none given'}")
     return wrong

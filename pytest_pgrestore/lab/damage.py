@@ -9,6 +9,13 @@ if TYPE_CHECKING:
 
 PAGE_BYTES = 8192
 
+_SEGMENT_NAME_LENGTH = 24
+
+
+def segments(archive: Path) -> list[Path]:
+    """Return the WAL segments of an archive in order, without history and label files."""
+    return sorted(path for path in archive.iterdir() if len(path.name) == _SEGMENT_NAME_LENGTH)
+
 
 def cut(path: Path, fraction: float) -> None:
     """Keep the first `fraction` of the file."""

@@ -229,11 +229,16 @@ def _base(settings: LocalSettings, account: Account) -> Path:
             f"could not make {base}: {exc.strerror}", hint="set sandbox.directory to a directory that can be written."
         ) from exc
     if account.drop:
-        _require_traversable(parent, account)
+        require_traversable(parent, account)
     return base
 
 
-def _require_traversable(parent: Path, account: Account) -> None:
+def require_traversable(parent: Path, account: Account) -> None:
+    """Refuse a place that `account` cannot enter.
+
+    Raises:
+        HarnessError: It, or a directory above it, is closed to others.
+    """
     closed = [folder for folder in (parent, *parent.resolve().parents) if not folder.stat().st_mode & stat.S_IXOTH]
     if closed:
         raise HarnessError(

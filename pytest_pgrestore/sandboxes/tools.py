@@ -125,10 +125,11 @@ def _shelve(home: Path, copy: Path) -> None:
 
 
 def _runs_for(binaries: Binaries, account: Account) -> bool:
-    program = str(binaries.directory / "postgres")
+    # initdb, because it needs the libraries that the server itself does not.
+    program = next((path for name in ("initdb", "postgres") if (path := binaries.directory / name).exists()), None)
     try:
         done = run(
-            [program, "--version"],
+            [str(program), "--version"],
             timeout_seconds=_PROBE_SECONDS,
             env=child_environment(),
             account=account,

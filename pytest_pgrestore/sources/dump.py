@@ -1,23 +1,23 @@
-"""Source `dump`: what pg_dump and pg_dumpall wrote, in every format, loaded into an empty cluster."""
+"""Source `dump`: what pg_dump and pg_dumpall wrote, in every format, loaded into an empty cluster.
+
+A dump's data are of the moment it began: everything committed while it ran is missing from it.
+"""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.backup import Backup
-from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError, HarnessError
+from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError
 from pytest_pgrestore.model.target import Latest
-from pytest_pgrestore.sources import dumpfile, globs, toc
-from pytest_pgrestore.sources.complaints import blame, missing_roles
+from pytest_pgrestore.sources import dumpfile, globs, messages, toc
 from pytest_pgrestore.sources.dumpcontents import compare
-from pytest_pgrestore.sources.loading import Loader
+from pytest_pgrestore.sources.loading import Choice, Loading
 from pytest_pgrestore.sources.protocol import Located
 from pytest_pgrestore.sources.rolefile import RoleFile
-from pytest_pgrestore.sources.selection import no_backup
 
 if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Check
@@ -26,21 +26,23 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.dumpfile import DumpFile
     from pytest_pgrestore.sources.protocol import Connection, Request
 
-GROWTH = 4
-"""How much larger than its dump a database is taken to be: compression, and indexes that are built anew."""
+COMPRESSED_GROWTH = 2
+"""How much larger than a compressed dump its database is at least; guessing too high would refuse a good disk."""
 
 _LOGICAL = "The files of the database: a dump carries no checksums of them, and statistics may differ."
 _UNNAMED = "Whether the dump is of the right database: a plain dump made without --create does not name it."
-_NO_CONTENTS = "That every table, index and constraint came back: a text dump has no table of contents to compare with."
+_ENCODING = "Encoding and locale: a plain dump made without --create does not carry them."
+_ZONE = "the dump's start is read from a clock whose zone the archive does not store; the earliest moment it can mean"
+_NO_START = "When the dump began: only its file's time is known, and data are of the beginning."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Chosen:
     """What `locate` found out, kept for the later steps of the same restore."""
 
     dump: DumpFile
-    contents: toc.Contents | None
-    major: int
+    contents: toc.Toc | None
+    promised: dict[str, list[toc.Entry]] = field(default_factory=dict)
 
 
 class DumpSource:
@@ -48,15 +50,15 @@ class DumpSource:
 
     Args:
         name: The user's name for it.
-        path: File, directory of the directory format, or a glob; the newest that is a dump is taken.
-        globals_path: Output of ``pg_dumpall --globals-only``, loaded first.
-        database: Name to restore under, and to be told by the dump; of a pg_dumpall, where fixtures connect.
+        path: File, directory (of the directory format, or one that holds dumps) or glob; the newest dump is taken.
+        globals_path: Output of ``pg_dumpall --globals-only``, loaded first; file or glob.
+        database: Name to restore under; the dump must be of it where it tells. pg_dumpall: where fixtures connect.
         jobs: Parallel jobs of pg_restore; None is one for each core.
-        tables: Only these tables, with their data; no indexes, as pg_restore does.
-        schema_only: No data.
-        data_only: No schema: `schema` has to bring it.
-        schema: A plain dump made with --schema-only, loaded before a data-only one.
-        owners: Whether to restore owners and privileges.
+        tables: Only these tables, with their rows, indexes, keys, sequences, types and partitions. Archives only.
+        schema_only: No rows. Archives only.
+        data_only: No definitions: `schema` has to bring them.
+        schema: A plain dump made with --schema-only, loaded before the data.
+        owners: Whether to restore owners and privileges. Without them a plain dump gets roles without rights instead.
         timeout_seconds: Deadline of one tool.
     """
 
@@ -77,11 +79,20 @@ class DumpSource:
         owners: bool = True,
         timeout_seconds: float = 3600.0,
     ) -> None:
+        if data_only and schema is None:
+            raise ConfigError(
+                f"source {name} restores data only, and nothing brings the tables",
+                hint='add schema_file = "..." with a plain dump made by pg_dump --schema-only, or drop data_only.',
+            )
+        if data_only and schema_only:
+            raise ConfigError(
+                f"source {name} restores neither data nor definitions", hint="drop data_only or schema_only."
+            )
         self.name = name
         self._pattern = path
-        self._globals = RoleFile(Path(globals_path)) if globals_path is not None else None
+        self._globals = RoleFile(globals_path) if globals_path is not None else None
         self._database = database
-        self._loader = Loader(
+        self._choice = Choice(
             jobs=jobs or os.cpu_count() or 1,
             tables=tables,
             schema_only=schema_only,
@@ -90,20 +101,15 @@ class DumpSource:
             owners=owners,
             timeout_seconds=timeout_seconds,
         )
-        self._chosen: dict[str, _Chosen] = {}
-        if data_only and schema is None:
-            raise ConfigError(
-                f"source {name} restores data only, and nothing brings the tables",
-                hint='add schema_file = "..." with a plain dump made by pg_dump --schema-only, or drop data_only.',
-            )
+        self._chosen: dict[Path, _Chosen] = {}
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
         return ("contents",)
 
     def backups(self) -> list[Backup]:
-        """Return the dumps there are, oldest first."""
-        return [_backup(dump, None, dumpfile.majors(dump.head)[0]) for dump in self._dumps()]
+        """Return the dumps there are, oldest first; what is no dump is left out."""
+        return [_backup(dump) for path in self._paths() if (dump := dumpfile.inspect(path)) is not None]
 
     def locate(self, request: Request) -> Located:
         """Choose the newest dump, and see that it is whole as far as that can be seen without loading it."""
@@ -112,128 +118,166 @@ class DumpSource:
                 f"source {self.name} is a dump and cannot be recovered to {request.target}",
                 hint="a dump holds one moment: use target latest, or a base backup with a WAL archive.",
             )
-        dumps = self._dumps()
-        if not dumps:
-            raise no_backup(self._pattern)
-        dump = dumps[-1]
-        dumpfile.require_whole(dump)
-        contents = None if dump.text else _list(dump, request.find_tools(None))
-        origin, tool = dumpfile.majors(contents.text if contents else dump.head)
-        major = max(origin or 0, tool or 0)
-        if not major:
-            raise BackupNotRestorable(
-                f"{dump.path} does not tell which server it is from", hint="it was edited or is not a pg_dump's output."
-            )
-        self._require_database(dump, contents)
-        self._require_roles(contents)
-        self._chosen[dump.path.name] = _Chosen(dump, contents, major)
+        paths = self._paths()
+        dump = self._newest(paths)
+        self._choice.require_possible(dump)
+        dumpfile.require_complete(dump)
+        major = max(dump.server_major or 0, dump.tool_major or 0) or None
+        tools = request.find_tools(major)
+        contents = _contents(dump, tools) if dump.is_archive else None
+        self._require_database(dump)
+        if contents is not None:
+            self._require_roles(dump, contents)
+            self._choice.expected(contents)
+        self._chosen[dump.path] = _Chosen(dump, contents)
         return Located(
-            backup=_backup(dump, contents, origin),
-            selection=f"the newest of {len(dumps)}" if len(dumps) > 1 else "the only one",
-            server_major=major,
-            needed_bytes=dump.size_bytes() * GROWTH,
-            not_checked=_not_checked(dump, contents),
-            notes=_notes(dump, contents, origin, tool),
+            backup=_backup(dump),
+            selection=f"the newest of {len(paths)}" if len(paths) > 1 else "the only one",
+            server_major=major or tools.major,
+            needed_bytes=dump.size_bytes * (1 if dump.words in {"plain", "cluster", "tar"} else COMPRESSED_GROWTH),
+            not_checked=_not_checked(dump),
+            notes=_notes(dump, tools),
         )
 
     def load(self, located: Located, sandbox: Sandbox, connection: Connection) -> tuple[str, str]:
         """Load roles, then the dump; return the database it went into, and words for the phase."""
-        chosen = self._chosen[located.backup.label]
-        given = self._globals.load(sandbox, connection, self._loader) if self._globals is not None else frozenset()
-        if chosen.dump.form != "cluster":
-            self._loader.ensure_role("postgres", given, connection)
-        name = self._database or located.backup.database or chosen.dump.creates or self.name
-        if chosen.dump.form == "cluster":
-            self._loader.load_cluster(chosen.dump, sandbox, connection)
-            name = self._database or _only_database(connection)
-        elif chosen.dump.text:
-            self._loader.load_plain(chosen.dump, name, sandbox, connection)
+        chosen = self._chosen[located.backup.location]
+        dump, loading = chosen.dump, Loading(self._choice, sandbox, connection)
+        if self._globals is not None:
+            loading.sql(self._globals.newest(), "postgres")
+        name = self._database or dump.database or self.name
+        if dump.form == "cluster":
+            stream = loading.sql(dump, "postgres")
+            chosen.promised = {database: found for database, found in stream.entries.items() if database is not None}
+            name = self._database or _only_database(list(chosen.promised))
+            if name not in chosen.promised:
+                raise _not_in_the_dump(dump, name, list(chosen.promised))
+        elif chosen.contents is not None:
+            loading.ensure_superuser()
+            loading.archive(dump, chosen.contents, name)
+            chosen.promised = {name: list(self._choice.expected(chosen.contents))}
         else:
-            self._loader.load_archive(chosen.dump, chosen.contents, name, sandbox, connection)
-        return name, f"{chosen.dump.described()} dump, {self._loader.described(chosen.dump)}"
+            loading.ensure_superuser()
+            stream = loading.plain(dump, name)
+            chosen.promised = {name: [entry for entries in stream.entries.values() for entry in entries]}
+        return name, "; ".join([f"{dump.words} dump, {self._choice.words(dump)}", *loading.words])
 
     def contents(self, located: Located, sandbox: Sandbox, connection: Connection) -> Check:  # noqa: ARG002 - protocol
-        """Compare the dump's table of contents with the restored catalogue."""
-        contents = self._chosen[located.backup.label].contents
-        return compare(contents, connection, self._loader.wants)
+        """Compare what the dump announces with the restored catalogue."""
+        chosen = self._chosen[located.backup.location]
+        # Data alone leaves materialized views as the schema made them: pg_restore refreshes none.
+        rows = not self._choice.schema_only and not self._choice.data_only
+        filled = list(self._choice.expected(chosen.contents)) if chosen.contents and rows else []
+        had_rows = set(chosen.contents.filled) if chosen.contents is not None else set()
+        origin = f"; the dump was taken of database {chosen.dump.database}" if chosen.dump.database else ""
+        return compare(
+            chosen.promised, connection, filled=[entry for entry in filled if entry in had_rows], origin=origin
+        )
 
-    def _dumps(self) -> list[DumpFile]:
-        """Return what the path or glob matches and is a dump, oldest first."""
-        found = []
-        for path in globs.matches(self._pattern, "path"):
-            if path.is_file() and path.stat().st_size == 0:
-                raise BackupNotRestorable(
-                    f"{path} is empty", hint="find out why pg_dump wrote nothing; psql would end well on it."
-                )
-            dump = dumpfile.sniff(path)
-            if dump is not None:
-                found.append(dump)
-        return found
+    def _paths(self) -> list[Path]:
+        """Return what can be meant by `path`, oldest first; checksum files and the like, and globals, are not."""
+        aside = {path.resolve() for path in self._globals.matches()} if self._globals is not None else set()
+        found = [path for path in globs.matches(self._pattern, "path") if path.resolve() not in aside]
+        alone = found[0] if len(found) == 1 else None
+        if alone is not None and alone.is_dir() and not globs.is_archive_directory(alone):
+            found = [path for path in globs.matches(f"{self._pattern}/*", "path") if path.resolve() not in aside]
+        return [path for path in found if globs.may_be_a_dump(path)]
 
-    def _require_database(self, dump: DumpFile, contents: toc.Contents | None) -> None:
-        named = contents.database if contents else dump.creates
-        if self._database is not None and named is not None and named != self._database:
+    def _newest(self, paths: list[Path]) -> DumpFile:
+        """Return the newest dump. A newest file that is none is a finding: the one before it would be stale.
+
+        Raises:
+            BackupNotRestorable: There is none, or it is empty, damaged at its beginning, or no dump at all.
+        """
+        if not paths:
             raise BackupNotRestorable(
-                f"{dump.path.name} is a dump of database {named!r}, not of {self._database!r}",
-                hint="correct the dump job, or `database` in the source.",
+                f"no backup matches {self._pattern}",
+                hint="find out why the backup job writes none, or correct `path` in the source.",
             )
+        path = paths[-1]
+        dump = dumpfile.inspect(path)
+        if dump is not None and dump.readable:
+            return dump
+        if path.is_file() and path.stat().st_size == 0:
+            problem = f"{path} is empty"
+        elif dump is not None:
+            problem = f"{path} is cut short or damaged: not even its beginning can be decompressed"
+        else:
+            problem = f"{path} is not a dump of pg_dump or pg_dumpall, or its beginning is damaged"
+        raise BackupNotRestorable(
+            problem + (", and it is the newest match" if len(paths) > 1 else ""),
+            hint="find out why the backup job wrote it, or narrow `path` in the source to the dumps.",
+        )
 
-    def _require_roles(self, contents: toc.Contents | None) -> None:
+    def _require_database(self, dump: DumpFile) -> None:
+        if dump.database is not None and self._database is not None and dump.database != self._database:
+            raise _not_in_the_dump(dump, self._database, [dump.database])
+
+    def _require_roles(self, dump: DumpFile, contents: toc.Toc) -> None:
         """Name missing roles before an hour of loading, where the table of contents tells."""
-        if contents is None or not self._loader.owners:
+        if not self._choice.owners or self._choice.tables or self._choice.data_only:
             return
         given = self._globals.roles() if self._globals is not None else frozenset()
-        missing = contents.owners() - given - {"postgres"}
+        missing = [role for role in contents.roles if role not in given and role != "postgres"]
         if missing:
-            raise missing_roles(sorted(missing))
+            raise messages.roles_missing(str(dump.path), missing)
 
 
-def _list(dump: DumpFile, tools: Tools) -> toc.Contents:
-    if dump.codec != "none":
-        raise HarnessError(
-            f"{dump.path} is a {dump.form} archive inside {dump.codec}",
-            hint="unpack it: pg_restore reads its own compression, and only from a file.",
-        )
-    done = tools.run("pg_restore", "--list", str(dump.path), check=False, as_caller=True)
-    error = blame("pg_restore", done.status, done.stderr)
-    if error is not None:
-        raise error
-    return toc.parse(done.stdout)
+def _contents(dump: DumpFile, tools: Tools) -> toc.Toc:
+    """Read an archive's table of contents.
+
+    Raises:
+        BackupNotRestorable: It is damaged.
+        HarnessError: The programs are too old for it.
+    """
+    texts = []
+    for options in (["--list", "--verbose"], ["--create", "--schema-only", "--file=-"]):
+        done = tools.run("pg_restore", *options, str(dump.path), check=False, as_caller=True)
+        found = messages.complaints(done.stderr)
+        if done.status != 0 or found:
+            unknown = messages.Complaint(f"pg_restore ended with status {done.status}")
+            raise messages.blame(f"reading the contents of {dump.path}", found or [unknown])
+        texts.append(done.stdout)
+    return toc.parse(*texts)
 
 
-def _backup(dump: DumpFile, contents: toc.Contents | None, major: int | None) -> Backup:
+def _backup(dump: DumpFile) -> Backup:
     return Backup(
         label=dump.path.name,
         location=dump.path,
-        form=dump.described(),
+        form=dump.words,
         kind="logical",
-        server_major=major,
-        started_at=contents.created_at if contents else dumpfile.started_at(dump.head),
-        stopped_at=datetime.fromtimestamp(globs.modified(dump.path), UTC),
-        database=contents.database if contents else dump.creates,
-        size_bytes=dump.size_bytes(),
+        server_major=dump.server_major,
+        started_at=dump.started_at,
+        stopped_at=dump.stopped_at,
+        database=dump.database,
+        size_bytes=dump.size_bytes,
     )
 
 
-def _not_checked(dump: DumpFile, contents: toc.Contents | None) -> tuple[str, ...]:
+def _not_checked(dump: DumpFile) -> tuple[str, ...]:
     found = [_LOGICAL]
-    found += [_UNNAMED] if dump.form == "plain" and dump.creates is None else []
-    found += [_NO_CONTENTS] if contents is None else []
+    found += [_UNNAMED, _ENCODING] if dump.form == "plain" and dump.database is None else []
+    found += [_NO_START] if dump.started_at is None else []
     return tuple(found)
 
 
-def _notes(dump: DumpFile, contents: toc.Contents | None, origin: int | None, tool: int | None) -> tuple[str, ...]:
-    named = contents.database if contents else dump.creates
-    found = [f"the dump names its database: {named}"] if named else []
-    if origin and tool and tool > origin:
-        found.append(f"taken from PostgreSQL {origin} by pg_dump {tool}, and restored under {tool}")
+def _notes(dump: DumpFile, tools: Tools) -> tuple[str, ...]:
+    found = [f"the dump was taken of database {dump.database}"] if dump.database else []
+    if dump.is_archive and dump.started_at is not None:
+        found.append(f"{_ZONE}, {dump.started_at.isoformat()}, is taken")
+    if dump.server_major is not None and tools.major != dump.server_major:
+        found.append(f"taken from PostgreSQL {dump.server_major} and restored under {tools.major}")
     return tuple(found)
 
 
-def _only_database(connection: Connection) -> str:
-    import psycopg
+def _not_in_the_dump(dump: DumpFile, wanted: str, there: list[str]) -> BackupNotRestorable:
+    return BackupNotRestorable(
+        f"database {wanted} is not in {dump.path}, which holds {', '.join(there) or 'none'}",
+        hint="correct `database` in the source, or the dump job.",
+    )
 
-    query = "select datname from pg_database where not datistemplate and datname <> 'postgres' order by 1"
-    with psycopg.connect(connection.conninfo(), autocommit=True) as session:
-        names = [str(row[0]) for row in session.execute(query).fetchall()]
-    return names[0] if len(names) == 1 else "postgres"
+
+def _only_database(names: list[str]) -> str:
+    own = [name for name in names if name not in {"postgres", "template0", "template1"}]
+    return own[0] if len(own) == 1 else "postgres"

@@ -34,3 +34,17 @@ def modified(path: Path) -> float:
     if not path.is_dir():
         return path.stat().st_mtime
     return max([entry.stat().st_mtime for entry in path.iterdir()], default=path.stat().st_mtime)
+
+
+_BESIDE = (".md5", ".sha1", ".sha256", ".sha512", ".asc", ".sig", ".log", ".err", ".txt", ".json", ".list", ".ok")
+"""Endings of what lies beside a dump and is none: checksums, signatures, messages."""
+
+
+def may_be_a_dump(path: Path) -> bool:
+    """Tell whether `path` may be meant as a dump; a directory only with the files of pg_dump's directory format."""
+    return is_archive_directory(path) if path.is_dir() else path.suffix.lower() not in _BESIDE
+
+
+def is_archive_directory(path: Path) -> bool:
+    """Tell whether `path` has the files of pg_dump's directory format, its table of contents or not."""
+    return (path / "toc.dat").exists() or any(path.glob("[0-9]*.dat*"))

@@ -1,15 +1,15 @@
-"""Loading a dump into a running, empty cluster: psql for text, pg_restore for archives. Every complaint counts."""
+"""Loading a dump into a running, empty cluster: psql for SQL, pg_restore for archives. Every complaint counts."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.sources import dumpfile
-from pytest_pgrestore.sources.complaints import blame
-from pytest_pgrestore.sources.rolefile import redirected
+from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError, HarnessError
+from pytest_pgrestore.sources import dumpfile, messages
+from pytest_pgrestore.sources.dumptables import choose_tables, entries_of, use_list
+from pytest_pgrestore.sources.sqlrewrite import EXISTING, Rewriter, roles_named
+from pytest_pgrestore.sources.sqlstream import SqlStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,242 +21,245 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.protocol import Sandbox
     from pytest_pgrestore.sources.dumpfile import DumpFile
     from pytest_pgrestore.sources.protocol import Connection
-    from pytest_pgrestore.sources.toc import Contents, Entry
+    from pytest_pgrestore.sources.toc import Entry, Toc
 
-_CREATE_DATABASE = re.compile(r"^CREATE DATABASE .*?;$", re.MULTILINE | re.DOTALL)
-_PROPERTY = re.compile(r"(LOCALE_PROVIDER|LOCALE|LC_COLLATE|ICU_LOCALE|BUILTIN_LOCALE|ENCODING) = '?([^'\s;]+)'?")
 _PARALLEL = ("custom", "directory")
 """Formats pg_restore can read from several processes at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loader:
-    """How a source's dumps are loaded; see `DumpSource` for the settings."""
+class Choice:
+    """What of a dump is loaded, and how; see `DumpSource` for the settings."""
 
     jobs: int
-    tables: tuple[str, ...]
-    schema_only: bool
-    data_only: bool
-    schema: Path | None
-    owners: bool
-    timeout_seconds: float
+    tables: tuple[str, ...] = ()
+    schema_only: bool = False
+    data_only: bool = False
+    schema: Path | None = None
+    owners: bool = True
+    timeout_seconds: float = 3600.0
 
-    @property
-    def whole(self) -> bool:
-        """Whether the whole dump is wanted, so that pg_restore may create the database itself."""
-        return not (self.tables or self.data_only or self.schema_only)
+    def require_possible(self, dump: DumpFile) -> None:
+        """Refuse settings that this dump's form cannot honour: silently loading all of it would lie.
 
-    def described(self, dump: DumpFile) -> str:
-        """Return how it was loaded, in words."""
-        words = [f"pg_restore --jobs {self.jobs}" if dump.form in _PARALLEL else "psql" if dump.text else "pg_restore"]
-        words += [f"tables {', '.join(self.tables)}"] if self.tables else []
-        words += ["schema only"] if self.schema_only else []
-        words += ["data only"] if self.data_only else []
-        return ", ".join([*words, *([] if self.owners else ["without owners and privileges"])])
-
-    def wants(self, entry: Entry) -> bool:
-        """Tell whether an entry of the table of contents should have come back."""
-        if self.tables:
-            return entry.description == "TABLE" and _named(entry, self.tables)
-        return not self.data_only
-
-    def ensure_role(self, name: str, given: frozenset[str], connection: Connection) -> None:
-        """Make the role every cluster has and no single dump brings, unless the globals brought it."""
-        from psycopg import sql
-
-        if name not in given and self.owners:
-            with _open(connection) as session:
-                session.execute(sql.SQL("create role {} superuser nologin").format(sql.Identifier(name)))
-
-    def load_cluster(self, dump: DumpFile, sandbox: Sandbox, connection: Connection) -> None:
-        """Load a pg_dumpall."""
-        self.psql(redirected(dumpfile.chunks(dump), sandbox), "postgres", sandbox, connection)
-
-    def load_plain(self, dump: DumpFile, name: str, sandbox: Sandbox, connection: Connection) -> None:
-        """Load a plain pg_dump into database `name`, which it may create itself."""
-        if self.tables or not self.owners:
-            raise HarnessError(
-                f"{dump.path.name} is a plain dump, which is loaded as it is",
-                hint="tables and owners = false need a dump in custom or directory format.",
+        Raises:
+            ConfigError: A setting needs another form of dump.
+        """
+        asked = {"tables": bool(self.tables), "schema_only": self.schema_only}
+        if dump.form == "cluster":
+            asked |= {"data_only": self.data_only, "owners = false": not self.owners}
+        wrong = [name for name, given in asked.items() if given]
+        if wrong and not dump.is_archive:
+            raise ConfigError(
+                f"{dump.path.name} is plain SQL, which is loaded as a whole: {', '.join(wrong)} cannot be honoured",
+                hint="take the dump in custom or directory format, or remove the setting.",
             )
-        if dump.creates is None:
-            _create(name, None, connection)
-            self._load_schema(name, sandbox, connection)
-        into = "postgres" if dump.creates is not None else name
-        self.psql(dumpfile.chunks(dump), into, sandbox, connection)
 
-    def load_archive(
-        self, dump: DumpFile, contents: Contents | None, name: str, sandbox: Sandbox, connection: Connection
-    ) -> None:
-        """Load a custom, directory or tar archive into database `name`."""
-        if contents is not None:
-            _require_extensions(contents.extensions(), connection)
-        statement = self._create_statement(dump, sandbox)
-        itself = self.whole and self.owners and name == (contents.database if contents else None)
-        if itself and _locale_works(statement, connection):
-            into, create = "postgres", ["--create"]
-        else:
-            _create(name, statement, connection)
-            into, create = name, []
-            self._make_schemas(contents, name, connection)
-            self._load_schema(name, sandbox, connection)
-        done = sandbox.tools.run(
+    def words(self, dump: DumpFile) -> str:
+        """Return how it is loaded, in words."""
+        tool = f"pg_restore --jobs {self.jobs}" if dump.form in _PARALLEL else "pg_restore"
+        found = [tool if dump.is_archive else "psql"]
+        found += [f"tables {', '.join(self.tables)}"] if self.tables else []
+        found += ["schema only"] if self.schema_only else []
+        found += ["data only"] if self.data_only else []
+        found += [] if self.owners else ["without owners and privileges"]
+        return ", ".join(found)
+
+    def expected(self, contents: Toc) -> tuple[Entry, ...]:
+        """Return the entries that have to be in the catalogue afterwards."""
+        if self.tables:
+            return entries_of(contents, choose_tables(contents, self.tables))
+        return contents.filled if self.data_only else contents.entries
+
+
+class Loading:
+    """One dump being loaded.
+
+    Args:
+        choice: What to load.
+        sandbox: Where the server runs.
+        connection: To its database ``postgres``.
+
+    Attributes:
+        words: What was changed on the way that a reader of the report has to know.
+    """
+
+    def __init__(self, choice: Choice, sandbox: Sandbox, connection: Connection) -> None:
+        self.words: list[str] = []
+        self._choice = choice
+        self._sandbox = sandbox
+        self._connection = connection
+
+    def ensure_superuser(self) -> None:
+        """Make the role ``postgres``, which nearly every server has and no dump of one database brings."""
+        with self._open() as session:
+            if session.execute("select 1 from pg_roles where rolname = 'postgres'").fetchone() is None:
+                session.execute("create role postgres superuser nologin")
+
+    def sql(self, dump: DumpFile, database: str, *, stand_ins: bool = False) -> SqlStream:
+        r"""Stream plain SQL through psql into `database`, as the server's user: a dump can hold ``\!``.
+
+        Raises:
+            BackupNotRestorable: psql complained, or the dump is cut short.
+            HarnessError: The sandbox lacks something.
+        """
+        with self._open() as session:
+            rewriter = Rewriter(self._sandbox, session, stand_ins=stand_ins)
+            stream = SqlStream(dumpfile.chunks(dump), rewriter)
+            done = self._psql(stream, database)
+            self.words += rewriter.words
+        if stream.finished:
+            dumpfile.require_closing_line(dump, stream.tail)
+        self._judge(done, f"psql, {dump.path.name}", dump)
+        return stream
+
+    def archive(self, dump: DumpFile, contents: Toc, database: str) -> None:
+        """Load a custom, directory or tar archive into `database`, which is made first.
+
+        Raises:
+            BackupNotRestorable: pg_restore complained of anything.
+            HarnessError: The sandbox lacks something.
+        """
+        self._require_extensions(contents)
+        self._make_database(contents, database)
+        self._load_schema(database)
+        done = self._sandbox.tools.run(
             "pg_restore",
-            *connection.arguments(),
+            *self._connection.arguments(),
             "--dbname",
-            into,
-            *create,
-            *self._options(dump),
+            database,
+            *self._options(dump, contents),
             str(dump.path),
-            env=_environment(connection),
-            timeout_seconds=self.timeout_seconds,
+            env=self._environment(),
+            timeout_seconds=self._choice.timeout_seconds,
             check=False,
             # It has to read files that only the caller may read, and it runs nothing that it reads.
             as_caller=True,
         )
-        _save(done, "pg_restore", sandbox)
-        error = blame("pg_restore", done.status, done.stderr)
-        if error is not None:
-            raise error
+        self._judge(done, f"pg_restore, {dump.path.name}")
 
-    def psql(self, chunks: Iterable[bytes], database: str, sandbox: Sandbox, connection: Connection) -> None:
-        r"""Stream SQL through psql as the server's user: a text dump can hold ``\!``.
+    def plain(self, dump: DumpFile, database: str) -> SqlStream:
+        """Load a plain dump of one database into `database`, which it may make itself."""
+        stand_ins = not self._choice.owners
+        if dump.database is not None:
+            return self.sql(dump, "postgres", stand_ins=stand_ins)
+        self._make_empty(database, dump.encoding)
+        self._load_schema(database)
+        return self.sql(dump, database, stand_ins=stand_ins)
 
-        Raises:
-            PgRestoreError: It complained of anything, or the stream was cut short.
-        """
-        done = sandbox.tools.run(
+    def _options(self, dump: DumpFile, contents: Toc) -> list[str]:
+        choice = self._choice
+        options = [f"--jobs={choice.jobs}"] if dump.form in _PARALLEL else []
+        options += [] if choice.owners else ["--no-owner", "--no-privileges"]
+        options += ["--schema-only"] if choice.schema_only else []
+        # The keys are there already, and an archive's rows are not sorted by them.
+        options += ["--data-only", "--disable-triggers"] if choice.data_only else []
+        if choice.tables:
+            chosen = self._sandbox.root / "tables.list"
+            chosen.write_text(use_list(contents, choose_tables(contents, choice.tables)), encoding="utf-8")
+            options.append(f"--use-list={chosen}")
+        return options
+
+    def _make_database(self, contents: Toc, database: str) -> None:
+        """Make the database as the archive says: encoding, locale, owner, settings; or empty where it does not."""
+        if not contents.database_sql or database in EXISTING:
+            self._make_empty(database, None)
+            return
+        statements = contents.database_sql.splitlines(keepends=True)
+        if not self._choice.owners:
+            statements = [line for line in statements if line.startswith("CREATE DATABASE ")]
+        with self._open() as session:
+            rewriter = Rewriter(self._sandbox, session)
+            done = self._psql([rewriter("".join(statements).encode())], "postgres")
+            self.words += rewriter.words
+        self._judge(done, f"psql, making database {database}")
+
+    def _make_empty(self, database: str, encoding: str | None) -> None:
+        from psycopg import sql
+
+        if database in EXISTING:
+            return
+        # Other encodings are converted on the way in; this one means that bytes are not to be looked at.
+        extra = " encoding 'SQL_ASCII' locale 'C'" if encoding == "SQL_ASCII" else ""
+        with self._open() as session:
+            create = sql.SQL("create database {} template template0").format(sql.Identifier(database))
+            session.execute(create + sql.SQL(extra))
+
+    def _load_schema(self, database: str) -> None:
+        if self._choice.schema is None:
+            return
+        dump = dumpfile.inspect(self._choice.schema) if self._choice.schema.exists() else None
+        if dump is None or dump.form != "plain" or dump.database is not None:
+            raise ConfigError(
+                f"schema_file names {self._choice.schema}, which is not a plain dump of definitions",
+                hint="make it with pg_dump --schema-only, and without --create.",
+            )
+        dumpfile.require_complete(dump)
+        self.sql(dump, database, stand_ins=not self._choice.owners)
+
+    def _require_extensions(self, contents: Toc) -> None:
+        with self._open() as session:
+            known = {row[0] for row in session.execute("select name from pg_available_extensions").fetchall()}
+        missing = sorted({entry.name for entry in contents.of_type("EXTENSION")} - known)
+        if missing and not self._choice.tables and not self._choice.data_only:
+            raise messages.extensions_missing("the dump", missing)
+
+    def _psql(self, chunks: Iterable[bytes], database: str) -> Completed:
+        return self._sandbox.tools.run(
             "psql",
             "--no-psqlrc",
             "--quiet",
             "--set=ON_ERROR_STOP=1",
-            *connection.arguments(),
+            "--file=-",
+            "--output=/dev/null",
+            *self._connection.arguments(),
             "--dbname",
             database,
-            "--output",
-            "/dev/null",
             stdin=chunks,
-            env=_environment(connection),
-            timeout_seconds=self.timeout_seconds,
+            env=self._environment(),
+            timeout_seconds=self._choice.timeout_seconds,
             check=False,
         )
-        _save(done, "psql", sandbox)
-        error = blame("psql", done.status, done.stderr)
-        if error is not None:
-            raise error
 
-    def _options(self, dump: DumpFile) -> list[str]:
-        options = [f"--jobs={self.jobs}"] if dump.form in _PARALLEL else []
-        options += [] if self.owners else ["--no-owner", "--no-privileges"]
-        options += ["--schema-only"] if self.schema_only else []
-        options += ["--data-only", "--disable-triggers"] if self.data_only else []
-        for table in self.tables:
-            schema, _, name = table.rpartition(".")
-            options += [f"--table={name}", *([f"--schema={schema}"] if schema else [])]
-        return options
+    def _judge(self, done: Completed, what: str, dump: DumpFile | None = None) -> None:
+        """Save what a tool said, without row values, and raise what it means.
 
-    def _create_statement(self, dump: DumpFile, sandbox: Sandbox) -> str | None:
-        """Return the CREATE DATABASE statement of the archive: its encoding and locale."""
-        done = sandbox.tools.run(
-            "pg_restore",
-            "--create",
-            "--section=pre-data",
-            "--file=-",
-            str(dump.path),
-            timeout_seconds=self.timeout_seconds,
-            check=False,
-            as_caller=True,
-        )
-        match = _CREATE_DATABASE.search(done.stdout)
-        return match[0] if match else None
-
-    def _make_schemas(self, contents: Contents | None, name: str, connection: Connection) -> None:
-        """Make the schemas of single tables: pg_restore --table brings the table alone."""
-        from psycopg import sql
-
-        entries = contents.entries if contents and self.tables else ()
-        schemas = {entry.schema for entry in entries if entry.description == "TABLE" and _named(entry, self.tables)}
-        if self.tables and not schemas:
-            raise BackupNotRestorable(
-                f"the dump holds none of the tables {', '.join(self.tables)}", hint="correct `tables` in the source."
-            )
-        with _open(connection, name) as session:
-            for schema in sorted(schemas - {"public"}):
-                session.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
-
-    def _load_schema(self, name: str, sandbox: Sandbox, connection: Connection) -> None:
-        if self.schema is None:
+        Raises:
+            PgRestoreError: It ended with an error, or complained of one.
+        """
+        found = messages.complaints(done.stderr)
+        if found:
+            with (self._sandbox.logs / "load.log").open("a", encoding="utf-8") as stream:
+                stream.writelines(f"{what}: {entry}\n" for entry in found)
+        if not found and done.status == 0:
             return
-        dump = dumpfile.sniff(self.schema)
-        if dump is None or dump.form != "plain":
-            raise HarnessError(
-                f"{self.schema} is not a plain dump", hint="make it with pg_dump --schema-only, and no other format."
-            )
-        self.psql(dumpfile.chunks(dump), name, sandbox, connection)
+        if not found:
+            raise HarnessError(f"{what}: ended with status {done.status} and no word", hint="read the server log.")
+        error = messages.blame(what, found)
+        roles = messages.missing_roles(found)
+        if roles and isinstance(error, BackupNotRestorable):
+            raise messages.roles_missing(what, self._all_missing(dump) if dump is not None else roles)
+        raise error
 
+    def _all_missing(self, dump: DumpFile) -> list[str]:
+        """Return every role that plain SQL names and nothing made: psql stopped at the first one."""
+        named: set[str] = set()
 
-def _named(entry: Entry, tables: tuple[str, ...]) -> bool:
-    return entry.tag in tables or f"{entry.schema}.{entry.tag}" in tables
+        def note(stretch: bytes) -> bytes:
+            named.update(roles_named(stretch))
+            return stretch
 
+        for _ in SqlStream(dumpfile.chunks(dump), note):
+            pass
+        with self._open() as session:
+            there = {row[0] for row in session.execute("select rolname from pg_roles").fetchall()}
+        return sorted(named - there)
 
-def _require_extensions(names: set[str], connection: Connection) -> None:
-    with _open(connection) as session:
-        present = {row[0] for row in session.execute("select name from pg_available_extensions").fetchall()}
-    missing = sorted(names - present)
-    if missing:
-        raise HarnessError(
-            f"the dump needs extensions the sandbox does not have: {', '.join(missing)}",
-            hint="install them beside the server programs, or name a directory that has them in sandbox.bindir.",
-        )
+    def _environment(self) -> dict[str, str]:
+        # The tool tells us every error; in the server's log, which is kept, the same message would quote rows.
+        return {"PGOPTIONS": f"{self._connection.options} -c log_min_messages=log"}
 
+    def _open(self) -> psycopg.Connection[Any]:
+        import psycopg
 
-def _locale_works(statement: str | None, connection: Connection) -> bool:
-    """Tell whether the database's locale is known here, by making a collation of it that is thrown away."""
-    import psycopg
-    from psycopg import sql
-
-    if statement is None:
-        return False
-    found = {match[1]: match[2] for match in _PROPERTY.finditer(statement)}
-    provider = found.get("LOCALE_PROVIDER", "libc")
-    locale = found.get("ICU_LOCALE") or found.get("BUILTIN_LOCALE") or found.get("LOCALE") or found.get("LC_COLLATE")
-    probe = sql.SQL("create collation pgrestore_probe (provider = {}, locale = {})")
-    try:
-        with _open(connection) as session, session.transaction(force_rollback=True):
-            session.execute(probe.format(sql.Identifier(provider), sql.Literal(locale or "C")))
-    except psycopg.Error:
-        return False
-    return True
-
-
-def _create(name: str, statement: str | None, connection: Connection) -> None:
-    """Make the database, with the dump's encoding and locale where it tells and they work here."""
-    from psycopg import sql
-
-    create = sql.SQL("create database {} template template0").format(sql.Identifier(name))
-    found = {match[1]: match[2] for match in _PROPERTY.finditer(statement or "")}
-    if "ENCODING" in found:
-        create += sql.SQL(" encoding {}").format(sql.Literal(found["ENCODING"]))
-        create += sql.SQL(" locale 'C'") if found["ENCODING"] != "UTF8" else sql.SQL("")
-    if found.get("ENCODING") == "UTF8" and found.get("LOCALE_PROVIDER", "libc") == "libc" and "LOCALE" in found:
-        create += sql.SQL(" locale {}").format(
-            sql.Literal(found["LOCALE"] if _locale_works(statement, connection) else "C.UTF-8")
-        )
-    with _open(connection) as session:
-        session.execute(create)
-
-
-def _open(connection: Connection, database: str | None = None) -> psycopg.Connection[Any]:
-    import psycopg
-
-    return psycopg.connect(connection.conninfo(database), autocommit=True)
-
-
-def _environment(connection: Connection) -> dict[str, str]:
-    return {"PGOPTIONS": connection.options}
-
-
-def _save(done: Completed, tool: str, sandbox: Sandbox) -> None:
-    """Keep what the tool said beside the server's log."""
-    with (sandbox.logs / f"{tool}.log").open("a", encoding="utf-8") as stream:
-        stream.write(done.stderr)
+        return psycopg.connect(self._connection.conninfo(), autocommit=True)

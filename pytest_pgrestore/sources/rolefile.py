@@ -1,88 +1,59 @@
-"""A ``pg_dumpall --globals-only`` file: roles, their passwords and tablespaces, loaded before the dumps."""
+"""A ``pg_dumpall --globals-only`` file: roles, their passwords and tablespaces, loaded before the dump."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.sources.codecs import open_plain, reading
+from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError
+from pytest_pgrestore.sources import dumpfile, globs, toc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from pytest_pgrestore.sandboxes.protocol import Sandbox
-    from pytest_pgrestore.sources.loading import Loader
-    from pytest_pgrestore.sources.protocol import Connection
+    from pytest_pgrestore.sources.dumpfile import DumpFile
 
-_ROLE = re.compile(r'^CREATE ROLE ("(?:[^"]|"")+"|[^\s;]+);?', re.MULTILINE)
-_TABLESPACE = re.compile(rb"^(CREATE TABLESPACE (\S+) .*LOCATION )'(?:[^']|'')*'", re.MULTILINE)
-_CLOSING = "-- PostgreSQL database cluster dump complete"
+_ROLE = re.compile(rb'^CREATE ROLE ("(?:[^"]|"")+"|[^\s;]+);', re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
 class RoleFile:
-    """The file a source names as `globals`."""
+    """The file, or the newest match of the glob, that a source names as `globals`."""
 
-    path: Path
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
 
-    def roles(self) -> frozenset[str]:
-        """Return the roles it creates.
+    def matches(self) -> list[Path]:
+        """Return every file the setting stands for, oldest first."""
+        return globs.matches(self._pattern, "globals")
+
+    def newest(self) -> DumpFile:
+        """Return the file to load.
 
         Raises:
-            HarnessError: It is not there or cannot be read.
-            BackupNotRestorable: It is cut short.
+            BackupNotRestorable: There is none, or it is empty or cut short.
+            ConfigError: It is a dump of a database.
         """
-        return roles_in(self._text())
-
-    def load(self, sandbox: Sandbox, connection: Connection, loader: Loader) -> frozenset[str]:
-        """Load it; return the roles it created."""
-        text = self._text()
-        loader.psql([*redirected([text.encode()], sandbox)], "postgres", sandbox, connection)
-        return roles_in(text)
-
-    def _text(self) -> str:
-        try:
-            with reading(self.path), open_plain(self.path) as stream:
-                text = stream.read().decode("utf-8", errors="surrogateescape")
-        except OSError as exc:
-            raise HarnessError(
-                f"the globals file {self.path} cannot be read: {exc.strerror}", hint="check `globals` in the source."
-            ) from None
-        if _CLOSING not in text:
+        found = self.matches()
+        if not found:
             raise BackupNotRestorable(
-                f"{self.path} is cut short: its closing line is missing",
-                hint="find out where pg_dumpall --globals-only was interrupted.",
+                f"no globals file matches {self._pattern}",
+                hint="find out why the backup job writes none, or correct `globals` in the source.",
             )
-        return text
+        dump = dumpfile.inspect(found[-1])
+        if dump is None:
+            raise BackupNotRestorable(
+                f"{found[-1]} is empty or not the output of pg_dumpall",
+                hint="find out why pg_dumpall --globals-only wrote none, or correct `globals` in the source.",
+            )
+        if dump.form != "cluster":
+            raise ConfigError(
+                f"globals names {dump.path}, which is a {dump.form} dump of a database",
+                hint="name the output of pg_dumpall --globals-only.",
+            )
+        dumpfile.require_complete(dump)
+        return dump
 
-
-def roles_in(text: str) -> frozenset[str]:
-    """Return the names of the roles that these statements create."""
-    return frozenset(match[1].strip('"').replace('""', '"') for match in _ROLE.finditer(text))
-
-
-def redirected(chunks: Iterable[bytes], sandbox: Sandbox) -> Iterator[bytes]:
-    r"""Yield SQL with tablespaces moved into the sandbox, as far as the first ``\connect``.
-
-    Before it a pg_dumpall holds only statements; after it comes data, in which nothing may be touched.
-    """
-    held = b""
-    stream = iter(chunks)
-    for chunk in stream:
-        held += chunk
-        if b"\n\\connect " in held:
-            break
-    head, mark, rest = held.partition(b"\n\\connect ")
-    yield _TABLESPACE.sub(lambda match: _move(match, sandbox), head)
-    yield mark + rest
-    yield from stream
-
-
-def _move(match: re.Match[bytes], sandbox: Sandbox) -> bytes:
-    place = sandbox.tablespaces / f"tablespace-{len(list(sandbox.tablespaces.iterdir()))}"
-    place.mkdir(mode=0o700)
-    sandbox.adopt(place)
-    return match[1] + b"'" + str(place).encode() + b"'"
+    def roles(self) -> frozenset[str]:
+        """Return the roles it makes."""
+        text = b"".join(dumpfile.chunks(self.newest()))
+        return frozenset(toc.unquoted(match[1].decode("utf-8", errors="replace")) for match in _ROLE.finditer(text))
