@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := .cache
 
+# A virtual environment that was not finished is not taken for one.
+.DELETE_ON_ERROR:
 .PHONY: demo test lint unit scenarios bench clean
 
 # The main job on embedded PostgreSQL: no root, no Docker.
@@ -15,7 +17,10 @@ demo: $(STAMPS)/demo
 test: $(STAMPS)/dev
 	tests/bootstrap/system
 	$(MAKE) lint
-	$(BIN)/python -m pytest -n 2 tests
+	# What a run of its own imports, as the plugin tests, demo and scenarios start it, is the wheel and not this tree.
+	cd / && '$(abspath $(BIN))/python' -c 'import pytest_pgrestore as p; assert "site-packages" in p.__file__, p.__file__'
+	# By file, so that a world of backups is built by one worker and not by both.
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests
 	$(BIN)/python -m pytest -n 2 scenarios
 
 lint: $(STAMPS)/dev

@@ -39,10 +39,16 @@ _SOURCE_LIMIT = 200
 """Characters of source text in a message: a statement, not a page."""
 
 
-def explain(call: pytest.CallInfo[Any]) -> None:
+def explain(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
     """Add a hint to the error of a refused write, before pytest renders it."""
     error = call.excinfo.value if call.excinfo is not None else None
-    if error is not None and _sqlstate(error) == READ_ONLY and WRITE_HINT not in getattr(error, "__notes__", ()):
+    ours = "pgrestore_conn" in getattr(item, "fixturenames", ())
+    if (
+        ours
+        and error is not None
+        and _sqlstate(error) == READ_ONLY
+        and WRITE_HINT not in getattr(error, "__notes__", ())
+    ):
         error.add_note(WRITE_HINT)
 
 

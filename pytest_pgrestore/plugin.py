@@ -90,7 +90,7 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Put on the report what it means for a drill."""
-    explain(call)
+    explain(item, call)
     report = yield
     annotate(item, call, report)
     return report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.account import Account
 
 _PROBE_SECONDS = 20.0
+_HEADERS = shutil.ignore_patterns("include")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +108,34 @@ def _shelve(home: Path, copy: Path) -> None:
     copy.parent.chmod(copy.parent.stat().st_mode | 0o011)
     # Made under a name of its own and renamed when whole: another worker of the run may be doing the same.
     half = Path(tempfile.mkdtemp(prefix=".", dir=copy.parent))
-    shutil.copytree(home, half / home.parent.name / home.name, symlinks=True)
-    libraries = home.parent.with_name(f"{home.parent.name}.libs")
-    if libraries.is_dir():
-        shutil.copytree(libraries, half / libraries.name, symlinks=True)
-    for folder, _, files in os.walk(half):
-        os.chmod(folder, 0o755)  # noqa: PTH101, S103 - programs, not data; a few thousand files
-        for name in files:
-            path = os.path.join(folder, name)  # noqa: PTH118
-            if not os.path.islink(path):  # noqa: PTH114
-                os.chmod(path, 0o755 if os.access(path, os.X_OK) else 0o644)  # noqa: PTH101
+    homes = [home, home.parent.with_name(f"{home.parent.name}.libs")]
+    targets = [half / home.parent.name / home.name, half / homes[1].name]
+    for origin, target in zip(homes, targets, strict=True):
+        if origin.is_dir():
+            shutil.copytree(origin, target, symlinks=True, ignore=_HEADERS, copy_function=_link_or_copy)
+    for folder, _, _ in os.walk(half):
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103 - programs, not data
     try:
         half.rename(copy)
     except OSError:
         shutil.rmtree(half)  # the other worker was first
         if not copy.exists():
             raise
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    """Give a file a second name where that is enough for everybody to read it: a tenth of the time of a copy."""
+    mode = os.stat(source).st_mode  # noqa: PTH116 - hot: a thousand files
+    wanted = 0o755 if mode & stat.S_IXUSR else 0o644
+    if mode & wanted == wanted:
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except OSError:
+            pass  # another file system
+        else:
+            return
+    shutil.copyfile(source, target)
+    os.chmod(target, wanted)  # noqa: PTH101
 
 
 def _runs_for(binaries: Binaries, account: Account) -> bool:
