@@ -66,11 +66,15 @@ class Attempt:
     not_checked: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def one_moment(self) -> bool:
+        """Whether the backup holds one moment and no commit after it: a dump, or files without archived WAL."""
+        return is_logical(self.source) or (self.located is not None and self.located.archive_end is None)
+
     def record(self) -> DrillRecord:
         """Return what is known now as evidence."""
         restored = self.failure is None and self.access is not None
-        logical = is_logical(self.source)
-        rpo = figures.rpo(self.drill, self.data_loss, logical=logical) if restored else None
+        rpo = figures.rpo(self.drill, self.data_loss, one_moment=self.one_moment) if restored else None
         phases = tuple(self.watch.phases)
         counted = sum(phase.seconds for phase in phases if phase.counts_toward_rto)
         located = self.located

@@ -26,7 +26,7 @@ _NOT_JUDGED = "not judged: the RPO is measured on drills to latest, from the sta
 _BY_LIVE = "how far the live server was ahead of the restored one when it was asked, after the restore"
 _BY_FRESHNESS = "start of the drill minus the freshest business row, by the source's freshness query"
 _BY_COMMIT = "start of the drill minus the time of the last commit recovered"
-_BY_DUMP = "start of the drill minus the moment the dump's data is of: everything committed since would be lost"
+_BY_BACKUP = "start of the drill minus the moment the backup's data is of: everything committed since would be lost"
 _IDLE = (
     " ; the last commit is older than the objective, which on an idle database says nothing: name a freshness query"
     " (a heartbeat) or a live connection for a verdict"
@@ -45,10 +45,11 @@ def rto(drill: Drill, seconds: float | None) -> ObjectiveResult:
     )
 
 
-def rpo(drill: Drill, loss: DataLossFigures, *, logical: bool) -> ObjectiveResult:
+def rpo(drill: Drill, loss: DataLossFigures, *, one_moment: bool) -> ObjectiveResult:
     """Return the RPO verdict: the live server decides, else the freshest row, else the last commit.
 
-    The last commit alone can only acquit: on an idle database an old one is no proof of loss.
+    The last commit alone can only acquit: on an idle database an old one is no proof of loss. A backup of one moment
+    (a dump, or a base backup without archived WAL) convicts too: what came later is not in it.
     """
     objective = drill.objectives.rpo
     if not isinstance(drill.target, Latest):
@@ -56,9 +57,9 @@ def rpo(drill: Drill, loss: DataLossFigures, *, logical: bool) -> ObjectiveResul
     for seconds, definition in ((loss.live_seconds, _BY_LIVE), (loss.freshness_seconds, _BY_FRESHNESS)):
         if seconds is not None:
             return _result(objective, seconds, judge(timedelta(seconds=seconds), objective), definition)
-    seconds, definition = loss.last_commit_seconds, _BY_DUMP if logical else _BY_COMMIT
+    seconds, definition = loss.last_commit_seconds, _BY_BACKUP if one_moment else _BY_COMMIT
     judgement = judge(None if seconds is None else timedelta(seconds=seconds), objective)
-    if judgement is Judgement.MISSED and not logical:
+    if judgement is Judgement.MISSED and not one_moment:
         judgement, definition = Judgement.NOT_MEASURED, definition + _IDLE
     return _result(objective, seconds, judgement, definition)
 

@@ -112,11 +112,13 @@ def _data_loss(attempt: Attempt, connection: psycopg.Connection[Any]) -> DataLos
 
 
 def _as_of(attempt: Attempt) -> datetime | None:
-    """Return the moment the copy's data is of: the last commit replayed, or the start of a dump."""
-    if attempt.recovered_to is not None:
-        return attempt.recovered_to.last_commit_at
+    """Return the moment the copy's data is of: the last commit replayed, the start of a dump, the end of a backup."""
     backup = attempt.located.backup if attempt.located else None
-    return None if backup is None else backup.started_at or backup.stopped_at
+    if attempt.recovered_to is not None and not attempt.one_moment:
+        return attempt.recovered_to.last_commit_at
+    if backup is None:
+        return None
+    return backup.started_at or backup.stopped_at if is_logical(attempt.source) else backup.stopped_at
 
 
 def _since(attempt: Attempt, moment: datetime | None) -> float | None:

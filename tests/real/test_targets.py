@@ -102,6 +102,7 @@ def test_without_an_archive_latest_is_the_end_of_the_backup(worlds: Worlds, dril
     drilled = drill(BasebackupSource("shop", str(worlds(18).backup("tar.gz"))), database="shop")
 
     assert drilled.rows() == 100
+    assert drilled.result.record.data_loss.last_commit_seconds is not None
     assert any("no WAL archive" in text for text in drilled.result.record.not_checked)
 
 

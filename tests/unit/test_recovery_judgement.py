@@ -154,7 +154,7 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    ("loss", "logical", "judgement"),
+    ("loss", "one_moment", "judgement"),
     [
         (DataLossFigures(last_commit_seconds=10), False, Judgement.MET),
         (DataLossFigures(last_commit_seconds=7200), False, Judgement.NOT_MEASURED),
@@ -165,18 +165,20 @@ HOUR = timedelta(hours=1)
         (DataLossFigures(freshness_seconds=7200, live_seconds=0), False, Judgement.MET),
     ],
 )
-def test_the_best_witness_decides_the_rpo(loss: DataLossFigures, judgement: Judgement, *, logical: bool) -> None:
+def test_the_best_witness_decides_the_rpo(loss: DataLossFigures, judgement: Judgement, *, one_moment: bool) -> None:
     """On an idle source an old commit proves nothing: that is "not measured", never "met" and never "missed"."""
     drill = Drill("shop", Latest(), objectives=Objectives(rpo=HOUR))
 
-    assert figures.rpo(drill, loss, logical=logical).judgement is judgement
+    assert figures.rpo(drill, loss, one_moment=one_moment).judgement is judgement
 
 
 def test_the_rpo_is_not_judged_on_a_point_in_time() -> None:
     """Going back an hour on purpose is not data loss."""
     drill = Drill("shop", AtTime(NOON), objectives=Objectives(rpo=HOUR))
 
-    assert figures.rpo(drill, DataLossFigures(last_commit_seconds=99_999), logical=False).judgement is Judgement.NOT_SET
+    assert (
+        figures.rpo(drill, DataLossFigures(last_commit_seconds=99_999), one_moment=False).judgement is Judgement.NOT_SET
+    )
 
 
 @pytest.mark.parametrize(
