@@ -194,7 +194,8 @@ class BasebackupSource:
         stops = commits.stops_in(sorted(files.segments.items()), tools)
         position = commits.position_of(request.target, stops)
         if position is None:
-            raise _unreachable(request.target, "is not in the archive", commits.nearest(stops, request.target))
+            near = [f"nearest reachable: {stop}" for stop in commits.nearest(stops, request.target)]
+            raise _unreachable(request.target, "is not in the archive", near)
         return position
 
     def _require_reachable(self, choice: _Choice) -> None:
@@ -224,12 +225,19 @@ class BasebackupSource:
             )
         if isinstance(target, AtLsn) and target.lsn > found.end:
             raise _unreachable(target, f"lies beyond the end of WAL at {found.end}", _hole(found))
-        if isinstance(target, AtTime) and found.missing is None:
-            last = commits.last_end(
-                [pair for pair in found.segments if pair[1] != choice.chain[-1].wal_tar], choice.tools
-            )
-            if last is not None and last.when is not None and _never_stops(last.when, target):
-                raise _unreachable(target, f"lies after the last commit in the archive, {last}", [])
+        if isinstance(target, AtTime):
+            self._require_a_stop(choice, target)
+
+    def _require_a_stop(self, choice: _Choice, target: AtTime) -> None:
+        """Refuse a time after which no transaction ends: recovery would have nothing to stop at."""
+        found = choice.supply
+        readable = [pair for pair in found.segments if pair[1] != choice.chain[-1].wal_tar]
+        last = commits.last_end(readable, choice.tools)
+        where = "before the hole in the archive" if found.missing else "in the archive"
+        if last is not None and last.when is not None and _never_stops(last.when, target):
+            raise _unreachable(target, f"lies after the last commit {where}, {last}", _hole(found))
+        if last is None and len(readable) == len(found.segments) <= commits.LOOK_BACK:
+            raise _unreachable(target, f"cannot be told: no transaction ends {where} after the backup", _hole(found))
 
     def _archive_check(self, choice: _Choice) -> tuple[Check, ...]:
         if self._wal is None:
@@ -319,5 +327,4 @@ def _never_stops(last: datetime, target: AtTime) -> bool:
 
 
 def _unreachable(target: RecoveryTarget, why: str, near: list[str]) -> TargetUnreachable:
-    nearest = f"; nearest reachable: {'; '.join(near)}" if near else ""
-    return TargetUnreachable(f"{target} {why}{nearest}", hint="choose a point the archive reaches.")
+    return TargetUnreachable("; ".join([f"{target} {why}", *near]), hint="choose a point the archive reaches.")

@@ -96,6 +96,18 @@ def test_a_damaged_archive_is_told_from_its_end(
     assert words in said
 
 
+def test_a_time_behind_a_hole_is_refused_before_the_restore(worlds: Worlds, drill: Drilling, tmp_path: Path) -> None:
+    """The point is not reachable, and the hole is why; nobody should wait for a restore to learn it."""
+    archive = copied(worlds(18).archive, tmp_path / "archive")
+    target, _ = worlds(18).points["time"]
+    remove(archive)
+
+    drilled = drill(BasebackupSource("shop", str(worlds(18).backup()), wal=str(archive)), target, database="shop")
+
+    assert [phase.name for phase in drilled.result.record.phases] == ["locate"]
+    assert "is missing" in drilled.cause
+
+
 def test_a_segment_of_another_cluster_is_refused(worlds: Worlds, drill: Drilling, tmp_path: Path) -> None:
     """Two servers that archive to one place: the names are the same, the bytes are not."""
     archive = copied(worlds(18).archive, tmp_path / "archive")
