@@ -1,250 +1,279 @@
 """Reading what pg_basebackup left: one directory, plain or tar. Facts only; nothing is unpacked here.
 
-Source: PostgreSQL docs, pg_basebackup; "Backup Manifest Format"; the backup label's lines in xlogbackup.c.
+Source: PostgreSQL docs, pg_basebackup and "Backup Manifest Format".
 """
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.backup import Backup
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.sources.codecs import codec_of, open_plain, reading
-from pytest_pgrestore.sources.copying import _stream
-from pytest_pgrestore.sources.walheader import MAJOR_OF_MAGIC, read_header
+from pytest_pgrestore.sources.backuplabel import BackupLabel, moment, parse_label
+from pytest_pgrestore.sources.codecs import SUFFIXES, plain_name, reading
+from pytest_pgrestore.sources.manifest import MANIFEST, UNFINISHED, Manifest, read_manifest
+from pytest_pgrestore.sources.tars import read_members
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-MANIFEST = "backup_manifest"
-_LABEL_MEMBERS = 8
-"""The label is the first member of base.tar; a few are allowed for other tools."""
+    from pytest_pgrestore.model.wal import Lsn
 
-_LINE = re.compile(r"^([A-Z ]+): (.*)$", re.MULTILINE)
-_POSITION = re.compile(r"([0-9A-F]+/[0-9A-F]+)")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d+)? ?(UTC|GMT|[+-]\d\d(?::?\d\d)?)$")
+LABEL = "backup_label"
+_VERSION = "PG_VERSION"
+_MAP = "tablespace_map"
+_HEAD_BYTES = 64 << 20
+"""How far into a tar PG_VERSION is looked for: pg_basebackup writes it near the start, directory order permitting."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BackupDirectory:
-    """One backup as it lies there."""
+    """One backup as it lies there.
+
+    Attributes:
+        path: Its directory.
+        form: ``plain``, ``tar``, ``tar.gz`` ...
+        label: What backup_label says; None when it is lost or cannot be read.
+        manifest: What backup_manifest says; None when there is none or it does not parse (pg_verifybackup will say).
+        major: Server major, where it is cheap to know.
+        tablespaces: OIDs its tablespace_map names: parts that must be there.
+        problem: Why there is no label; empty where there is one.
+        unfinished: Whether pg_basebackup is still at it, or was interrupted.
+        written_at: When the directory was last changed: the last resort for dates.
+    """
 
     path: Path
-    tar: bool
-    label: dict[str, str] = field(default_factory=dict)
-    """Lines of backup_label: ``START WAL LOCATION`` and so on; empty when the file is lost."""
-
-    @cached_property
-    def manifest(self) -> dict[str, Any] | None:
-        """The parsed manifest; None when there is none or it does not parse (pg_verifybackup will say)."""
-        try:
-            document: dict[str, Any] = json.loads((self.path / MANIFEST).read_text())
-        except (OSError, ValueError):
-            return None
-        return document
+    form: str
+    label: BackupLabel | None
+    manifest: Manifest | None
+    major: int | None
+    tablespaces: frozenset[str]
+    problem: str
+    unfinished: bool
+    written_at: datetime
 
     @property
-    def start_lsn(self) -> Lsn | None:
-        """Where replay begins."""
-        return _position(self.label.get("START WAL LOCATION", ""))
-
-    @property
-    def timeline(self) -> int:
-        """Timeline the backup was taken on."""
-        return int(self.label.get("START TIMELINE", "1"))
-
-    @property
-    def parent_lsn(self) -> Lsn | None:
-        """Start of the backup this one is incremental to; None for a full one."""
-        return _position(self.label.get("INCREMENTAL FROM LSN", ""))
+    def tar(self) -> bool:
+        """Whether it is in tar format."""
+        return self.form != "plain"
 
     @property
     def base_tar(self) -> Path | None:
         """The tar of the data directory."""
-        return next(iter(sorted(self.path.glob("base.tar*"))), None)
+        return _tar(self.path, "base")
 
     @property
     def wal_tar(self) -> Path | None:
-        """The tar of the WAL that came with the backup."""
-        return next(iter(sorted(self.path.glob("pg_wal.tar*"))), None)
+        """The tar of the WAL that came with the backup (``--wal-method=stream``)."""
+        return _tar(self.path, "pg_wal")
 
     def tablespace_tars(self) -> dict[str, Path]:
         """Return the tar of each tablespace by OID."""
-        tars = self.path.glob("[0-9]*.tar*")
-        return {path.name.partition(".")[0]: path for path in tars if path.name.partition(".")[0].isdigit()}
+        named = {plain_name(entry.name): entry for entry in sorted(self.path.iterdir())}
+        return {name.removesuffix(".tar"): entry for name, entry in named.items() if _is_tablespace(name)}
 
-    def own_wal(self) -> dict[str, Path]:
-        """Return the WAL files that came with the backup: name to path, or to the tar that holds them."""
-        if not self.tar:
-            folder = self.path / "pg_wal"
-            return {entry.name: entry for entry in folder.iterdir() if entry.is_file()} if folder.is_dir() else {}
-        if self.wal_tar is None:
-            return {}
-        with reading(self.wal_tar), open_plain(self.wal_tar) as stream, _stream(stream) as tar:
-            return {member.name: self.wal_tar for member in tar if member.isfile()}
+    def needed_label(self) -> BackupLabel:
+        """Return the label of a backup that is about to be restored.
 
-    def plain_bytes(self) -> int | None:
-        """Return the size of the files as the manifest tells it; None without one."""
-        if self.manifest is None:
-            return None
-        return sum(int(entry["Size"]) for entry in self.manifest.get("Files", ()))
+        Raises:
+            BackupNotRestorable: It is lost.
+        """
+        if self.label is None:
+            raise BackupNotRestorable(
+                f"backup {self.path.name} cannot be used: {self.problem}",
+                hint="a server would open a copy without its label with wrong rows and no word: take the backup with"
+                " pg_basebackup, and keep everything it writes.",
+            )
+        return self.label
 
-    def unchecked_files(self) -> int:
-        """Return how many files the manifest holds no checksum of."""
-        files = (self.manifest or {}).get("Files", ())
-        return sum("Checksum" not in entry for entry in files if not entry.get("Path", "").endswith("/"))
+    def started_at(self) -> datetime | None:
+        """Return when the backup began: from the manifest, whose times are UTC, else from the label."""
+        if self.manifest is not None and self.manifest.label_at is not None:
+            return self.manifest.label_at
+        return moment(self.label.start_time) if self.label else None
 
 
 def find_backups(path: Path) -> list[BackupDirectory]:
-    """Return `path` itself where it is a backup, else the backups directly below it.
+    """Return `path` itself where it is a backup, else the backups directly below it, oldest first.
 
     Raises:
         HarnessError: The directory is missing or cannot be read.
     """
     try:
-        candidates = [path] if _kind(path) is not None else sorted(entry for entry in path.iterdir() if entry.is_dir())
-        return [_read(entry) for entry in candidates if _kind(entry) is not None]
-    except FileNotFoundError:
+        with reading(path):
+            if _form(path) is not None:
+                found = [path]
+            else:
+                found = [entry for entry in sorted(path.iterdir()) if entry.is_dir() and _form(entry) is not None]
+            return sorted((read_backup(entry) for entry in found), key=_age)
+    except (FileNotFoundError, NotADirectoryError):
         raise HarnessError(
-            f"the backup directory {path} is not there", hint="check `path` in the source, and whether it is mounted."
-        ) from None
-    except (PermissionError, NotADirectoryError) as exc:
-        raise HarnessError(
-            f"{exc.filename or path} cannot be read: {exc.strerror}",
-            hint="run the drill as a user who may read the backup.",
+            f"the backup directory {path} is not there",
+            hint="check `path` in the source, and whether its storage is mounted.",
         ) from None
 
 
-def facts(directory: BackupDirectory, histories: dict[Lsn, dict[str, str]], chain: tuple[str, ...]) -> Backup:
+def read_backup(path: Path) -> BackupDirectory:
+    """Read the facts of the backup in directory `path`."""
+    form = _form(path) or "plain"
+    texts, problem = _texts(path, form)
+    label = None
+    if not problem and LABEL in texts:
+        try:
+            label = parse_label(texts[LABEL], LABEL)
+        except BackupNotRestorable as exc:
+            problem = exc.problem
+    version = texts.get(_VERSION, "").strip()
+    manifest_path = path / MANIFEST
+    return BackupDirectory(
+        path=path,
+        form=form,
+        label=label,
+        manifest=read_manifest(manifest_path) if manifest_path.exists() else None,
+        major=int(version) if version.isdigit() else None,
+        tablespaces=frozenset(line.split()[0] for line in texts.get(_MAP, "").splitlines() if line.strip()),
+        problem="" if label else problem or f"it has no {LABEL}",
+        unfinished=(path / UNFINISHED).exists(),
+        written_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+    )
+
+
+def facts(directory: BackupDirectory, history: BackupLabel | None, chain: tuple[str, ...]) -> Backup:
     """Return the catalogue entry of a backup.
 
     Args:
         directory: The backup.
-        histories: ``.backup`` files of the archive, by start position: they alone tell when a backup ended.
+        history: Its ``.backup`` file from the archive, which alone tells exactly when it ended.
         chain: Labels of the backups it depends on.
     """
-    manifest = directory.manifest or {}
-    history = histories.get(directory.start_lsn or Lsn(0), {})
-    modified = dict(_modification_times(manifest))
-    ranges = manifest.get("WAL-Ranges") or [{}]
-    stop_lsn = _position(history.get("STOP WAL LOCATION", "")) or _position(ranges[-1].get("End-LSN", ""))
+    label, manifest = directory.label, directory.manifest
+    incremental = label is not None and label.incremental_from is not None
     return Backup(
         label=directory.path.name,
         location=directory.path,
-        form=_form(directory),
-        kind="incremental" if directory.parent_lsn is not None else "full",
-        server_major=server_major(directory),
-        started_at=modified.get("backup_label") or parse_time(directory.label.get("START TIME", "")),
-        stopped_at=parse_time(history.get("STOP TIME", "")) or _last(modified, directory.path),
-        start_lsn=directory.start_lsn,
-        stop_lsn=stop_lsn,
-        timeline=directory.timeline,
-        system_identifier=manifest.get("System-Identifier"),
+        form=directory.form,
+        kind="incremental" if incremental else "full",
+        server_major=directory.major,
+        started_at=directory.started_at(),
+        stopped_at=_stopped_at(directory, history),
+        start_lsn=label.start_lsn if label else None,
+        stop_lsn=_stop_lsn(manifest, history),
+        timeline=label.start_timeline if label else None,
+        system_identifier=_system_identifier(directory),
         chain=chain,
-        size_bytes=sum(entry.stat().st_size for entry in directory.path.rglob("*") if entry.is_file()),
+        size_bytes=stored_bytes(directory),
     )
 
 
-def server_major(directory: BackupDirectory) -> int | None:
-    """Return the server's major version: from PG_VERSION, or from the WAL that came along, or from the tar."""
-    if not directory.tar:
-        text = (directory.path / "PG_VERSION").read_text().strip()
-        return int(text) if text.isdigit() else None
-    for member, data in members(directory.wal_tar):
-        header = read_header(data)
-        if header is not None and member:
-            return MAJOR_OF_MAGIC.get(header.magic)
-    for member, data in members(directory.base_tar):
-        if member.endswith("PG_VERSION"):
-            return int(data.decode().strip())
-    return None
+def stored_bytes(directory: BackupDirectory) -> int:
+    """Return what the backup takes where it lies."""
+    if directory.tar:
+        return sum(entry.stat().st_size for entry in directory.path.iterdir() if entry.is_file())
+    if directory.manifest is not None:
+        return directory.manifest.size_bytes
+    found = 0
+    for folder, _, files in os.walk(directory.path):
+        found += sum(os.lstat(os.path.join(folder, name)).st_size for name in files)  # noqa: PTH118 - hot
+    return found
 
 
-def parse_label(text: str) -> dict[str, str]:
-    """Return the lines of a backup label or a ``.backup`` file by their names."""
-    return {match[1]: match[2].strip() for match in _LINE.finditer(text)}
+def restored_bytes(directory: BackupDirectory) -> int | None:
+    """Return what the backup takes when it is restored; None where only unpacking would tell."""
+    if directory.manifest is not None:
+        return directory.manifest.size_bytes
+    return stored_bytes(directory) if directory.form in {"plain", "tar"} else None
 
 
-def parse_time(text: str) -> datetime | None:
-    """Return the time a label tells where its zone can be known: UTC, GMT or an offset, never an abbreviation."""
-    match = _TIME.search(text)
-    if match is None:
-        return None
-    zone = match[2] if match[2][0] in "+-" else "+00:00"
-    return datetime.fromisoformat(f"{match[1]}{zone}").astimezone(UTC)
+def scan_for_major(directory: BackupDirectory) -> int | None:
+    """Return the server major from PG_VERSION, reading a whole tar if need be: the last resort."""
+    if directory.major is not None or directory.base_tar is None:
+        return directory.major
+    version = read_members(directory.base_tar, {_VERSION}, None).get(_VERSION, b"").strip()
+    return int(version) if version.isdigit() else None
 
 
-def _kind(path: Path) -> str | None:
-    if (path / "PG_VERSION").is_file() or (path / "backup_label").is_file():
-        return "plain"
-    return "tar" if any(path.glob("base.tar*")) else None
-
-
-def _read(path: Path) -> BackupDirectory:
-    tar = _kind(path) == "tar"
-    directory = BackupDirectory(path, tar)
-    if not tar:
-        label = path / "backup_label"
-        text = label.read_text(errors="backslashreplace") if label.is_file() else ""
-    else:
-        text = _label_in_tar(directory)
-    return BackupDirectory(path, tar, parse_label(text))
-
-
-def _label_in_tar(directory: BackupDirectory) -> str:
+def _texts(path: Path, form: str) -> tuple[dict[str, str], str]:
+    """Return the small files that describe the backup, and why they cannot be had."""
+    if form == "plain":
+        there = [path / name for name in (LABEL, _VERSION, _MAP) if (path / name).is_file()]
+        return {file.name: file.read_text(errors="backslashreplace") for file in there}, ""
+    base = _tar(path, "base")
+    if base is None:
+        return {}, "base.tar is missing"
     try:
-        for number, (member, data) in enumerate(members(directory.base_tar)):
-            if member.removeprefix("./") == "backup_label":
-                return data.decode(errors="backslashreplace")
-            if number >= _LABEL_MEMBERS:
-                break
-    except BackupNotRestorable:
-        # A damaged backup is a finding only when it is the one that is wanted: `fetch` will meet it again.
-        return ""
-    return ""
+        members = read_members(base, {LABEL, _VERSION}, _HEAD_BYTES, also={_MAP})
+    except BackupNotRestorable as exc:
+        # A finding only when this backup is the one that is wanted.
+        return {}, exc.problem
+    return {name: content.decode(errors="backslashreplace") for name, content in members.items()}, ""
 
 
-def members(archive: Path | None) -> Iterator[tuple[str, bytes]]:
-    """Yield name and first bytes of each file in a tar, reading no further than asked."""
-    if archive is None:
-        return
-    with reading(archive), open_plain(archive) as stream, _stream(stream) as tar:
-        for member in tar:
-            reader = tar.extractfile(member) if member.isfile() else None
-            if reader is not None:
-                yield member.name, reader.read(4096)
-
-
-def _form(directory: BackupDirectory) -> str:
-    if not directory.tar or directory.base_tar is None:
+def _form(path: Path) -> str | None:
+    """Return the form of the backup in `path`; None when it is none."""
+    base = _tar(path, "base")
+    if base is not None:
+        return base.name.removeprefix("base.")
+    if (path / _VERSION).is_file() or (path / LABEL).is_file():
         return "plain"
-    codec = codec_of(directory.base_tar)
-    return "tar" if codec == "none" else f"tar, {codec}"
+    # A tar backup that lost base.tar is a damaged backup, and not nothing.
+    return "tar" if (path / MANIFEST).is_file() else None
 
 
-def _modification_times(manifest: dict[str, Any]) -> Iterator[tuple[str, datetime]]:
-    for entry in manifest.get("Files", ()):
-        text = str(entry.get("Last-Modified", "")).removesuffix(" GMT")
-        try:
-            yield str(entry.get("Path", "")), datetime.fromisoformat(text).replace(tzinfo=UTC)
-        except ValueError:
-            continue
+def _tar(path: Path, stem: str) -> Path | None:
+    names = [f"{stem}.tar", *(f"{stem}.tar{suffix}" for suffix in SUFFIXES), f"{stem}.tgz"]
+    return next((path / name for name in names if (path / name).is_file()), None)
 
 
-def _last(modified: dict[str, datetime], path: Path) -> datetime:
-    """Return the end of the backup as well as it can be known without the archive: its newest file."""
-    if modified:
-        return max(modified.values())
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+def _is_tablespace(name: str) -> bool:
+    return name.endswith(".tar") and name.removesuffix(".tar").isdigit()
 
 
-def _position(text: str) -> Lsn | None:
-    match = _POSITION.search(text)
-    return Lsn.parse(match[1]) if match else None
+def _age(directory: BackupDirectory) -> tuple[datetime, int, str]:
+    label = directory.label
+    return (
+        directory.started_at() or directory.written_at,
+        label.start_lsn if label else 0,
+        directory.path.name,
+    )
+
+
+def _stopped_at(directory: BackupDirectory, history: BackupLabel | None) -> datetime:
+    """Return when the backup ended, as exactly as the files tell."""
+    manifest = directory.manifest
+    if history is not None:
+        # The manifest knows the start in UTC, which tells what the letters of the local zone mean.
+        known = manifest.label_at if manifest else None
+        stopped = moment(history.stop_time, (history.start_time, known) if known else None)
+        if stopped is not None:
+            return stopped
+    if manifest is not None and manifest.newest_at is not None:
+        return manifest.newest_at
+    return directory.written_at
+
+
+def _stop_lsn(manifest: Manifest | None, history: BackupLabel | None) -> Lsn | None:
+    if history is not None and history.stop_lsn is not None:
+        return history.stop_lsn
+    return manifest.stop_lsn if manifest else None
+
+
+def _system_identifier(directory: BackupDirectory) -> int | None:
+    if directory.manifest is not None and directory.manifest.system_identifier is not None:
+        return directory.manifest.system_identifier
+    return None if directory.tar else control_identifier(directory.path)
+
+
+def control_identifier(data: Path) -> int | None:
+    """Return the system identifier in a data directory's pg_control, which are its first eight bytes.
+
+    Source: src/include/catalog/pg_control.h, ControlFileData.
+    """
+    try:
+        with (data / "global" / "pg_control").open("rb") as stream:
+            start = stream.read(8)
+    except FileNotFoundError:
+        return None
+    return int.from_bytes(start, "little") if any(start) else None

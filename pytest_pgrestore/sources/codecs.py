@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import tarfile
@@ -16,10 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 18
+"""Bytes moved at a time: what stays in the processor's cache; four times as much took twice as long."""
+
 SUFFIXES = (".gz", ".zst", ".lz4", ".bz2")
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4", b"BZh": "bzip2"}
+
+
+def plain_name(name: str) -> str:
+    """Return a file's name without the ending of a compressor."""
+    return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), name)
 
 
 def codec_of(path: Path) -> str:
@@ -60,17 +68,25 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except EOFError as exc:
         raise BackupNotRestorable(
-            f"{path} is cut short: its compressed stream has no end", hint="find out where the copy was interrupted."
+            f"{path} is cut short: it ends in the middle", hint="find out where the copy was interrupted."
         ) from exc
     except (zlib.error, gzip.BadGzipFile, zstandard.ZstdError, RuntimeError, tarfile.TarError) as exc:
-        raise BackupNotRestorable(
-            f"{path} is damaged: {exc}", hint="compare it with the copy on another medium."
-        ) from exc
-    except PermissionError as exc:
+        raise _damaged(path, exc) from exc
+    except OSError as exc:
+        if exc.errno is None:
+            # bz2's complaint about its data is an OSError that no system call made.
+            raise _damaged(path, exc) from exc
+        # No room to write, nothing there: the caller knows what that means.
+        if exc.errno not in {errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE}:
+            raise
         raise HarnessError(
-            f"{exc.filename or path} cannot be read: permission denied",
-            hint="run the drill as a user who may read the backup.",
+            f"{exc.filename or path} cannot be read: {(exc.strerror or str(exc)).lower()}",
+            hint="run the drill as a user who may read the backup, from storage that works.",
         ) from exc
+
+
+def _damaged(path: Path, exc: BaseException) -> BackupNotRestorable:
+    return BackupNotRestorable(f"{path} is damaged: {exc}", hint="compare it with the copy on another medium.")
 
 
 class _Chunks(io.RawIOBase):

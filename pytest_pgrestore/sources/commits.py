@@ -1,12 +1,14 @@
-"""Commits and restore points in WAL, listed by pg_waldump: which points recovery can stop at.
+"""Commits and restore points in WAL, listed by pg_waldump: the points recovery can stop at.
 
-Source: PostgreSQL docs, pg_waldump. It ends with an error at the end of a segment; that is its way.
+Source: PostgreSQL docs, pg_waldump. It ends with an error where the files end; that is its way.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,29 +16,44 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.sources.codecs import codec_of
-from pytest_pgrestore.sources.copying import copy_plain
+from pytest_pgrestore.sources.codecs import CHUNK_BYTES, codec_of, open_plain, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Tools
+    from pytest_pgrestore.sources.walarchive import WalFile
 
 _END = re.compile(
-    r"tx:\s+(\d+), lsn: ([0-9A-F]+/[0-9A-F]+),.*desc: (COMMIT|ABORT)(?:_PREPARED)?"
-    r".*?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC"
+    r"tx:\s+(\d+), lsn: ([0-9A-F]+/[0-9A-F]+),.*?desc: (COMMIT|ABORT)(?:_PREPARED (\d+):)?"
+    r" (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC"
 )
-_NAMED = re.compile(r"lsn: ([0-9A-F]+/[0-9A-F]+),.*desc: RESTORE_POINT (.*)$")
+_NAMED = re.compile(r"lsn: ([0-9A-F]+/[0-9A-F]+),.*?desc: RESTORE_POINT (.*)$")
+_BORN = re.compile(
+    r"lsn: ([0-9A-F]+/[0-9A-F]+),.*?desc: END_OF_RECOVERY .*time (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC"
+)
+
 LOOK_BACK = 8
 """Segments searched for the last commit: an idle database archives many that hold none."""
+
+WINDOW = 8
+"""Compressed segments unpacked at a time, in memory."""
 
 SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A point recovery can stop at: the end of a transaction, or a restore point."""
+    """A point recovery can stop at: the end of a transaction, or a restore point.
+
+    Attributes:
+        lsn: Where its record begins.
+        xid: The transaction that ended; None for a restore point.
+        when: When; None for a restore point.
+        name: Of the restore point.
+        commit: Whether the transaction committed.
+    """
 
     lsn: Lsn
     xid: int | None = None
@@ -45,67 +62,127 @@ class Stop:
     commit: bool = True
 
     def __str__(self) -> str:
-        """Return it as a reader can use it."""
+        """Return it in the spelling of targets, ready to be used as one."""
         if self.name is not None:
             return f"name:{self.name} (lsn:{self.lsn})"
         return f"commit of {self.when.isoformat() if self.when else '?'} (xid:{self.xid}, lsn:{self.lsn})"
 
 
-def stops_in(segments: Iterable[tuple[str, Path]], tools: Tools) -> list[Stop]:
-    """Return the stops in these segments, in order."""
-    found: list[Stop] = []
-    for name, path in segments:
-        with tempfile.TemporaryDirectory(prefix="pgrestore-wal-") as scratch:
-            plain = path
-            if codec_of(path) != "none" or path.name != name:
-                plain = Path(scratch) / name
-                copy_plain(path, plain)
-            done = tools.run("pg_waldump", "--rmgr=Transaction", "--rmgr=XLOG", str(plain), check=False, as_caller=True)
-        found += [stop for line in done.stdout.splitlines() if (stop := _parse(line)) is not None]
-    return found
+def stops_in(files: Sequence[WalFile], tools: Tools, *, named: bool = False) -> list[Stop]:
+    """Return the ends of transactions in these consecutive segments, and with `named` the restore points, in order."""
+    found: dict[Lsn, Stop] = {}
+    for begin in range(0, len(files), WINDOW):
+        # One more than the window: a record may begin in one segment and end in the next.
+        for line in _dump(files[begin : begin + WINDOW + 1], tools, named=named):
+            stop = _parse(line)
+            if stop is not None:
+                found[stop.lsn] = stop
+    return [found[lsn] for lsn in sorted(found)]
 
 
-def last_end(segments: Sequence[tuple[str, Path]], tools: Tools) -> Stop | None:
-    """Return the last transaction end in the newest few segments; None when they hold none."""
-    for segment in reversed(segments[-LOOK_BACK:]):
-        ends = [stop for stop in stops_in([segment], tools) if stop.when is not None]
+def last_end(files: Sequence[WalFile], tools: Tools) -> Stop | None:
+    """Return the last end of a transaction in the newest few segments; None when they hold none."""
+    for place in range(len(files) - 1, max(-1, len(files) - 1 - LOOK_BACK), -1):
+        ends = stops_in(files[place : place + 2], tools)
         if ends:
             return ends[-1]
     return None
 
 
+def first_moment(files: Sequence[WalFile], after: Lsn, tools: Tools) -> datetime | None:
+    """Return the first time told behind `after`, of a commit or of a promotion; None where none is told."""
+    for line in _dump(files[:LOOK_BACK], tools, named=True):
+        born, stop = _BORN.search(line), _parse(line)
+        if born is not None and Lsn.parse(born[1]) >= after:
+            return _moment(born[2])
+        if stop is not None and stop.when is not None and stop.lsn >= after:
+            return stop.when
+    return None
+
+
 def nearest(stops: Sequence[Stop], target: RecoveryTarget) -> list[str]:
     """Return the few stops nearest to `target`, in words."""
-    commits = [stop for stop in stops if stop.name is None and stop.commit]
-    named = [stop for stop in stops if stop.name is not None and stop.name != "switch"]
+    ends = [stop for stop in stops if stop.name is None and stop.commit]
+    names = [stop for stop in stops if stop.name is not None]
     match target:
         case AtName():
-            chosen = named[-SHOWN:] or commits[-1:]
+            chosen = names[-SHOWN:] or ends[-1:]
         case AtTime(when):
-            chosen = sorted(commits, key=lambda stop: abs((stop.when or when) - when))[:SHOWN]
+            chosen = sorted(ends, key=lambda stop: abs((stop.when or when) - when))[:SHOWN]
         case AtXid(xid):
-            chosen = sorted(commits, key=lambda stop: abs((stop.xid or 0) - xid))[:SHOWN]
+            chosen = sorted(ends, key=lambda stop: abs((stop.xid or 0) - xid))[:SHOWN]
         case AtLsn(lsn):
-            chosen = sorted(commits, key=lambda stop: abs(stop.lsn - lsn))[:SHOWN]
+            chosen = sorted(ends, key=lambda stop: abs(stop.lsn - lsn))[:SHOWN]
         case _:
-            chosen = commits[-1:]
+            chosen = ends[-1:]
     return [str(stop) for stop in sorted(chosen, key=lambda stop: stop.lsn)]
 
 
-def position_of(target: RecoveryTarget, stops: Sequence[Stop]) -> Lsn | None:
-    """Return where a name or xid target lies; None when it is not among `stops`."""
+def find(target: RecoveryTarget, stops: Sequence[Stop]) -> Stop | None:
+    """Return the stop a name or xid target means; None when it is not among `stops`."""
     for stop in stops:
         if isinstance(target, AtName) and stop.name == target.name:
-            return stop.lsn
-        if isinstance(target, AtXid) and stop.xid == target.xid and stop.name is None:
-            return stop.lsn
+            return stop
+        if isinstance(target, AtXid) and stop.xid == target.xid:
+            return stop
     return None
+
+
+def _dump(files: Sequence[WalFile], tools: Tools, *, named: bool) -> list[str]:
+    """Return pg_waldump's lines on consecutive segments, whatever their timelines."""
+    if not files:
+        return []
+    with _as_one_timeline(files) as directory:
+        timeline = int(files[-1].name[:8], 16)
+        arguments = ["--rmgr=Transaction", *(["--rmgr=XLOG"] if named else [])]
+        first = str(directory / _renamed(files[0].name, timeline))
+        last = str(directory / _renamed(files[-1].name, timeline))
+        # As the caller: it may read the archive, and the tool runs nothing of what it reads.
+        done = tools.run("pg_waldump", *arguments, first, last, check=False, as_caller=True)
+    return done.stdout.splitlines()
+
+
+@contextmanager
+def _as_one_timeline(files: Sequence[WalFile]) -> Iterator[Path]:
+    """Yield a directory in which these segments are plain and of one timeline, which is how pg_waldump reads.
+
+    It holds links only. What has to be unpacked goes to memory and never to a disk: it is production's data, and
+    would stay behind if we were killed.
+    """
+    timeline = int(files[-1].name[:8], 16)
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pgrestore-wal-")))
+        for file in files:
+            link = directory / _renamed(file.name, timeline)
+            if codec_of(file.path) == "none":
+                link.symlink_to(file.path.absolute())
+            else:
+                link.symlink_to(stack.enter_context(_unpacked_in_memory(file.path)))
+        yield directory
+
+
+@contextmanager
+def _unpacked_in_memory(path: Path) -> Iterator[Path]:
+    descriptor = os.memfd_create(path.name)
+    with os.fdopen(descriptor, "wb") as memory, reading(path), open_plain(path) as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            memory.write(chunk)
+        memory.flush()
+        yield Path(f"/proc/{os.getpid()}/fd/{descriptor}")
+
+
+def _renamed(name: str, timeline: int) -> str:
+    return f"{timeline:08X}{name[8:]}"
 
 
 def _parse(line: str) -> Stop | None:
     if match := _END.search(line):
-        when = datetime.fromisoformat(match[4]).replace(tzinfo=UTC)
-        return Stop(Lsn.parse(match[2]), xid=int(match[1]), when=when, commit=match[3] == "COMMIT")
+        xid = int(match[4] or match[1])
+        return Stop(Lsn.parse(match[2]), xid=xid, when=_moment(match[5]), commit=match[3] == "COMMIT")
     if match := _NAMED.search(line):
         return Stop(Lsn.parse(match[1]), name=match[2].strip())
     return None
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
-import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeVar
 
-from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.sources.codecs import CHUNK_BYTES, codec_of, open_plain, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-WORKERS = max(2, os.cpu_count() or 2)
+_T = TypeVar("_T")
+
+WORKERS = min(4, max(2, os.cpu_count() or 2))
+"""Threads that copy: one reads while another writes, and more only queue at the disk."""
+
 _RANGE_BYTES = 1 << 30
+_NOT_IN_KERNEL = {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF, errno.ETXTBSY}
+"""What copy_file_range answers where the kernel or a file system cannot; a full disk is not among them."""
+
+
+def create(target: Path) -> IO[bytes]:
+    """Create `target`, readable by its owner alone, and open it for writing; it must not be there."""
+    return os.fdopen(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy bytes inside the kernel, sharing blocks where the file system can (reflinks)."""
-    with source.open("rb") as reader, target.open("xb") as writer:
-        try:
-            while os.copy_file_range(reader.fileno(), writer.fileno(), _RANGE_BYTES):
-                pass
-        except (OSError, AttributeError):
-            # Another file system, an old kernel, a network mount: start over the ordinary way.
-            reader.seek(0)
-            writer.truncate(0)
-            writer.seek(0)
-            shutil.copyfileobj(reader, writer, CHUNK_BYTES)
+    """Copy a file, sharing its blocks where the file system can (reflinks)."""
+    with source.open("rb") as reader, create(target) as writer:
+        copy_part(reader, 0, os.fstat(reader.fileno()).st_size, writer)
+
+
+def copy_part(reader: IO[bytes], offset: int, size: int, writer: IO[bytes]) -> int:
+    """Copy `size` bytes from `offset` on, inside the kernel where it can; return how many there were."""
+    left = size
+    try:
+        while left > 0:
+            done = os.copy_file_range(reader.fileno(), writer.fileno(), min(left, _RANGE_BYTES), offset_src=offset)
+            if done == 0:
+                return size - left
+            left, offset = left - done, offset + done
+    except AttributeError:
+        pass
+    except OSError as exc:
+        # Another file system, an old kernel, a network mount; a full disk is something else.
+        if exc.errno not in _NOT_IN_KERNEL:
+            raise
+    while left > 0 and (data := os.pread(reader.fileno(), min(left, CHUNK_BYTES), offset)):
+        writer.write(data)
+        left, offset = left - len(data), offset + len(data)
+    return size - left
 
 
 def copy_plain(source: Path, target: Path) -> None:
@@ -43,7 +66,7 @@ def copy_plain(source: Path, target: Path) -> None:
         if codec_of(source) == "none":
             copy_file(source, target)
             return
-        with open_plain(source) as reader, target.open("xb") as writer:
+        with open_plain(source) as reader, create(target) as writer:
             shutil.copyfileobj(reader, writer, CHUNK_BYTES)
 
 
@@ -56,84 +79,40 @@ def copy_tree(source: Path, target: Path, *, without: Iterable[str] = ()) -> int
         without: Names directly below `source` to leave out.
     """
     left_out = set(without)
-    pairs: list[tuple[Path, Path]] = []
+    pairs: list[tuple[str, str]] = []
+    links: list[tuple[str, str]] = []
     with reading(source):
-        for folder, folders, files in os.walk(source):
-            here = target / Path(folder).relative_to(source)
-            if folder == str(source):
-                folders[:] = [name for name in folders if name not in left_out]
-                files = [name for name in files if name not in left_out]  # noqa: PLW2901 - the walk's own list
-            for name in list(folders):
-                if os.path.islink(os.path.join(folder, name)):  # noqa: PTH114, PTH118 - hot
-                    (here / name).symlink_to(os.readlink(os.path.join(folder, name)))  # noqa: PTH115, PTH118
-                else:
-                    (here / name).mkdir(mode=0o700)
-            pairs += [(Path(folder) / name, here / name) for name in files]
-        with ThreadPoolExecutor(WORKERS) as pool:
-            for _ in pool.map(_copy_entry, pairs, chunksize=64):
-                pass
+        _walk(str(source), str(target), left_out, pairs, links)
+        for link, to in links:
+            os.symlink(os.readlink(link), to)  # noqa: PTH115, PTH211 - hot
+        in_parallel(lambda pair: copy_file(Path(pair[0]), Path(pair[1])), pairs)
     return len(pairs)
 
 
-def extract_tar(archive: Path, target: Path, *, without: Iterable[str] = ()) -> int:
-    """Unpack a tar, compressed or not, into the existing directory `target`; return the number of files.
+def in_parallel(work: Callable[[_T], object], items: Iterable[_T]) -> None:
+    """Run `work` on all items in a few threads; the first exception is raised."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        try:
+            for _ in pool.map(work, items):
+                pass
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
-    Raises:
-        BackupNotRestorable: It is cut short, damaged, or names a path outside `target`.
-    """
-    left_out = set(without)
-    count = 0
-    with reading(archive), open_plain(archive) as stream, _stream(stream) as tar:
-        for member in tar:
-            name = member.name.removeprefix("./")
-            if name in left_out or name.partition("/")[0] in left_out:
+
+def _walk(
+    source: str, target: str, left_out: set[str], files: list[tuple[str, str]], links: list[tuple[str, str]]
+) -> None:
+    """Make the directories and collect the rest; sockets and the like are left out."""
+    with os.scandir(source) as entries:
+        for entry in entries:
+            if entry.name in left_out:
                 continue
-            _extract(tar, member, target, archive)
-            count += member.isfile()
-        # A tar cut at a member's border looks whole but for the two blocks of zeros that end one.
-        _require_end(stream, tar, archive)
-    return count
-
-
-def _stream(stream: object) -> tarfile.TarFile:
-    return tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK_BYTES)  # type: ignore[call-overload,no-any-return]
-
-
-def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path, archive: Path) -> None:
-    path = target / member.name
-    if not path.resolve().is_relative_to(target.resolve()) or not (member.isfile() or member.isdir()):
-        raise BackupNotRestorable(
-            f"{archive} holds {member.name!r}, which is not a file or directory below the data directory",
-            hint="pg_basebackup writes no such member: find out what did.",
-        )
-    if member.isdir():
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return
-    reader = tar.extractfile(member)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with path.open("xb") as writer:
-        if reader is not None:
-            shutil.copyfileobj(reader, writer, CHUNK_BYTES)
-    if path.stat().st_size != member.size:
-        raise EOFError(archive)
-
-
-def _require_end(stream: object, tar: tarfile.TarFile, archive: Path) -> None:
-    """Read to the end, so that a damaged tail of the compressed stream is noticed too.
-
-    Raises:
-        EOFError: The blocks of zeros that end a tar are not there: it was cut at the border of a member.
-    """
-    ended = tar.fileobj is not None and tar.fileobj.tell() >= tar.offset + tarfile.BLOCKSIZE
-    while stream.read(CHUNK_BYTES):  # type: ignore[attr-defined]
-        pass
-    if not ended:
-        raise EOFError(archive)
-
-
-def _copy_entry(pair: tuple[Path, Path]) -> None:
-    source, target = pair
-    if source.is_symlink():
-        target.symlink_to(source.readlink())
-    else:
-        copy_file(source, target)
+            to = f"{target}/{entry.name}"
+            if entry.is_symlink():
+                links.append((entry.path, to))
+            elif entry.is_dir():
+                os.mkdir(to, 0o700)  # noqa: PTH102 - hot
+                _walk(entry.path, to, set(), files, links)
+            elif entry.is_file():
+                files.append((entry.path, to))

@@ -1,43 +1,78 @@
-"""The manifest of a base backup: every restored file compared with what was backed up, before anything is touched.
+"""``backup_manifest``: what it says of a backup as a whole. Checking files against it is pg_verifybackup's work.
 
-Source: PostgreSQL docs, pg_verifybackup. It is the only check that sees a zeroed page or a file cut short.
+Source: PostgreSQL docs, "Backup Manifest Format".
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.model.evidence import Check
-from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.model.wal import Lsn
 
 if TYPE_CHECKING:
-    from pytest_pgrestore.sandboxes.protocol import Sandbox
-    from pytest_pgrestore.sources.backupdir import BackupDirectory
+    from pathlib import Path
+
+MANIFEST = "backup_manifest"
+UNFINISHED = "backup_manifest.tmp"
+"""pg_basebackup renames it when everything else is written: where it stands, the backup was never finished."""
 
 
-def verify(directory: BackupDirectory, sandbox: Sandbox) -> Check:
-    """Run pg_verifybackup on the restored files, without WAL, which is checked on its own."""
-    if not (sandbox.data / "backup_manifest").exists():
-        return _check(
-            Verdict.COULD_NOT_VERIFY,
-            "the backup has no manifest, so its files cannot be verified\n"
-            "HINT: take backups with a manifest, or set verify = false to go without.",
-        )
-    done = sandbox.tools.run("pg_verifybackup", "--no-parse-wal", str(sandbox.data), check=False)
-    if done.status != 0:
-        errors = [line.partition("error: ")[2] for line in done.stderr.splitlines() if "error: " in line]
-        more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
-        return _check(Verdict.FAILED, f"{errors[0] if errors else done.tail()}{more}")
-    unchecked = directory.unchecked_files()
-    if unchecked:
-        return _check(Verdict.COULD_NOT_VERIFY, f"the manifest holds no checksum of {unchecked} files")
-    return _check(Verdict.PASSED, "every file has the size and checksum the manifest says")
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The facts of a manifest that matter before a restore.
+
+    Attributes:
+        system_identifier: Of the cluster; None before PostgreSQL 17.
+        label_at: When ``backup_label`` was made, which is when the backup began.
+        newest_at: The newest change of any file; the backup ended then or later.
+        stop_lsn: End of the WAL the backup needs.
+        size_bytes: What the files take when restored.
+        unverifiable: Files without a checksum.
+        files: How many files it lists.
+    """
+
+    system_identifier: int | None
+    label_at: datetime | None
+    newest_at: datetime | None
+    stop_lsn: Lsn | None
+    size_bytes: int
+    unverifiable: int
+    files: int
 
 
-def not_wanted() -> Check:
-    """Return the check of a source that does without."""
-    return _check(Verdict.SKIPPED, "switched off by `verify = false`")
+def read_manifest(path: Path) -> Manifest | None:
+    """Return the facts of the manifest at `path`; None where it is not one (cut short, damaged).
+
+    Raises:
+        FileNotFoundError: There is none.
+        PermissionError: It is closed to us.
+    """
+    try:
+        return _facts(json.loads(path.read_bytes()))
+    except (ValueError, KeyError, TypeError, IndexError):
+        return None
 
 
-def _check(verdict: Verdict, message: str) -> Check:
-    return Check(name="manifest", verdict=verdict, message=message)
+def _facts(document: dict[str, Any]) -> Manifest:
+    files = document["Files"]
+    ranges = document["WAL-Ranges"]
+    times = [entry["Last-Modified"] for entry in files if "Last-Modified" in entry]
+    of_label = [entry["Last-Modified"] for entry in files if entry.get("Path") == "backup_label"]
+    return Manifest(
+        system_identifier=document.get("System-Identifier"),
+        label_at=_moment(of_label[0]) if of_label else None,
+        # One fixed form, so the text sorts as the times do.
+        newest_at=_moment(max(times)) if times else None,
+        stop_lsn=max((Lsn.parse(entry["End-LSN"]) for entry in ranges), default=None),
+        size_bytes=sum(entry["Size"] for entry in files),
+        # pg_combinebackup lists the WAL it copies without a checksum; WAL has checksums of its own.
+        unverifiable=sum("Checksum" not in entry for entry in files if not entry.get("Path", "").startswith("pg_wal/")),
+        files=len(files),
+    )
+
+
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S GMT").replace(tzinfo=UTC)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
 from pytest_pgrestore.model.target import AtLsn, AtTime
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.model.wal import Lsn
 
+_SECOND = timedelta(seconds=1)
+"""Catalogues tell times in whole seconds, so a backup may have ended that much later than they say."""
 
-def choose(backups: list[Backup], target: RecoveryTarget, position: Lsn | None = None) -> tuple[Backup, str]:
+
+def choose(backups: Sequence[Backup], target: RecoveryTarget, position: Lsn | None = None) -> tuple[Backup, str]:
     """Return the newest backup that ends before the target, and why it was chosen.
 
     Args:
@@ -24,30 +30,41 @@ def choose(backups: list[Backup], target: RecoveryTarget, position: Lsn | None =
     Raises:
         TargetUnreachable: Every backup ends after the target: recovery cannot stop inside a backup.
     """
+    limit = target.lsn if isinstance(target, AtLsn) else position
     if isinstance(target, AtTime):
-        fitting = [backup for backup in backups if backup.stopped_at is not None and backup.stopped_at <= target.when]
-    elif isinstance(target, AtLsn) or position is not None:
-        limit = target.lsn if isinstance(target, AtLsn) else position
-        fitting = [b for b in backups if b.stop_lsn is not None and limit is not None and b.stop_lsn <= limit]
+        fitting = _ended_by(backups, target.when)
+    elif limit is not None:
+        fitting = [backup for backup in backups if backup.stop_lsn is not None and backup.stop_lsn <= limit]
     else:
         return backups[-1], f"the newest of {len(backups)}" if len(backups) > 1 else "the only one"
     if not fitting:
-        raise TargetUnreachable(
-            f"{target} lies before the end of every backup; the earliest reachable point is {_earliest(backups)}",
-            hint="choose a later target, or keep backups longer.",
-        )
-    return fitting[-1], f"the newest of {len(fitting)} that end before the target, {len(backups)} in all"
+        raise _too_early(backups, target)
+    of = "the only one" if len(backups) == 1 else f"the newest of {len(fitting)} that end before the target"
+    return fitting[-1], of + (f", {len(backups)} in all" if len(backups) > len(fitting) else "")
 
 
-def no_backup(where: object) -> BackupNotRestorable:
+def no_backup(where: object, left_out: Sequence[str] = ()) -> BackupNotRestorable:
     """Return the error for a place that can be read and holds no backup: a finding, not an accident."""
     return BackupNotRestorable(
-        f"no backup in {where}", hint="find out why the backup job writes none, or correct `path` in the source."
+        f"there is no backup in {where}" + (f" ({'; '.join(left_out)})" if left_out else ""),
+        hint="find out why the backup job writes none, or correct `path` in the source.",
     )
 
 
-def _earliest(backups: list[Backup]) -> str:
+def _ended_by(backups: Sequence[Backup], when: datetime) -> list[Backup]:
+    surely = [backup for backup in backups if backup.stopped_at is not None and backup.stopped_at + _SECOND <= when]
+    if surely:
+        return surely
+    # What was recovered is compared with the target in the end, so a wrong guess cannot pass.
+    return [backup for backup in backups if backup.stopped_at is not None and backup.stopped_at <= when]
+
+
+def _too_early(backups: Sequence[Backup], target: RecoveryTarget) -> TargetUnreachable:
     first = backups[0]
-    moment = f"{first.stopped_at.isoformat()} " if first.stopped_at else ""
-    place = f"at {first.stop_lsn} " if first.stop_lsn else ""
-    return f"{moment}{place}(end of backup {first.label})"
+    place = f" (LSN {first.stop_lsn})" if first.stop_lsn is not None else ""
+    when = first.stopped_at.isoformat() if first.stopped_at is not None else "an unknown time"
+    return TargetUnreachable(
+        f"{target} lies before the end of every backup; the earliest reachable point is {when}{place},"
+        f" the end of backup {first.label}",
+        hint="choose a later target, or keep backups longer.",
+    )

@@ -1,146 +1,160 @@
-"""Filling PGDATA from base backups: plain or tar, with tablespaces, full or as a chain of incremental ones."""
+"""Filling PGDATA from one base backup, plain or tar, with its tablespaces; and its WAL aside."""
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.sources.copying import copy_file, copy_tree, extract_tar
+from pytest_pgrestore.model.errors import BackupNotRestorable
+from pytest_pgrestore.sources.copying import copy_file, copy_tree, in_parallel
+from pytest_pgrestore.sources.manifest import MANIFEST
+from pytest_pgrestore.sources.tars import extract, list_files
+from pytest_pgrestore.sources.walarchive import WalFile
+from pytest_pgrestore.sources.walheader import HEADER_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_pgrestore.sandboxes.protocol import Sandbox
     from pytest_pgrestore.sources.backupdir import BackupDirectory
 
-_COMBINE_SINCE = 17
+TABLESPACE_MAP = "tablespace_map"
+"""Names production's directories; a server that finds it links them into the copy, so it never gets there."""
 
 
-def unpack_one(directory: BackupDirectory, sandbox: Sandbox) -> str:
-    """Fill the sandbox from a full backup; return words for the phase."""
-    files = _lay_out(directory, sandbox.data, sandbox.tablespaces)
-    return f"{files} files from {directory.path.name}"
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the parts of one backup go.
+
+    Attributes:
+        data: The data directory; there and empty.
+        tablespaces: Holds a directory for each tablespace; there.
+        wal: Where WAL that lies in tars goes; None leaves it out. WAL of a plain backup is read where it lies.
+    """
+
+    data: Path
+    tablespaces: Path
+    wal: Path | None
 
 
-def unpack_chain(chain: tuple[BackupDirectory, ...], sandbox: Sandbox, timeout_seconds: float) -> str:
-    """Combine a full backup with its incremental ones through pg_combinebackup; return words for the phase.
+def lay_out(directory: BackupDirectory, places: Places) -> int:
+    """Write the backup's files and the links between them; return their number.
 
-    Plain backups are read where they lie and never linked to: recovery writes into its files.
+    ``pg_wal`` stays empty and ``tablespace_map`` is left out.
 
     Raises:
-        BackupNotRestorable: The tool refuses the chain.
+        BackupNotRestorable: A part is missing, cut short or damaged.
+        HarnessError: It cannot be read.
     """
-    if sandbox.tools.major < _COMBINE_SINCE:
-        raise HarnessError(
-            f"incremental backups need pg_combinebackup of PostgreSQL {_COMBINE_SINCE}, and this is"
-            f" {sandbox.tools.major}",
-            hint="set sandbox.bindir to newer programs.",
-        )
-    workshop = sandbox.root / "chain"
-    workshop.mkdir(mode=0o700)
-    inputs = [_as_plain(directory, workshop) for directory in chain]
-    mappings = [
-        f"--tablespace-mapping={link.resolve()}={sandbox.tablespaces / link.name}" for link in _links(inputs[-1])
-    ]
-    how = _combine(inputs, mappings, sandbox, timeout_seconds)
-    shutil.rmtree(workshop)
-    _empty_wal(sandbox.data, inputs[-1])
-    return f"{len(chain)} backups combined ({how}): {' + '.join(directory.path.name for directory in chain)}"
+    files = (_from_tars if directory.tar else _from_tree)(directory, places)
+    _empty_wal(places.data)
+    _require_tablespaces(directory, places)
+    return files
 
 
-def _combine(inputs: list[Path], mappings: list[str], sandbox: Sandbox, timeout_seconds: float) -> str:
-    """Run pg_combinebackup, sharing blocks where the file system can; return the way that worked."""
-    words = [*(str(path) for path in inputs), "--output", str(sandbox.data), "--no-sync", *mappings]
-    # Cloning first: where the file system cannot, the tool says so at the first file and leaves nothing.
-    for how in ("--clone", "--copy"):
-        way = ["--clone"] if how == "--clone" else []
-        done = sandbox.tools.run(
-            "pg_combinebackup", *words, *way, timeout_seconds=timeout_seconds, check=False, as_caller=True
-        )
-        if done.status == 0:
-            return how.removeprefix("--")
-        _clear(sandbox)
-    if "No space left" in done.stderr:
-        raise HarnessError("pg_combinebackup: no space left on device", hint="free the disk or set sandbox.directory.")
-    raise BackupNotRestorable(
-        f"pg_combinebackup refused the chain: {done.tail()}",
-        hint="a full backup and every incremental one after it are needed, unchanged.",
-    )
+def wal_in_tars(directory: BackupDirectory, *, inside_base: bool) -> Iterator[WalFile]:
+    """Yield the WAL segments a tar backup brings along.
+
+    Args:
+        directory: The backup.
+        inside_base: Whether to read all of base.tar for them, where ``--wal-method=fetch`` puts them.
+    """
+    if directory.wal_tar is not None:
+        for name, size, start in list_files(directory.wal_tar, HEADER_BYTES):
+            yield WalFile(name, directory.wal_tar, (size, start))
+    elif inside_base and directory.base_tar is not None:
+        for name, size, start in list_files(directory.base_tar, HEADER_BYTES):
+            folder, _, file = name.rpartition("/")
+            if folder == "pg_wal":
+                yield WalFile(file, directory.base_tar, (size, start))
 
 
-def _clear(sandbox: Sandbox) -> None:
-    for folder in (sandbox.data, sandbox.tablespaces):
-        for entry in folder.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-
-
-def _as_plain(directory: BackupDirectory, workshop: Path) -> Path:
-    if not directory.tar:
-        return directory.path
-    data, tablespaces = workshop / directory.path.name, workshop / f"{directory.path.name}.tablespaces"
-    data.mkdir(mode=0o700)
-    tablespaces.mkdir(mode=0o700)
-    _lay_out(directory, data, tablespaces)
-    return data
-
-
-def _lay_out(directory: BackupDirectory, data: Path, tablespaces: Path) -> int:
-    """Write the backup's files below `data` and `tablespaces`, with links between them; return their number."""
-    return (_from_tars if directory.tar else _from_tree)(directory, data, tablespaces)
-
-
-def _from_tree(directory: BackupDirectory, data: Path, tablespaces: Path) -> int:
-    files = copy_tree(directory.path, data, without=("pg_wal", "pg_tblspc"))
-    (data / "pg_tblspc").mkdir(mode=0o700)
-    for entry in sorted((directory.path / "pg_tblspc").iterdir()):
+def _from_tree(directory: BackupDirectory, places: Places) -> int:
+    files = copy_tree(directory.path, places.data, without=("pg_wal", "pg_tblspc", TABLESPACE_MAP))
+    links = places.data / "pg_tblspc"
+    links.mkdir(mode=0o700)
+    spaces = directory.path / "pg_tblspc"
+    for entry in sorted(spaces.iterdir()) if spaces.is_dir() else ():
         if not entry.is_dir():
             raise BackupNotRestorable(
-                f"tablespace {entry.name} is a link to {entry.readlink()}, which is not there",
+                f"tablespace {entry.name} of backup {directory.path.name}"
+                + (
+                    f" is a link to {entry.readlink()}, which is not there"
+                    if entry.is_symlink()
+                    else " is no directory"
+                ),
                 hint="copy the tablespace directories along with the backup, or take it in tar format.",
             )
-        files += _tablespace(entry.name, data, tablespaces, lambda into, entry=entry: copy_tree(entry.resolve(), into))  # type: ignore[misc]
-    _empty_wal(data, directory.path)
+        into = _tablespace(places, entry.name)
+        files += copy_tree(entry.resolve(), into)
     return files
 
 
-def _from_tars(directory: BackupDirectory, data: Path, tablespaces: Path) -> int:
+def _from_tars(directory: BackupDirectory, places: Places) -> int:
     if directory.base_tar is None:
-        raise BackupNotRestorable(f"{directory.path} has no base.tar", hint="the backup is incomplete: take a new one.")
-    files = extract_tar(directory.base_tar, data, without=("pg_wal",))
-    (data / "pg_tblspc").mkdir(mode=0o700, exist_ok=True)
-    for oid, archive in directory.tablespace_tars().items():
-        files += _tablespace(oid, data, tablespaces, lambda into, archive=archive: extract_tar(archive, into))  # type: ignore[misc]
-    manifest = directory.path / "backup_manifest"
-    if manifest.is_file():
-        copy_file(manifest, data / "backup_manifest")
-    _empty_wal(data, directory.path)
-    if directory.wal_tar is not None:
-        extract_tar(directory.wal_tar, data / "pg_wal")
-    return files
+        raise BackupNotRestorable(
+            f"backup {directory.path.name} has no base.tar", hint="the backup is incomplete: take a new one."
+        )
+    counts: list[int] = []
+    jobs = [(directory.base_tar, "")]
+    jobs += [(archive, oid) for oid, archive in directory.tablespace_tars().items()]
+    if directory.wal_tar is not None and places.wal is not None:
+        jobs.append((directory.wal_tar, "pg_wal"))
+    (places.data / "pg_tblspc").mkdir(mode=0o700)
+    for _, oid in jobs:
+        if oid.isdigit():
+            _tablespace(places, oid)
+
+    def unpack(job: tuple[Path, str]) -> None:
+        archive, part = job
+        counts.append(extract(archive, lambda name: _target(name, part, places)))
+
+    in_parallel(unpack, jobs)
+    if (directory.path / MANIFEST).is_file():
+        copy_file(directory.path / MANIFEST, places.data / MANIFEST)
+    return sum(counts)
 
 
-def _tablespace(oid: str, data: Path, tablespaces: Path, fill: Callable[[Path], int]) -> int:
-    into = tablespaces / oid
+def _target(name: str, part: str, places: Places) -> Path | None:
+    """Return where a member goes, by the tar it lies in: base (""), pg_wal, or a tablespace's OID."""
+    if part.isdigit():
+        return places.tablespaces / part / name
+    folder, _, rest = name.partition("/")
+    if part == "pg_wal":
+        folder, rest = "pg_wal", name
+    if folder == "pg_wal":
+        # Files directly in it; archive_status and summaries are a running server's business.
+        return places.wal / rest if places.wal is not None and rest and "/" not in rest and _is_wal(rest) else None
+    return None if name == TABLESPACE_MAP else places.data / name
+
+
+def _is_wal(name: str) -> bool:
+    return name not in {"archive_status", "summaries"}
+
+
+def _tablespace(places: Places, oid: str) -> Path:
+    into = places.tablespaces / oid
     into.mkdir(mode=0o700)
-    (data / "pg_tblspc" / oid).symlink_to(into)
-    return fill(into)
+    (places.data / "pg_tblspc" / oid).symlink_to(into)
+    return into
 
 
-def _links(data: Path) -> list[Path]:
-    return [entry for entry in sorted((data / "pg_tblspc").iterdir()) if entry.is_symlink()]
-
-
-def _empty_wal(data: Path, origin: Path) -> None:
-    """Leave pg_wal empty but for the directories a server expects; WAL is staged later, checked."""
+def _empty_wal(data: Path) -> None:
+    """Leave pg_wal empty but for the directory a server expects; WAL is staged later, checked."""
     wal = data / "pg_wal"
     if wal.is_symlink():
         wal.unlink()
     shutil.rmtree(wal, ignore_errors=True)
-    for folder in (
-        wal,
-        wal / "archive_status",
-        *((wal / "summaries",) if (origin / "pg_wal/summaries").exists() else ()),
-    ):
+    for folder in (wal, wal / "archive_status"):
         folder.mkdir(mode=0o700)
+
+
+def _require_tablespaces(directory: BackupDirectory, places: Places) -> None:
+    """Refuse a backup that lacks a tablespace: a server opens without it and fails only when it is touched."""
+    missing = directory.tablespaces - {entry.name for entry in (places.data / "pg_tblspc").iterdir()}
+    if missing:
+        raise BackupNotRestorable(
+            f"backup {directory.path.name} lacks tablespace {', '.join(sorted(missing))}",
+            hint="keep the tar or directory of every tablespace with the backup.",
+        )
