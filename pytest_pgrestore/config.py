@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _VARIABLE = re.compile(r"\$(\$\{[^}]*\}?)|\$\{([^}]*)\}")
+_SIZE = r"^[1-9][0-9]*[kmg]$"
+"""Sizes as Docker writes them."""
+
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -28,12 +31,6 @@ def _secret(value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError("a text is expected; write it in quotes.")  # noqa: TRY004 - pydantic collects ValueError only
     return Secret(value)
-
-
-def _runtime(value: Any) -> Any:
-    if value == "docker":
-        raise ValueError('runtime "docker" is not in this version; write runtime = "local".')
-    return value
 
 
 class SourceTable(Table):
@@ -75,11 +72,25 @@ class BasebackupTable(SourceTable):
 class SandboxTable(Table):
     """``[sandbox]``: the throwaway place PostgreSQL runs in."""
 
-    runtime: Annotated[Literal["local"], BeforeValidator(_runtime)] = "local"
+    runtime: str | None = None
     bindir: str | None = None
     directory: str | None = None
     user: str | None = None
     timeout: Duration | None = None
+    image: str | None = None
+    base: str | None = None
+    packages: list[str] = Field(default_factory=list)
+    locales: list[str] = Field(default_factory=list)
+    pull: bool = True
+    build_network: str | None = None
+    storage: Literal["volume", "tmpfs", "bind"] = "volume"
+    reach: Literal["socket", "port"] = "socket"
+    memory: Annotated[str, Field(pattern=_SIZE)] | None = None
+    cpus: Annotated[float, Field(gt=0)] | None = None
+    processes: Annotated[int, Field(ge=64)] = 1024
+    shm_size: Annotated[str, Field(pattern=_SIZE)] = "256m"
+    ryuk: bool = False
+    time_limit: Duration | None = None
 
 
 class ReportsTable(Table):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.config import Config, SourceTable
     from pytest_pgrestore.recovery.attempt import DrillSettings
+    from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
     from pytest_pgrestore.sandboxes.run import LocalSettings
     from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
 
@@ -115,6 +116,36 @@ class RunSettings:
     def switch(self, name: str) -> bool:
         """Return whether switch `name` is on."""
         return bool(self.given.or_default(name))
+
+    @property
+    def runtime(self) -> str:
+        """Kind of sandbox the drills run in."""
+        return str(self.given.or_default("runtime", self.file.sandbox.runtime))
+
+    def docker(self) -> DockerSettings:
+        """Return how the docker sandbox is set up."""
+        from pytest_pgrestore.sandboxes.docker.settings import DEFAULT_BASE, DockerSettings
+
+        table = self.file.sandbox
+        local = self.local()
+        return DockerSettings(
+            image=self.given.or_default("image", table.image),
+            base=str(self.given.or_default("base", table.base) or DEFAULT_BASE),
+            packages=tuple(table.packages),
+            locales=tuple(table.locales),
+            pull=table.pull,
+            build_network=table.build_network,
+            storage=table.storage,
+            reach=table.reach,
+            memory=table.memory,
+            cpus=table.cpus,
+            processes=table.processes,
+            shm_size=table.shm_size,
+            ryuk=table.ryuk,
+            directory=local.directory,
+            user=local.user,
+            timeout_seconds=local.timeout_seconds,
+        )
 
     def local(self) -> LocalSettings:
         """Return how the local sandbox is set up."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.plan import Drill
     from pytest_pgrestore.recovery.drill import DrillResult, Finish
     from pytest_pgrestore.recovery.instance import RestoredInstance
-    from pytest_pgrestore.sandboxes.run import LocalRun
+    from pytest_pgrestore.sandboxes.protocol import Run
 
 MARKER = "pgrestore"
 FIXTURES = frozenset({"pgrestore_instance", "pgrestore_conn", "pgrestore_clone"})
@@ -93,22 +93,20 @@ class DrillSession:
         return uuid.uuid4().hex[:12]
 
     @cached_property
-    def run(self) -> LocalRun:
+    def run(self) -> Run:
         """The run's directory, made on first use, or joined where another process made it.
 
         Raises:
             HarnessError: It could not be made.
         """
-        from pytest_pgrestore.sandboxes.run import LocalRun
+        from pytest_pgrestore.runtimes import enter_run
 
         shared = self.worker_input or {}
         if "pgrestore_refusal" in shared:
             raise HarnessError(*shared["pgrestore_refusal"])
         try:
-            if "pgrestore_root" in shared:
-                run = LocalRun.join(self.settings.local(), Path(shared["pgrestore_root"]))
-            else:
-                run = LocalRun.open(self.settings.local(), self.run_id)
+            root = Path(shared["pgrestore_root"]) if "pgrestore_root" in shared else None
+            run = enter_run(self.settings, self.run_id, root)
         except HarnessError as exc:
             self.refusal = exc
             raise

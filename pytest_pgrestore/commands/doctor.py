@@ -15,7 +15,7 @@ from pytest_pgrestore.process import child_environment, run
 from pytest_pgrestore.sandboxes import network
 from pytest_pgrestore.sandboxes.account import server_account
 from pytest_pgrestore.sandboxes.binaries import Binaries, choose, choose_at_least, search
-from pytest_pgrestore.sandboxes.run import require_traversable
+from pytest_pgrestore.sandboxes.rundirectory import require_traversable
 from pytest_pgrestore.sources.protocol import is_logical
 
 if TYPE_CHECKING:

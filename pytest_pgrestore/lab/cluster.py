@@ -70,7 +70,7 @@ class Cluster:
         directory.mkdir(parents=True, exist_ok=True)
         account.own(directory)
         programs = reachable_binaries(choose(major), account, directory / "programs")
-        cluster = cls(directory, LocalTools(programs, account, DEADLINE_SECONDS))
+        cluster = cls(directory, LocalTools(programs, account, DEADLINE_SECONDS, directory))
         cluster.archive.mkdir(mode=0o700)
         account.own(cluster.archive)
         cluster.tools.run(

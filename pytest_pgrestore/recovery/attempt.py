@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.plan import Drill
     from pytest_pgrestore.model.secret import Secret
     from pytest_pgrestore.recovery.instance import Access
-    from pytest_pgrestore.sandboxes.local import LocalSandbox
-    from pytest_pgrestore.sandboxes.run import LocalRun
+    from pytest_pgrestore.sandboxes.protocol import Run, Sandbox, Tools
     from pytest_pgrestore.sources.protocol import Located, Source
 
 
@@ -50,12 +49,12 @@ class Attempt:
     drill: Drill
     source: Source
     settings: DrillSettings
-    run: LocalRun
+    run: Run
     progress: Callable[[str], None]
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     watch: Stopwatch = field(default_factory=Stopwatch)
     located: Located | None = None
-    sandbox: LocalSandbox | None = None
+    sandbox: Sandbox | None = None
     access: Access | None = None
     recovered_to: RecoveredTo | None = None
     data_loss: DataLossFigures = field(default_factory=DataLossFigures)
@@ -65,6 +64,16 @@ class Attempt:
     logs: tuple[str, ...] = ()
     not_checked: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def find_tools(self, major: int | None) -> Tools:
+        """Return programs for `major` that can read the backups; a newer server will do for a dump."""
+        return self.run.find_tools(major, at_least=is_logical(self.source), reads=self.source.places)
+
+    def enter_sandbox(self, located: Located) -> Sandbox:
+        """Return the drill's sandbox, with programs for the located backup's server."""
+        tools = self.find_tools(located.server_major)
+        self.sandbox = self.run.sandbox(self.drill.key, tools, located.needed_bytes, self.source.places)
+        return self.sandbox
 
     @property
     def one_moment(self) -> bool:

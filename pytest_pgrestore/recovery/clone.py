@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -13,10 +14,10 @@ from pytest_pgrestore.recovery.serverlog import ServerLog
 from pytest_pgrestore.waiting import wait_until
 
 if TYPE_CHECKING:
-    from pytest_pgrestore.sandboxes.run import LocalRun
+    from pytest_pgrestore.sandboxes.protocol import Run
 
 
-def clone(instance: RestoredInstance, run: LocalRun, name: str) -> RestoredInstance:
+def clone(instance: RestoredInstance, run: Run, name: str) -> RestoredInstance:
     """Copy the running `instance` with pg_basebackup and start the copy under the same quarantine.
 
     The copy is of the instance as it is now, other tests may use it meanwhile. It costs a copy of all data files.
@@ -32,7 +33,7 @@ def clone(instance: RestoredInstance, run: LocalRun, name: str) -> RestoredInsta
     access = instance.access
     with instance.connect() as connection:
         major = connection.info.server_version // 10000
-    sandbox = run.sandbox(name, run.find_tools(major))
+    sandbox = run.sandbox(name, run.find_tools(major), reads=(Path(access.socket_directory),))
     where = ["--host", access.socket_directory, "--port", str(access.port), "--username", access.user]
     mappings = [f"--tablespace-mapping={old}={sandbox.tablespaces / oid}" for oid, old in _tablespaces(instance)]
     sandbox.tools.run(
@@ -61,7 +62,7 @@ def clone(instance: RestoredInstance, run: LocalRun, name: str) -> RestoredInsta
             raise HarnessError(f"the copy did not start: {log.fatal()}", hint="read the saved server log.")
         return log.says_ready()
 
-    wait_until(is_open, what="the start of a private copy", timeout_seconds=run.settings.timeout_seconds)
+    wait_until(is_open, what="the start of a private copy", timeout_seconds=run.timeout_seconds)
     own = replace(
         access, drill=name, socket_directory=str(sandbox.socket_directory), nonce=nonce, log=str(sandbox.server_log())
     )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import DrillRecord, Teardown
     from pytest_pgrestore.model.plan import Drill
     from pytest_pgrestore.recovery.instance import Access
-    from pytest_pgrestore.sandboxes.run import LocalRun
+    from pytest_pgrestore.sandboxes.protocol import Run
     from pytest_pgrestore.sources.protocol import PhysicalSource, Source
 
 __all__ = ["DrillResult", "DrillSettings", "Finish", "check_names", "finish_drill", "plan_drill", "run_drill"]
@@ -54,7 +54,7 @@ def run_drill(
     drill: Drill,
     source: Source,
     settings: DrillSettings,
-    run: LocalRun,
+    run: Run,
     *,
     log_directory: Path,
     progress: Callable[[str], None],
@@ -87,14 +87,14 @@ def run_drill(
     return DrillResult(attempt.record(), attempt.access if attempt.failure is None else None)
 
 
-def finish_drill(run: LocalRun, drill_key: str, access: Access | None, log_directory: Path) -> Finish:
+def finish_drill(run: Run, drill_key: str, access: Access | None, log_directory: Path) -> Finish:
     """Ask the last questions, save the logs, remove the copy and prove it; from any process of the run."""
     checks = () if access is None else (_last_questions(access),)
     logs = save_logs(run, drill_key, log_directory)
     return Finish(checks, run.close_drill(drill_key), logs)
 
 
-def save_logs(run: LocalRun, drill_key: str, log_directory: Path) -> tuple[str, ...]:
+def save_logs(run: Run, drill_key: str, log_directory: Path) -> tuple[str, ...]:
     """Copy the drill's logs below `log_directory`, without what may quote rows; return names relative to its parent."""
     origin = run.drill_root(drill_key)
     saved = []
@@ -109,7 +109,7 @@ def save_logs(run: LocalRun, drill_key: str, log_directory: Path) -> tuple[str, 
     return tuple(saved)
 
 
-def plan_drill(drill: Drill, source: Source, run: LocalRun) -> RestorePlan:
+def plan_drill(drill: Drill, source: Source, run: Run) -> RestorePlan:
     """Return what would happen, reading catalogues and starting nothing.
 
     Raises:
@@ -122,10 +122,10 @@ def plan_drill(drill: Drill, source: Source, run: LocalRun) -> RestorePlan:
             drill.target,
             drill.timeline,
             attempt.started_at,
-            lambda major: run.find_tools(major, at_least=logical),
+            attempt.find_tools,
         )
     )
-    tools = run.find_tools(located.server_major, at_least=logical)
+    tools = attempt.find_tools(located.server_major)
     settings = quarantine.server_settings(tools.major, "<run id>")
     settings |= LOADING if logical else quarantine.target_settings(drill.target)
     settings |= {} if logical else {"recovery_target_timeline": str(located.timeline), "hot_standby": "off"}

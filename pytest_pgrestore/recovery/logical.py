@@ -14,8 +14,7 @@ from pytest_pgrestore.waiting import wait_until
 
 if TYPE_CHECKING:
     from pytest_pgrestore.recovery.attempt import Attempt
-    from pytest_pgrestore.sandboxes.local import LocalSandbox
-    from pytest_pgrestore.sandboxes.tools import LocalTools
+    from pytest_pgrestore.sandboxes.protocol import Sandbox
     from pytest_pgrestore.sources.protocol import LogicalSource
 
 LOADING = {
@@ -35,25 +34,21 @@ def restore_dump(attempt: Attempt, source: LogicalSource, nonce: str) -> None:
     Raises:
         PgRestoreError: The first cause; what is known by then stands in `attempt`.
     """
-    watch, run = attempt.watch, attempt.run
-
-    def find_tools(major: int | None) -> LocalTools:
-        return run.find_tools(major, at_least=True)
-
+    watch = attempt.watch
     with watch.phase("locate"):
-        request = Request(attempt.drill.target, attempt.drill.timeline, attempt.started_at, find_tools)
+        request = Request(attempt.drill.target, attempt.drill.timeline, attempt.started_at, attempt.find_tools)
         attempt.located = located = source.locate(request)
         attempt.checks.extend(located.checks)
     with watch.phase("provision"):
-        tools = find_tools(located.server_major)
-        attempt.sandbox = sandbox = run.sandbox(attempt.drill.key, tools, located.needed_bytes)
+        sandbox = attempt.enter_sandbox(located)
         # A name no dump carries: CREATE ROLE postgres in a pg_dumpall must not collide, nor change who we are.
         user = f"pgr_{nonce[:8]}"
         _make_cluster(sandbox, user)
     with watch.phase("start"):
-        sandbox.start({**quarantine.server_settings(tools.major, nonce), **LOADING})
+        sandbox.start({**quarantine.server_settings(sandbox.tools.major, nonce), **LOADING})
         _wait_until_open(attempt, sandbox)
-    connection = Connection(sandbox.socket_directory, sandbox.port, user, "postgres", _load_options(tools.major))
+    options = _load_options(sandbox.tools.major)
+    connection = Connection(sandbox.socket_directory, sandbox.port, user, "postgres", options)
     with watch.phase("fetch") as lap:
         database, lap.detail = source.load(located, sandbox, connection)
     attempt.settings = replace(attempt.settings, database=database)
@@ -62,7 +57,7 @@ def restore_dump(attempt: Attempt, source: LogicalSource, nonce: str) -> None:
     attempt.checks.append(source.contents(located, sandbox, replace(connection, database=database)))
 
 
-def _make_cluster(sandbox: LocalSandbox, user: str) -> None:
+def _make_cluster(sandbox: Sandbox, user: str) -> None:
     # initdb wants the directory empty, which it is; --no-sync because the cluster is a throwaway until it is loaded.
     sandbox.tools.run(
         "initdb",
@@ -82,7 +77,7 @@ def _make_cluster(sandbox: LocalSandbox, user: str) -> None:
     )
 
 
-def _wait_until_open(attempt: Attempt, sandbox: LocalSandbox) -> None:
+def _wait_until_open(attempt: Attempt, sandbox: Sandbox) -> None:
     log = ServerLog(sandbox.server_log())
 
     def is_open() -> bool:
@@ -90,7 +85,7 @@ def _wait_until_open(attempt: Attempt, sandbox: LocalSandbox) -> None:
         log.refresh()
         if ended is not None:
             raise HarnessError(
-                f"the empty server did not start: {log.fatal() or 'no reason given'}",
+                f"the empty server did not start: {sandbox.why_ended() or log.fatal() or 'no reason given'}",
                 hint="run `pgrestore doctor`, and read the saved server log.",
             )
         return log.says_ready()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from pytest_pgrestore.recovery.attempt import Attempt
-    from pytest_pgrestore.sandboxes.local import LocalSandbox
+    from pytest_pgrestore.sandboxes.protocol import Sandbox
 
 _FALLBACK_DATABASES = ("postgres", "template1")
 _DATABASES = "select datname from pg_database where not datistemplate and datallowconn order by datname"
@@ -27,7 +27,7 @@ class LockedOutError(Exception):
     """The role is missing or may not log in: another superuser has to be found."""
 
 
-def wait_and_log_in(attempt: Attempt, sandbox: LocalSandbox, user: str, nonce: str) -> Access:
+def wait_and_log_in(attempt: Attempt, sandbox: Sandbox, user: str, nonce: str) -> Access:
     """Wait until the server answers a query and has left recovery; return how to reach it.
 
     Raises:
@@ -70,15 +70,15 @@ def wait_and_log_in(attempt: Attempt, sandbox: LocalSandbox, user: str, nonce: s
     )
 
 
-def _try(sandbox: LocalSandbox, user: str) -> psycopg.Connection[Any] | None:
+def _try(sandbox: Sandbox, user: str) -> psycopg.Connection[Any] | None:
     """Return a connection to the first maintenance database that takes one; None while the server is not open."""
     import psycopg
 
     for database in _FALLBACK_DATABASES:
         try:
             return psycopg.connect(
-                host=str(sandbox.socket_directory),
-                port=sandbox.port,
+                host=sandbox.host,
+                port=sandbox.client_port,
                 user=user,
                 dbname=database,
                 options=_options(sandbox),
@@ -122,5 +122,5 @@ def _database(attempt: Attempt, connection: psycopg.Connection[Any]) -> str:
     return "postgres" if "postgres" in names else str(names[0])
 
 
-def _options(sandbox: LocalSandbox) -> str:
+def _options(sandbox: Sandbox) -> str:
     return quarantine.connection_options(sandbox.tools.major, read_only=False)

@@ -11,7 +11,6 @@ from pytest_pgrestore.model.evidence import DataLossFigures, ServerFacts
 from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.recovery import figures, logical, quarantine
-from pytest_pgrestore.sandboxes import network
 from pytest_pgrestore.sources.protocol import is_logical
 
 if TYPE_CHECKING:
@@ -44,8 +43,8 @@ def measure(attempt: Attempt) -> None:
     located = attempt.located
     age = figures.backup_age(attempt.drill, located.backup.stopped_at if located else None, attempt.started_at)
     attempt.checks.extend([age] if age else [])
-    if sandbox.network == network.OPEN:
-        attempt.not_checked.append("Whether the copy could have reached the network: this system cannot cut it off.")
+    if not sandbox.network.startswith("cut"):
+        attempt.not_checked.append("Whether the copy could have reached the network: it was not cut off.")
     if attempt.drill.objectives.rpo is not None and not isinstance(attempt.drill.target, Latest):
         attempt.not_checked.append("The RPO: it is measured on drills to latest.")
 
@@ -67,7 +66,7 @@ def _quarantine(attempt: Attempt, connection: psycopg.Connection[Any]) -> None:
     attempt.server = ServerFacts(
         version="",
         binaries=sandbox.tools.origin,
-        sandbox=f"local, as user {sandbox.account.name}",
+        sandbox=sandbox.kind,
         network=sandbox.network,
         settings={**settings, **speed},
         speedups=("autovacuum=off", *(f"{name}={speed[name]}" for name in sped)),

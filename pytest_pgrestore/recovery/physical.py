@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.recovery.attempt import Attempt
     from pytest_pgrestore.recovery.controldata import ControlData
     from pytest_pgrestore.recovery.instance import Access
-    from pytest_pgrestore.sandboxes.local import LocalSandbox
+    from pytest_pgrestore.sandboxes.protocol import Sandbox
     from pytest_pgrestore.sources.protocol import Located, PhysicalSource
 
 DEFAULT_SUPERUSER = "postgres"
@@ -34,14 +34,13 @@ def restore_backup(attempt: Attempt, source: PhysicalSource, nonce: str) -> None
     Raises:
         PgRestoreError: The first cause; what is known by then stands in `attempt`.
     """
-    watch, run = attempt.watch, attempt.run
+    watch = attempt.watch
     with watch.phase("locate"):
-        request = Request(attempt.drill.target, attempt.drill.timeline, attempt.started_at, run.find_tools)
+        request = Request(attempt.drill.target, attempt.drill.timeline, attempt.started_at, attempt.find_tools)
         attempt.located = located = source.locate(request)
         attempt.checks.extend(located.checks)
     with watch.phase("provision"):
-        tools = run.find_tools(located.server_major)
-        attempt.sandbox = sandbox = run.sandbox(attempt.drill.key, tools, located.needed_bytes)
+        sandbox = attempt.enter_sandbox(located)
     with watch.phase("fetch") as lap:
         lap.detail = source.fetch(located, sandbox)
     with watch.phase("verify"):
@@ -51,8 +50,8 @@ def restore_backup(attempt: Attempt, source: PhysicalSource, nonce: str) -> None
         control = controldata.read(sandbox)
         lap.detail = _configure(sandbox, source, located)
     settings = {
-        **quarantine.server_settings(tools.major, nonce),
-        **quarantine.recovery_settings(attempt.drill.target, located.timeline, control, tools.major),
+        **quarantine.server_settings(sandbox.tools.major, nonce),
+        **quarantine.recovery_settings(attempt.drill.target, located.timeline, control, sandbox.tools.major),
     }
     log = _recover(attempt, source, located, sandbox, settings)
     with watch.phase("ready"):
@@ -60,7 +59,7 @@ def restore_backup(attempt: Attempt, source: PhysicalSource, nonce: str) -> None
     _judge(attempt, located, control, log)
 
 
-def _configure(sandbox: LocalSandbox, source: PhysicalSource, located: Located) -> str:
+def _configure(sandbox: Sandbox, source: PhysicalSource, located: Located) -> str:
     """Make the copy harmless and lay out the WAL it needs; nothing of it has run yet."""
     if not (sandbox.data / "backup_label").exists():
         raise BackupNotRestorable(
@@ -76,7 +75,7 @@ def _recover(
     attempt: Attempt,
     source: PhysicalSource,
     located: Located,
-    sandbox: LocalSandbox,
+    sandbox: Sandbox,
     settings: Mapping[str, str],
 ) -> ServerLog:
     """Start the server and follow it to the end of recovery; each stretch becomes a phase."""
@@ -97,6 +96,9 @@ def _recover(
             began = now
         stage = watch.current = log.stage()
         if ended is not None and not log.says_ready():
+            blameless = sandbox.why_ended()
+            if blameless is not None:
+                raise HarnessError(blameless, hint="read the saved logs; container.json has the daemon's own words.")
             near = source.reachable(located, sandbox)
             raise judge.why_not_up(log.fatal(), ended, attempt.drill.target, near, log.bad_wal())
         reported = _report(attempt, log, located.archive_end, reported)
@@ -132,7 +134,7 @@ def _report(attempt: Attempt, log: ServerLog, end: Lsn | None, last: float) -> f
     return seconds
 
 
-def _log_in(attempt: Attempt, sandbox: LocalSandbox, settings: Mapping[str, str], nonce: str) -> Access:
+def _log_in(attempt: Attempt, sandbox: Sandbox, settings: Mapping[str, str], nonce: str) -> Access:
     """Log in, through single-user mode where production has no superuser of a known name."""
     try:
         return wait_and_log_in(attempt, sandbox, attempt.settings.superuser or DEFAULT_SUPERUSER, nonce)

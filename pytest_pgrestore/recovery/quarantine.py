@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -238,13 +239,13 @@ def _empty(folder: Path) -> None:
 
 
 def _refuse_links_that_leave(sandbox: Sandbox) -> None:
-    root = sandbox.root.resolve()
-    for folder, folders, files in os.walk(sandbox.data):
+    # By the words of each link and not by where it leads from here: the sandbox may be another file system's view.
+    for folder, folders, files in chain(os.walk(sandbox.data), os.walk(sandbox.tablespaces)):
         for name in (*folders, *files):
             path = Path(folder) / name
-            if path.is_symlink() and root not in path.resolve().parents:
+            if path.is_symlink() and sandbox.root not in Path(os.path.normpath(path.parent / path.readlink())).parents:
                 raise BackupNotRestorable(
-                    f"the copy's {path.relative_to(sandbox.data)} is a link to {path.readlink()}, outside the sandbox",
+                    f"the copy's {path.relative_to(sandbox.root)} is a link to {path.readlink()}, outside the sandbox",
                     hint="a server started on it would write there: back the linked directory up as a tablespace.",
                 )
 

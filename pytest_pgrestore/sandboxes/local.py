@@ -50,11 +50,22 @@ class LocalSandbox:
         self.logs = root / "logs"
         self.socket_directory = root / "s"
         self.config = root / "config"
+        self.kind = f"local, as user {tools.account.name}"
         self.network = network.CUT if cut else network.OPEN
         self._tools = tools
         self._cut = cut
         self._child: subprocess.Popen[bytes] | None = None
         self._starts = 0
+
+    @property
+    def host(self) -> str:
+        """What clients connect to."""
+        return str(self.socket_directory)
+
+    @property
+    def client_port(self) -> int:
+        """The port they connect to there."""
+        return self.port
 
     @property
     def tools(self) -> LocalTools:
@@ -133,6 +144,10 @@ class LocalSandbox:
     def exit_status(self) -> int | None:
         """Return the exit status of the server this process started; None while it runs."""
         return None if self._child is None else self._child.poll()
+
+    def why_ended(self) -> str | None:
+        """Return None: of a process of this machine nothing more is known than its status."""
+        return None
 
     def server_log(self) -> Path:
         """Return the file that holds the server's messages since the last start."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pytest_pgrestore.model.evidence import Teardown
@@ -18,6 +18,7 @@ class Tools(Protocol):
     Attributes:
         major: Their major version.
         origin: Where they were found, for evidence and errors.
+        scratch: Directory of ours whose files the programs can read at the same path; it is removed with the run.
     """
 
     @property
@@ -25,6 +26,9 @@ class Tools(Protocol):
 
     @property
     def origin(self) -> str: ...
+
+    @property
+    def scratch(self) -> Path: ...
 
     def run(
         self,
@@ -54,8 +58,10 @@ class Tools(Protocol):
 class Sandbox(Protocol):
     """A throwaway place for one drill: directories, PostgreSQL's programs, at most one running server.
 
+    Paths are the same for us and for the programs in it.
+
     Attributes:
-        root: Directory of the drill; everything below it is gone after `close`.
+        root: Directory on the file system of `data`; everything below it is gone after `close`.
         data: PGDATA, empty and 0700 at first.
         tablespaces: Where tablespaces go, one directory each, named by OID.
         wal: Empty directory to stage WAL in, on the file system of `data`.
@@ -63,7 +69,10 @@ class Sandbox(Protocol):
         socket_directory: Holds the server's Unix socket; 0700.
         port: Number in the socket's name.
         tools: PostgreSQL's programs.
+        kind: What it is and whom the server runs as, in words, for the evidence.
         network: How egress is cut, in words, for the evidence.
+        host: What clients connect to: the socket directory, or an address.
+        client_port: The port they connect to there.
     """
 
     root: Path
@@ -73,7 +82,14 @@ class Sandbox(Protocol):
     logs: Path
     socket_directory: Path
     port: int
+    kind: str
     network: str
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def client_port(self) -> int: ...
 
     @property
     def tools(self) -> Tools: ...
@@ -82,12 +98,20 @@ class Sandbox(Protocol):
         """Give a file or tree that we wrote to the server's user."""
         ...
 
+    def own_settings(self) -> dict[str, str]:
+        """Return the settings that only the sandbox knows: its own files, and the one way in."""
+        ...
+
     def start(self, settings: Mapping[str, str]) -> None:
         """Start PostgreSQL on `data` with `settings` on its command line; return at once, ready or not."""
         ...
 
     def exit_status(self) -> int | None:
         """Return the server's exit status, negative for a signal; None while it runs."""
+        ...
+
+    def why_ended(self) -> str | None:
+        """Return why the server may have ended that is no fault of the backup, e.g. memory; None where not known."""
         ...
 
     def server_log(self) -> Path:
@@ -100,4 +124,58 @@ class Sandbox(Protocol):
 
     def close(self) -> Teardown:
         """Stop the server, remove everything, and prove it. Safe to call twice."""
+        ...
+
+
+class Run(Protocol):
+    """One pytest run in one kind of sandbox; shared by all its processes.
+
+    Attributes:
+        root: The run's directory.
+        timeout_seconds: Deadline of one tool or one wait.
+    """
+
+    @property
+    def root(self) -> Path: ...
+
+    @property
+    def timeout_seconds(self) -> float: ...
+
+    def find_tools(self, major: int | None, *, at_least: bool = False, reads: Sequence[Path] = ()) -> Tools:
+        """Return PostgreSQL's programs for `major` (None: the newest).
+
+        Args:
+            major: Server major wanted.
+            at_least: A newer major will do where this one is not to be had: enough for a dump.
+            reads: Files and directories of backups the programs must be able to read.
+
+        Raises:
+            HarnessError: There are none; every place looked at is named.
+        """
+        ...
+
+    def sandbox(
+        self, drill_key: str, tools: Tools, needed_bytes: int | None = None, reads: Sequence[Path] = ()
+    ) -> Sandbox:
+        """Return a fresh sandbox for one drill.
+
+        Raises:
+            HarnessError: There is no room for `needed_bytes`.
+        """
+        ...
+
+    def close_drill(self, drill_key: str) -> Teardown:
+        """Stop the drill's server, remove its copy, and prove it; from any process of the run."""
+        ...
+
+    def keep_drill(self, drill_key: str) -> str:
+        """Leave the drill's server running after the run; return how to connect and how to remove it."""
+        ...
+
+    def close(self) -> list[str]:
+        """Remove everything that is left and not kept; return what could not be removed."""
+        ...
+
+    def drill_root(self, drill_key: str) -> Path:
+        """Return the directory of a drill on this machine, whether it is there or not; its logs are in ``logs``."""
         ...

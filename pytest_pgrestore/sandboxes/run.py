@@ -1,36 +1,22 @@
-"""The directory of one pytest run on this machine: shared by its processes, removed when the last one is gone."""
+"""One pytest run in the `local` sandbox: its directory, its programs, its drills."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import re
-import shutil
-import stat
-import subprocess
-import sys
-import tempfile
-import time
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.process import child_environment, spawn
-from pytest_pgrestore.sandboxes import binaries, guardian, network
-from pytest_pgrestore.sandboxes.account import Account, server_account
+from pytest_pgrestore.sandboxes import binaries, guardian, network, rundirectory
+from pytest_pgrestore.sandboxes.account import server_account
 from pytest_pgrestore.sandboxes.local import LocalSandbox
+from pytest_pgrestore.sandboxes.rundirectory import RunDirectory
 from pytest_pgrestore.sandboxes.tools import LocalTools, reachable_binaries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from pytest_pgrestore.model.evidence import Teardown
-
-_SLUG_LENGTH = 12
-_HEADROOM_BYTES = 64 * 1024 * 1024
-"""Free space wanted beyond the estimate: server log, WAL written by the promotion."""
-
-_HALF_MADE_SECONDS = 3600.0
+    from pytest_pgrestore.sandboxes.protocol import Tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,80 +37,70 @@ class LocalSettings:
 
 
 class LocalRun:
-    """One run's directory. Make it with `open`, or `join` the one another process of the run made."""
+    """Implements `sandboxes.protocol.Run` with processes. Make it with `open`, or `join` another process's."""
 
-    def __init__(self, settings: LocalSettings, root: Path, lock: IO[str]) -> None:
+    def __init__(self, settings: LocalSettings, directory: RunDirectory) -> None:
         self.settings = settings
-        self.root = root
+        self.directory = directory
         self.account = server_account(settings.user)
-        self.swept: list[str] = []
-        self._lock = lock
         self._cut: bool | None = None
-        self._guardian: subprocess.Popen[bytes] | None = None
         self._sandboxes: dict[str, LocalSandbox] = {}
 
     @classmethod
     def open(cls, settings: LocalSettings, run_id: str) -> LocalRun:
-        """Make the directory, sweep what dead runs left, and start the guardian.
+        """Make the run's directory, sweep what dead runs left, and start the guardian.
 
         Raises:
             HarnessError: The place cannot be written, or belongs to somebody else.
         """
-        account = server_account(settings.user)
-        base = _base(settings, account)
-        mode = 0o711 if account.drop else 0o700
-        unlocked = base / f".{run_id}"
-        unlocked.mkdir(mode=0o700)
-        lock = (unlocked / guardian.LOCK).open("w")
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        for folder in ("drills", "programs", "state"):
-            (unlocked / folder).mkdir()
-            (unlocked / folder).chmod(mode)
-        unlocked.chmod(mode)
-        root = unlocked.rename(base / run_id)
-        run = cls(settings, root, lock)
-        run.swept = sweep(settings)
-        # Not a child that dies with us: outliving us is its purpose.
-        run._guardian = spawn([sys.executable, "-I", "-S", guardian.__file__, str(root)], env=child_environment())
-        return run
+        return cls(settings, RunDirectory.open(settings.directory, server_account(settings.user), run_id))
 
     @classmethod
     def join(cls, settings: LocalSettings, root: Path) -> LocalRun:
         """Take part in the run whose directory is `root`."""
-        lock = (root / guardian.LOCK).open()
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        return cls(settings, root, lock)
+        return cls(settings, RunDirectory.join(root))
 
-    def find_tools(self, major: int | None, *, at_least: bool = False) -> LocalTools:
-        """Return PostgreSQL's programs for `major` (None: the newest), runnable by the server's user.
+    @property
+    def root(self) -> Path:
+        """The run's directory."""
+        return self.directory.root
 
-        Args:
-            major: Server major wanted.
-            at_least: A newer major will do where this one is not installed: enough for a dump.
+    @property
+    def swept(self) -> list[str]:
+        """What dead runs had left."""
+        return self.directory.swept
 
-        Raises:
-            HarnessError: There are none; every place looked at is named.
-        """
+    @property
+    def timeout_seconds(self) -> float:
+        """Deadline of one tool or one wait."""
+        return self.settings.timeout_seconds
+
+    def find_tools(
+        self,
+        major: int | None,
+        *,
+        at_least: bool = False,
+        reads: Sequence[Path] = (),  # noqa: ARG002 - everything here is within reach
+    ) -> LocalTools:
+        """Return PostgreSQL's programs for `major` (None: the newest), runnable by the server's user."""
         if at_least and major is not None:
             found = binaries.choose_at_least(major, self.settings.bindir)
         else:
             found = binaries.choose(major, self.settings.bindir)
         usable = reachable_binaries(found, self.account, self.root / "programs")
-        return LocalTools(usable, self.account, self.settings.timeout_seconds)
+        return LocalTools(usable, self.account, self.settings.timeout_seconds, self.root / "scratch")
 
-    def sandbox(self, drill_key: str, tools: LocalTools, needed_bytes: int | None = None) -> LocalSandbox:
-        """Return a fresh sandbox for one drill.
-
-        Raises:
-            HarnessError: The disk has no room for `needed_bytes`.
-        """
-        free = shutil.disk_usage(self.root).free
-        if needed_bytes is not None and free < needed_bytes + _HEADROOM_BYTES:
-            raise HarnessError(
-                f"the restore needs about {needed_bytes:,} bytes and {self.root} has {free:,} free",
-                hint="free the disk or set sandbox.directory to a larger one.",
-            )
-        made = LocalSandbox(self.drill_root(drill_key), tools, cut=self.cut)
+    def sandbox(
+        self,
+        drill_key: str,
+        tools: Tools,
+        needed_bytes: int | None = None,
+        reads: Sequence[Path] = (),  # noqa: ARG002 - everything here is within reach
+    ) -> LocalSandbox:
+        """Return a fresh sandbox for one drill; `tools` are those of `find_tools`."""
+        self.directory.require_room(self.root, needed_bytes)
+        own = tools if isinstance(tools, LocalTools) else self.find_tools(tools.major)
+        made = LocalSandbox(self.drill_root(drill_key), own, cut=self.cut)
         made.create()
         self._sandboxes[drill_key] = made
         return made
@@ -155,17 +131,11 @@ class LocalRun:
         """Remove everything that is left and not kept; return what could not be removed."""
         for key in list(self._sandboxes):
             self.close_drill(key)
-        kept = guardian.remove_run(self.root)
-        self._lock.close()
-        if self._guardian is not None:
-            self._guardian.wait()
-        return [] if kept or not self.root.exists() else [str(self.root)]
+        return self.directory.close()
 
     def drill_root(self, drill_key: str) -> Path:
-        """Return the directory of a drill, whether it is there or not."""
-        # Short, because a socket path has 107 bytes, and unique, because keys may differ in odd characters only.
-        digest = sha256(drill_key.encode()).hexdigest()[:_SLUG_LENGTH]
-        return self.root / "drills" / f"{re.sub(r'[^a-z0-9]+', '-', drill_key.lower())[:_SLUG_LENGTH]}-{digest}"
+        """Return the directory of a drill, whether it is there or not; its logs are in ``logs``."""
+        return self.directory.drill(drill_key)
 
 
 def sweep(settings: LocalSettings, *, kept: bool = False) -> list[str]:
@@ -175,73 +145,4 @@ def sweep(settings: LocalSettings, *, kept: bool = False) -> list[str]:
         settings: Where to look.
         kept: Remove kept instances too.
     """
-    base = _base(settings, server_account(settings.user))
-    removed = []
-    for root in sorted(base.iterdir()):
-        if root.name.startswith("."):
-            # Made but never locked: its maker died between two system calls.
-            if time.time() - root.stat().st_mtime > _HALF_MADE_SECONDS:
-                shutil.rmtree(root, ignore_errors=True)
-            continue
-        if _abandoned(root):
-            if kept:
-                forget_keeping(root)
-            if not guardian.remove_run(root):
-                removed.append(str(root))
-    return removed
-
-
-def forget_keeping(root: Path) -> None:
-    """Take back the wish to keep the drills of a run."""
-    for drill in guardian.drills_of(root):
-        (drill / guardian.KEEP).unlink(missing_ok=True)
-
-
-def _abandoned(root: Path) -> bool:
-    """Tell whether no process holds the run's lock."""
-    try:
-        with (root / guardian.LOCK).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except FileNotFoundError:
-        return True
-    return True
-
-
-def _base(settings: LocalSettings, account: Account) -> Path:
-    """Return the directory that holds all runs of this user, made on first use.
-
-    It lies in a place others can write, so it must be ours: a stranger's directory of that name is refused.
-    """
-    parent = settings.directory or Path(tempfile.gettempdir())
-    base = parent / f"pgrestore-{os.geteuid()}"
-    try:
-        base.mkdir(mode=0o700, exist_ok=True)
-        facts = base.lstat()
-        if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid():
-            raise HarnessError(
-                f"{base} belongs to somebody else", hint="remove it, or set sandbox.directory to a place of your own."
-            )
-        base.chmod(0o711 if account.drop else 0o700)
-    except OSError as exc:
-        raise HarnessError(
-            f"could not make {base}: {exc.strerror}", hint="set sandbox.directory to a directory that can be written."
-        ) from exc
-    if account.drop:
-        require_traversable(parent, account)
-    return base
-
-
-def require_traversable(parent: Path, account: Account) -> None:
-    """Refuse a place that `account` cannot enter.
-
-    Raises:
-        HarnessError: It, or a directory above it, is closed to others.
-    """
-    closed = [folder for folder in (parent, *parent.resolve().parents) if not folder.stat().st_mode & stat.S_IXOTH]
-    if closed:
-        raise HarnessError(
-            f"user {account.name}, which the server runs as, cannot enter {closed[0]}",
-            hint="set sandbox.directory to a place every user can enter, such as /var/tmp.",
-        )
+    return rundirectory.sweep(settings.directory, server_account(settings.user), kept=kept)

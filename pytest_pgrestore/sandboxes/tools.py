@@ -30,6 +30,7 @@ class LocalTools:
     binaries: Binaries
     account: Account
     timeout_seconds: float
+    scratch: Path
 
     @property
     def major(self) -> int:

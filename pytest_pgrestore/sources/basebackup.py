@@ -64,6 +64,11 @@ class BasebackupSource:
         self._timeout_seconds = timeout_seconds
         self._choices: dict[int, _Choice] = {}
 
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Where the backups and the archive are."""
+        return (self._path, *((self._wal,) if self._wal is not None else ()))
+
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
         return (*((manifestcheck.NAME,) if self._verify else ()), *(("archive",) if self._wal is not None else ()))

@@ -5,10 +5,10 @@ Source: PostgreSQL docs, pg_waldump. It ends with an error where the files end; 
 
 from __future__ import annotations
 
-import os
 import re
+import shutil
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,7 +132,7 @@ def _dump(files: Sequence[WalFile], tools: Tools, *, named: bool) -> list[str]:
     """Return pg_waldump's lines on consecutive segments, whatever their timelines."""
     if not files:
         return []
-    with _as_one_timeline(files) as directory:
+    with _as_one_timeline(files, tools.scratch) as directory:
         timeline = int(files[-1].name[:8], 16)
         arguments = ["--rmgr=Transaction", *(["--rmgr=XLOG"] if named else [])]
         first = str(directory / _renamed(files[0].name, timeline))
@@ -143,32 +143,27 @@ def _dump(files: Sequence[WalFile], tools: Tools, *, named: bool) -> list[str]:
 
 
 @contextmanager
-def _as_one_timeline(files: Sequence[WalFile]) -> Iterator[Path]:
+def _as_one_timeline(files: Sequence[WalFile], scratch: Path) -> Iterator[Path]:
     """Yield a directory in which these segments are plain and of one timeline, which is how pg_waldump reads.
 
-    It holds links only. What has to be unpacked goes to memory and never to a disk: it is production's data, and
-    would stay behind if we were killed.
+    It holds links, and what had to be unpacked: production's data, so it lies in `scratch`, which is removed also
+    when we are killed.
     """
     timeline = int(files[-1].name[:8], 16)
-    with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pgrestore-wal-")))
+    with tempfile.TemporaryDirectory(prefix="wal-", dir=scratch) as made:
+        directory = Path(made)
         for file in files:
-            link = directory / _renamed(file.name, timeline)
+            plain = directory / _renamed(file.name, timeline)
             if codec_of(file.path) == "none":
-                link.symlink_to(file.path.absolute())
+                plain.symlink_to(file.path.absolute())
             else:
-                link.symlink_to(stack.enter_context(_unpacked_in_memory(file.path)))
+                _unpack(file.path, plain)
         yield directory
 
 
-@contextmanager
-def _unpacked_in_memory(path: Path) -> Iterator[Path]:
-    descriptor = os.memfd_create(path.name)
-    with os.fdopen(descriptor, "wb") as memory, reading(path), open_plain(path) as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            memory.write(chunk)
-        memory.flush()
-        yield Path(f"/proc/{os.getpid()}/fd/{descriptor}")
+def _unpack(path: Path, into: Path) -> None:
+    with into.open("wb") as plain, reading(path), open_plain(path) as stream:
+        shutil.copyfileobj(stream, plain, CHUNK_BYTES)
 
 
 def _renamed(name: str, timeline: int) -> str:

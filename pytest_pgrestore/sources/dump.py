@@ -103,6 +103,11 @@ class DumpSource:
         )
         self._chosen: dict[Path, _Chosen] = {}
 
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Where the dumps are; roles and definitions are read by us and fed to psql."""
+        return (globs.place(self._pattern),)
+
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
         return ("contents",)

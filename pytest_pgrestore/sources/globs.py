@@ -14,9 +14,7 @@ def matches(pattern: str, setting: str) -> list[Path]:
     Raises:
         HarnessError: The directory it names is not there, or cannot be read. No match in a readable one is empty.
     """
-    fixed = Path(pattern)
-    while glob.has_magic(str(fixed)):
-        fixed = fixed.parent
+    fixed = place(pattern)
     folder = fixed if str(fixed) != pattern else fixed.parent
     try:
         list(folder.iterdir())
@@ -27,6 +25,14 @@ def matches(pattern: str, setting: str) -> list[Path]:
         ) from None
     found = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207 - absolute patterns
     return sorted(found, key=lambda path: (modified(path), path.name))
+
+
+def place(pattern: str) -> Path:
+    """Return the directory below which every match of `pattern` lies; without a wildcard, the path itself."""
+    fixed = Path(pattern)
+    while glob.has_magic(str(fixed)):
+        fixed = fixed.parent
+    return fixed
 
 
 def modified(path: Path) -> float:

@@ -67,6 +67,7 @@ class Source(Protocol):
     Attributes:
         name: The user's name for it.
         type: The tool, as in ``pgrestore.toml``.
+        places: Files and directories of this machine that hold the backups; tools must be able to read them.
     """
 
     @property
@@ -74,6 +75,9 @@ class Source(Protocol):
 
     @property
     def type(self) -> str: ...
+
+    @property
+    def places(self) -> tuple[Path, ...]: ...
 
     def backups(self) -> list[Backup]:
         """Return the catalogue, oldest first.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,8 +17,7 @@ from pytest_pgrestore.model.plan import Drill
 from pytest_pgrestore.model.target import Latest, RecoveryTarget, Timeline
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.recovery.drill import DrillSettings, run_drill
-from pytest_pgrestore.sandboxes.local import LocalSandbox
-from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings
+from pytest_pgrestore.sandboxes.protocol import Run, Sandbox, Tools
 from pytest_pgrestore.sources.basebackup import BasebackupSource
 from pytest_pgrestore.sources.protocol import Located, Request
 from pytest_pgrestore.waiting import wait_until
@@ -141,26 +141,18 @@ def three_batches(major: int) -> Iterator[World]:
         yield world
 
 
-@contextmanager
-def new_run(bindir: Path | None = None) -> Iterator[LocalRun]:
-    """Open a run in a place of its own."""
-    place = short_directory()
-    run = LocalRun.open(LocalSettings(directory=place, bindir=bindir, timeout_seconds=DEADLINE), uuid4().hex[:8])
-    try:
-        yield run
-    finally:
-        run.close()
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def request(run: LocalRun, target: RecoveryTarget | None = None, timeline: Timeline = "latest") -> Request:
+def request(run: Run, target: RecoveryTarget | None = None, timeline: Timeline = "latest") -> Request:
     """Return what a drill asks `locate`."""
-    return Request(target or Latest(), timeline, datetime.now(UTC), run.find_tools)
+    return Request(target or Latest(), timeline, datetime.now(UTC), _reading_everything(run))
 
 
-def fetched(source: BasebackupSource, run: LocalRun, located: Located) -> LocalSandbox:
+def _reading_everything(run: Run) -> Callable[[int | None], Tools]:
+    return lambda major: run.find_tools(major, reads=(Path(tempfile.gettempdir()),))
+
+
+def fetched(source: BasebackupSource, run: Run, located: Located) -> Sandbox:
     """Return a fresh sandbox that holds the located backup."""
-    sandbox = run.sandbox(uuid4().hex, run.find_tools(located.server_major))
+    sandbox = run.sandbox(uuid4().hex, run.find_tools(located.server_major), reads=source.places)
     source.fetch(located, sandbox)
     return sandbox
 
@@ -183,7 +175,7 @@ class Restored:
 
 
 def drill(
-    source: BasebackupSource, run: LocalRun, target: RecoveryTarget | None = None, timeline: Timeline = "latest"
+    source: BasebackupSource, run: Run, target: RecoveryTarget | None = None, timeline: Timeline = "latest"
 ) -> Restored:
     """Run one whole drill and count the rows."""
     wanted = Drill(source.name, target or Latest(), timeline)

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from pytest_pgrestore.model.plan import Drill
 from pytest_pgrestore.model.target import Latest, RecoveryTarget
 from pytest_pgrestore.recovery.drill import DrillResult, DrillSettings, finish_drill, run_drill
-from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings
+from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
+from tests.real.sandboxes import RUNTIMES, opened_run
 from tests.real.worlds import DEADLINE_SECONDS, Drilled, World, build
 
 
@@ -34,20 +34,15 @@ def worlds() -> Iterator[Callable[[int], World]]:
         shutil.rmtree(world.directory, ignore_errors=True)
 
 
-@pytest.fixture
-def run() -> Iterator[LocalRun]:
-    """A run of this process, in a place short enough for a socket; nothing may be left of it."""
-    place = Path("/tmp") / f"pgr-{uuid4().hex[:8]}"  # noqa: S108 - private below, and a socket path is 107 bytes
-    place.mkdir(mode=0o755)
-    opened = LocalRun.open(LocalSettings(directory=place, timeout_seconds=DEADLINE_SECONDS), uuid4().hex[:8])
-    yield opened
-    left = opened.close()
-    assert left == []
-    shutil.rmtree(place)
+@pytest.fixture(scope="module", params=RUNTIMES)
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """A run of this process for all tests of a module, in each kind of sandbox; nothing may be left of it."""
+    with opened_run(request.param) as opened:
+        yield opened
 
 
 @pytest.fixture
-def drill(run: LocalRun, tmp_path: Path) -> Iterator[Callable[..., Drilled]]:
+def drill(run: Run, tmp_path: Path) -> Iterator[Callable[..., Drilled]]:
     """Restore a source to a target; torn down, and proved to be, after the test."""
     done: list[tuple[str, DrillResult]] = []
 

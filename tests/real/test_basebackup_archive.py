@@ -17,24 +17,16 @@ from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, Immediate, Latest
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.sandboxes.run import LocalRun
+from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup import BasebackupSource
 from tests.real.basebackup_fixtures import (
     World,
     copy_of,
     drill,
     fetched,
-    new_run,
     request,
     three_batches,
 )
-
-
-@pytest.fixture(scope="module")
-def run() -> Iterator[LocalRun]:
-    """A run for all tests of the module."""
-    with new_run() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module", params=[18])
@@ -75,7 +67,7 @@ def damaged(world: World, archive: Path) -> BasebackupSource:
 )
 def test_a_compressed_archive_works_like_a_plain_one(
     world: World,
-    run: LocalRun,
+    run: Run,
     archive: Path,
     damaged: BasebackupSource,
     compress: Callable[[bytes], bytes],
@@ -92,7 +84,7 @@ def test_a_compressed_archive_works_like_a_plain_one(
         damaged.locate(request(run, AtTime(world.marks["three"].when)))
 
 
-def test_a_hole_fails_latest_and_is_named(damaged: BasebackupSource, run: LocalRun, archive: Path) -> None:
+def test_a_hole_fails_latest_and_is_named(damaged: BasebackupSource, run: Run, archive: Path) -> None:
     """And nothing is restored that would look like the latest."""
     segments = _segments(archive, damaged, run)
     segments[-2].unlink()
@@ -103,7 +95,7 @@ def test_a_hole_fails_latest_and_is_named(damaged: BasebackupSource, run: LocalR
         damaged.locate(request(run))
 
 
-def test_what_lies_before_a_hole_can_be_reached(damaged: BasebackupSource, run: LocalRun, archive: Path) -> None:
+def test_what_lies_before_a_hole_can_be_reached(damaged: BasebackupSource, run: Run, archive: Path) -> None:
     """The hole stands in the evidence, the target is reached all the same."""
     segments = _segments(archive, damaged, run)
     segments[-2].unlink()
@@ -114,7 +106,7 @@ def test_what_lies_before_a_hole_can_be_reached(damaged: BasebackupSource, run: 
     assert "is missing" in restored.check("archive").message
 
 
-def test_a_target_behind_a_hole_names_it(world: World, damaged: BasebackupSource, run: LocalRun, archive: Path) -> None:
+def test_a_target_behind_a_hole_names_it(world: World, damaged: BasebackupSource, run: Run, archive: Path) -> None:
     """For an LSN before the restore, for a name after it."""
     segments = _segments(archive, damaged, run)
     segments[-2].unlink()
@@ -125,7 +117,7 @@ def test_a_target_behind_a_hole_names_it(world: World, damaged: BasebackupSource
     assert missing in drill(damaged, run, AtName("three")).problem
 
 
-def test_a_hole_inside_the_backup_fails_every_target(world: World, run: LocalRun, archive: Path) -> None:
+def test_a_hole_inside_the_backup_fails_every_target(world: World, run: Run, archive: Path) -> None:
     """The first segment is what the backup cannot do without."""
     bare = BasebackupSource("shop", str(world.backups / "a"), wal=str(archive))
     first = _segments(archive, bare, run)[0]
@@ -153,7 +145,7 @@ def test_a_hole_inside_the_backup_fails_every_target(world: World, run: LocalRun
     ids=["cut", "zeroed", "other-segment", "magic", "foreign", "empty"],
 )
 def test_a_damaged_segment_is_found_before_the_restore(
-    damaged: BasebackupSource, run: LocalRun, archive: Path, harm: Callable[[Path, Path], object], words: str
+    damaged: BasebackupSource, run: Run, archive: Path, harm: Callable[[Path, Path], object], words: str
 ) -> None:
     """PostgreSQL opens with fewer rows on most of these."""
     segments = _segments(archive, damaged, run)
@@ -165,7 +157,7 @@ def test_a_damaged_segment_is_found_before_the_restore(
     assert drill(damaged, run, AtName("two")).rows == (200, 200)
 
 
-def test_a_compressed_segment_cut_short_is_found(damaged: BasebackupSource, run: LocalRun, archive: Path) -> None:
+def test_a_compressed_segment_cut_short_is_found(damaged: BasebackupSource, run: Run, archive: Path) -> None:
     """Its first bytes are fine, so it shows when it is unpacked."""
     segment = _segments(archive, damaged, run)[-1]
     packed = segment.with_name(segment.name + ".gz")
@@ -179,7 +171,7 @@ def test_a_compressed_segment_cut_short_is_found(damaged: BasebackupSource, run:
     assert "cut short" in restored.problem
 
 
-def test_only_the_wal_that_is_needed_is_copied(world: World, source: BasebackupSource, run: LocalRun) -> None:
+def test_only_the_wal_that_is_needed_is_copied(world: World, source: BasebackupSource, run: Run) -> None:
     """An archive holds weeks, a target near the backup needs minutes."""
     located = source.locate(request(run, AtLsn(world.marks["two"].lsn)))
     sandbox = fetched(source, run, located)
@@ -192,7 +184,7 @@ def test_only_the_wal_that_is_needed_is_copied(world: World, source: BasebackupS
     assert max(staged) < max(every)
 
 
-def test_an_archive_of_something_else_is_refused(world: World, run: LocalRun, tmp_path: Path) -> None:
+def test_an_archive_of_something_else_is_refused(world: World, run: Run, tmp_path: Path) -> None:
     """The backup's own WAL would restore it, and hide that nothing is archived any more."""
     source = BasebackupSource("shop", str(world.backups / "a"), wal=str(tmp_path))
 
@@ -200,7 +192,7 @@ def test_an_archive_of_something_else_is_refused(world: World, run: LocalRun, tm
         source.locate(request(run))
 
 
-def test_segments_being_received_are_said_and_not_used(damaged: BasebackupSource, run: LocalRun, archive: Path) -> None:
+def test_segments_being_received_are_said_and_not_used(damaged: BasebackupSource, run: Run, archive: Path) -> None:
     """A .partial file is not complete."""
     segment = _segments(archive, damaged, run)[-1]
     segment.rename(segment.with_name(segment.name + ".partial"))
@@ -210,7 +202,7 @@ def test_segments_being_received_are_said_and_not_used(damaged: BasebackupSource
     assert f"not used, because not complete: {segment.name}.partial" in located.notes
 
 
-def _segments(archive: Path, source: BasebackupSource, run: LocalRun) -> list[Path]:
+def _segments(archive: Path, source: BasebackupSource, run: Run) -> list[Path]:
     """Return the segments of the archive that the source's backup needs, in order."""
     start = source.locate(request(run)).backup.start_lsn or Lsn(0)
     named = sorted(path for path in archive.iterdir() if len(path.name) == 24)

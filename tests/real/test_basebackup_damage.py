@@ -11,25 +11,17 @@ import pytest
 from pytest_pgrestore.lab.damage import cut, flip
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.sandboxes.run import LocalRun
+from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup import BasebackupSource
 from tests.real.basebackup_fixtures import (
     World,
     copy_of,
     drill,
-    new_run,
     request,
     three_batches,
 )
 
 TAR = ("--format", "tar")
-
-
-@pytest.fixture(scope="module")
-def run() -> Iterator[LocalRun]:
-    """A run for all tests of the module."""
-    with new_run() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module", params=[15])
@@ -40,7 +32,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 @pytest.mark.parametrize("fraction", [0.001, 0.3, 0.95])
-def test_a_cut_compressed_tar(world: World, run: LocalRun, tmp_path: Path, fraction: float) -> None:
+def test_a_cut_compressed_tar(world: World, run: Run, tmp_path: Path, fraction: float) -> None:
     """Also where only the very end is missing."""
     backup = copy_of(world.backups / "b", tmp_path)
     cut(backup / "base.tar.gz", fraction)
@@ -50,7 +42,7 @@ def test_a_cut_compressed_tar(world: World, run: LocalRun, tmp_path: Path, fract
     assert "base.tar.gz is" in restored.problem
 
 
-def test_a_tar_cut_between_two_members(world: World, run: LocalRun, tmp_path: Path) -> None:
+def test_a_tar_cut_between_two_members(world: World, run: Run, tmp_path: Path) -> None:
     """The tool itself ends 0 on it; whole databases are missing."""
     backup = copy_of(world.backups / "b", tmp_path)
     content = gzip.decompress((backup / "base.tar.gz").read_bytes())
@@ -63,7 +55,7 @@ def test_a_tar_cut_between_two_members(world: World, run: LocalRun, tmp_path: Pa
     assert "without the zeros that end a tar" in restored.problem
 
 
-def test_a_flipped_byte_in_a_compressed_tar(world: World, run: LocalRun, tmp_path: Path) -> None:
+def test_a_flipped_byte_in_a_compressed_tar(world: World, run: Run, tmp_path: Path) -> None:
     """Its own checksum stands at the end of the stream, behind what tar reads."""
     backup = copy_of(world.backups / "b", tmp_path)
     flip(backup / "base.tar.gz", -5)
@@ -73,7 +65,7 @@ def test_a_flipped_byte_in_a_compressed_tar(world: World, run: LocalRun, tmp_pat
     assert restored.record.verdict() is Verdict.FAILED
 
 
-def test_a_lost_tablespace_is_named(world: World, run: LocalRun, tmp_path: Path) -> None:
+def test_a_lost_tablespace_is_named(world: World, run: Run, tmp_path: Path) -> None:
     """A server opens without it, and fails when somebody touches a table in it."""
     backup = copy_of(world.backups / "b", tmp_path)
     space = next(path for path in backup.iterdir() if path.name[0].isdigit())
@@ -85,7 +77,7 @@ def test_a_lost_tablespace_is_named(world: World, run: LocalRun, tmp_path: Path)
     assert f"lacks tablespace {space.name.partition('.')[0]}" in restored.problem
 
 
-def test_a_lost_base_tar_is_a_damaged_backup(world: World, run: LocalRun, tmp_path: Path) -> None:
+def test_a_lost_base_tar_is_a_damaged_backup(world: World, run: Run, tmp_path: Path) -> None:
     """And not no backup, which would let an older one stand in without a word."""
     backup = copy_of(world.backups / "b", tmp_path)
     (backup / "base.tar.gz").unlink()
@@ -94,7 +86,7 @@ def test_a_lost_base_tar_is_a_damaged_backup(world: World, run: LocalRun, tmp_pa
         BasebackupSource("shop", str(tmp_path), wal=str(world.archive)).locate(request(run))
 
 
-def test_a_lost_label_is_a_finding(world: World, run: LocalRun, tmp_path: Path) -> None:
+def test_a_lost_label_is_a_finding(world: World, run: Run, tmp_path: Path) -> None:
     """A server opens a copy without it with wrong rows, a clean log and clean checks."""
     backup = copy_of(world.backups / "a", tmp_path)
     (backup / "backup_label").unlink()

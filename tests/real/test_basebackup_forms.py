@@ -8,14 +8,13 @@ import pytest
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.sandboxes.run import LocalRun
+from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup import BasebackupSource
 from tests.real.basebackup_fixtures import (
     MAJORS,
     World,
     drill,
     fingerprint,
-    new_run,
     new_world,
     request,
 )
@@ -36,13 +35,6 @@ ONLY_15 = {
 }
 
 
-@pytest.fixture(scope="module")
-def run() -> Iterator[LocalRun]:
-    """A run for all tests of the module."""
-    with new_run() as opened:
-        yield opened
-
-
 @pytest.fixture(scope="module", params=MAJORS)
 def forms(request: pytest.FixtureRequest) -> Iterator[World]:
     """A backup of each form, then another batch of rows."""
@@ -56,7 +48,7 @@ def forms(request: pytest.FixtureRequest) -> Iterator[World]:
         yield made
 
 
-def test_every_form_restores_with_the_archive(forms: World, run: LocalRun) -> None:
+def test_every_form_restores_with_the_archive(forms: World, run: Run) -> None:
     """Rows in both tablespaces, manifest verified, to the end of WAL."""
     for backup in sorted(forms.backups.iterdir()):
         restored = drill(BasebackupSource("shop", str(backup), wal=str(forms.archive)), run)
@@ -66,7 +58,7 @@ def test_every_form_restores_with_the_archive(forms: World, run: LocalRun) -> No
         assert restored.check("archive").verdict is Verdict.PASSED
 
 
-def test_a_backup_with_wal_of_its_own_restores_without_an_archive(forms: World, run: LocalRun) -> None:
+def test_a_backup_with_wal_of_its_own_restores_without_an_archive(forms: World, run: Run) -> None:
     """It ends where the backup ended, and the evidence says so."""
     for backup in sorted(forms.backups.iterdir()):
         if "without-wal" in backup.name:
@@ -77,7 +69,7 @@ def test_a_backup_with_wal_of_its_own_restores_without_an_archive(forms: World, 
         assert "no WAL archive" in " ".join(restored.record.notes)
 
 
-def test_a_backup_without_wal_needs_an_archive(forms: World, run: LocalRun) -> None:
+def test_a_backup_without_wal_needs_an_archive(forms: World, run: Run) -> None:
     """Else it can never become consistent."""
     for name in ("plain-without-wal", "tar-without-wal"):
         with pytest.raises(BackupNotRestorable, match="needs to become consistent is not complete"):
@@ -100,7 +92,7 @@ def test_the_catalogue_knows_every_form(forms: World) -> None:
         assert entry.started_at <= entry.stopped_at
 
 
-def test_the_backup_is_only_read(forms: World, run: LocalRun) -> None:
+def test_the_backup_is_only_read(forms: World, run: Run) -> None:
     """Recovery writes into its files, so none of them may be shared with the backup or the archive."""
     before = fingerprint(forms.backups), fingerprint(forms.archive), fingerprint(forms.directory / "mapped")
 

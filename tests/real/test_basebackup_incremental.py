@@ -14,7 +14,7 @@ from pytest_pgrestore.lab.damage import flip
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.target import AtName
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.sandboxes.run import LocalRun
+from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup import BasebackupSource
 from tests.real.basebackup_fixtures import (
     World,
@@ -22,19 +22,11 @@ from tests.real.basebackup_fixtures import (
     drill,
     fetched,
     fingerprint,
-    new_run,
     new_world,
     request,
 )
 
 TAR = ("--format", "tar")
-
-
-@pytest.fixture(scope="module")
-def run() -> Iterator[LocalRun]:
-    """A run for all tests of the module."""
-    with new_run() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module", params=[(17, ()), (18, ()), (17, TAR), (18, TAR)], ids=["17", "18", "17-tar", "18-tar"])
@@ -54,7 +46,7 @@ def chain(request: pytest.FixtureRequest) -> Iterator[World]:
         yield made
 
 
-def test_a_chain_restores(chain: World, run: LocalRun) -> None:
+def test_a_chain_restores(chain: World, run: Run) -> None:
     """Combined, verified, recovered; the backups themselves unchanged."""
     before = fingerprint(chain.backups), fingerprint(chain.directory / "mapped")
     restored = drill(BasebackupSource("shop", str(chain.backups), wal=str(chain.archive)), run)
@@ -66,7 +58,7 @@ def test_a_chain_restores(chain: World, run: LocalRun) -> None:
     assert before == (fingerprint(chain.backups), fingerprint(chain.directory / "mapped"))
 
 
-def test_a_target_takes_the_shorter_chain(chain: World, run: LocalRun) -> None:
+def test_a_target_takes_the_shorter_chain(chain: World, run: Run) -> None:
     """Or the full backup alone."""
     source = BasebackupSource("shop", str(chain.backups), wal=str(chain.archive))
 
@@ -78,7 +70,7 @@ def test_a_target_takes_the_shorter_chain(chain: World, run: LocalRun) -> None:
     assert (two.record.backup.label, three.record.backup.label) == ("full", "first")
 
 
-def test_a_missing_link_is_named(chain: World, run: LocalRun, tmp_path: Path) -> None:
+def test_a_missing_link_is_named(chain: World, run: Run, tmp_path: Path) -> None:
     """An incremental backup alone is worth nothing."""
     for name in ("full", "second"):
         copy_of(chain.backups / name, tmp_path)
@@ -89,7 +81,7 @@ def test_a_missing_link_is_named(chain: World, run: LocalRun, tmp_path: Path) ->
     assert [entry.label for entry in catalogue] == ["full", "second"]
 
 
-def test_damage_in_any_link_is_found(chain: World, run: LocalRun, tmp_path: Path) -> None:
+def test_damage_in_any_link_is_found(chain: World, run: Run, tmp_path: Path) -> None:
     """What is put together from several files gets a new, good checksum: only the inputs' manifests tell."""
     if (chain.backups / "full" / "base.tar").exists():
         return

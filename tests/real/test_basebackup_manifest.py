@@ -11,25 +11,17 @@ import pytest
 from pytest_pgrestore.lab.damage import cut, flip
 from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.sandboxes.run import LocalRun
+from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup import BasebackupSource
 from tests.real.basebackup_fixtures import (
     World,
     copy_of,
     drill,
     fetched,
-    new_run,
     new_world,
     request,
     three_batches,
 )
-
-
-@pytest.fixture(scope="module")
-def run() -> Iterator[LocalRun]:
-    """A run for all tests of the module."""
-    with new_run() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module", params=[17])
@@ -53,7 +45,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     ids=["flipped", "cut", "missing", "extra", "version", "tablespace", "manifest"],
 )
 def test_damage_is_found_and_named(
-    world: World, run: LocalRun, tmp_path: Path, harm: Callable[[Path], object], words: str
+    world: World, run: Run, tmp_path: Path, harm: Callable[[Path], object], words: str
 ) -> None:
     """The tool's own words, one sentence."""
     backup = copy_of(world.backups / "a", tmp_path)
@@ -76,7 +68,7 @@ def test_damage_is_found_and_named(
     assert "\n" not in check.message
 
 
-def test_no_manifest_is_not_green(world: World, run: LocalRun, tmp_path: Path) -> None:
+def test_no_manifest_is_not_green(world: World, run: Run, tmp_path: Path) -> None:
     """Nobody knows whether these files are what was backed up; who knows that says so."""
     backup = copy_of(world.backups / "a", tmp_path)
     (backup / "backup_manifest").unlink()
@@ -92,7 +84,7 @@ def test_no_manifest_is_not_green(world: World, run: LocalRun, tmp_path: Path) -
     assert drill(consenting, run).rows == (300, 300)
 
 
-def test_a_manifest_without_checksums_is_not_green(run: LocalRun) -> None:
+def test_a_manifest_without_checksums_is_not_green(run: Run) -> None:
     """pg_verifybackup says `successfully verified` on a damaged file with it."""
     with new_world(15) as made:
         made.grow("one")

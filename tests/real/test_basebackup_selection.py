@@ -12,23 +12,15 @@ import pytest
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, TargetUnreachable
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid, Immediate, RecoveryTarget
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.sandboxes.run import LocalRun
+from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup import BasebackupSource
 from tests.real.basebackup_fixtures import (
     MAJORS,
     World,
     drill,
-    new_run,
     request,
     three_batches,
 )
-
-
-@pytest.fixture(scope="module")
-def run() -> Iterator[LocalRun]:
-    """A run for all tests of the module."""
-    with new_run() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module", params=MAJORS)
@@ -44,7 +36,7 @@ def source(world: World) -> BasebackupSource:
     return BasebackupSource("shop", str(world.backups), wal=str(world.archive))
 
 
-def test_latest_takes_the_newest(source: BasebackupSource, run: LocalRun) -> None:
+def test_latest_takes_the_newest(source: BasebackupSource, run: Run) -> None:
     """And reaches the last batch."""
     restored = drill(source, run)
 
@@ -54,7 +46,7 @@ def test_latest_takes_the_newest(source: BasebackupSource, run: LocalRun) -> Non
     assert restored.record.backup.selection == "the newest of 2"
 
 
-def test_immediate_is_the_end_of_the_newest(source: BasebackupSource, run: LocalRun) -> None:
+def test_immediate_is_the_end_of_the_newest(source: BasebackupSource, run: Run) -> None:
     """No row of the batch behind the backup."""
     assert drill(source, run, Immediate()).rows == (200, 200)
 
@@ -62,7 +54,7 @@ def test_immediate_is_the_end_of_the_newest(source: BasebackupSource, run: Local
 @pytest.mark.parametrize(("point", "label"), [("two", "a"), ("three", "b")])
 @pytest.mark.parametrize("kind", ["time", "lsn", "xid", "name"])
 def test_the_target_decides(
-    world: World, source: BasebackupSource, run: LocalRun, kind: str, point: str, label: str
+    world: World, source: BasebackupSource, run: Run, kind: str, point: str, label: str
 ) -> None:
     """Exact rows at the target: the batch before it is there, the one after it is not."""
     mark = world.marks[point]
@@ -85,7 +77,7 @@ def test_the_target_decides(
     assert restored.record.backup.label == label
 
 
-def test_a_target_before_every_backup_is_refused(world: World, source: BasebackupSource, run: LocalRun) -> None:
+def test_a_target_before_every_backup_is_refused(world: World, source: BasebackupSource, run: Run) -> None:
     """PostgreSQL opens at the end of the backup, later than asked, without a word."""
     first = world.marks["one"]
     for target in (AtLsn(first.lsn), AtXid(first.xid), AtTime(first.when - timedelta(seconds=5))):
@@ -93,7 +85,7 @@ def test_a_target_before_every_backup_is_refused(world: World, source: Basebacku
             source.locate(request(run, target))
 
 
-def test_a_target_behind_the_archive_is_refused(world: World, source: BasebackupSource, run: LocalRun) -> None:
+def test_a_target_behind_the_archive_is_refused(world: World, source: BasebackupSource, run: Run) -> None:
     """Found before the restore, with the last commit named."""
     last = world.marks["three"]
     located = source.locate(request(run))
@@ -111,7 +103,7 @@ def test_a_target_behind_the_archive_is_refused(world: World, source: Basebackup
         source.locate(request(run, AtXid(last.xid + 1000)))
 
 
-def test_a_name_that_is_not_there_is_found_after_the_restore_of_the_only_backup(world: World, run: LocalRun) -> None:
+def test_a_name_that_is_not_there_is_found_after_the_restore_of_the_only_backup(world: World, run: Run) -> None:
     """One backup leaves nothing to choose, so recovery tells, and the names there are help on."""
     restored = drill(BasebackupSource("shop", str(world.backups / "a"), wal=str(world.archive)), run, AtName("four"))
 
@@ -119,7 +111,7 @@ def test_a_name_that_is_not_there_is_found_after_the_restore_of_the_only_backup(
     assert "name:three" in restored.problem
 
 
-def test_an_unfinished_backup_is_left_out(world: World, run: LocalRun, tmp_path: Path) -> None:
+def test_an_unfinished_backup_is_left_out(world: World, run: Run, tmp_path: Path) -> None:
     """pg_basebackup renames the manifest at the very end."""
     backups = tmp_path / "backups"
     shutil.copytree(world.backups, backups, symlinks=True)
@@ -131,7 +123,7 @@ def test_an_unfinished_backup_is_left_out(world: World, run: LocalRun, tmp_path:
     assert "backup b was never finished" in located.notes
 
 
-def test_no_backup_is_a_finding_and_no_directory_is_not(run: LocalRun, tmp_path: Path) -> None:
+def test_no_backup_is_a_finding_and_no_directory_is_not(run: Run, tmp_path: Path) -> None:
     """An empty directory says that the backup job does not work; a missing one says that nothing was learned."""
     with pytest.raises(BackupNotRestorable, match="no backup in"):
         BasebackupSource("shop", str(tmp_path)).locate(request(run))

@@ -9,26 +9,18 @@ import pytest
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
 from pytest_pgrestore.model.target import Timeline
-from pytest_pgrestore.sandboxes.run import LocalRun
+from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup import BasebackupSource
 from tests.real.basebackup_fixtures import (
     World,
     copy_of,
     drill,
     forked,
-    new_run,
     new_world,
     request,
 )
 
 TAR = ("--format", "tar")
-
-
-@pytest.fixture(scope="module")
-def run() -> Iterator[LocalRun]:
-    """A run for all tests of the module."""
-    with new_run() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module", params=[15, 18])
@@ -52,7 +44,7 @@ def recovered(request: pytest.FixtureRequest) -> Iterator[World]:
             yield made
 
 
-def test_latest_follows_the_newest_timeline(recovered: World, run: LocalRun) -> None:
+def test_latest_follows_the_newest_timeline(recovered: World, run: Run) -> None:
     """The second batch was undone by the recovery, so it must not be there."""
     restored = drill(BasebackupSource("shop", str(recovered.backups / "a"), wal=str(recovered.archive)), run)
 
@@ -61,14 +53,14 @@ def test_latest_follows_the_newest_timeline(recovered: World, run: LocalRun) -> 
 
 
 @pytest.mark.parametrize(("timeline", "rows"), [("current", 300), (1, 300), (2, 214)])
-def test_a_timeline_can_be_chosen(recovered: World, run: LocalRun, timeline: Timeline, rows: int) -> None:
+def test_a_timeline_can_be_chosen(recovered: World, run: Run, timeline: Timeline, rows: int) -> None:
     """What was undone can still be looked at."""
     source = BasebackupSource("shop", str(recovered.backups / "a"), wal=str(recovered.archive))
 
     assert drill(source, run, timeline=timeline).rows == (rows, rows)
 
 
-def test_a_timeline_that_is_not_there_is_refused(recovered: World, run: LocalRun) -> None:
+def test_a_timeline_that_is_not_there_is_refused(recovered: World, run: Run) -> None:
     """Before the restore."""
     source = BasebackupSource("shop", str(recovered.backups / "a"), wal=str(recovered.archive))
 
@@ -81,7 +73,7 @@ def test_a_timeline_that_is_not_there_is_refused(recovered: World, run: LocalRun
 
 
 @pytest.mark.parametrize("wal", [True, False], ids=["archive", "own-wal"])
-def test_a_backup_of_a_later_timeline_restores(recovered: World, run: LocalRun, wal: bool) -> None:
+def test_a_backup_of_a_later_timeline_restores(recovered: World, run: Run, wal: bool) -> None:
     """A server refuses a timeline it has no history file of."""
     source = BasebackupSource("shop", str(recovered.backups / "c"), wal=str(recovered.archive) if wal else None)
 
@@ -89,7 +81,7 @@ def test_a_backup_of_a_later_timeline_restores(recovered: World, run: LocalRun, 
 
 
 def test_a_history_that_does_not_descend_from_the_backup_is_not_followed(
-    recovered: World, run: LocalRun, tmp_path: Path
+    recovered: World, run: Run, tmp_path: Path
 ) -> None:
     """And is named."""
     archive = copy_of(recovered.archive, tmp_path)
@@ -101,7 +93,7 @@ def test_a_history_that_does_not_descend_from_the_backup_is_not_followed(
     assert any("timeline 9 of the archive was not followed" in note for note in restored.record.notes)
 
 
-def test_a_copy_let_loose_beside_production_is_refused(run: LocalRun) -> None:
+def test_a_copy_let_loose_beside_production_is_refused(run: Run) -> None:
     """Its history looks like that of a recovery, but production went on: `latest` would lose what it did."""
     with new_world(18) as made:
         made.grow("zero")

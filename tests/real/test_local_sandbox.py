@@ -144,7 +144,7 @@ def test_a_joined_process_keeps_the_run_alive(run: LocalRun, settings: LocalSett
     run.sandbox("shop@latest", run.find_tools(18))
     other = LocalRun.join(settings, run.root)
 
-    run._lock.close()
+    run.directory._lock.close()
 
     assert sweep(settings) == []
     assert run.root.exists()

@@ -1,0 +1,1 @@
+"""The `docker` sandbox: a throwaway container for each drill."""

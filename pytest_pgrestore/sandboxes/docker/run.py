@@ -1,0 +1,209 @@
+"""One pytest run in the `docker` sandbox: its directory, its images, its containers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.sandboxes import guardian
+from pytest_pgrestore.sandboxes.account import server_account
+from pytest_pgrestore.sandboxes.docker import removal
+from pytest_pgrestore.sandboxes.docker.container import Container, Wish, start
+from pytest_pgrestore.sandboxes.docker.engine import Engine, boot_identity, connect
+from pytest_pgrestore.sandboxes.docker.image import Image, image_for
+from pytest_pgrestore.sandboxes.docker.sandbox import DockerSandbox, remove_drill
+from pytest_pgrestore.sandboxes.docker.tools import ContainerTools, Programs, programs_of
+from pytest_pgrestore.sandboxes.rundirectory import RunDirectory, forget_keeping, is_abandoned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_pgrestore.model.evidence import Teardown
+    from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
+    from pytest_pgrestore.sandboxes.protocol import Tools
+
+READER = "(reading backups)"
+"""Label of the container whose programs read backups before a drill has a container of its own."""
+
+
+class DockerRun:
+    """Implements `sandboxes.protocol.Run` with containers. Make it with `open`, or `join` another process's."""
+
+    def __init__(self, settings: DockerSettings, engine: Engine, directory: RunDirectory) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.directory = directory
+        self.account = server_account(settings.user)
+        self._images: dict[int | None, Image] = {}
+        self._programs: dict[str, Programs] = {}
+        self._readers: dict[tuple[str, tuple[Path, ...]], Container] = {}
+        self._sandboxes: dict[str, DockerSandbox] = {}
+
+    @classmethod
+    def open(cls, settings: DockerSettings, run_id: str) -> DockerRun:
+        """Find the daemon, make the run's directory, sweep what dead runs left.
+
+        Raises:
+            HarnessError: No daemon answers, or the place cannot be written.
+        """
+        engine = connect()
+        directory = RunDirectory.open(settings.directory, server_account(settings.user), run_id)
+        directory.swept += removal.sweep(engine, boot_identity(), _unused)
+        return cls(settings, engine, directory)
+
+    @classmethod
+    def join(cls, settings: DockerSettings, root: Path) -> DockerRun:
+        """Take part in the run whose directory is `root`."""
+        return cls(settings, connect(), RunDirectory.join(root))
+
+    @property
+    def root(self) -> Path:
+        """The run's directory on this machine."""
+        return self.directory.root
+
+    @property
+    def swept(self) -> list[str]:
+        """What dead runs had left."""
+        return self.directory.swept
+
+    @property
+    def timeout_seconds(self) -> float:
+        """Deadline of one tool or one wait."""
+        return self.settings.timeout_seconds
+
+    def find_tools(self, major: int | None, *, at_least: bool = False, reads: Sequence[Path] = ()) -> ContainerTools:
+        """Return PostgreSQL's programs of the image for `major`.
+
+        Raises:
+            HarnessError: No such image, or it holds another major.
+        """
+        image = self._image(major)
+        places = _mountable(reads)
+        programs = self._programs.get(image.identity)
+        if programs is None:
+            programs = self._programs[image.identity] = programs_of(image, self._reader(image, places), major)
+        if major is not None and programs.major != major and not (at_least and programs.major > major):
+            raise HarnessError(
+                f"image {image.name} has PostgreSQL {programs.major}, and the backup needs {major}",
+                hint='write {major} in sandbox.image, as in "postgres:{major}", or leave it out.',
+            )
+        return ContainerTools(
+            programs, lambda: self._reader(image, places), self.root / "scratch", self.settings.timeout_seconds
+        )
+
+    def _image(self, major: int | None) -> Image:
+        if major not in self._images:
+            lock = self.root.parent / ".image.lock"
+            self._images[major] = image_for(self.engine, self.settings, major, lock)
+        return self._images[major]
+
+    def _reader(self, image: Image, reads: tuple[Path, ...]) -> Container:
+        """Return the container whose programs read the backups at `reads`; started once."""
+        key = image.identity, reads
+        if key not in self._readers:
+            labels = self._labels(READER)
+            wish = Wish(labels=labels, lock=self.directory.lock, reads=(*reads, self.root / "scratch"))
+            self._readers[key] = start(self.engine, image, self.settings, self.account, wish)
+        return self._readers[key]
+
+    def sandbox(
+        self, drill_key: str, tools: Tools, needed_bytes: int | None = None, reads: Sequence[Path] = ()
+    ) -> DockerSandbox:
+        """Return a fresh container for one drill; `tools` are those of `find_tools`.
+
+        Raises:
+            HarnessError: Docker refuses, or its disk has no room for `needed_bytes`.
+        """
+        own = tools if isinstance(tools, ContainerTools) else self.find_tools(tools.major)
+        place, copy = self.drill_root(drill_key), self.directory.copy(drill_key)
+        DockerSandbox.prepare(place, self.account)
+        if self.settings.storage == "bind":
+            copy.mkdir(mode=0o700)
+            self.account.own(copy)
+        labels = self._labels(drill_key)
+        wish = Wish(
+            labels=labels,
+            lock=self.directory.lock,
+            keep=place / guardian.KEEP,
+            reads=(*_mountable(reads), place, self.root / "scratch"),
+            writes=(place / "s", place / "logs"),
+            copy=copy,
+            published=self.settings.reach == "port",
+        )
+        box = start(self.engine, own.programs.image, self.settings, self.account, wish)
+        inside = ContainerTools(own.programs, lambda: box, self.root / "scratch", self.settings.timeout_seconds)
+        made = DockerSandbox(place, copy, inside, self.settings, labels)
+        self._sandboxes[drill_key] = made
+        made.create()
+        self.directory.require_room(made.data, needed_bytes)
+        return made
+
+    def _labels(self, drill_key: str) -> dict[str, str]:
+        return {
+            removal.RUN: self.root.name,
+            removal.ROOT: str(self.root),
+            removal.HOST: boot_identity(),
+            removal.DRILL: drill_key,
+        }
+
+    def close_drill(self, drill_key: str) -> Teardown:
+        """Remove the drill's container and its places, and prove it; from any process of the run."""
+        self._sandboxes.pop(drill_key, None)
+        return remove_drill(
+            self.engine, self._labels(drill_key), self.drill_root(drill_key), self.directory.copy(drill_key)
+        )
+
+    def keep_drill(self, drill_key: str) -> str:
+        """Leave the drill's container running after the run; return how to connect and how to remove it."""
+        root = self.drill_root(drill_key)
+        (root / guardian.KEEP).write_text("")
+        who = f"as {self.account.name} or root: " if self.account.drop else ""
+        hours = self.settings.time_limit_seconds / 3600
+        return (
+            f"{who}psql -h {root / 's'} -d postgres; it ends by itself after {hours:g} hours;"
+            f" remove it with: pgrestore clean {root}"
+        )
+
+    def close(self) -> list[str]:
+        """Remove everything that is left and not kept; return what could not be removed."""
+        kept = [drill for drill in guardian.drills_of(self.root) if (drill / guardian.KEEP).exists()]
+        remains = []
+        if kept:
+            for labels in (self._labels(READER), *(self._labels(key) for key in self._sandboxes)):
+                if self.drill_root(labels[removal.DRILL]) not in kept:
+                    remains += removal.remove_all(self.engine, labels)
+        else:
+            remains += removal.remove_all(self.engine, {removal.RUN: self.root.name})
+        return remains + self.directory.close()
+
+    def drill_root(self, drill_key: str) -> Path:
+        """Return the directory of a drill on this machine, whether it is there or not; its logs are in ``logs``."""
+        return self.directory.drill(drill_key)
+
+
+def sweep(settings: DockerSettings, *, kept: bool = False) -> list[str]:
+    """Remove the containers and volumes of runs whose processes are all gone; return what was removed.
+
+    Raises:
+        HarnessError: No daemon answers.
+    """
+
+    def to_go(root: Path) -> bool:
+        if kept and is_abandoned(root):
+            forget_keeping(root)
+        return _unused(root)
+
+    del settings
+    return removal.sweep(connect(), boot_identity(), to_go)
+
+
+def _unused(root: Path) -> bool:
+    """Tell whether nobody uses the run any more, and nobody kept anything of it."""
+    return is_abandoned(root) and not any((drill / guardian.KEEP).exists() for drill in guardian.drills_of(root))
+
+
+def _mountable(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Return what is there of `paths`, and where its links lead: a mount shows a link and not what it points to."""
+    there = [path.absolute() for path in paths if path.exists()]
+    return tuple(sorted({*there, *(path.resolve() for path in there)}))

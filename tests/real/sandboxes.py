@@ -1,0 +1,75 @@
+"""The sandboxes every test on a real restore runs in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.sandboxes.docker.engine import connect
+from pytest_pgrestore.sandboxes.docker.run import DockerRun
+from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
+from pytest_pgrestore.sandboxes.protocol import Run
+from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings
+
+RUNTIMES = ("local", "docker")
+BASE = "pgrestore-test-base:{major}"
+"""Debian without a server, made by tests/bootstrap/docker."""
+
+DEADLINE_SECONDS = 120.0
+BUILD_SECONDS = 600.0
+
+
+def docker_settings(directory: Path, **changes: object) -> DockerSettings:
+    """Return how tests run containers: nothing is pulled, and the build reaches packages as the machine does."""
+    plain = {"base": BASE, "pull": False, "build_network": "host", "timeout_seconds": DEADLINE_SECONDS}
+    return DockerSettings(directory=directory, **(plain | changes))  # type: ignore[arg-type]
+
+
+@cache
+def require_docker() -> None:
+    """Skip where no engine runs, and fail there in CI."""
+    try:
+        connect()
+    except HarnessError as exc:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI leaves nothing real out, and Docker is missing: {exc}")
+        pytest.skip(f"no Docker engine here: {exc.problem}")
+    place = short_directory()
+    try:
+        run = DockerRun.open(docker_settings(place, timeout_seconds=BUILD_SECONDS), "images")
+        try:
+            for major in (15, 17, 18):
+                run.find_tools(major)
+        finally:
+            run.close()
+    finally:
+        shutil.rmtree(place)
+
+
+@contextmanager
+def opened_run(runtime: str) -> Iterator[Run]:
+    """Open a run in a place of its own; nothing may be left of it."""
+    if runtime == "docker":
+        require_docker()
+    place = short_directory()
+    name = uuid4().hex[:8]
+    opened: Run
+    if runtime == "docker":
+        opened = DockerRun.open(docker_settings(place), name)
+    else:
+        opened = LocalRun.open(LocalSettings(directory=place, timeout_seconds=DEADLINE_SECONDS), name)
+    try:
+        yield opened
+    finally:
+        left = opened.close()
+        shutil.rmtree(place)
+    assert left == []
