@@ -66,8 +66,11 @@ class BasebackupSource:
 
     @property
     def places(self) -> tuple[Path, ...]:
-        """Where the backups and the archive are."""
-        return (self._path, *((self._wal,) if self._wal is not None else ()))
+        """Where the backups, the tablespaces of plain ones and the archive are."""
+        links = (*self._path.glob("pg_tblspc/*"), *self._path.glob("*/pg_tblspc/*"))
+        # What a link leads to counts only when it looks like a tablespace: a backup must not open other places.
+        spaces = (link.resolve() for link in links if link.is_symlink() and any(link.glob("PG_[0-9]*")))
+        return (self._path, *spaces, *((self._wal,) if self._wal is not None else ()))
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""

@@ -43,6 +43,7 @@ class Wish:
     Attributes:
         labels: Whose it is.
         lock: File of this machine whose exclusive lock ends it.
+        passwd: File of this machine that knows the server's user, mounted as the container's own.
         keep: File of this machine that lets it live on after that, while it is there; None where nobody keeps it.
         reads: Files and directories mounted read-only, at the path they have here.
         writes: Directories of this machine mounted writable, at the path they have here.
@@ -52,6 +53,7 @@ class Wish:
 
     labels: Mapping[str, str]
     lock: Path
+    passwd: Path
     keep: Path | None = None
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
@@ -66,7 +68,7 @@ class Container:
     Attributes:
         engine: Its daemon.
         identity: Its id.
-        pid: Its first process, as this machine counts; 0 where the daemon counts elsewhere.
+        pid: A process of it that we may look into, as this machine counts; 0 where the daemon counts elsewhere.
         account: Whom programs run as.
         memory: Its limit in words, for errors.
     """
@@ -198,7 +200,17 @@ def start(engine: Engine, image: Image, settings: DockerSettings, account: Accou
         raise
     finally:
         made.get_docker_client().client.close()  # it has a client of its own, and we have ours
-    return Container(engine, identity, int(state["Pid"]), account, settings.memory)
+    made_pid = int(state["Pid"]) if account.drop else _hold(engine, identity, account)
+    return Container(engine, identity, made_pid, account, settings.memory)
+
+
+def _hold(engine: Engine, identity: str, account: Account) -> int:
+    """Start a process of our own user in the container and return it: only root may look into root's processes."""
+    with speaking("starting a process in the container"):
+        user = f"{account.uid}:{account.gid}"
+        created = engine.client.api.exec_create(identity, ["sleep", "infinity"], user=user, workdir="/")
+        engine.client.api.exec_start(created["Id"], detach=True)
+        return int(engine.client.api.exec_inspect(created["Id"])["Pid"])
 
 
 def _require_running(image: Image, state: Mapping[str, Any]) -> None:
@@ -229,13 +241,14 @@ def _all_labels(settings: DockerSettings, wish: Wish) -> dict[str, str]:
 
 
 def _arguments(settings: DockerSettings, account: Account, wish: Wish) -> dict[str, Any]:
-    # Root of ours may read every backup; in the container it needs this one right for that, and the server has none.
+    # The first process is root's, and waits; what we run in the container as another user has no capability at all.
+    # Root of ours may read every backup: there it needs this one right for that.
     reading = ["DAC_OVERRIDE"] if account.drop else []
     limit = ["timeout", "-s", "KILL", f"{settings.time_limit_seconds:.0f}"]
     return {
         "command": [*limit, "sh", "-c", _LIFELINE, str(wish.lock), str(wish.keep or "")],
         "entrypoint": [],
-        "user": f"{account.uid}:{account.gid}",
+        "user": "0:0",
         "group_add": [] if account.drop else [str(group) for group in os.getgroups()],
         "network": None,
         "network_mode": "bridge" if wish.published else "none",
@@ -263,6 +276,8 @@ def _mounts(settings: DockerSettings, wish: Wish) -> Iterator[Any]:
         yield Mount(str(path), str(path), type="bind", read_only=True)
     for path in wish.writes:
         yield Mount(str(path), str(path), type="bind")
+    # initdb asks for the name of its user, and the image does not know ours.
+    yield Mount("/etc/passwd", str(wish.passwd), type="bind", read_only=True)
     if Path("/tmp") not in wish.reads:  # noqa: S108 - the container's own
         yield Mount("/tmp", None, type="tmpfs")  # noqa: S108
     if wish.copy is not None and settings.storage == "volume":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
@@ -103,7 +104,9 @@ class DockerRun:
         key = image.identity, reads
         if key not in self._readers:
             labels = self._labels(READER)
-            wish = Wish(labels=labels, lock=self.directory.lock, reads=(*reads, self.root / "scratch"))
+            wish = Wish(
+                labels=labels, lock=self.directory.lock, passwd=self._passwd, reads=(*reads, self.root / "scratch")
+            )
             self._readers[key] = start(self.engine, image, self.settings, self.account, wish)
         return self._readers[key]
 
@@ -125,6 +128,7 @@ class DockerRun:
         wish = Wish(
             labels=labels,
             lock=self.directory.lock,
+            passwd=self._passwd,
             keep=place / guardian.KEEP,
             reads=(*_mountable(reads), place, self.root / "scratch"),
             writes=(place / "s", place / "logs"),
@@ -138,6 +142,17 @@ class DockerRun:
         made.create()
         self.directory.require_room(made.data, needed_bytes)
         return made
+
+    @property
+    def _passwd(self) -> Path:
+        path = self.root / "programs" / "passwd"
+        if not path.exists():
+            account = self.account
+            lines = ["root:x:0:0::/:/bin/sh", f"{account.name}:x:{account.uid}:{account.gid}::/:/bin/sh"]
+            half = path.with_name(f"passwd.{os.getpid()}")
+            half.write_text("\n".join(lines) + "\n")
+            half.rename(path)
+        return path
 
     def _labels(self, drill_key: str) -> dict[str, str]:
         return {
