@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -18,7 +19,7 @@ from pytest_pgrestore.suggest import known_names
 from pytest_pgrestore.toml import Duration, Table, read_table, read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _VARIABLE = re.compile(r"\$(\$\{[^}]*\}?)|\$\{([^}]*)\}")
 _SIZE = r"^[1-9][0-9]*[kmg]$"
@@ -100,6 +101,7 @@ class ReportsTable(Table):
 
 
 SOURCE_TABLES: dict[str, type[SourceTable]] = {"dump": DumpTable, "basebackup": BasebackupTable}
+RUNTIMES = ("docker", "local")
 _PATH_KEYS = frozenset({"path", "globals", "schema_file", "wal", "bindir", "directory"})
 _TOP_KEYS = ("sources", "sandbox", "reports")
 
@@ -114,8 +116,20 @@ class Config:
     reports: ReportsTable = field(default_factory=ReportsTable)
 
 
-def load_config(path: Path, environ: Mapping[str, str]) -> Config:
+def load_config(
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    tables: Mapping[str, type[SourceTable]] = MappingProxyType(SOURCE_TABLES),
+    runtimes: Collection[str] = RUNTIMES,
+) -> Config:
     """Return the settings in the file at `path`, paths made absolute, variables filled in.
+
+    Args:
+        path: The file.
+        environ: Variables to fill in.
+        tables: The known types of sources.
+        runtimes: The known kinds of sandboxes.
 
     Raises:
         ConfigError: With every mistake in the file at once.
@@ -127,8 +141,10 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
     document = _expand(document, "", environ, mistakes)
     mistakes += [f"{key}: unknown key\nHINT: {known_names(key, _TOP_KEYS)}" for key in document if key not in _TOP_KEYS]
     document = _absolute(document, path.parent.absolute())
-    sources = _read_sources(document.get("sources", {}), mistakes)
+    sources = _read_sources(document.get("sources", {}), tables, mistakes)
     sandbox = read_table(SandboxTable, document.get("sandbox", {}), "sandbox", mistakes)
+    if sandbox is not None and sandbox.runtime not in (None, *runtimes):
+        mistakes.append(f"sandbox.runtime: unknown runtime\nHINT: {known_names(sandbox.runtime or '', runtimes)}")
     reports = read_table(ReportsTable, document.get("reports", {}), "reports", mistakes)
     if mistakes or sandbox is None or reports is None:
         raise ConfigError(
@@ -142,22 +158,22 @@ def _count(mistakes: list[str]) -> str:
     return "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
 
 
-def _read_sources(tables: Any, mistakes: list[str]) -> dict[str, SourceTable]:
-    if not isinstance(tables, dict):
+def _read_sources(given: Any, types: Mapping[str, type[SourceTable]], mistakes: list[str]) -> dict[str, SourceTable]:
+    if not isinstance(given, dict):
         mistakes.append("sources: a table is expected here\nHINT: write [sources.NAME] and keys below it.")
         return {}
     found = {}
-    for name, table in tables.items():
+    for name, table in given.items():
         where = f"sources.{name}"
         if _SOURCE_NAME.fullmatch(name) is None:
             mistakes.append(f"{where}: not a name\nHINT: use letters, digits, dots, dashes and underscores.")
             continue
         kind = table.get("type") if isinstance(table, dict) else None
-        if isinstance(table, dict) and kind not in SOURCE_TABLES:
+        if isinstance(table, dict) and kind not in types:
             problem = "missing" if kind is None else "unknown type of source"
-            mistakes.append(f"{where}.type: {problem}\nHINT: {known_names(str(kind), SOURCE_TABLES)}")
+            mistakes.append(f"{where}.type: {problem}\nHINT: {known_names(str(kind), types)}")
             continue
-        source = read_table(SOURCE_TABLES.get(str(kind), SourceTable), table, where, mistakes)
+        source = read_table(types.get(str(kind), SourceTable), table, where, mistakes)
         if source is not None:
             found[name] = source
     return found

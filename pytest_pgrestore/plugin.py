@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pgrestore import controller, options
+from pytest_pgrestore import controller, hookspecs, options
 from pytest_pgrestore.fixtures import pgrestore, pgrestore_clone, pgrestore_conn, pgrestore_instance
 from pytest_pgrestore.items import insert_drills
 from pytest_pgrestore.outcomes import annotate, explain
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["pgrestore", "pgrestore_clone", "pgrestore_conn", "pgrestore_instance"]  # pytest finds fixtures here
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Let others add sources and sandboxes."""
+    pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,6 +11,7 @@ import pytest
 from pytest_pgrestore.configfile import find_config
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.options import DEFAULT_REPORT_DIRECTORY, SETTINGS, Given, resolve
+from pytest_pgrestore.suggest import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,11 +75,17 @@ class RunSettings:
             pytest.UsageError: With every mistake at once.
         """
         from pytest_pgrestore.config import Config, load_config
+        from pytest_pgrestore.extending import runtimes, source_types
 
         if self.path is None:
             return Config()
         try:
-            return load_config(self.path, self._environ)
+            return load_config(
+                self.path,
+                self._environ,
+                tables={kind: added.table for kind, added in source_types(self._config).items()},
+                runtimes=tuple(runtimes(self._config)),
+            )
         except ConfigError as exc:
             raise pytest.UsageError(str(exc)) from None
 
@@ -89,7 +96,7 @@ class RunSettings:
             pytest.UsageError: With the mistakes of flags and file together.
         """
         mistakes = []
-        for name in ("given", "file"):
+        for name in ("given", "file", "runtime"):
             try:
                 getattr(self, name)
             except pytest.UsageError as exc:
@@ -119,8 +126,18 @@ class RunSettings:
 
     @property
     def runtime(self) -> str:
-        """Kind of sandbox the drills run in."""
-        return str(self.given.or_default("runtime", self.file.sandbox.runtime))
+        """Kind of sandbox the drills run in.
+
+        Raises:
+            pytest.UsageError: There is none of that name.
+        """
+        from pytest_pgrestore.extending import runtimes
+
+        name = str(self.given.or_default("runtime", self.file.sandbox.runtime))
+        known = runtimes(self._config)
+        if name not in known:
+            raise pytest.UsageError(f"unknown runtime {name!r}\nHINT: {known_names(name, known)}")
+        return name
 
     def docker(self) -> DockerSettings:
         """Return how the docker sandbox is set up."""
@@ -162,10 +179,10 @@ class RunSettings:
 
     def source(self, name: str) -> LogicalSource | PhysicalSource:
         """Return the source called `name`."""
-        from pytest_pgrestore.sources.registry import make_source
+        from pytest_pgrestore.extending import source_types
 
         table = self.sources[name]
-        return make_source(name, table.type, dict(table), self.timeout_seconds)
+        return source_types(self._config)[table.type].make(name, table, self.timeout_seconds)
 
     def drill_settings(self, name: str) -> DrillSettings:
         """Return what source `name` says about its drills."""

@@ -99,14 +99,14 @@ class DrillSession:
         Raises:
             HarnessError: It could not be made.
         """
-        from pytest_pgrestore.runtimes import enter_run
+        from pytest_pgrestore.extending import runtimes
 
         shared = self.worker_input or {}
         if "pgrestore_refusal" in shared:
             raise HarnessError(*shared["pgrestore_refusal"])
         try:
             root = Path(shared["pgrestore_root"]) if "pgrestore_root" in shared else None
-            run = enter_run(self.settings, self.run_id, root)
+            run = runtimes(self.config)[self.settings.runtime].enter(self.settings, self.run_id, root)
         except HarnessError as exc:
             self.refusal = exc
             raise

@@ -116,13 +116,14 @@ class Outcome:
 
 @pytest.fixture
 def outcome(scenario: Path, world: World, tmp_path: Path) -> Outcome:
-    """Run the scenario's project on the world, in a pytest of its own."""
+    """Run the scenario's project on the world, in a pytest of its own; as a local process unless told otherwise."""
+    runtime = os.environ.get("PGRESTORE_RUNTIME", "local")
     project = tmp_path / "project"
     shutil.copytree(scenario / "project", project, ignore=shutil.ignore_patterns("__pycache__"))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", "/dev/null", f"--rootdir={project}"],
         cwd=project,
-        env={**os.environ, "BACKUPS": str(world.directory), **world.environment},
+        env={**os.environ, "PGRESTORE_RUNTIME": runtime, "BACKUPS": str(world.directory), **world.environment},
         capture_output=True,
         text=True,
         timeout=DEADLINE_SECONDS,

@@ -12,6 +12,7 @@ import pytest
 from pytest_pgrestore.lab.cluster import Cluster, short_directory
 from pytest_pgrestore.reports.load import load
 from pytest_pgrestore.sandboxes.run import LocalSettings, sweep
+from tests.real.sandboxes import RUNTIMES, environment_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,7 +127,11 @@ def place() -> Iterator[Path]:
     shutil.rmtree(directory)
 
 
-@pytest.fixture
-def drills(pytester: pytest.Pytester, world: World) -> Drills:
-    """A project with a settings file for the world's backups."""
+@pytest.fixture(params=RUNTIMES)
+def drills(
+    request: pytest.FixtureRequest, pytester: pytest.Pytester, world: World, monkeypatch: pytest.MonkeyPatch
+) -> Drills:
+    """A project with a settings file for the world's backups, in each kind of sandbox."""
+    for name, value in environment_of(request.param).items():
+        monkeypatch.setenv(name, value)
     return Drills(pytester, world)

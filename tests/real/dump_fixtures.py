@@ -17,10 +17,10 @@ from pytest_pgrestore.lab.cluster import Cluster, short_directory
 from pytest_pgrestore.model.evidence import DrillRecord
 from pytest_pgrestore.model.plan import Drill
 from pytest_pgrestore.recovery.drill import DrillSettings, finish_drill, run_drill
-from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings
+from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.dump import DumpSource
+from tests.real.sandboxes import opened_run
 
-MAJORS = (15, 18)
 ORDERS = 500
 DEADLINE = 120.0
 FORMS = ("plain", "custom", "directory", "tar")
@@ -82,7 +82,7 @@ class World:
 
     major: int
     dumps: Path
-    run: LocalRun
+    run: Run
     logs: Path
 
     def drill(self, path: Path | str, query: str = ROWS, **settings: Any) -> Outcome:
@@ -154,18 +154,21 @@ def compress(path: Path) -> None:
         (path.parent / f"packed.{name}").write_bytes(packed)
 
 
-@pytest.fixture(scope="session", params=MAJORS)
+PLACES = [(15, "local"), (18, "local"), (18, "docker")]
+"""Major and sandbox. What a dump does to a server does not depend on both at once."""
+
+
+@pytest.fixture(scope="session", params=PLACES, ids=lambda place: f"{place[1]}-{place[0]}")
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Dumps of PostgreSQL 15 and 18, each in turn. About three seconds a major."""
+    major, runtime = request.param
     directory = short_directory()
     dumps = directory / "dumps"
-    with Cluster.create(directory / "c", request.param) as cluster:
+    with Cluster.create(directory / "c", major) as cluster:
         build(cluster, dumps)
-    run = LocalRun.open(LocalSettings(timeout_seconds=DEADLINE), uuid4().hex[:8])
-    yield World(request.param, dumps, run, tmp_path_factory.mktemp("logs"))
-    leftovers = run.close()
+    with opened_run(runtime) as run:
+        yield World(major, dumps, run, tmp_path_factory.mktemp("logs"))
     shutil.rmtree(directory)
-    assert leftovers == []
 
 
 @pytest.fixture

@@ -29,8 +29,12 @@ BUILD_SECONDS = 600.0
 
 
 def docker_settings(directory: Path, **changes: object) -> DockerSettings:
-    """Return how tests run containers: nothing is pulled, and the build reaches packages as the machine does."""
+    """Return how tests run containers: nothing pulled, the build reaches packages as the machine does.
+
+    Copies are in memory: they are small, many, and a server syncs every file of a copy when it starts.
+    """
     plain = {"base": BASE, "pull": False, "build_network": "host", "timeout_seconds": DEADLINE_SECONDS}
+    plain |= {"storage": "tmpfs"}
     return DockerSettings(directory=directory, **(plain | changes))  # type: ignore[arg-type]
 
 
@@ -53,6 +57,13 @@ def require_docker() -> None:
             run.close()
     finally:
         shutil.rmtree(place)
+
+
+def environment_of(runtime: str) -> dict[str, str]:
+    """Return the variables that make a pytest of its own drill in this kind of sandbox."""
+    if runtime == "docker":
+        require_docker()
+    return {"PGRESTORE_RUNTIME": runtime, "PGRESTORE_BASE": BASE}
 
 
 @contextmanager

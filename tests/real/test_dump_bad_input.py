@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
+from pytest_pgrestore.sandboxes.account import server_account
 from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings
 from pytest_pgrestore.sources.dump import DumpSource
 from tests.real.dump_fixtures import COMPLETE, World, changed, world
@@ -150,7 +151,7 @@ def test_an_unreadable_dump_could_not_be_verified(world: World) -> None:
     readable = len(source.backups())
     closed.chmod(0)
 
-    with as_user(world.run.account.uid), pytest.raises(HarnessError, match="permission denied"):
+    with as_user(server_account().uid), pytest.raises(HarnessError, match="permission denied"):
         source.backups()
 
     assert readable == 1
