@@ -84,7 +84,7 @@ class SandboxTable(Table):
     locales: list[str] = Field(default_factory=list)
     pull: bool = True
     build_network: str | None = None
-    storage: Literal["volume", "tmpfs", "bind"] = "volume"
+    storage: Literal["volume", "tmpfs", "bind"] | None = None
     reach: Literal["socket", "port"] = "socket"
     memory: Annotated[str, Field(pattern=_SIZE)] | None = None
     cpus: Annotated[float, Field(gt=0)] | None = None

@@ -16,7 +16,7 @@ import pytest
 from pytest_pgrestore.durations import parse_duration
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.target import Latest, parse_target, parse_timeline
-from pytest_pgrestore.suggest import nearest
+from pytest_pgrestore.suggest import known_names, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -84,6 +84,19 @@ def parse_switch(text: str) -> bool:
         return word in _TRUE
     raise ConfigError(f"{text!r} is neither true nor false", hint="write true or false.")
 
+
+def parse_storage(text: str) -> str:
+    """Return the kind of storage `text` names.
+
+    Raises:
+        ConfigError: There is no such kind.
+    """
+    if text not in STORAGES:
+        raise ConfigError(f"unknown storage {text!r}", hint=known_names(text, STORAGES))
+    return text
+
+
+STORAGES = ("volume", "tmpfs", "bind")
 
 SETTINGS = (
     Setting(name="config", parse=Path, default=None, metavar="FILE", help="settings file instead of pgrestore.toml"),
@@ -156,6 +169,14 @@ SETTINGS = (
         metavar="IMAGE",
         file_key="sandbox.base",
         help="what our image is built on: postgres:{major} (the default), or a Debian",
+    ),
+    Setting(
+        name="storage",
+        parse=parse_storage,
+        default="volume",
+        metavar="STORAGE",
+        file_key="sandbox.storage",
+        help="where the copy in a container lives: volume (anonymous), tmpfs (memory) or bind (a directory here)",
     ),
     Setting(
         name="sandbox_directory",

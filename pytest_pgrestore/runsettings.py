@@ -152,7 +152,7 @@ class RunSettings:
             locales=tuple(table.locales),
             pull=table.pull,
             build_network=table.build_network,
-            storage=table.storage,
+            storage=self.given.or_default("storage", table.storage),
             reach=table.reach,
             memory=table.memory,
             cpus=table.cpus,

@@ -50,6 +50,15 @@ def server_of(drill: Path) -> tuple[int, str] | None:
         return None
 
 
+def container_of(drill: Path) -> str | None:
+    """Return the container the drill's server runs in; None where it runs in none."""
+    try:
+        found = json.loads((drill / SERVER).read_text()).get("container")
+    except (OSError, ValueError):
+        return None
+    return None if found is None else str(found)
+
+
 def alive(server: tuple[int, str] | None) -> bool:
     """Tell whether that very process still runs; a reused pid is another process."""
     return server is not None and start_time(server[0]) == server[1]

@@ -63,7 +63,7 @@ def environment_of(runtime: str) -> dict[str, str]:
     """Return the variables that make a pytest of its own drill in this kind of sandbox."""
     if runtime == "docker":
         require_docker()
-    return {"PGRESTORE_RUNTIME": runtime, "PGRESTORE_BASE": BASE}
+    return {"PGRESTORE_RUNTIME": runtime, "PGRESTORE_BASE": BASE, "PGRESTORE_STORAGE": "tmpfs"}
 
 
 @contextmanager

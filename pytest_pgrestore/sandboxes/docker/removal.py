@@ -68,6 +68,12 @@ def sweep(engine: Engine, host: str, abandoned: Callable[[Path], bool]) -> list[
         return removed + [f"volume {name[:12]}" for name in names if _remove_volume(engine, name)]
 
 
+def remove_container(engine: Engine, identity: str) -> None:
+    """Remove one container and its volume; nothing to do when it is gone."""
+    with speaking("removing a container"):
+        _remove_container(engine, identity)
+
+
 def _to_go(labels: Mapping[str, str], host: str, abandoned: Callable[[Path], bool]) -> bool:
     if labels.get(EXPIRES, "").isdigit() and int(labels[EXPIRES]) < time.time():
         return True

@@ -197,8 +197,11 @@ class DockerRun:
         return self.directory.drill(drill_key)
 
 
-def sweep(settings: DockerSettings, *, kept: bool = False) -> list[str]:
+def sweep(*, kept: bool = False) -> list[str]:
     """Remove the containers and volumes of runs whose processes are all gone; return what was removed.
+
+    Args:
+        kept: Remove kept instances too.
 
     Raises:
         HarnessError: No daemon answers.
@@ -209,7 +212,6 @@ def sweep(settings: DockerSettings, *, kept: bool = False) -> list[str]:
             forget_keeping(root)
         return _unused(root)
 
-    del settings
     return removal.sweep(connect(), boot_identity(), to_go)
 
 
