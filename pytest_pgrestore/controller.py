@@ -91,7 +91,8 @@ class Controller:
 
             result = self._state.ledger.results().get(key)
             if result is not None:
-                finish_one(self._state, key, result)
+                with self._state.term_signal.held():
+                    finish_one(self._state, key, result)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember why the run ended early."""
@@ -116,7 +117,6 @@ class Controller:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Remove the copies and write the reports; xdist's workers have ended by now."""
-        self._state.term_signal.disarm()
         if self._usage is not None:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif self._planned is not None:

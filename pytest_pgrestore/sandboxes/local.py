@@ -125,6 +125,7 @@ class LocalSandbox:
                 argv,
                 env=child_environment(),
                 streams=(log, subprocess.STDOUT),
+                cwd=self.root,  # by which the guardian knows it, also when we die before the next lines
                 prepare=network.enter(self.account, cut=self._cut),
             )
         record = {"pid": self._child.pid, "started": guardian.start_time(self._child.pid)}
@@ -152,15 +153,16 @@ class LocalSandbox:
 
     def close(self) -> Teardown:
         """Stop the server, remove everything, and prove it."""
-        shared_memory = leftovers.shared_memory_of(self.data)
+        of_the_dead = guardian.memory_of_dead_server(self.root)
+        memory = guardian.stop_processes(self.root)
         guardian.stop_server(self.root)
         if self._child is not None and self._child.poll() is None and not guardian.alive(self._pid()):
             self._child.wait()
-        leftovers.remove_shared_memory(shared_memory)
+        of_the_dead.remove()
         processes = leftovers.processes_below(self.root)
         shutil.rmtree(self.root, ignore_errors=True)
         remains = [f"process {number}" for number in processes]
-        remains += [f"shared memory segment {number}" for number in leftovers.existing(shared_memory)]
+        remains += of_the_dead.existing() + memory.existing()
         remains += [str(self.root)] if self.root.exists() else []
         if remains:
             message = "left behind: " + ", ".join(remains)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -42,12 +43,14 @@ class LocalSettings:
         directory: Where copies live while a drill runs; None is the system's temporary directory.
         user: Whom root drops to; None is nobody.
         timeout_seconds: Deadline of one tool or one wait.
+        time_limit_seconds: How long copies may live, kept ones too; then the guardian removes them.
     """
 
     bindir: Path | None = None
     directory: Path | None = None
     user: str | None = None
     timeout_seconds: float = 3600.0
+    time_limit_seconds: float = 12 * 3600.0
 
 
 class LocalRun:
@@ -74,18 +77,19 @@ class LocalRun:
         base = _base(settings, account)
         mode = 0o711 if account.drop else 0o700
         unlocked = base / f".{run_id}"
+        watcher = _start_guardian(base / run_id, settings.time_limit_seconds)
         unlocked.mkdir(mode=0o700)
         lock = (unlocked / guardian.LOCK).open("w")
         fcntl.flock(lock, fcntl.LOCK_SH)
         for folder in ("drills", "programs", "state"):
             (unlocked / folder).mkdir()
             (unlocked / folder).chmod(mode)
+        (unlocked / guardian.UNTIL).write_text(str(time.time() + settings.time_limit_seconds))
         unlocked.chmod(mode)
         root = unlocked.rename(base / run_id)
         run = cls(settings, root, lock)
+        run._guardian = watcher
         run.swept = sweep(settings)
-        # Not a child that dies with us: outliving us is its purpose.
-        run._guardian = spawn([sys.executable, "-I", "-S", guardian.__file__, str(root)], env=child_environment())
         return run
 
     @classmethod
@@ -110,14 +114,17 @@ class LocalRun:
         else:
             found = binaries.choose(major, self.settings.bindir)
         usable = reachable_binaries(found, self.account, self.root / "programs")
-        return LocalTools(usable, self.account, self.settings.timeout_seconds)
+        return LocalTools(usable, self.account, self.settings.timeout_seconds, self.root)
 
     def sandbox(self, drill_key: str, tools: LocalTools, needed_bytes: int | None = None) -> LocalSandbox:
         """Return a fresh sandbox for one drill.
 
         Raises:
-            HarnessError: The disk has no room for `needed_bytes`.
+            HarnessError: The disk has no room for `needed_bytes`, or the run's time is over.
         """
+        late = self.overdue()
+        if late is not None:
+            raise late
         free = shutil.disk_usage(self.root).free
         if needed_bytes is not None and free < needed_bytes + _HEADROOM_BYTES:
             raise HarnessError(
@@ -128,6 +135,16 @@ class LocalRun:
         made.create()
         self._sandboxes[drill_key] = made
         return made
+
+    def overdue(self) -> HarnessError | None:
+        """Return what to tell when the run's time limit has passed and its copies were removed; None before."""
+        if not (self.root / guardian.OVERDUE).exists():
+            return None
+        limit = timedelta(seconds=self.settings.time_limit_seconds)
+        return HarnessError(
+            f"the time limit of {limit} passed, and every copy of this run was removed",
+            hint="find out what took so long, or raise sandbox.time_limit.",
+        )
 
     @property
     def cut(self) -> bool:
@@ -157,8 +174,12 @@ class LocalRun:
             self.close_drill(key)
         kept = guardian.remove_run(self.root)
         self._lock.close()
-        if self._guardian is not None:
-            self._guardian.wait()
+        if self._guardian is not None and self._guardian.stdin is not None:
+            self._guardian.stdin.close()
+            if kept:
+                self._guardian.returncode = 0  # it stays until the time limit; Popen complains of children that do
+            else:
+                self._guardian.wait()
         return [] if kept or not self.root.exists() else [str(self.root)]
 
     def drill_root(self, drill_key: str) -> Path:
@@ -184,17 +205,24 @@ def sweep(settings: LocalSettings, *, kept: bool = False) -> list[str]:
                 shutil.rmtree(root, ignore_errors=True)
             continue
         if _abandoned(root):
-            if kept:
-                forget_keeping(root)
+            if kept or guardian.past_its_limit(root):
+                guardian.forget_keeping(root)
             if not guardian.remove_run(root):
                 removed.append(str(root))
     return removed
 
 
-def forget_keeping(root: Path) -> None:
-    """Take back the wish to keep the drills of a run."""
-    for drill in guardian.drills_of(root):
-        (drill / guardian.KEEP).unlink(missing_ok=True)
+def _start_guardian(root: Path, limit_seconds: float) -> subprocess.Popen[bytes]:
+    """Start the guardian of the run whose directory will be `root`, before there is anything to guard.
+
+    Not a child that dies with us: outliving us is its purpose. Its standard input ends when we do.
+    """
+    return spawn(
+        [sys.executable, "-I", "-S", guardian.__file__, str(root), str(limit_seconds)],
+        env=child_environment(),
+        prepare=guardian.ignore_signals,
+        stdin=True,
+    )
 
 
 def _abandoned(root: Path) -> bool:

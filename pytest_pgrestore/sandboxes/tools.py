@@ -30,6 +30,8 @@ class LocalTools:
     binaries: Binaries
     account: Account
     timeout_seconds: float
+    directory: Path | None = None
+    """Where they stand while they run: by it the guardian knows them; None is the root directory."""
 
     @property
     def major(self) -> int:
@@ -72,6 +74,7 @@ class LocalTools:
             env=child_environment(env),
             account=None if as_caller else self.account,
             stdin=stdin,
+            cwd=self.directory,
             check=check,
         )
 

@@ -65,13 +65,14 @@ def test_a_server_runs_and_nothing_of_it_is_left(run: LocalRun, major: int) -> N
     sandbox = empty_server(run, major)
     with connect(sandbox) as connection:
         row = connection.execute("select current_setting('server_version_num')::int / 10000").fetchone()
-    memory = leftovers.shared_memory_of(sandbox.data)
+    memory = guardian.memory_of_dead_server(sandbox.root)
+    held = memory.existing()
 
     teardown = run.close_drill("shop@latest")
 
     assert row == (major,)
-    assert (memory, leftovers.existing(memory)) == (memory, [])
-    assert memory, "the server had a segment, or the check proves nothing"
+    assert held, "the server had a segment, or the check proves nothing"
+    assert memory.existing() == []
     assert teardown.removed
     assert not sandbox.root.exists()
 
