@@ -80,6 +80,7 @@ class SandboxTable(Table):
     directory: str | None = None
     user: str | None = None
     timeout: Duration | None = None
+    time_limit: Duration | None = None
 
 
 class ReportsTable(Table):

@@ -126,6 +126,14 @@ SETTINGS = (
         help="deadline of each tool and each wait",
     ),
     Setting(
+        name="time_limit",
+        parse=parse_duration,
+        default=timedelta(hours=12),
+        metavar="DURATION",
+        file_key="sandbox.time_limit",
+        help="longest life of a run's copies, kept ones too; they are removed when it passes",
+    ),
+    Setting(
         name="bindir",
         parse=Path,
         default=None,

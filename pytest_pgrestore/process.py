@@ -68,14 +68,18 @@ def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return base | dict(extra or {})
 
 
-def die_with_parent(number: int = signal.SIGTERM) -> Callable[[], None]:
+def die_with_parent(number: int = signal.SIGTERM, parent: int | None = None) -> Callable[[], None]:
     """Return what a child does after setuid so that the kernel sends it a signal when the thread that starts it ends.
+
+    Args:
+        number: The signal.
+        parent: Who starts it; None is this process.
 
     Not SIGKILL: a standalone postgres that is killed leaves its shared memory.
 
     Source: prctl(2), PR_SET_PDEATHSIG; it is cleared by a change of credentials, hence the order.
     """
-    parent = os.getpid()
+    parent = os.getpid() if parent is None else parent
 
     def _bind() -> None:
         if _LIBC is not None:

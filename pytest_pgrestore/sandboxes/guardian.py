@@ -17,7 +17,15 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+
+from pytest_pgrestore.sandboxes.processes import (
+    POLL_SECONDS,
+    QUIT_SECONDS,
+    Memory,
+    segments,
+    start_time,
+    stop_processes,
+)
 
 LOCK = "run.lock"
 """In the run's directory; held shared by every process of the run."""
@@ -34,53 +42,10 @@ UNTIL = "until"
 OVERDUE = "overdue"
 """In the run's directory: the limit has passed and the copies were removed."""
 
-_QUIT_SECONDS = 10.0
 _REMOVE_SECONDS = 10.0
-_POLL_SECONDS = 0.01
 _LINGER_SECONDS = 1.0
-_IPC_RMID = 0
 _SHMEM_LINE = 7
 """Line of postmaster.pid that holds key and id of the server's System V segment (src/include/utils/pidfile.h)."""
-
-
-class Process(NamedTuple):
-    """A process as /proc shows it. Its start time tells it from a later one of the same number."""
-
-    pid: int
-    session: int
-    terminal: int
-    started: str
-
-
-class Memory(NamedTuple):
-    """Shared memory that outlives a killed server: System V segments by id, and files of dynamic shared memory."""
-
-    segments: set[int]
-    files: set[Path]
-
-    def existing(self) -> list[str]:
-        """Return what of it is still there, in words."""
-        present = {segment for segment, _ in _segments()}
-        found = [f"shared memory segment {number}" for number in sorted(self.segments & present)]
-        return found + [f"shared memory {path}" for path in sorted(self.files) if path.exists()]
-
-    def remove(self) -> None:
-        """Remove what is still there, as ``ipcrm -m`` does."""
-        for path in self.files:
-            path.unlink(missing_ok=True)
-        left = self.segments & {segment for segment, _ in _segments()}
-        if left:
-            import ctypes
-
-            libc = ctypes.CDLL(None)
-            for number in left:
-                libc.shmctl(number, _IPC_RMID, None)
-
-
-def start_time(pid: int) -> str | None:
-    """Return when process `pid` started, in the kernel's clock ticks; None when it is gone or a zombie."""
-    process = _process(pid)
-    return None if process is None else process.started
 
 
 def server_of(drill: Path) -> tuple[int, str] | None:
@@ -114,86 +79,13 @@ def stop_server(drill: Path, signals: tuple[int, ...] = (signal.SIGQUIT, signal.
 
 
 def _wait_until_gone(server: tuple[int, str]) -> None:
-    deadline = time.monotonic() + _QUIT_SECONDS
+    deadline = time.monotonic() + QUIT_SECONDS
     while alive(server) and time.monotonic() < deadline:
         try:
             os.waitpid(server[0], os.WNOHANG)  # reap it where it is our own child
         except ChildProcessError:
             pass
-        time.sleep(_POLL_SECONDS)
-
-
-def processes_of(root: Path, spare: tuple[Path, ...] = ()) -> list[Process]:
-    """Return our processes below `root`: servers, tools, and whatever those started.
-
-    All of ours are started with their working directory there, in a session of their own without a terminal. So
-    neither a shell that stands in the directory nor a psql that somebody runs from there is among them.
-
-    Args:
-        root: Directory of a drill or of a run.
-        spare: Directories below it whose processes are left out.
-    """
-    everybody = _processes()
-    candidates = {
-        pid: process
-        for pid, process in everybody.items()
-        if process.terminal == 0 and _stands_below(pid, root, spare) and _is_postgres(pid)
-    }
-    sessions = {
-        process.session
-        for process in candidates.values()
-        if process.session in candidates or process.session not in everybody
-    }
-    return [process for process in everybody.values() if process.session in sessions]
-
-
-def stop_processes(root: Path, spare: tuple[Path, ...] = ()) -> Memory:
-    """End our processes below `root`; return the shared memory they had, which is removed.
-
-    Also a server that was started a moment before its starter was killed, and that nobody wrote down.
-    """
-    memory = Memory(set(), set())
-    known: set[Process] = set()
-    for number in (None, signal.SIGKILL):
-        deadline = time.monotonic() + _QUIT_SECONDS
-        told: set[Process] = set()
-        while time.monotonic() < deadline:
-            left = _running(known)
-            if not left:
-                # Looked for again until there is none: what is told to end may have started another.
-                left = set(processes_of(root, spare))
-                known |= left
-                if not left:
-                    break
-            _note_memory(memory, left - told)
-            for process in left - told:
-                _send(process.pid, number)
-            told |= left
-            _reap(left)
-            time.sleep(_POLL_SECONDS)
-    memory.remove()
-    return memory
-
-
-def _running(processes: set[Process]) -> set[Process]:
-    return {process for process in processes if start_time(process.pid) == process.started}
-
-
-def _send(pid: int, number: int | None) -> None:
-    # A server removes its shared memory on SIGQUIT, its backends end at once; the tools know SIGTERM.
-    name = number or (signal.SIGQUIT if _program(pid) == "postgres" else signal.SIGTERM)
-    try:
-        os.kill(pid, name)
-    except (ProcessLookupError, PermissionError):
-        pass
-
-
-def _reap(processes: set[Process]) -> None:
-    for process in processes:
-        try:
-            os.waitpid(process.pid, os.WNOHANG)
-        except ChildProcessError:
-            pass
+        time.sleep(POLL_SECONDS)
 
 
 def memory_of_dead_server(drill: Path) -> Memory:
@@ -208,69 +100,8 @@ def memory_of_dead_server(drill: Path) -> Memory:
         pid, segment = int(lines[0]), int(lines[_SHMEM_LINE - 1].split()[1])
     except (OSError, IndexError, ValueError):
         return Memory(set(), set())
-    ours = server is not None and server[0] == pid and (segment, pid) in _segments()
+    ours = server is not None and server[0] == pid and (segment, pid) in segments()
     return Memory({segment} if ours else set(), set())
-
-
-def _note_memory(memory: Memory, processes: set[Process]) -> None:
-    pids = {process.pid for process in processes}
-    memory.segments.update(segment for segment, creator in _segments() if creator in pids)
-    for pid in pids:
-        try:
-            lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
-        except OSError:
-            continue
-        # Dynamic shared memory: src/backend/storage/ipc/dsm_impl.c, dsm_impl_posix.
-        memory.files.update(Path(line.split()[5]) for line in lines if "/dev/shm/PostgreSQL." in line)  # noqa: S108
-
-
-def _segments() -> set[tuple[int, int]]:
-    """Return id and creator of every System V segment. Source: proc(5), /proc/sysvipc/shm, columns 2 and 5."""
-    try:
-        rows = [row.split() for row in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
-    except OSError:
-        return set()
-    return {(int(row[1]), int(row[4])) for row in rows}
-
-
-def _process(pid: int) -> Process | None:
-    """Return a process that runs; None when it is gone or a zombie.
-
-    Source: proc(5), /proc/pid/stat: state 3, session 6, terminal 7, start time 22.
-    """
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    if not fields or fields[0] in "ZX":
-        return None
-    return Process(pid, int(fields[3]), int(fields[4]), fields[19])
-
-
-def _processes() -> dict[int, Process]:
-    found = (_process(int(name)) for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208 - hot
-    return {process.pid: process for process in found if process is not None}
-
-
-def _stands_below(pid: int, root: Path, spare: tuple[Path, ...]) -> bool:
-    try:
-        cwd = Path(os.readlink(f"/proc/{pid}/cwd"))  # noqa: PTH115 - a deleted directory has no Path to follow
-    except OSError:
-        return False
-    places = {cwd, *cwd.parents}
-    return root in places and places.isdisjoint(spare)
-
-
-def _program(pid: int) -> str:
-    try:
-        return Path(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")).name  # noqa: PTH115 - as above
-    except OSError:
-        return ""
-
-
-def _is_postgres(pid: int) -> bool:
-    name = _program(pid)
-    return name in {"postgres", "initdb", "psql"} or name.startswith("pg_")
 
 
 def drills_of(root: Path) -> list[Path]:
@@ -314,7 +145,7 @@ def _remove(path: Path) -> None:
     deadline = time.monotonic() + _REMOVE_SECONDS
     shutil.rmtree(path, ignore_errors=True)
     while path.exists() and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
+        time.sleep(POLL_SECONDS)
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -355,7 +186,7 @@ def _watch(root: Path, deadline: float) -> None:
             forget_keeping(root)
             remove_drills(root)
         if starter_gone:
-            time.sleep(_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
         else:
             starter_gone = bool(select.select([0], [], [], max(left, _LINGER_SECONDS))[0])
 

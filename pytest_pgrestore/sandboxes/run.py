@@ -218,8 +218,8 @@ def _start_guardian(root: Path, limit_seconds: float) -> subprocess.Popen[bytes]
     Not a child that dies with us: outliving us is its purpose. Its standard input ends when we do.
     """
     return spawn(
-        [sys.executable, "-I", "-S", guardian.__file__, str(root), str(limit_seconds)],
-        env=child_environment(),
+        [sys.executable, "-P", "-S", "-m", guardian.__name__, str(root), str(limit_seconds)],
+        env=child_environment({"PYTHONPATH": str(Path(guardian.__file__).parents[2])}),
         prepare=guardian.ignore_signals,
         stdin=True,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.reports.load import load
+from pytest_pgrestore.sandboxes import guardian
 from pytest_pgrestore.sandboxes.leftovers import processes_below
 from pytest_pgrestore.waiting import wait_until
 
@@ -115,12 +116,12 @@ class Project:
 
     @property
     def root(self) -> Path | None:
-        """The run's directory: the one whose lock the process holds."""
+        """The run's directory, as its guardian was told; None before there is a guardian."""
         if self._root is None:
-            for lock in opened_by(self.child.pid):
-                if lock.name == "run.lock":
-                    # While it is being made its name begins with a dot.
-                    self._root = lock.parent.with_name(lock.parent.name.removeprefix("."))
+            for pid in children(self.child.pid):
+                words = command(pid).split()
+                if guardian.__name__ in words:
+                    self._root = Path(words[-2])
         return self._root
 
     def evidence(self) -> Evidence:
@@ -137,9 +138,10 @@ class Project:
             return any(path.name != "logs" for path in reports.glob("*"))
         if phase == "test":
             return (self.directory / "waiting").exists()
-        if root is None or phase == "begin":
-            return root is not None
+        if root is None:
+            return False
         signs: dict[str, Callable[[], bool]] = {
+            "begin": lambda: some(root.parent, f"*{root.name}"),
             "locate": lambda: some(root, "state/*.json"),
             "provision": lambda: some(root, "drills/*"),
             "fetch": lambda: some(root, "drills/*/data/*"),
@@ -157,7 +159,7 @@ class Project:
 
     def worker(self) -> int:
         """Return the xdist worker that restores or has restored, else any."""
-        workers = [pid for pid in children(self.child.pid) if "guardian.py" not in command(pid)]
+        workers = [pid for pid in children(self.child.pid) if guardian.__name__ not in command(pid)]
         busy = [pid for pid in workers if any(path.parent.name == "state" for path in opened_by(pid))]
         joined = [pid for pid in workers if any(path.name == "run.lock" for path in opened_by(pid))]
         return (busy or joined or workers)[0]
@@ -173,7 +175,9 @@ class Project:
         return found
 
     def finish(self) -> None:
-        """End it, when a test failed before it did."""
+        """End it, when a test failed before it did, or before it was started."""
+        if not hasattr(self, "child"):
+            return
         if self.child.poll() is None:
             os.killpg(self.child.pid, signal.SIGKILL)
         self.child.wait()

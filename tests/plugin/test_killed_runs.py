@@ -17,7 +17,7 @@ import pytest
 from pytest_pgrestore.lab.cluster import short_directory
 from pytest_pgrestore.model.verdict import Verdict
 from tests.plugin.conftest import removed
-from tests.plugin.killing import DEADLINE_SECONDS, LAST, PHASES, Kill, Project, kill, orphaned_memory, until
+from tests.plugin.killing import DEADLINE_SECONDS, LAST, PHASES, Kill, Project, kill, orphaned_memory, some, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 RUNTIMES = ("local",)
 SIGNALS = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT)
 SEED = int(os.environ.get("PGRESTORE_TEST_SEED") or random.SystemRandom().randrange(10**6))
-AT_ONCE = 2
+AT_ONCE = 3
 """Runs killed side by side."""
 
-XDIST_KILLS = 9
+XDIST_KILLS = 7
 
 
 def chosen(runtime: str, where: str) -> list[Kill]:
@@ -90,6 +90,32 @@ def test_nothing_is_left_of_a_killed_run_and_others_go_on(
                 project.finish()
 
 
+def test_a_test_that_hangs_loses_its_copy_at_the_time_limit(
+    world: World, places: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """The process lives on and cannot be asked; what its tests find later says nothing about the backup."""
+    project = Project(tmp_path / "hangs", world, places[0])
+    try:
+        project.start("--pgrestore-time-limit=6s")
+        until(lambda: project.reached("test"), "the test")
+        root = project.root
+        assert root is not None
+        until(lambda: not some(root, "drills/*"), "the time limit")
+        hung = project.child.poll() is None
+        project.go()
+        status = project.child.wait(DEADLINE_SECONDS)
+    finally:
+        project.finish()
+
+    assert hung
+    assert (status, project.remains()) == (6, []), project.output
+    (record,) = project.evidence().drills
+    assert record.verdict() is Verdict.COULD_NOT_VERIFY
+    assert removed(record)
+    told = next(check for check in record.checks if check.name == "time limit")
+    assert told.message == "the time limit of 0:00:06 passed, and every copy of this run was removed"
+
+
 def check_kill(project: Project, wanted: Kill) -> None:
     """Kill one run, and look at what it left and told."""
     status = kill(project, wanted)
@@ -114,7 +140,8 @@ def check_kill(project: Project, wanted: Kill) -> None:
 
 def expected_statuses(wanted: Kill) -> set[int]:
     """Return the exit statuses a kill may lead to; a run whose tests have all ended may end as it would have."""
-    late = {0} if wanted.phase in LAST else set()
+    # So may one that lost a worker before anything began: xdist replaces it.
+    late = {0} if wanted.phase in LAST or (wanted.phase == "begin" and wanted.where == "worker") else set()
     if wanted.number != signal.SIGKILL:
         return {2} | late
     return {6} | late if wanted.where == "worker" else {-signal.SIGKILL} | late
