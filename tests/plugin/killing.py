@@ -42,6 +42,7 @@ LAST = ("teardown", "report")
 """Phases in which every test has ended already."""
 
 TESTS = """
+import os
 import time
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def test_first(pgrestore_conn):
     assert pgrestore_conn.execute("select count(*) from orders").fetchone() == (0,)
 
 def test_waits(pgrestore_conn):
-    Path("waiting").touch()
+    Path("waiting.new").write_text(str(os.getpid()))
+    Path("waiting.new").rename("waiting")
     while not Path("go").exists():
         time.sleep(0.005)
     assert pgrestore_conn.execute("select count(*) from orders").fetchone() == (0,)
@@ -157,8 +159,10 @@ class Project:
     def _runs(self, program: str) -> bool:
         return any(command(pid).partition(" ")[0].endswith(program) for pid in descendants(self.child.pid))
 
-    def worker(self) -> int:
-        """Return the xdist worker that restores or has restored, else any."""
+    def worker(self, phase: str) -> int:
+        """Return the xdist worker that restores, or runs the test that waits; else any."""
+        if phase == "test":
+            return int((self.directory / "waiting").read_text())
         workers = [pid for pid in children(self.child.pid) if guardian.__name__ not in command(pid)]
         busy = [pid for pid in workers if any(path.parent.name == "state" for path in opened_by(pid))]
         joined = [pid for pid in workers if any(path.name == "run.lock" for path in opened_by(pid))]
@@ -192,7 +196,8 @@ def kill(project: Project, wanted: Kill) -> int:
     assert project.root is not None, project.output
     try:
         if wanted.where == "worker":
-            os.kill(project.worker(), wanted.number)
+            os.kill(project.worker(wanted.phase), wanted.number)
+            project.go()
         elif wanted.number == signal.SIGINT:
             os.killpg(project.child.pid, wanted.number)
         else:

@@ -31,7 +31,7 @@ SEED = int(os.environ.get("PGRESTORE_TEST_SEED") or random.SystemRandom().randra
 AT_ONCE = 3
 """Runs killed side by side."""
 
-XDIST_KILLS = 7
+XDIST_KILLS = 6
 
 
 def chosen(runtime: str, where: str) -> list[Kill]:

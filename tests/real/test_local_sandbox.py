@@ -21,6 +21,7 @@ from pytest_pgrestore.sandboxes import guardian, leftovers, network
 from pytest_pgrestore.sandboxes.local import LocalSandbox
 from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings, sweep
 from pytest_pgrestore.waiting import wait_until
+from tests.plugin.killing import orphaned_memory
 
 MAJORS = (15, 17, 18)
 DEADLINE = 60.0
@@ -219,6 +220,19 @@ def test_the_memory_of_another_server_is_left_alone(run: LocalRun) -> None:
 
     assert teardown.removed
     assert memory.existing()
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.5])
+def test_a_stopped_initdb_leaves_no_shared_memory(run: LocalRun, seconds: float) -> None:
+    """The postgres it runs leaves its segment behind when it is killed, so initdb is asked to see it off."""
+    before = orphaned_memory()
+    sandbox = run.sandbox("shop@latest", run.find_tools(18))
+    try:
+        sandbox.tools.run("initdb", "-D", str(sandbox.data), "-U", "boot", timeout_seconds=seconds)
+    except HarnessError:
+        pass
+
+    wait_until(lambda: not orphaned_memory() - before, what="the segment to go", timeout_seconds=DEADLINE)
 
 
 def test_a_server_that_nobody_wrote_down_is_removed(run: LocalRun) -> None:
