@@ -134,7 +134,7 @@ def finish_one(state: DrillSession, key: str, result: DrillResult) -> None:
 
 def _settle(state: DrillSession, outcomes: Outcomes, remarks: list[str]) -> Iterable[DrillRecord]:
     """Yield the record of every drill with its assertions, its copy removed, or kept where that was asked."""
-    keep = state.settings.switch("keep")
+    keep = state.settings.switch("keep") and state.run.overdue() is None
     for key, result in state.ledger.results().items():
         record = replace(result.record, assertions=outcomes.of(key))
         if keep and key not in state.finished and record.verdict() is not Verdict.PASSED:

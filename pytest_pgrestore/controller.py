@@ -30,6 +30,9 @@ def install(config: pytest.Config) -> None:
     """Register the hooks of this process, unless it is a worker."""
     state = config.stash[SESSION]
     if state.worker_input is not None:
+        from pytest_pgrestore import workers
+
+        workers.install(config)
         return
     if state.settings.planning and hasattr(config.option, "tx"):
         # A plan is one short text: no workers.
@@ -91,12 +94,27 @@ class Controller:
 
             result = self._state.ledger.results().get(key)
             if result is not None:
-                finish_one(self._state, key, result)
+                with self._state.term_signal.held():
+                    finish_one(self._state, key, result)
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Remember why the run ended early."""
+        """Remember why the run ended early, and pass it on to xdist's workers."""
+        self._state.term_signal.disarm()
         text = str(excinfo.value)
         self._interruption = f": {text}" if text else ""
+        if self._state.opened:
+            from pytest_pgrestore.workers import interrupt_workers
+
+            interrupt_workers(self._state.run.root)
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_handlecrashitem(self, report: pytest.TestReport) -> None:
+        """Tell the drill of a test whose xdist worker died: nothing was learned about its backup."""
+        if self._state.opened:
+            from pytest_pgrestore.workers import mark_crash
+
+            mark_crash(self._state.run.root, report)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -116,7 +134,6 @@ class Controller:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Remove the copies and write the reports; xdist's workers have ended by now."""
-        self._state.term_signal.disarm()
         if self._usage is not None:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif self._planned is not None:

@@ -147,6 +147,14 @@ SETTINGS = (
         help="where copies run: docker (a container) or local (a process of this machine)",
     ),
     Setting(
+        name="time_limit",
+        parse=parse_duration,
+        default=timedelta(hours=12),
+        metavar="DURATION",
+        file_key="sandbox.time_limit",
+        help="longest life of a run's copies, kept ones too; they are removed when it passes",
+    ),
+    Setting(
         name="bindir",
         parse=Path,
         default=None,

@@ -47,6 +47,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     session.config.stash[SESSION].begin()
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    """From here on nothing may interrupt the removal of the copies and the reports."""
+    session.config.stash[SESSION].term_signal.disarm()
+    return (yield)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave the process as it was."""

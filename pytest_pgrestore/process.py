@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 TAIL_LINES = 20
 """Lines of output kept in an error: enough for a tool's reason, short enough for JUnit."""
 
+_GRACE_SECONDS = 5.0
+"""For a tool that is asked to end: initdb needs a moment to see its own child off."""
+
+_POLL_SECONDS = 0.01
 _PR_SET_PDEATHSIG = 1
 _POLL_LIMIT_MS = 2**31 - 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -63,13 +68,26 @@ def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return base | dict(extra or {})
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when the thread that started it ends. Runs in the child, after setuid.
+def die_with_parent(number: int = signal.SIGTERM, parent: int | None = None) -> Callable[[], None]:
+    """Return what a child does after setuid so that the kernel sends it a signal when the thread that starts it ends.
+
+    Args:
+        number: The signal.
+        parent: Who starts it; None is this process.
+
+    Not SIGKILL: a standalone postgres that is killed leaves its shared memory.
 
     Source: prctl(2), PR_SET_PDEATHSIG; it is cleared by a change of credentials, hence the order.
     """
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = os.getpid() if parent is None else parent
+
+    def _bind() -> None:
+        if _LIBC is not None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, number)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), number)  # it ended before we had asked
+
+    return _bind
 
 
 def run(
@@ -102,20 +120,22 @@ def run(
             argv,
             env=env,
             streams=(out, err),
-            prepare=die_with_parent,
+            prepare=die_with_parent(),
             stdin=stdin is not None,
             cwd=cwd,
             account=account,
         )
         feeder = _Feeder(child, stdin) if stdin is not None else None
+        ended = False
         try:
-            if not _ends_within(child, timeout_seconds):
+            ended = _ends_within(child, timeout_seconds)
+            if not ended:
                 raise HarnessError(
                     f"{Path(argv[0]).name} did not end within {timeout_seconds:g} s",
                     hint="raise --pgrestore-timeout, or read what it was doing in the saved log.",
                 )
         finally:
-            _end_group(child)
+            _end_group(child, gently=not ended)
             if feeder is not None:
                 feeder.finish()
         if feeder is not None and feeder.error is not None:
@@ -226,13 +246,36 @@ def _ends_within(child: subprocess.Popen[bytes], timeout_seconds: float) -> bool
         os.close(descriptor)
 
 
-def _end_group(child: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of the child's process group, and reap the child."""
+def _end_group(child: subprocess.Popen[bytes], *, gently: bool) -> None:
+    """End what is left of the child's process group, and reap the child.
+
+    Gently, the child is asked first and its children see their pipes end: initdb runs a postgres that leaves its
+    shared memory behind when it is killed.
+    """
+    if gently:
+        child.terminate()
+        _ends_within(child, _GRACE_SECONDS)
+        child.poll()
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while _group_lives(child.pid) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
     try:
         os.killpg(child.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         pass
     child.wait()
+
+
+def _group_lives(group: int) -> bool:
+    """Tell whether a process of the group runs; one that ended and waits to be reaped does not."""
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group and fields[0] not in "ZX":
+            return True
+    return False
 
 
 def _text(stream: IO[bytes]) -> str:

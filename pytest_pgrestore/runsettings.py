@@ -162,6 +162,7 @@ class RunSettings:
             directory=local.directory,
             user=local.user,
             timeout_seconds=local.timeout_seconds,
+            time_limit_seconds=local.time_limit_seconds,
         )
 
     def local(self) -> LocalSettings:
@@ -175,6 +176,7 @@ class RunSettings:
             directory=None if directory is None else Path(directory),
             user=self.file.sandbox.user,
             timeout_seconds=self.timeout_seconds,
+            time_limit_seconds=self.given.or_default("time_limit", self.file.sandbox.time_limit).total_seconds(),
         )
 
     def source(self, name: str) -> LogicalSource | PhysicalSource:

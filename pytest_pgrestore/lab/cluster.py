@@ -116,7 +116,7 @@ class Cluster:
                 env=child_environment(),
                 streams=(log, subprocess.STDOUT),
                 account=self.tools.account,
-                prepare=die_with_parent,
+                prepare=die_with_parent(signal.SIGQUIT),
             )
 
         def answers() -> bool:

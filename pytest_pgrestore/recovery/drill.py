@@ -13,6 +13,7 @@ from pytest_pgrestore.checks.afterwards import page_checksums, server_gone
 from pytest_pgrestore.model.errors import HarnessError, PgRestoreError
 from pytest_pgrestore.model.evidence import Check, Failure
 from pytest_pgrestore.model.plan import RestorePlan
+from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.recovery import quarantine
 from pytest_pgrestore.recovery.attempt import Attempt, DrillSettings, check_names
 from pytest_pgrestore.recovery.logical import LOADING, restore_dump
@@ -79,8 +80,10 @@ def run_drill(
                 restore_backup(attempt, _physical(source), nonce)
             measure(attempt)
     except PgRestoreError as exc:
+        # When the guardian has removed the copy, whatever went wrong says nothing about the backup.
+        cause = run.overdue() or exc
         attempt.failure = Failure(
-            problem=exc.problem, hint=exc.hint, verdict=exc.verdict, phase=attempt.watch.current or "locate"
+            problem=cause.problem, hint=cause.hint, verdict=cause.verdict, phase=attempt.watch.current or "locate"
         )
     finally:
         attempt.logs = save_logs(run, drill.key, log_directory)
@@ -89,7 +92,9 @@ def run_drill(
 
 def finish_drill(run: Run, drill_key: str, access: Access | None, log_directory: Path) -> Finish:
     """Ask the last questions, save the logs, remove the copy and prove it; from any process of the run."""
-    checks = () if access is None else (_last_questions(access),)
+    late = run.overdue()
+    last = _time_limit(late.problem) if late is not None else None
+    checks = () if access is None else (last or _last_questions(access),)
     logs = save_logs(run, drill_key, log_directory)
     return Finish(checks, run.close_drill(drill_key), logs)
 
@@ -158,6 +163,10 @@ _PHYSICAL_STEPS = (
 
 def _physical(source: Source) -> PhysicalSource:
     return source  # type: ignore[return-value]  # a source that does not load restores files
+
+
+def _time_limit(problem: str) -> Check:
+    return Check(name="time limit", verdict=Verdict.COULD_NOT_VERIFY, message=problem)
 
 
 def _last_questions(access: Access) -> Check:

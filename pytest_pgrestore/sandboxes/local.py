@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import Teardown
 from pytest_pgrestore.process import child_environment, spawn
-from pytest_pgrestore.sandboxes import guardian, leftovers, network
+from pytest_pgrestore.sandboxes import guardian, leftovers, network, processes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,9 +136,10 @@ class LocalSandbox:
                 argv,
                 env=child_environment(),
                 streams=(log, subprocess.STDOUT),
+                cwd=self.root,  # by which the guardian knows it, also when we die before the next lines
                 prepare=network.enter(self.account, cut=self._cut),
             )
-        record = {"pid": self._child.pid, "started": guardian.start_time(self._child.pid)}
+        record = {"pid": self._child.pid, "started": processes.start_time(self._child.pid)}
         (self.root / guardian.SERVER).write_text(json.dumps(record))
 
     def exit_status(self) -> int | None:
@@ -167,15 +168,16 @@ class LocalSandbox:
 
     def close(self) -> Teardown:
         """Stop the server, remove everything, and prove it."""
-        shared_memory = leftovers.shared_memory_of(self.data)
+        of_the_dead = guardian.memory_of_dead_server(self.root)
+        memory = processes.stop_processes(self.root)
         guardian.stop_server(self.root)
         if self._child is not None and self._child.poll() is None and not guardian.alive(self._pid()):
             self._child.wait()
-        leftovers.remove_shared_memory(shared_memory)
-        processes = leftovers.processes_below(self.root)
+        of_the_dead.remove()
+        left = leftovers.processes_below(self.root)
         shutil.rmtree(self.root, ignore_errors=True)
-        remains = [f"process {number}" for number in processes]
-        remains += [f"shared memory segment {number}" for number in leftovers.existing(shared_memory)]
+        remains = [f"process {number}" for number in left]
+        remains += of_the_dead.existing() + memory.existing()
         remains += [str(self.root)] if self.root.exists() else []
         if remains:
             message = "left behind: " + ", ".join(remains)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_pgrestore.model.errors import HarnessError
     from pytest_pgrestore.model.evidence import Teardown
     from pytest_pgrestore.process import Completed
 
@@ -174,6 +175,10 @@ class Run(Protocol):
 
     def close(self) -> list[str]:
         """Remove everything that is left and not kept; return what could not be removed."""
+        ...
+
+    def overdue(self) -> HarnessError | None:
+        """Return what to tell when the run's time limit has passed and its copies were removed; None before."""
         ...
 
     def drill_root(self, drill_key: str) -> Path:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pytest_pgrestore.model.errors import HarnessError
     from pytest_pgrestore.model.evidence import Teardown
     from pytest_pgrestore.sandboxes.protocol import Tools
 
@@ -28,12 +29,14 @@ class LocalSettings:
         directory: Where copies live while a drill runs; None is the system's temporary directory.
         user: Whom root drops to; None is nobody.
         timeout_seconds: Deadline of one tool or one wait.
+        time_limit_seconds: How long copies may live, kept ones too; then the guardian removes them.
     """
 
     bindir: Path | None = None
     directory: Path | None = None
     user: str | None = None
     timeout_seconds: float = 3600.0
+    time_limit_seconds: float = 12 * 3600.0
 
 
 class LocalRun:
@@ -53,12 +56,13 @@ class LocalRun:
         Raises:
             HarnessError: The place cannot be written, or belongs to somebody else.
         """
-        return cls(settings, RunDirectory.open(settings.directory, server_account(settings.user), run_id))
+        account = server_account(settings.user)
+        return cls(settings, RunDirectory.open(settings.directory, account, run_id, settings.time_limit_seconds))
 
     @classmethod
     def join(cls, settings: LocalSettings, root: Path) -> LocalRun:
         """Take part in the run whose directory is `root`."""
-        return cls(settings, RunDirectory.join(root))
+        return cls(settings, RunDirectory.join(root, settings.time_limit_seconds))
 
     @property
     def root(self) -> Path:
@@ -88,7 +92,7 @@ class LocalRun:
         else:
             found = binaries.choose(major, self.settings.bindir)
         usable = reachable_binaries(found, self.account, self.root / "programs")
-        return LocalTools(usable, self.account, self.settings.timeout_seconds, self.root / "scratch")
+        return LocalTools(usable, self.account, self.settings.timeout_seconds, self.root)
 
     def sandbox(
         self,
@@ -97,13 +101,22 @@ class LocalRun:
         needed_bytes: int | None = None,
         reads: Sequence[Path] = (),  # noqa: ARG002 - everything here is within reach
     ) -> LocalSandbox:
-        """Return a fresh sandbox for one drill; `tools` are those of `find_tools`."""
+        """Return a fresh sandbox for one drill; `tools` are those of `find_tools`.
+
+        Raises:
+            HarnessError: The disk has no room for `needed_bytes`, or the run's time is over.
+        """
+        self.directory.require_time()
         self.directory.require_room(self.root, needed_bytes)
         own = tools if isinstance(tools, LocalTools) else self.find_tools(tools.major)
         made = LocalSandbox(self.drill_root(drill_key), own, cut=self.cut)
         made.create()
         self._sandboxes[drill_key] = made
         return made
+
+    def overdue(self) -> HarnessError | None:
+        """Return what to tell when the run's time limit has passed and its copies were removed; None before."""
+        return self.directory.overdue()
 
     @property
     def cut(self) -> bool:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -35,20 +36,22 @@ _HALF_MADE_SECONDS = 3600.0
 class RunDirectory:
     """One run's directory. Make it with `open`, or `join` the one another process of the run made."""
 
-    def __init__(self, root: Path, lock: IO[str]) -> None:
+    def __init__(self, root: Path, lock: IO[str], time_limit_seconds: float) -> None:
         self.root = root
+        self.time_limit_seconds = time_limit_seconds
         self.swept: list[str] = []
         self._lock = lock
         self._guardian: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def open(cls, parent: Path | None, account: Account, run_id: str) -> RunDirectory:
+    def open(cls, parent: Path | None, account: Account, run_id: str, time_limit_seconds: float) -> RunDirectory:
         """Make the directory, sweep what dead runs left, and start the guardian.
 
         Args:
             parent: Where; None is the system's temporary directory.
             account: Whom servers run as.
             run_id: Its name.
+            time_limit_seconds: How long copies may live, kept ones too; then the guardian removes them.
 
         Raises:
             HarnessError: The place cannot be written, or belongs to somebody else.
@@ -56,26 +59,26 @@ class RunDirectory:
         base = base_directory(parent, account)
         mode = 0o711 if account.drop else 0o700
         unlocked = base / f".{run_id}"
+        watcher = _start_guardian(base / run_id, time_limit_seconds)
         unlocked.mkdir(mode=0o700)
         lock = (unlocked / guardian.LOCK).open("w")
         fcntl.flock(lock, fcntl.LOCK_SH)
         for folder in FOLDERS:
             (unlocked / folder).mkdir()
             (unlocked / folder).chmod(mode)
+        (unlocked / guardian.UNTIL).write_text(str(time.time() + time_limit_seconds))
         unlocked.chmod(mode)
-        root = unlocked.rename(base / run_id)
-        run = cls(root, lock)
+        run = cls(unlocked.rename(base / run_id), lock, time_limit_seconds)
+        run._guardian = watcher
         run.swept = sweep(parent, account)
-        # Not a child that dies with us: outliving us is its purpose.
-        run._guardian = spawn([sys.executable, "-I", "-S", guardian.__file__, str(root)], env=child_environment())
         return run
 
     @classmethod
-    def join(cls, root: Path) -> RunDirectory:
+    def join(cls, root: Path, time_limit_seconds: float) -> RunDirectory:
         """Take part in the run whose directory is `root`."""
         lock = (root / guardian.LOCK).open()
         fcntl.flock(lock, fcntl.LOCK_SH)
-        return cls(root, lock)
+        return cls(root, lock, time_limit_seconds)
 
     @property
     def lock(self) -> Path:
@@ -89,6 +92,26 @@ class RunDirectory:
     def copy(self, drill_key: str) -> Path:
         """Return the place of a drill's copy that lives in a container."""
         return self.root / "copies" / _slug(drill_key)
+
+    def overdue(self) -> HarnessError | None:
+        """Return what to tell when the run's time limit has passed and its copies were removed; None before."""
+        if not (self.root / guardian.OVERDUE).exists():
+            return None
+        limit = timedelta(seconds=self.time_limit_seconds)
+        return HarnessError(
+            f"the time limit of {limit} passed, and every copy of this run was removed",
+            hint="find out what took so long, or raise sandbox.time_limit.",
+        )
+
+    def require_time(self) -> None:
+        """Refuse to begin anything after the time limit.
+
+        Raises:
+            HarnessError: It has passed.
+        """
+        late = self.overdue()
+        if late is not None:
+            raise late
 
     def require_room(self, place: Path, needed_bytes: int | None) -> None:
         """Refuse a place that has no room for `needed_bytes`.
@@ -107,8 +130,12 @@ class RunDirectory:
         """Remove everything that is left and not kept; return what could not be removed."""
         kept = guardian.remove_run(self.root)
         self._lock.close()
-        if self._guardian is not None:
-            self._guardian.wait()
+        if self._guardian is not None and self._guardian.stdin is not None:
+            self._guardian.stdin.close()
+            if kept:
+                self._guardian.returncode = 0  # it stays until the time limit; Popen complains of children that do
+            else:
+                self._guardian.wait()
         return [] if kept or not self.root.exists() else [str(self.root)]
 
 
@@ -134,17 +161,24 @@ def sweep(parent: Path | None, account: Account, *, kept: bool = False) -> list[
                 shutil.rmtree(root, ignore_errors=True)
             continue
         if is_abandoned(root):
-            if kept:
-                forget_keeping(root)
+            if kept or guardian.past_its_limit(root):
+                guardian.forget_keeping(root)
             if not guardian.remove_run(root):
                 removed.append(str(root))
     return removed
 
 
-def forget_keeping(root: Path) -> None:
-    """Take back the wish to keep the drills of a run."""
-    for drill in guardian.drills_of(root):
-        (drill / guardian.KEEP).unlink(missing_ok=True)
+def _start_guardian(root: Path, limit_seconds: float) -> subprocess.Popen[bytes]:
+    """Start the guardian of the run whose directory will be `root`, before there is anything to guard.
+
+    Not a child that dies with us: outliving us is its purpose. Its standard input ends when we do.
+    """
+    return spawn(
+        [sys.executable, "-P", "-S", "-m", guardian.__name__, str(root), str(limit_seconds)],
+        env=child_environment({"PYTHONPATH": str(Path(guardian.__file__).parents[2])}),
+        prepare=guardian.ignore_signals,
+        stdin=True,
+    )
 
 
 def is_abandoned(root: Path) -> bool:

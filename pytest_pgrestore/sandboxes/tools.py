@@ -30,12 +30,18 @@ class LocalTools:
     binaries: Binaries
     account: Account
     timeout_seconds: float
-    scratch: Path
+    directory: Path
+    """Where they stand while they run: by it the guardian knows them."""
 
     @property
     def major(self) -> int:
         """Major version of the programs."""
         return self.binaries.major
+
+    @property
+    def scratch(self) -> Path:
+        """Directory of ours that the programs can read."""
+        return self.directory / "scratch"
 
     @property
     def origin(self) -> str:
@@ -73,6 +79,7 @@ class LocalTools:
             env=child_environment(env),
             account=None if as_caller else self.account,
             stdin=stdin,
+            cwd=self.directory,
             check=check,
         )
 

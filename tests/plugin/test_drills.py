@@ -305,11 +305,35 @@ def test_a_worker_that_crashes_leaves_the_evidence_of_its_drill(drills: Drills) 
 
     result = drills.run("-n2")
 
-    assert result.ret == 1
+    assert result.ret == 6
     record = drills.record("shop@latest")
     assert record.failure is None
     assert removed(record)
-    assert len(record.assertions) == 3
+    verdicts = [outcome.verdict for outcome in record.assertions]
+    assert sorted(verdicts) == ["could not verify", "passed", "passed", "passed"]
+
+
+def test_a_worker_that_an_ordinary_test_crashes_is_an_ordinary_failure(drills: Drills) -> None:
+    """It belongs to no drill, and the drills beside it are verified."""
+    drills.write(
+        test_crash="""
+            import os
+
+            import pytest
+
+            @pytest.mark.pgrestore("shop")
+            def test_server(pgrestore_conn):
+                pass
+
+            def test_crashes():
+                os._exit(9)
+        """
+    )
+
+    result = drills.run("-n2")
+
+    assert result.ret == 1
+    assert len(drills.record("shop@latest").assertions) <= 1
 
 
 def test_a_strict_pytest_has_nothing_to_complain_about(drills: Drills) -> None:

@@ -94,3 +94,33 @@ def test_the_handler_of_somebody_else_is_put_back(drills: Drills) -> None:
     )
 
     assert done.returncode == 0, done.stdout
+
+
+SWALLOWS = """
+    import gc, os, signal, threading
+
+    import pytest
+
+    class Finalised:
+        def __del__(self):
+            os.kill(os.getpid(), signal.NUMBER)
+            for _ in range(1000):
+                pass
+
+    @pytest.mark.pgrestore("shop")
+    def test_waits(pgrestore_instance):
+        gone = Finalised()
+        del gone
+        threading.Event().wait(300)
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_an_interruption_that_python_swallows_is_not_lost(drills: Drills, name: str) -> None:
+    """Python drops what is raised in finalizers and fork handlers; the job would go on until it is killed."""
+    drills.write(test_swallows=SWALLOWS.replace("NUMBER", name))
+
+    result = drills.pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=DEADLINE_SECONDS)
+
+    assert result.ret == 2
+    assert removed(drills.record("shop@latest"))

@@ -37,6 +37,17 @@ def test_a_dump_cut_short_fails(world: World, changed: Callable[..., str], name:
     assert any(word in outcome.problem for word in CUT.split("|")), outcome.problem
 
 
+def test_a_dump_whose_restore_never_ends_could_not_be_verified(world: World, changed: Callable[..., str]) -> None:
+    """A lock, a function that waits, a tool that hangs: it is stopped at the deadline, and says nothing of the dump."""
+    end = b"-- PostgreSQL database dump complete"
+    name = changed("shop.plain", (end, b"select pg_catalog.pg_sleep(3600);\n\n" + end))
+
+    outcome = world.drill(name, owners=False, timeout_seconds=3.0)
+
+    assert outcome.verdict == "could not verify"
+    assert outcome.problem == "psql did not end within 3 s"
+
+
 @pytest.mark.parametrize("lines", [40, 400])
 def test_a_plain_dump_cut_at_a_line_fails(world: World, changed: Callable[..., str], lines: int) -> None:
     """The classic false green: psql ends with status 0, also with ON_ERROR_STOP."""

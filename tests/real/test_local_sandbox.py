@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,9 +21,12 @@ from pytest_pgrestore.sandboxes import guardian, leftovers, network
 from pytest_pgrestore.sandboxes.local import LocalSandbox
 from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings, sweep
 from pytest_pgrestore.waiting import wait_until
+from tests.plugin.killing import orphaned_memory
 
 MAJORS = (15, 17, 18)
 DEADLINE = 60.0
+LIMIT_SECONDS = 5.0
+"""Long enough for a server to start on a busy machine."""
 
 
 @pytest.fixture
@@ -65,13 +69,14 @@ def test_a_server_runs_and_nothing_of_it_is_left(run: LocalRun, major: int) -> N
     sandbox = empty_server(run, major)
     with connect(sandbox) as connection:
         row = connection.execute("select current_setting('server_version_num')::int / 10000").fetchone()
-    memory = leftovers.shared_memory_of(sandbox.data)
+    memory = guardian.memory_of_dead_server(sandbox.root)
+    held = memory.existing()
 
     teardown = run.close_drill("shop@latest")
 
     assert row == (major,)
-    assert (memory, leftovers.existing(memory)) == (memory, [])
-    assert memory, "the server had a segment, or the check proves nothing"
+    assert held, "the server had a segment, or the check proves nothing"
+    assert memory.existing() == []
     assert teardown.removed
     assert not sandbox.root.exists()
 
@@ -165,6 +170,81 @@ def test_the_sweep_takes_dead_runs_and_leaves_kept_ones(settings: LocalSettings)
     assert opened.drill_root("shop@latest").exists()
     assert f"pgrestore clean {opened.drill_root('shop@latest')}" in told
     assert sweep(settings, kept=True) == [str(opened.root)]
+
+
+def test_copies_do_not_outlive_the_time_limit(settings: LocalSettings) -> None:
+    """A hung pytest, or an instance kept and forgotten, must not leave production data on a build machine."""
+    run = LocalRun.open(replace(settings, time_limit_seconds=LIMIT_SECONDS), uuid4().hex[:8])
+    sandbox = empty_server(run, 18)
+
+    wait_until(lambda: not sandbox.root.exists(), what="the limit", timeout_seconds=DEADLINE)
+
+    with pytest.raises(HarnessError, match=r"time limit of 0:00:0\d passed"):
+        run.sandbox("other@latest", run.find_tools(18))
+    assert run.close() == []
+
+
+def test_a_kept_copy_goes_when_the_time_limit_passes(settings: LocalSettings) -> None:
+    """The guardian stays for it, and does not hold up the end of the run."""
+    run = LocalRun.open(replace(settings, time_limit_seconds=LIMIT_SECONDS), uuid4().hex[:8])
+    sandbox = empty_server(run, 18)
+    server = guardian.server_of(sandbox.root)
+    run.keep_drill("shop@latest")
+    run.close()
+
+    assert guardian.alive(server)
+    wait_until(lambda: not run.root.exists(), what="the limit", timeout_seconds=DEADLINE)
+    assert not guardian.alive(server)
+
+
+def test_the_sweep_takes_a_kept_copy_whose_time_is_over(settings: LocalSettings) -> None:
+    """A restart of the machine ends the guardian that would have removed it."""
+    root = (settings.directory or Path()) / f"pgrestore-{os.geteuid()}" / "old"
+    (root / "drills" / "x").mkdir(parents=True)
+    (root / "drills" / "x" / guardian.KEEP).touch()
+    (root / guardian.LOCK).touch()
+    (root / guardian.UNTIL).write_text("1.0")
+
+    assert sweep(settings) == [str(root)]
+    assert not root.exists()
+
+
+def test_the_memory_of_another_server_is_left_alone(run: LocalRun) -> None:
+    """A backup taken as files brings production's postmaster.pid along, with the number of production's segment."""
+    production = empty_server(run, 18, "production@latest")
+    copy = run.sandbox("copy@latest", run.find_tools(18))
+    (copy.data / "postmaster.pid").write_text((production.data / "postmaster.pid").read_text())
+    memory = guardian.memory_of_dead_server(production.root)
+
+    teardown = run.close_drill("copy@latest")
+
+    assert teardown.removed
+    assert memory.existing()
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.5])
+def test_a_stopped_initdb_leaves_no_shared_memory(run: LocalRun, seconds: float) -> None:
+    """The postgres it runs leaves its segment behind when it is killed, so initdb is asked to see it off."""
+    before = orphaned_memory()
+    sandbox = run.sandbox("shop@latest", run.find_tools(18))
+    try:
+        sandbox.tools.run("initdb", "-D", str(sandbox.data), "-U", "boot", timeout_seconds=seconds)
+    except HarnessError:
+        pass
+
+    wait_until(lambda: not orphaned_memory() - before, what="the segment to go", timeout_seconds=DEADLINE)
+
+
+def test_a_server_that_nobody_wrote_down_is_removed(run: LocalRun) -> None:
+    """A kill may come between the start of the server and the record of it."""
+    sandbox = empty_server(run, 18)
+    server = guardian.server_of(sandbox.root)
+    (sandbox.root / guardian.SERVER).unlink()
+
+    guardian.remove_drills(run.root)
+
+    assert not guardian.alive(server)
+    assert not sandbox.root.exists()
 
 
 def test_a_place_without_room_is_refused_before_anything_starts(run: LocalRun) -> None:

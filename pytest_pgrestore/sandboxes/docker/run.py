@@ -14,7 +14,7 @@ from pytest_pgrestore.sandboxes.docker.engine import Engine, boot_identity, conn
 from pytest_pgrestore.sandboxes.docker.image import Image, image_for
 from pytest_pgrestore.sandboxes.docker.sandbox import DockerSandbox, remove_drill
 from pytest_pgrestore.sandboxes.docker.tools import ContainerTools, Programs, programs_of
-from pytest_pgrestore.sandboxes.rundirectory import RunDirectory, forget_keeping, is_abandoned
+from pytest_pgrestore.sandboxes.rundirectory import RunDirectory, is_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,14 +49,15 @@ class DockerRun:
             HarnessError: No daemon answers, or the place cannot be written.
         """
         engine = connect()
-        directory = RunDirectory.open(settings.directory, server_account(settings.user), run_id)
+        account = server_account(settings.user)
+        directory = RunDirectory.open(settings.directory, account, run_id, settings.time_limit_seconds)
         directory.swept += removal.sweep(engine, boot_identity(), _unused)
         return cls(settings, engine, directory)
 
     @classmethod
     def join(cls, settings: DockerSettings, root: Path) -> DockerRun:
         """Take part in the run whose directory is `root`."""
-        return cls(settings, connect(), RunDirectory.join(root))
+        return cls(settings, connect(), RunDirectory.join(root, settings.time_limit_seconds))
 
     @property
     def root(self) -> Path:
@@ -118,8 +119,9 @@ class DockerRun:
         Raises:
             HarnessError: Docker refuses, or its disk has no room for `needed_bytes`.
         """
+        self.directory.require_time()
         own = tools if isinstance(tools, ContainerTools) else self.find_tools(tools.major)
-        place, copy = self.drill_root(drill_key), self.directory.copy(drill_key)
+        place, copy = self.drill_root(drill_key), self._copy(drill_key)
         DockerSandbox.prepare(place, self.account)
         if self.settings.storage == "bind":
             copy.mkdir(mode=0o700)
@@ -154,6 +156,11 @@ class DockerRun:
             half.rename(path)
         return path
 
+    def _copy(self, drill_key: str) -> Path:
+        """Return the place of a drill's copy; a directory of this machine lies where the guardian removes it."""
+        bound = self.settings.storage == "bind"
+        return self.drill_root(drill_key) / "copy" if bound else self.directory.copy(drill_key)
+
     def _labels(self, drill_key: str) -> dict[str, str]:
         return {
             removal.RUN: self.root.name,
@@ -162,12 +169,14 @@ class DockerRun:
             removal.DRILL: drill_key,
         }
 
+    def overdue(self) -> HarnessError | None:
+        """Return what to tell when the run's time limit has passed and its copies were removed; None before."""
+        return self.directory.overdue()
+
     def close_drill(self, drill_key: str) -> Teardown:
         """Remove the drill's container and its places, and prove it; from any process of the run."""
         self._sandboxes.pop(drill_key, None)
-        return remove_drill(
-            self.engine, self._labels(drill_key), self.drill_root(drill_key), self.directory.copy(drill_key)
-        )
+        return remove_drill(self.engine, self._labels(drill_key), self.drill_root(drill_key), self._copy(drill_key))
 
     def keep_drill(self, drill_key: str) -> str:
         """Leave the drill's container running after the run; return how to connect and how to remove it."""
@@ -209,7 +218,7 @@ def sweep(*, kept: bool = False) -> list[str]:
 
     def to_go(root: Path) -> bool:
         if kept and is_abandoned(root):
-            forget_keeping(root)
+            guardian.forget_keeping(root)
         return _unused(root)
 
     return removal.sweep(connect(), boot_identity(), to_go)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError, PgRestoreError
 from pytest_pgrestore.model.evidence import Teardown
-from pytest_pgrestore.sandboxes import guardian
+from pytest_pgrestore.sandboxes import guardian, processes
 from pytest_pgrestore.sandboxes.docker.container import SERVER_PORT, Container
 from pytest_pgrestore.sandboxes.docker.engine import speaking
 from pytest_pgrestore.sandboxes.docker.removal import remove_all
@@ -191,7 +191,7 @@ class DockerSandbox:
             self._server = str(created["Id"])
             api.exec_start(self._server, detach=True)
             pid = int(api.exec_inspect(self._server)["Pid"])
-        record = {"pid": pid, "started": guardian.start_time(pid), "container": self.container.identity}
+        record = {"pid": pid, "started": processes.start_time(pid), "container": self.container.identity}
         (self.place / guardian.SERVER).write_text(json.dumps(record))
 
     def exit_status(self) -> int | None:

@@ -1,0 +1,290 @@
+"""Runs that are killed, and what is left of them: watched from outside, by files and by /proc."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.reports.load import load
+from pytest_pgrestore.sandboxes import guardian
+from pytest_pgrestore.sandboxes.leftovers import processes_below
+from pytest_pgrestore.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_pgrestore.model.evidence import Evidence
+    from tests.plugin.conftest import World
+
+DEADLINE_SECONDS = 60.0
+PHASES = (
+    "begin",
+    "locate",
+    "provision",
+    "fetch",
+    "verify",
+    "configure",
+    "start",
+    "replay",
+    "promote",
+    "ready",
+    "test",
+    "teardown",
+    "report",
+)
+LAST = ("teardown", "report")
+"""Phases in which every test has ended already."""
+
+TESTS = """
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.pgrestore("shop")
+
+def test_first(pgrestore_conn):
+    assert pgrestore_conn.execute("select count(*) from orders").fetchone() == (0,)
+
+def test_waits(pgrestore_conn):
+    Path("waiting.new").write_text(str(os.getpid()))
+    Path("waiting.new").rename("waiting")
+    while not Path("go").exists():
+        time.sleep(0.005)
+    assert pgrestore_conn.execute("select count(*) from orders").fetchone() == (0,)
+    Path("tested").touch()
+"""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One kill: of what, when, by what."""
+
+    runtime: str
+    where: str
+    """``plain``, ``controller`` or ``worker``."""
+    phase: str
+    number: signal.Signals
+
+    def __str__(self) -> str:
+        """Name it in a message."""
+        return f"{self.runtime} {self.where} {self.phase} {self.number.name}"
+
+
+class Project:
+    """A run of pytest in a directory of its own, as a process.
+
+    Args:
+        directory: Not there yet.
+        world: The backups.
+        place: Where its copies live.
+    """
+
+    def __init__(self, directory: Path, world: World, place: Path) -> None:
+        self.directory = directory
+        self.base = place / f"pgrestore-{os.geteuid()}"
+        directory.mkdir()
+        (directory / "pytest.ini").write_text("[pytest]\n")
+        (directory / "test_shop.py").write_text(TESTS)
+        (directory / "pgrestore.toml").write_text(world.settings(f'[sandbox]\ndirectory = "{place}"\n'))
+        self._root: Path | None = None
+
+    def start(self, *args: str) -> None:
+        """Start it."""
+        with (self.directory / "output").open("w") as output:
+            self.child = subprocess.Popen(
+                [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args],
+                cwd=self.directory,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def go(self) -> None:
+        """Let its test end."""
+        (self.directory / "go").touch()
+
+    @property
+    def output(self) -> str:
+        """What it printed."""
+        return (self.directory / "output").read_text()
+
+    @property
+    def root(self) -> Path | None:
+        """The run's directory, as its guardian was told; None before there is a guardian."""
+        if self._root is None:
+            for pid in children(self.child.pid):
+                words = command(pid).split()
+                if guardian.__name__ in words:
+                    self._root = Path(words[-2])
+        return self._root
+
+    def evidence(self) -> Evidence:
+        """Return what it reported."""
+        return load((self.directory / "pgrestore-report" / "evidence.json").read_text())
+
+    def reached(self, phase: str) -> bool:
+        """Tell whether it has come to `phase`, or further."""
+        root = self.root
+        if phase == "teardown":
+            return (self.directory / "tested").exists()
+        if phase == "report":
+            reports = self.directory / "pgrestore-report"
+            return any(path.name != "logs" for path in reports.glob("*"))
+        if phase == "test":
+            return (self.directory / "waiting").exists()
+        if root is None:
+            return False
+        signs: dict[str, Callable[[], bool]] = {
+            "begin": lambda: some(root.parent, f"*{root.name}"),
+            "locate": lambda: some(root, "state/*.json"),
+            "provision": lambda: some(root, "drills/*"),
+            "fetch": lambda: some(root, "drills/*/data/*"),
+            "verify": lambda: self._runs("pg_verifybackup") or some(root, "drills/*/carried"),
+            "configure": lambda: some(root, "drills/*/carried"),
+            "start": lambda: some(root, "drills/*/logs/*"),
+            "replay": lambda: said(root, "redo starts"),
+            "promote": lambda: said(root, "redo done"),
+            "ready": lambda: said(root, "ready to accept connections"),
+        }
+        return signs[phase]()
+
+    def _runs(self, program: str) -> bool:
+        return any(command(pid).partition(" ")[0].endswith(program) for pid in descendants(self.child.pid))
+
+    def worker(self, phase: str) -> int:
+        """Return the xdist worker that restores, or runs the test that waits; else any."""
+        if phase == "test":
+            return int((self.directory / "waiting").read_text())
+        workers = [pid for pid in children(self.child.pid) if guardian.__name__ not in command(pid)]
+        busy = [pid for pid in workers if any(path.parent.name == "state" for path in opened_by(pid))]
+        joined = [pid for pid in workers if any(path.name == "run.lock" for path in opened_by(pid))]
+        return (busy or joined or workers)[0]
+
+    def remains(self) -> list[str]:
+        """Return what there still is of it, in words."""
+        found = [f"process {pid}: {command(pid)}" for pid in everybody() if session_of(pid) == self.child.pid]
+        if self._root is not None:
+            half = self._root.with_name(f".{self._root.name}")
+            found += [str(path) for path in (self._root, half) if path.exists()]
+            found += [f"process {pid}: {command(pid)}" for pid in everybody() if str(self._root) in command(pid)]
+            found += [f"process {pid} stands in it" for pid in processes_below(self._root)]
+        return found
+
+    def finish(self) -> None:
+        """End it, when a test failed before it did, or before it was started."""
+        if not hasattr(self, "child"):
+            return
+        if self.child.poll() is None:
+            os.killpg(self.child.pid, signal.SIGKILL)
+        self.child.wait()
+
+
+def kill(project: Project, wanted: Kill) -> int:
+    """Start `project`, kill it as wanted, and return its exit status."""
+    if wanted.phase != "test":
+        project.go()
+    project.start(*([] if wanted.where == "plain" else ["-n2"]))
+    until(lambda: project.reached(wanted.phase) or project.child.poll() is not None, f"phase of {wanted}")
+    assert project.root is not None, project.output
+    try:
+        if wanted.where == "worker":
+            os.kill(project.worker(wanted.phase), wanted.number)
+            project.go()
+        elif wanted.number == signal.SIGINT:
+            os.killpg(project.child.pid, wanted.number)
+        else:
+            os.kill(project.child.pid, wanted.number)
+    except (ProcessLookupError, IndexError):
+        assert wanted.phase in LAST, f"{wanted} came too late: {project.output}"
+    return project.child.wait(DEADLINE_SECONDS)
+
+
+def until(done: Callable[[], bool], what: str) -> None:
+    """Wait for `done`, asking every millisecond: some phases are short."""
+    wait_until(done, what=what, timeout_seconds=DEADLINE_SECONDS, sleep=lambda _seconds: time.sleep(0.001))
+
+
+def some(root: Path, pattern: str) -> bool:
+    """Tell whether anything below `root` matches."""
+    return any(True for _ in root.glob(pattern))
+
+
+def said(root: Path, words: str) -> bool:
+    """Tell whether a server of the run said so."""
+    try:
+        return any(words in path.read_text() for path in root.glob("drills/*/logs/*"))
+    except OSError:
+        return True  # removed already
+
+
+def everybody() -> Iterator[int]:
+    """Yield every process that runs."""
+    for name in os.listdir("/proc"):  # noqa: PTH208 - hot
+        if name.isdigit() and session_of(int(name)) is not None:
+            yield int(name)
+
+
+def session_of(pid: int) -> int | None:
+    """Return the session of a process; None when it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[3])
+
+
+def command(pid: int) -> str:
+    """Return the command line of a process; empty when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def children(pid: int) -> list[int]:
+    """Return the children of a process."""
+    try:
+        return [int(word) for path in Path(f"/proc/{pid}/task").glob("*/children") for word in path.read_text().split()]
+    except OSError:
+        return []
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the children of a process, and theirs."""
+    found = children(pid)
+    return found + [below for child in found for below in descendants(child)]
+
+
+def opened_by(pid: int) -> list[Path]:
+    """Return the files a process has open."""
+    found = []
+    for link in Path(f"/proc/{pid}/fd").glob("*"):
+        try:
+            found.append(link.readlink())
+        except OSError:
+            continue
+    return found
+
+
+def orphaned_memory() -> set[str]:
+    """Return the shared memory of this machine that nobody uses: segments by id, and PostgreSQL's files."""
+    rows = [row.split() for row in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
+    alive = set(everybody())
+    segments = {f"segment {row[1]}" for row in rows if int(row[4]) not in alive and row[6] == "0"}
+    files = {str(path) for path in Path("/dev/shm").glob("PostgreSQL.*")}  # noqa: S108 - where the kernel has it
+    used: set[str] = set()
+    for pid in alive if files else ():
+        try:
+            maps = Path(f"/proc/{pid}/maps").read_text()
+        except OSError:
+            continue
+        used |= {path for path in files if path in maps}
+    return segments | (files - used)
