@@ -56,7 +56,8 @@ def test_first(pgrestore_conn):
 def test_waits(pgrestore_conn):
     Path("waiting.new").write_text(str(os.getpid()))
     Path("waiting.new").rename("waiting")
-    while not Path("go").exists():
+    deadline = time.monotonic() + 300
+    while not Path("go").exists() and time.monotonic() < deadline:
         time.sleep(0.005)
     assert pgrestore_conn.execute("select count(*) from orders").fetchone() == (0,)
     Path("tested").touch()
