@@ -54,6 +54,7 @@ class Controller:
         self._usage: str | None = None
         self._planned: list[Verdict] | None = None
         self._closing: Closing | None = None
+        self._finished = False
         self._keys: dict[str, str] = {}
         self._open: Counter[str] = Counter()
 
@@ -134,6 +135,7 @@ class Controller:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Remove the copies and write the reports; xdist's workers have ended by now."""
+        self._finished = True
         if self._usage is not None:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif self._planned is not None:
@@ -147,6 +149,14 @@ class Controller:
 
         self._closing = close(self._state, self._outcomes, int(session.exitstatus), self._interruption)
         session.exitstatus = self._closing.exit_status
+
+    def pytest_unconfigure(self) -> None:
+        """Do so too when the run was interrupted while it was set up: pytest then finishes no session."""
+        if self._finished or self._interruption is None or not self._state.settings.asked_for:
+            return
+        from pytest_pgrestore.closing import close
+
+        self._closing = close(self._state, self._outcomes, int(pytest.ExitCode.INTERRUPTED), self._interruption)
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Print the drills, and where the reports are."""

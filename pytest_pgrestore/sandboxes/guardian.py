@@ -36,6 +36,9 @@ SERVER = "server.json"
 KEEP = "keep"
 """In a drill's directory: the user asked to keep it."""
 
+COPIES = "copies"
+"""In the run's directory: where the copies of containers are, by the names of the drills."""
+
 UNTIL = "until"
 """In the run's directory: when its time limit passes, in seconds of the system's clock."""
 
@@ -134,7 +137,8 @@ def remove_drills(root: Path) -> bool:
     """Stop the run's servers and tools and remove its copies; return whether the user asked to keep one."""
     drills = drills_of(root)
     kept = tuple(drill for drill in drills if (drill / KEEP).exists())
-    stop_processes(root, kept)
+    # The copy of a kept container lies beside, under the same name.
+    stop_processes(root, kept + tuple(root / COPIES / drill.name for drill in kept))
     for drill in drills:
         if drill not in kept:
             stop_server(drill)

@@ -23,7 +23,7 @@ from pytest_pgrestore.sandboxes import guardian
 if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.account import Account
 
-FOLDERS = ("drills", "programs", "state", "scratch", "copies")
+FOLDERS = ("drills", "programs", "state", "scratch", guardian.COPIES)
 """Of each drill; copied programs; the ledger; what a tool is given to read; the copies that live in containers."""
 
 HEADROOM_BYTES = 64 * 1024 * 1024
@@ -91,7 +91,7 @@ class RunDirectory:
 
     def copy(self, drill_key: str) -> Path:
         """Return the place of a drill's copy that lives in a container."""
-        return self.root / "copies" / _slug(drill_key)
+        return self.root / guardian.COPIES / _slug(drill_key)
 
     def overdue(self) -> HarnessError | None:
         """Return what to tell when the run's time limit has passed and its copies were removed; None before."""

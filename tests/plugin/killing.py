@@ -56,7 +56,8 @@ def test_first(pgrestore_conn):
 def test_waits(pgrestore_conn):
     Path("waiting.new").write_text(str(os.getpid()))
     Path("waiting.new").rename("waiting")
-    while not Path("go").exists():
+    deadline = time.monotonic() + 300
+    while not Path("go").exists() and time.monotonic() < deadline:
         time.sleep(0.005)
     assert pgrestore_conn.execute("select count(*) from orders").fetchone() == (0,)
     Path("tested").touch()
@@ -95,6 +96,7 @@ class Project:
         (directory / "test_shop.py").write_text(TESTS)
         (directory / "pgrestore.toml").write_text(world.settings(f'[sandbox]\ndirectory = "{place}"\n'))
         self._root: Path | None = None
+        self._memory: set[str] = set()
 
     def start(self, *args: str) -> None:
         """Start it."""
@@ -168,15 +170,28 @@ class Project:
         joined = [pid for pid in workers if any(path.name == "run.lock" for path in opened_by(pid))]
         return (busy or joined or workers)[0]
 
+    def note_memory(self) -> None:
+        """Note the shared memory of the processes below the run's directory; others on this machine have theirs."""
+        pids = set(processes_below(self._root)) if self._root is not None else set()
+        self._memory |= {name for name, creator in segments().items() if creator in pids}
+        for pid in pids:
+            try:
+                lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+            except OSError:
+                continue
+            self._memory |= {line.split()[5] for line in lines if "/dev/shm/PostgreSQL." in line}  # noqa: S108
+
     def remains(self) -> list[str]:
         """Return what there still is of it, in words."""
+        self.note_memory()
         found = [f"process {pid}: {command(pid)}" for pid in everybody() if session_of(pid) == self.child.pid]
         if self._root is not None:
             half = self._root.with_name(f".{self._root.name}")
             found += [str(path) for path in (self._root, half) if path.exists()]
             found += [f"process {pid}: {command(pid)}" for pid in everybody() if str(self._root) in command(pid)]
             found += [f"process {pid} stands in it" for pid in processes_below(self._root)]
-        return found
+        there = segments()
+        return found + [name for name in self._memory if name in there or Path(name).exists()]
 
     def finish(self) -> None:
         """End it, when a test failed before it did, or before it was started."""
@@ -204,6 +219,7 @@ def kill(project: Project, wanted: Kill) -> int:
             os.kill(project.child.pid, wanted.number)
     except (ProcessLookupError, IndexError):
         assert wanted.phase in LAST, f"{wanted} came too late: {project.output}"
+    project.note_memory()
     return project.child.wait(DEADLINE_SECONDS)
 
 
@@ -274,11 +290,16 @@ def opened_by(pid: int) -> list[Path]:
     return found
 
 
+def segments() -> dict[str, int]:
+    """Return the System V segments of this machine by name, with their creators."""
+    rows = [row.split() for row in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
+    return {f"segment {row[1]}": int(row[4]) for row in rows}
+
+
 def orphaned_memory() -> set[str]:
     """Return the shared memory of this machine that nobody uses: segments by id, and PostgreSQL's files."""
-    rows = [row.split() for row in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
     alive = set(everybody())
-    segments = {f"segment {row[1]}" for row in rows if int(row[4]) not in alive and row[6] == "0"}
+    unused = {name for name, creator in segments().items() if creator not in alive}
     files = {str(path) for path in Path("/dev/shm").glob("PostgreSQL.*")}  # noqa: S108 - where the kernel has it
     used: set[str] = set()
     for pid in alive if files else ():
@@ -287,4 +308,4 @@ def orphaned_memory() -> set[str]:
         except OSError:
             continue
         used |= {path for path in files if path in maps}
-    return segments | (files - used)
+    return unused | (files - used)

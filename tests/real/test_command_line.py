@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
 import pytest_pgrestore
+from pytest_pgrestore.lab.cluster import short_directory
 from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -147,8 +147,7 @@ def test_the_doctor_says_what_is_missing_and_how_to_get_it(tmp_path: Path) -> No
 
 def test_a_kept_instance_is_removed_by_clean(tmp_path: Path) -> None:
     """What --pgrestore-keep prints must work."""
-    place = Path("/tmp") / f"pgr-{uuid4().hex[:8]}"  # noqa: S108 - a socket path is 107 bytes
-    place.mkdir(mode=0o755)
+    place = short_directory()
     run = LocalRun.open(LocalSettings(directory=place), "kept")
     run.sandbox("shop@latest", run.find_tools(None))
     told = run.keep_drill("shop@latest")
