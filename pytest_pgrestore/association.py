@@ -20,6 +20,8 @@ class Association:
         self._failed_fixtures: set[str] = set()
         self._stack: list[str] = []
         self._item = ""
+        self.current: pytest.Item | None = None
+        """What is set up, run or torn down now."""
 
     @property
     def place(self) -> str:
@@ -29,6 +31,7 @@ class Association:
     def running(self, item: pytest.Item) -> None:
         """Note which item is set up or run now."""
         self._item = item.nodeid
+        self.current = item
         self._stack.clear()
 
     @contextmanager
@@ -58,9 +61,14 @@ class Association:
     def drills_of(self, item: pytest.Item) -> list[str]:
         """Return the keys of the drills `item` uses."""
         keys = set(self._items.get(item.nodeid, ()))
-        for name in getattr(item, "fixturenames", ()):
+        request = getattr(item, "_request", None)  # knows those asked for by getfixturevalue, too
+        for name in (*getattr(item, "fixturenames", ()), *getattr(request, "fixturenames", ())):
             keys |= self._fixtures.get(name, set())
         return sorted(keys)
+
+    def fixtures(self) -> set[str]:
+        """Return the names of the fixtures that asked for a drill."""
+        return {name for name, keys in self._fixtures.items() if keys}
 
     def lacks_instance(self, item: pytest.Item) -> bool:
         """Tell whether `item` got no instance because a drill did not come up."""
