@@ -17,6 +17,8 @@ class Association:
     def __init__(self) -> None:
         self._fixtures: dict[str, set[str]] = {}
         self._items: dict[str, set[str]] = {}
+        self._needs: dict[str, tuple[str, ...]] = {}
+        self._tore_down: set[str] = set()
         self._failed_fixtures: set[str] = set()
         self._stack: list[str] = []
         self._item = ""
@@ -35,8 +37,9 @@ class Association:
         self._stack.clear()
 
     @contextmanager
-    def within(self, fixture: str) -> Iterator[None]:
-        """Note that a fixture of this name is being set up."""
+    def within(self, fixture: str, needs: tuple[str, ...]) -> Iterator[None]:
+        """Note that a fixture of this name is being set up, which uses others."""
+        self._needs[fixture] = needs
         self._stack.append(fixture)
         try:
             yield
@@ -66,9 +69,22 @@ class Association:
             keys |= self._fixtures.get(name, set())
         return sorted(keys)
 
-    def fixtures(self) -> set[str]:
-        """Return the names of the fixtures that asked for a drill."""
-        return {name for name, keys in self._fixtures.items() if keys}
+    def torn_down(self, fixture: str) -> None:
+        """Note that a fixture ended during the item of now, which need not use it."""
+        if self._uses_a_drill(fixture, set()):
+            self._tore_down.add(self._item)
+
+    def tore_down(self, item: pytest.Item) -> bool:
+        """Tell whether a fixture that used a drill ended after `item`."""
+        return item.nodeid in self._tore_down
+
+    def _uses_a_drill(self, fixture: str, seen: set[str]) -> bool:
+        if fixture in seen:
+            return False
+        seen.add(fixture)
+        return bool(self._fixtures.get(fixture)) or any(
+            self._uses_a_drill(name, seen) for name in self._needs.get(fixture, ())
+        )
 
     def lacks_instance(self, item: pytest.Item) -> bool:
         """Tell whether `item` got no instance because a drill did not come up."""

@@ -83,8 +83,13 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, Any, Any]:
     """Note which fixture asks for drills."""
-    with request.config.stash[SESSION].association.within(fixturedef.argname):
+    with request.config.stash[SESSION].association.within(fixturedef.argname, tuple(fixturedef.argnames)):
         return (yield)
+
+
+def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+    """Note after which test a fixture ended."""
+    request.config.stash[SESSION].association.torn_down(fixturedef.argname)
 
 
 @pytest.hookimpl(tryfirst=True)

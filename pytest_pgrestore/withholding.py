@@ -46,7 +46,8 @@ _CONTEXT = "During handling of the above exception, another exception occurred:"
 def withhold(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
     """Take values of rows and secrets out of `report`, when it is about a drill."""
     state = item.config.stash[SESSION]
-    if not drills_of(item) and not _tears_down_a_drills_fixture(state, call):
+    ends_here = report.when == "teardown" and state.association.tore_down(item)
+    if not drills_of(item) and not ends_here:
         return
     if not state.shows_values and not item.stash.get(BUILT_IN, False):
         _withhold(item, call, report, state.redactor)
@@ -135,25 +136,10 @@ def _sections(report: pytest.TestReport) -> list[tuple[str, str]]:
     return [(CAPTURED, WITHHELD)] if report.sections else []
 
 
-def _tears_down_a_drills_fixture(state: DrillSession, call: pytest.CallInfo[Any]) -> bool:
-    """Tell whether a fixture that restored a drill breaks after a test that has nothing to do with it."""
-    if call.when != "teardown" or call.excinfo is None:
-        return False
-    names = state.association.fixtures()
-    return any(name in names for error in _all_of(call.excinfo.value) for name in _functions(error))
-
-
 def _all_of(error: BaseException) -> Iterator[BaseException]:
     yield error
     for inner in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
         yield from _all_of(inner)
-
-
-def _functions(error: BaseException) -> Iterator[str]:
-    entry = error.__traceback__
-    while entry is not None:
-        yield entry.tb_frame.f_code.co_name
-        entry = entry.tb_next
 
 
 def _raised_by_us(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:

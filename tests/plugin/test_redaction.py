@@ -350,24 +350,35 @@ def test_a_session_fixture_that_breaks_after_the_last_test(drills: Drills) -> No
                 with pgrestore.restore("export").connect() as connection:
                     rows = connection.execute("select note from orders").fetchall()
                 yield rows
+                print(rows[0])
                 raise RuntimeError(f"kept {rows[0]}")
 
-            def test_orders(orders):
-                assert orders
+            @pytest.fixture(scope="session")
+            def notes(orders):
+                yield
+                print(orders[1])
+
+            def test_orders(notes):
+                assert notes is None
 
             def test_by_name(request):
                 assert not request.getfixturevalue("orders")
         """,
-        test_b="def test_unrelated(): print('hello')",
+        test_b="""
+            def test_unrelated():
+                value = "plain-value"
+                assert not value
+        """,
     )
 
     for flags, there in (([], False), (["--pgrestore-show-values"], True)):
-        result = drills.run("-l", "--junitxml=mine.xml", *flags)
+        result = drills.run("-l", "--junitxml=mine.xml", "-o", "junit_logging=all", *flags)
 
         result.stdout.fnmatch_lines(["*ERROR test_b.py::test_unrelated*"])
         text = " ".join(everything(drills, result).values())
         assert (MARKER in text) is there
         assert "assert not request.getfixturevalue" in text
+        assert "assert not 'plain-value'" in text
 
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one-process", "xdist"])

@@ -69,6 +69,17 @@ def test_a_list_that_holds_itself_ends() -> None:
     assert REDACTOR.of(endless) == "<list of 1>"
 
 
+def test_a_value_that_does_not_play_along_is_told_by_its_type() -> None:
+    """Redacting happens while pytest reports a failure, and must not be one; nor may it take long."""
+
+    class Odd(list[int]):
+        def __len__(self) -> int:
+            raise RuntimeError
+
+    assert REDACTOR.of(Odd()) == "<Odd>"
+    assert REDACTOR.of([0] * 100_001) == "<list of 100001>"
+
+
 @pytest.mark.parametrize(
     ("left", "right", "lines"),
     [
