@@ -119,7 +119,7 @@ def _withhold(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.Test
     if excinfo is None or report.longrepr is None:
         return
     if isinstance(excinfo.value, pytest.skip.Exception):
-        if isinstance(report.longrepr, tuple) and not getattr(excinfo.value, "_use_item_location", False):
+        if isinstance(report.longrepr, tuple) and not _skipped_by_marker(excinfo):
             path, line, _ = report.longrepr
             report.longrepr = (path, line, f"Skipped: {_text_of(excinfo, redactor)}")
         return
@@ -140,6 +140,11 @@ def _all_of(error: BaseException) -> Iterator[BaseException]:
     yield error
     for inner in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
         yield from _all_of(inner)
+
+
+def _skipped_by_marker(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+    """Tell whether the reason of a skip was there before any row was."""
+    return Path(excinfo.traceback[-1].path).parts[-2:] == ("_pytest", "skipping.py")
 
 
 def _raised_by_us(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:

@@ -182,7 +182,46 @@ LEAKS = """
 
         def test_unittest(self):
             self.assertEqual(self.note, "other")
+
+        def test_unittest_subtest(self):
+            with self.subTest("one"):
+                self.assertEqual(self.note, "other")
+
+        def test_unittest_skip(self):
+            raise unittest.SkipTest(self.note)
+
+    def test_thread(note):
+        def run():
+            raise ValueError(note)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+
+    def test_unraisable(note):
+        class Breaks:
+            def __del__(self):
+                raise ValueError(note)
+
+        Breaks()
+
+    def test_long(note):
+        assert [note] * 1000 == [note] * 999 + ["other"]
+
+    def test_large_text(note):
+        assert f"{note} " * 100 == "other"
+
+    def test_repr_of_an_object(note):
+        class Shop:
+            def __repr__(self):
+                return note
+
+        shop = Shop()
+        assert shop is None
 """
+
+NOT_IN_XML = {"test_warning", "test_xfail_marked", "test_thread", "test_unraisable"}
+"""Tests whose leak pytest shows on the terminal only."""
 
 HOW = [
     ["-l"],
@@ -233,8 +272,9 @@ def test_with_show_values_each_of_these_leaks_is_there(drills: Drills) -> None:
     told = cases(drills.pytester.path / "mine.xml")
     tests = {name for name in told if name.startswith("test_")}
     assert len(tests) >= 30
-    assert {name for name in tests if MARKER not in told[name]} == {"test_warning", "test_xfail_marked"}  # not in XML
+    assert {name for name in tests if MARKER not in told[name]} == NOT_IN_XML
     assert f"odd order {MARKER}" in result.stdout.str()
+    assert result.stdout.str().count(f"ValueError: {MARKER}1\n") >= 3
     assert MARKER in everything(drills, result)["evidence.json"]
 
 
@@ -266,13 +306,18 @@ def test_what_is_left_is_enough_to_work_with(drills: Drills) -> None:
             def test_cast(pgrestore_conn):
                 pgrestore_conn.execute("select note::int from orders")
 
+            @pytest.mark.skipif(True, reason="no orders on Sundays")
+            def test_marked(pgrestore_conn):
+                pass
+
             def test_own_words(pgrestore_conn):
                 pytest.fail("not one order of today")
         """
     )
 
-    result = drills.run("-n2")
+    result = drills.run("-n2", "-rs")
 
+    result.stdout.fnmatch_lines(["SKIPPED * no orders on Sundays"])
     result.stdout.fnmatch_lines(
         [
             "test_work.py:7: in test_count",
