@@ -17,9 +17,13 @@ class Association:
     def __init__(self) -> None:
         self._fixtures: dict[str, set[str]] = {}
         self._items: dict[str, set[str]] = {}
+        self._needs: dict[str, tuple[str, ...]] = {}
+        self._tore_down: set[str] = set()
         self._failed_fixtures: set[str] = set()
         self._stack: list[str] = []
         self._item = ""
+        self.current: pytest.Item | None = None
+        """What is set up, run or torn down now."""
 
     @property
     def place(self) -> str:
@@ -29,11 +33,13 @@ class Association:
     def running(self, item: pytest.Item) -> None:
         """Note which item is set up or run now."""
         self._item = item.nodeid
+        self.current = item
         self._stack.clear()
 
     @contextmanager
-    def within(self, fixture: str) -> Iterator[None]:
-        """Note that a fixture of this name is being set up."""
+    def within(self, fixture: str, needs: tuple[str, ...]) -> Iterator[None]:
+        """Note that a fixture of this name is being set up, which uses others."""
+        self._needs[fixture] = needs
         self._stack.append(fixture)
         try:
             yield
@@ -58,9 +64,27 @@ class Association:
     def drills_of(self, item: pytest.Item) -> list[str]:
         """Return the keys of the drills `item` uses."""
         keys = set(self._items.get(item.nodeid, ()))
-        for name in getattr(item, "fixturenames", ()):
+        request = getattr(item, "_request", None)  # knows those asked for by getfixturevalue, too
+        for name in (*getattr(item, "fixturenames", ()), *getattr(request, "fixturenames", ())):
             keys |= self._fixtures.get(name, set())
         return sorted(keys)
+
+    def torn_down(self, fixture: str) -> None:
+        """Note that a fixture ended during the item of now, which need not use it."""
+        if self._uses_a_drill(fixture, set()):
+            self._tore_down.add(self._item)
+
+    def tore_down(self, item: pytest.Item) -> bool:
+        """Tell whether a fixture that used a drill ended after `item`."""
+        return item.nodeid in self._tore_down
+
+    def _uses_a_drill(self, fixture: str, seen: set[str]) -> bool:
+        if fixture in seen:
+            return False
+        seen.add(fixture)
+        return bool(self._fixtures.get(fixture)) or any(
+            self._uses_a_drill(name, seen) for name in self._needs.get(fixture, ())
+        )
 
     def lacks_instance(self, item: pytest.Item) -> bool:
         """Tell whether `item` got no instance because a drill did not come up."""

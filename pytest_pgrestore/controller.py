@@ -122,6 +122,7 @@ class Controller:
         """Tell an xdist worker where the run's directory is."""
         if self._state.settings.path is None:
             return
+        node.workerinput["pgrestore_key"] = self._state.redaction_key.hex()
         try:
             node.workerinput["pgrestore_root"] = str(self._state.run.root)
         except PgRestoreError as exc:

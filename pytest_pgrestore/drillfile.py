@@ -15,14 +15,14 @@ from pytest_pgrestore.expectations import AssertionFailed, Expectation, parse_ex
 from pytest_pgrestore.factory import connect
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.requests import DrillRequest, make_request
-from pytest_pgrestore.session import MARKER, REQUEST, SESSION
+from pytest_pgrestore.session import MARKER, REQUEST, SESSION, TELLS_ITSELF
 from pytest_pgrestore.toml import Table, read_table, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from _pytest._code.code import ExceptionInfo, TerminalRepr
+    from _pytest._code.code import ExceptionInfo
 
 _ASSERT_HEADER = re.compile(r"^\s*\[\[\s*assert\s*\]\]", re.MULTILINE)
 
@@ -81,6 +81,7 @@ class DrillFile(pytest.File):
         for entry, line in zip(table.assertions, [*lines, *[0] * len(table.assertions)], strict=False):
             item = SqlAssertion.from_parent(self, name=entry.name, table=entry, line=line)
             item.stash[REQUEST] = request
+            item.stash[TELLS_ITSELF] = True
             item.add_marker(getattr(pytest.mark, MARKER)(request.drill.source))
             yield item
 
@@ -117,12 +118,10 @@ class SqlAssertion(pytest.Item):
         if complaint is not None:
             raise AssertionFailed(complaint)
 
-    def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
+    def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: Any = None) -> str:  # noqa: ARG002 - pytest's
         """Show what a reader of the drill file needs, not our stack."""
         from pytest_pgrestore.outcomes import describe
 
-        if isinstance(excinfo.value, AssertionError):
-            return super().repr_failure(excinfo, style)
         return f"{describe(excinfo.value)}\n{self._table.sql.strip()}"
 
     def reportinfo(self) -> tuple[Path, int | None, str]:

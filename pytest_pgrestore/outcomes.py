@@ -7,6 +7,7 @@ that failed instead. What was found travels on the report, as plain data, from a
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,8 +30,20 @@ READ_ONLY = "25006"
 
 WRITE_HINT = "HINT: pgrestore_conn is read-only; use pgrestore_clone for a private copy that can be written."
 
-_VALUES_IN_MESSAGE = ("22", "P0")
-"""Classes of SQLSTATE whose primary message quotes values: data exceptions, PL/pgSQL's own RAISE."""
+_DATA_EXCEPTION = "22"
+"""Class of SQLSTATE whose primary message quotes values: invalid input syntax for type integer: "Bob"."""
+
+_RAISED = "P0"
+"""Class of SQLSTATE of PL/pgSQL's own RAISE, whose text is anything."""
+
+_RAISING_FUNCTION = "exec_stmt_raise"
+"""Where the server says a RAISE with a SQLSTATE of the author's choice came from. Source: src/pl/plpgsql/pl_exec.c."""
+
+_QUOTED = re.compile(r'".*"', re.DOTALL)
+"""From the first quote to the last: a value may hold quotes itself."""
+
+_BYTES = re.compile(r"\b0x[0-9a-f]{2}(?: 0x[0-9a-f]{2})*", re.IGNORECASE)
+"""Bytes of a value, as in: invalid byte sequence for encoding."""
 
 _NOT_THE_BACKUP = ("53", "57", "58")
 """Classes of SQLSTATE that say nothing about the backup: resources, operator intervention, system error."""
@@ -54,16 +67,22 @@ def explain(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
 
 def annotate(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
     """Put on `report` which drills it is about and, for a test of the user's, what it found."""
-    state = item.config.stash[SESSION]
-    drills = set(state.association.drills_of(item))
-    if REQUEST in item.stash:
-        drills.add(item.stash[REQUEST].drill.key)
+    drills = drills_of(item)
     if not drills:
         return
     own = item.stash.get(BUILT_IN, False)
     found = None if own else outcome_of(item, call, report)
     plain = None if found is None else asdict(found) | {"verdict": str(found.verdict)}
-    vars(report)[ATTRIBUTE] = {"drills": sorted(drills), "outcome": plain}
+    scrub = item.config.stash[SESSION].settings.scrubber.scrub
+    vars(report)[ATTRIBUTE] = {"drills": sorted(drills), "outcome": scrub(plain)}
+
+
+def drills_of(item: pytest.Item) -> set[str]:
+    """Return the keys of the drills `item` belongs to, by marker, by fixture, or on demand."""
+    drills = set(item.config.stash[SESSION].association.drills_of(item))
+    if REQUEST in item.stash:
+        drills.add(item.stash[REQUEST].drill.key)
+    return drills
 
 
 def outcome_of(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> AssertionOutcome | None:
@@ -104,11 +123,27 @@ def describe(error: BaseException) -> str:
     state = _sqlstate(error)
     if state is not None:
         words = f"{type(error).__name__} (SQLSTATE {state})" if state else type(error).__name__
-        primary = getattr(getattr(error, "diag", None), "message_primary", None)
-        if primary and not state.startswith(_VALUES_IN_MESSAGE):
-            words += f": {primary}"
+        primary = _primary(error, state)
+        words += f": {primary}" if primary else ""
         return f"{words}\n{WRITE_HINT}" if state == READ_ONLY else words
-    return str(error) if isinstance(error, PgRestoreError | AssertionFailed) else type(error).__name__
+    return type(error).__name__ if is_told_by_type(error) else str(error)
+
+
+def is_told_by_type(error: BaseException) -> bool:
+    """Tell whether nothing but the type of an exception may be told: its text is neither ours nor the server's."""
+    return _sqlstate(error) is None and not isinstance(error, PgRestoreError | AssertionFailed)
+
+
+def _primary(error: BaseException, state: str) -> str:
+    """Return the primary message of an SQL error without the values quoted in it; empty where all of it may be one."""
+    diagnosis = getattr(error, "diag", None)
+    primary = getattr(diagnosis, "message_primary", None) or ""
+    if state.startswith(_RAISED) or getattr(diagnosis, "source_function", None) == _RAISING_FUNCTION:
+        return ""
+    if state.startswith(_DATA_EXCEPTION):
+        primary = _BYTES.sub("(withheld)", _QUOTED.sub("(withheld)", primary))
+        return primary if primary.isascii() else ""  # quotes of another language
+    return primary
 
 
 def _message(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> str:

@@ -12,6 +12,7 @@ from pytest_pgrestore.fixtures import pgrestore, pgrestore_clone, pgrestore_conn
 from pytest_pgrestore.items import insert_drills
 from pytest_pgrestore.outcomes import annotate, explain
 from pytest_pgrestore.session import MARKER, SESSION, DrillSession
+from pytest_pgrestore.withholding import LateReports, explain_comparison, withhold
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -39,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "the restore drill this test belongs to.",
     )
     config.stash[SESSION] = DrillSession(config, os.environ)
+    config.pluginmanager.register(LateReports(config), "pgrestore-late-reports")
     controller.install(config)
 
 
@@ -93,16 +95,29 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, Any, Any]:
     """Note which fixture asks for drills."""
-    with request.config.stash[SESSION].association.within(fixturedef.argname):
+    with request.config.stash[SESSION].association.within(fixturedef.argname, tuple(fixturedef.argnames)):
         return (yield)
 
 
-@pytest.hookimpl(wrapper=True)
+def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+    """Note after which test a fixture ended."""
+    request.config.stash[SESSION].association.torn_down(fixturedef.argname)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_assertrepr_compare(config: pytest.Config, op: str, left: Any, right: Any) -> list[str] | None:
+    """Explain a comparison in a test of a drill without its values."""
+    return explain_comparison(config, op, left, right)
+
+
+# First of the wrappers, and so the last to touch the report.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put on the report what it means for a drill."""
+    """Put on the report what it means for a drill, and take values of rows out of it."""
     explain(item, call)
     report = yield
+    withhold(item, call, report)
     annotate(item, call, report)
     return report

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.recovery.attempt import DrillSettings
     from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
     from pytest_pgrestore.sandboxes.run import LocalSettings
+    from pytest_pgrestore.scrubbing import Scrubber
     from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
 
 
@@ -164,6 +165,18 @@ class RunSettings:
             timeout_seconds=local.timeout_seconds,
             time_limit_seconds=local.time_limit_seconds,
         )
+
+    @cached_property
+    def scrubber(self) -> Scrubber:
+        """What strikes the secrets this run knows: connection strings of the settings file, and PGPASSWORD."""
+        from pytest_pgrestore.model.secret import Secret
+        from pytest_pgrestore.scrubbing import Scrubber, passwords_in
+
+        found = [self._environ.get("PGPASSWORD", "")]
+        for table in self.sources.values():
+            for _, value in table:
+                found += passwords_in(value) if isinstance(value, Secret) else []
+        return Scrubber(found)
 
     def local(self) -> LocalSettings:
         """Return how the local sandbox is set up."""

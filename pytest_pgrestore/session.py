@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +18,7 @@ from pytest_pgrestore.interrupts import TermSignal
 from pytest_pgrestore.ledger import Ledger
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.progress import Progress
+from pytest_pgrestore.redaction import Redactor
 from pytest_pgrestore.requests import DrillRequest, Mistakes, make_request, marker_arguments
 from pytest_pgrestore.runsettings import RunSettings
 
@@ -44,6 +46,9 @@ NOT_MEASURED = pytest.StashKey[bool]()
 
 BUILT_IN = pytest.StashKey[bool]()
 """On an item: it is one of a drill's own checks and not a test of the user's."""
+
+TELLS_ITSELF = pytest.StashKey[bool]()
+"""On an item: it words its failures itself, without values."""
 
 
 class DrillSession:
@@ -91,6 +96,22 @@ class DrillSession:
     def run_id(self) -> str:
         """Identity of the run."""
         return uuid.uuid4().hex[:12]
+
+    @property
+    def shows_values(self) -> bool:
+        """Whether values of rows may be seen."""
+        return self.settings.switch("show_values")
+
+    @cached_property
+    def redaction_key(self) -> bytes:
+        """Key of the hashes that stand for values: one for a run, so that they compare across its workers."""
+        shared = self.worker_input or {}
+        return bytes.fromhex(shared["pgrestore_key"]) if "pgrestore_key" in shared else secrets.token_bytes(32)
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """What redacts values of rows."""
+        return Redactor(self.redaction_key)
 
     @cached_property
     def run(self) -> Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.checks import fit
 from pytest_pgrestore.checks.isolation import isolation
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import DataLossFigures, ServerFacts
@@ -40,6 +41,8 @@ def measure(attempt: Attempt) -> None:
         _facts(attempt, connection, access)
         attempt.data_loss = _data_loss(attempt, connection)
         _what_is_not_there(attempt, connection)
+        if not is_logical(attempt.source):
+            _fit(attempt, connection, access)
     located = attempt.located
     age = figures.backup_age(attempt.drill, located.backup.stopped_at if located else None, attempt.started_at)
     attempt.checks.extend([age] if age else [])
@@ -132,3 +135,28 @@ def _what_is_not_there(attempt: Attempt, connection: psycopg.Connection[Any]) ->
         attempt.notes.append(f"{prepared[0]} prepared transactions came back and hold their locks")
     if unlogged and unlogged[0]:
         attempt.notes.append(f"{unlogged[0]} unlogged tables are empty: recovery never brings them back")
+
+
+def _fit(attempt: Attempt, connection: psycopg.Connection[Any], access: Access) -> None:
+    """Name what differs between this place and the one the copy came from; a dump is sorted anew, and always fits."""
+    import psycopg
+
+    found = [fit.fit_of_databases(connection), fit.preloads_left_out(_carried(attempt))]
+    for (name,) in connection.execute(fit.DATABASES).fetchall():
+        try:
+            with access.open(name) as inside:
+                found.append(fit.fit_of_database(inside))
+        except psycopg.OperationalError as exc:
+            words = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+            attempt.not_checked.append(f"Database {name}: it cannot be opened on this system ({words}).")
+    for part in found:
+        attempt.not_checked.extend(part.not_checked)
+        attempt.notes.extend(part.notes)
+
+
+def _carried(attempt: Attempt) -> list[str]:
+    """Return the texts of the configuration files the copy brought along, in the order a server reads them."""
+    if attempt.sandbox is None:
+        return []
+    paths = [attempt.sandbox.root / quarantine.ATTIC / name for name in ("postgresql.conf", "postgresql.auto.conf")]
+    return [path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file()]

@@ -36,6 +36,9 @@ CARRIED_FILES = (
 )
 """Files of the copy that would steer the server; none of them is wanted, and a bad one is FATAL."""
 
+ATTIC = "carried"
+"""Directory of the sandbox they are moved to."""
+
 NO_MORE_WAL = "exit 1"
 """restore_command when all WAL is staged: 1 means "not there", and here that is the truth."""
 
@@ -210,7 +213,7 @@ def sanitise(sandbox: Sandbox) -> list[str]:
     Raises:
         BackupNotRestorable: A link in the data directory leaves the sandbox.
     """
-    attic = sandbox.root / "carried"
+    attic = sandbox.root / ATTIC
     attic.mkdir(mode=0o700)
     moved = []
     for name in CARRIED_FILES:

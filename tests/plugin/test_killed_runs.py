@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.plugin.conftest import World
 
-RUNTIMES = ("local",)
+RUNTIMES = ("local", "docker")
 SIGNALS = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT)
 SEED = int(os.environ.get("PGRESTORE_TEST_SEED") or random.SystemRandom().randrange(10**6))
 AT_ONCE = 3

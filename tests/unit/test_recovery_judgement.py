@@ -150,6 +150,25 @@ def test_an_error_message_that_quotes_a_value_is_not_kept() -> None:
     assert "secret" not in without_values(LOG + line)
 
 
+def test_a_raise_with_a_code_of_its_own_is_not_kept() -> None:
+    """Its text is anything; the context tells it. Messages around it stay."""
+    stamp = "2026-03-01 12:00:03.000 UTC [12] 23514"
+    raised = (
+        f"{stamp} ERROR:  kept one\n"
+        f"{stamp} ERROR:  order secret\n\tLOG:  secret\n"
+        f"{stamp} HINT:  ask secret\n"
+        f"{stamp} CONTEXT:  PL/pgSQL function inline_code_block line 1 at RAISE\n"
+        f"{stamp} ERROR:  kept two\n"
+        f"{stamp} CONTEXT:  PL/pgSQL function inline_code_block line 1 at SQL statement\n"
+    )
+
+    kept = without_values(LOG + raised)
+
+    assert "secret" not in kept
+    assert "kept one" in kept
+    assert "kept two" in kept
+
+
 HOUR = timedelta(hours=1)
 
 
