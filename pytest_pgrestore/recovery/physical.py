@@ -11,6 +11,7 @@ from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.recovery import controldata, judge, quarantine, superuser
 from pytest_pgrestore.recovery.login import LockedOutError, wait_and_log_in
 from pytest_pgrestore.recovery.serverlog import ServerLog
+from pytest_pgrestore.sources import waltablespaces
 from pytest_pgrestore.sources.protocol import Request
 from pytest_pgrestore.waiting import wait_until
 
@@ -50,6 +51,7 @@ def restore_backup(attempt: Attempt, source: PhysicalSource, nonce: str) -> None
     with watch.phase("configure") as lap:
         control = controldata.read(sandbox)
         lap.detail = _configure(sandbox, source, located)
+        attempt.notes += waltablespaces.keep_inside(sandbox, located.backup.start_lsn, control.segment_bytes)
     settings = {
         **quarantine.server_settings(tools.major, nonce),
         **quarantine.recovery_settings(attempt.drill.target, located.timeline, control, tools.major),
