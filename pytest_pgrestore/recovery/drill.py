@@ -13,7 +13,7 @@ from pytest_pgrestore.checks.afterwards import page_checksums, server_gone
 from pytest_pgrestore.model.errors import HarnessError, PgRestoreError
 from pytest_pgrestore.model.evidence import Check, Failure
 from pytest_pgrestore.model.plan import RestorePlan
-from pytest_pgrestore.recovery import quarantine
+from pytest_pgrestore.recovery import quarantine, repository
 from pytest_pgrestore.recovery.attempt import Attempt, DrillSettings, check_names
 from pytest_pgrestore.recovery.logical import LOADING, restore_dump
 from pytest_pgrestore.recovery.measure import measure
@@ -89,9 +89,10 @@ def run_drill(
 
 def finish_drill(run: LocalRun, drill_key: str, access: Access | None, log_directory: Path) -> Finish:
     """Ask the last questions, save the logs, remove the copy and prove it; from any process of the run."""
-    checks = () if access is None else (_last_questions(access),)
+    checks = [] if access is None else [_last_questions(access)]
+    checks += repository.look_again(run.root / "state" / run.drill_root(drill_key).name)
     logs = save_logs(run, drill_key, log_directory)
-    return Finish(checks, run.close_drill(drill_key), logs)
+    return Finish(tuple(checks), run.close_drill(drill_key), logs)
 
 
 def save_logs(run: LocalRun, drill_key: str, log_directory: Path) -> tuple[str, ...]:

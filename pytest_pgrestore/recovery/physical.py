@@ -8,7 +8,7 @@ from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.evidence import RecoveredTo
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.recovery import controldata, judge, quarantine, superuser
+from pytest_pgrestore.recovery import controldata, judge, quarantine, repository, superuser
 from pytest_pgrestore.recovery.login import LockedOutError, wait_and_log_in
 from pytest_pgrestore.recovery.serverlog import ServerLog
 from pytest_pgrestore.sources import waltablespaces
@@ -43,6 +43,7 @@ def restore_backup(attempt: Attempt, source: PhysicalSource, nonce: str) -> None
     with watch.phase("provision"):
         tools = run.find_tools(located.server_major)
         attempt.sandbox = sandbox = run.sandbox(attempt.drill.key, tools, located.needed_bytes)
+        repository.remember(located, run.root / "state" / run.drill_root(attempt.drill.key).name)
     with watch.phase("fetch") as lap:
         lap.detail = source.fetch(located, sandbox)
     with watch.phase("verify"):

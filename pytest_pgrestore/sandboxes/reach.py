@@ -41,7 +41,7 @@ def interfaces_of(pid: int) -> list[str] | None:
 
 
 def open_sockets(account: Account, own: Path) -> list[str]:
-    """Return the sockets of PostgreSQL servers of this machine that `account` may connect to, less those below `own`."""
+    """Return the sockets of PostgreSQL servers here that `account` may connect to, less those below `own`."""
     listed = sorted(set(_SERVER_SOCKET.findall(_text(Path("/proc/net/unix")))))
     others = [path for path in listed if not Path(path).is_relative_to(own)]
     if not others:
