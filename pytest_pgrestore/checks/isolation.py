@@ -1,7 +1,8 @@
-"""The quarantine, asked from the running server: what it is set to, and which processes it runs."""
+"""The quarantine, asked from the running server and the system: settings, processes, network interfaces."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.evidence import Check
@@ -33,20 +34,48 @@ _SETTINGS = "select name, setting from pg_settings where name = any(%s) order by
 _PROCESSES = "select distinct backend_type from pg_stat_activity order by 1"
 
 
+@dataclass(frozen=True, slots=True)
+class NetworkState:
+    """What the server could reach.
+
+    Attributes:
+        words: How egress is cut, for the message.
+        cut: Whether it is meant to be.
+        interfaces: What the system says the server has; None where it does not tell.
+    """
+
+    words: str
+    cut: bool
+    interfaces: list[str] | None
+
+    @property
+    def problems(self) -> list[str]:
+        """Return why the network is not cut although it should be."""
+        ways_out = [name for name in self.interfaces or () if name != "lo"]
+        return [f"the server has network interface {name}" for name in ways_out] if self.cut else []
+
+    def observed(self) -> str:
+        """Return the interfaces, in words."""
+        if self.interfaces is None:
+            return "interfaces not told by the system"
+        return f"interfaces: {', '.join(self.interfaces) or 'none'}"
+
+
 def isolation(
-    connection: psycopg.Connection[Any], wanted: Mapping[str, str], network: str
+    connection: psycopg.Connection[Any], wanted: Mapping[str, str], network: NetworkState
 ) -> tuple[Check, dict[str, str]]:
     """Return the check, and every setting asked with the value in force.
 
     Args:
         connection: To the restored server, as a superuser.
         wanted: Settings that must be in force; others are not compared.
-        network: How egress is cut, for the message.
+        network: What the server could reach.
     """
     settings = dict(connection.execute(_SETTINGS, [list(wanted)]).fetchall())
     processes = [str(row[0]) for row in connection.execute(_PROCESSES).fetchall()]
     wrong = [f"{name} is {value!r}" for name, value in settings.items() if value not in (wanted[name], DISABLED)]
     wrong += [f"a {process!r} process runs" for process in processes if process not in HARMLESS]
+    wrong += network.problems
     return (
         Check(
             name="quarantine",
@@ -55,9 +84,9 @@ def isolation(
             message="the copy is not isolated: " + "; ".join(wrong)
             if wrong
             else f"{len(settings)} settings and {len(processes)} kinds of process asked from the server;"
-            f" network {network}",
-            expected="no archiving, replication, subscription, foreign library or way in but the socket",
-            observed="; ".join(processes),
+            f" network {network.words} ({network.observed()})",
+            expected="no archiving, replication, subscription, foreign library, network, or way in but the socket",
+            observed="; ".join([*processes, network.observed()]),
         ),
         settings,
     )

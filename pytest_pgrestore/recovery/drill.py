@@ -14,7 +14,7 @@ from pytest_pgrestore.model.errors import HarnessError, PgRestoreError
 from pytest_pgrestore.model.evidence import Check, Failure
 from pytest_pgrestore.model.plan import RestorePlan
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.recovery import quarantine
+from pytest_pgrestore.recovery import quarantine, repository
 from pytest_pgrestore.recovery.attempt import Attempt, DrillSettings, check_names
 from pytest_pgrestore.recovery.logical import LOADING, restore_dump
 from pytest_pgrestore.recovery.measure import measure
@@ -94,9 +94,10 @@ def finish_drill(run: Run, drill_key: str, access: Access | None, log_directory:
     """Ask the last questions, save the logs, remove the copy and prove it; from any process of the run."""
     late = run.overdue()
     last = _time_limit(late.problem) if late is not None else None
-    checks = () if access is None else (last or _last_questions(access),)
+    checks = [] if access is None else [last or _last_questions(access)]
+    checks += repository.look_again(run.root / "state" / run.drill_root(drill_key).name)
     logs = save_logs(run, drill_key, log_directory)
-    return Finish(checks, run.close_drill(drill_key), logs)
+    return Finish(tuple(checks), run.close_drill(drill_key), logs)
 
 
 def save_logs(run: Run, drill_key: str, log_directory: Path) -> tuple[str, ...]:

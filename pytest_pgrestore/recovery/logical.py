@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.recovery import quarantine
+from pytest_pgrestore.recovery import quarantine, repository
 from pytest_pgrestore.recovery.login import wait_and_log_in
 from pytest_pgrestore.recovery.serverlog import ServerLog
 from pytest_pgrestore.sources.protocol import Connection, Request
@@ -41,6 +41,7 @@ def restore_dump(attempt: Attempt, source: LogicalSource, nonce: str) -> None:
         attempt.checks.extend(located.checks)
     with watch.phase("provision"):
         sandbox = attempt.enter_sandbox(located)
+        repository.remember(located, attempt.run.root / "state" / attempt.run.drill_root(attempt.drill.key).name)
         # A name no dump carries: CREATE ROLE postgres in a pg_dumpall must not collide, nor change who we are.
         user = f"pgr_{nonce[:8]}"
         _make_cluster(sandbox, user)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.checks import fit
-from pytest_pgrestore.checks.isolation import isolation
+from pytest_pgrestore.checks.isolation import NetworkState, isolation
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import DataLossFigures, ServerFacts
 from pytest_pgrestore.model.target import Latest
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.recovery.attempt import Attempt
     from pytest_pgrestore.recovery.instance import Access
 
-_PREPARED = "select count(*) from pg_prepared_xacts"
+_PREPARED = "select gid from pg_prepared_xacts order by prepared, gid"
 _UNLOGGED = "select count(*) from pg_class where relpersistence = 'u' and relkind in ('r', 'm')"
+_NAMED = 5
 _SPEED = ("fsync", "full_page_writes", "synchronous_commit", "shared_buffers", "maintenance_work_mem", "max_wal_size")
 
 
@@ -48,6 +49,11 @@ def measure(attempt: Attempt) -> None:
     attempt.checks.extend([age] if age else [])
     if not sandbox.network.startswith("cut"):
         attempt.not_checked.append("Whether the copy could have reached the network: it was not cut off.")
+    if sockets := sandbox.open_sockets():
+        attempt.not_checked.append(
+            "Whether SQL of the copy could have reached other PostgreSQL servers of this machine by their Unix sockets,"
+            f" which its user may connect to: {', '.join(sockets)}."
+        )
     if attempt.drill.objectives.rpo is not None and not isinstance(attempt.drill.target, Latest):
         attempt.not_checked.append("The RPO: it is measured on drills to latest.")
 
@@ -58,7 +64,8 @@ def _quarantine(attempt: Attempt, connection: psycopg.Connection[Any]) -> None:
         return
     ours = {**quarantine.server_settings(sandbox.tools.major, ""), **sandbox.own_settings()}
     wanted = {name: ours[name] for name in quarantine.ASKED if name in ours}
-    check, settings = isolation(connection, wanted, sandbox.network)
+    state = NetworkState(sandbox.network, sandbox.network.startswith("cut"), sandbox.network_interfaces())
+    check, settings = isolation(connection, wanted, state)
     attempt.checks.append(check)
     speed = dict(
         connection.execute(
@@ -129,10 +136,11 @@ def _since(attempt: Attempt, moment: datetime | None) -> float | None:
 
 def _what_is_not_there(attempt: Attempt, connection: psycopg.Connection[Any]) -> None:
     """Name what a restore loses or carries by nature, so that nobody takes it for damage."""
-    prepared = connection.execute(_PREPARED).fetchone()
+    prepared = [str(row[0]) for row in connection.execute(_PREPARED).fetchall()]
     unlogged = connection.execute(_UNLOGGED).fetchone()
-    if prepared and prepared[0]:
-        attempt.notes.append(f"{prepared[0]} prepared transactions came back and hold their locks")
+    if prepared:
+        names = ", ".join(prepared[:_NAMED]) + (" ..." if len(prepared) > _NAMED else "")
+        attempt.notes.append(f"{len(prepared)} prepared transactions came back and hold their locks: {names}")
     if unlogged and unlogged[0]:
         attempt.notes.append(f"{unlogged[0]} unlogged tables are empty: recovery never brings them back")
 

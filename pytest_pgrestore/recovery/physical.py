@@ -8,9 +8,10 @@ from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.evidence import RecoveredTo
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.recovery import controldata, judge, quarantine, superuser
+from pytest_pgrestore.recovery import controldata, judge, quarantine, repository, superuser
 from pytest_pgrestore.recovery.login import LockedOutError, wait_and_log_in
 from pytest_pgrestore.recovery.serverlog import ServerLog
+from pytest_pgrestore.sources import waltablespaces
 from pytest_pgrestore.sources.protocol import Request
 from pytest_pgrestore.waiting import wait_until
 
@@ -41,6 +42,7 @@ def restore_backup(attempt: Attempt, source: PhysicalSource, nonce: str) -> None
         attempt.checks.extend(located.checks)
     with watch.phase("provision"):
         sandbox = attempt.enter_sandbox(located)
+        repository.remember(located, attempt.run.root / "state" / attempt.run.drill_root(attempt.drill.key).name)
     with watch.phase("fetch") as lap:
         lap.detail = source.fetch(located, sandbox)
     with watch.phase("verify"):
@@ -49,6 +51,7 @@ def restore_backup(attempt: Attempt, source: PhysicalSource, nonce: str) -> None
     with watch.phase("configure") as lap:
         control = controldata.read(sandbox)
         lap.detail = _configure(sandbox, source, located)
+        attempt.notes += waltablespaces.keep_inside(sandbox, located.backup.start_lsn, control.segment_bytes)
     settings = {
         **quarantine.server_settings(sandbox.tools.major, nonce),
         **quarantine.recovery_settings(attempt.drill.target, located.timeline, control, sandbox.tools.major),

@@ -59,6 +59,7 @@ _ALWAYS = {
     "max_logical_replication_workers": "0",
     "synchronous_standby_names": "",
     # no foreign code
+    "cron.launch_active_jobs": "off",
     "shared_preload_libraries": "",
     "session_preload_libraries": "",
     "local_preload_libraries": "",
@@ -72,6 +73,8 @@ _ALWAYS = {
     "data_sync_retry": "off",
     # reach
     "ssl": "off",
+    "ssl_passphrase_command": "",
+    "krb_server_keyfile": "",
     "bonjour": "off",
     # log
     "logging_collector": "off",
@@ -89,12 +92,16 @@ _ALWAYS = {
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
+    # fits
     "huge_pages": "off",
+    "default_tablespace": "",
+    "temp_tablespaces": "",
 }
 
 _SINCE = {
     "wal_recycle": (12, "off"),
     "ignore_invalid_pages": (13, "off"),
+    "wal_keep_size": (13, "0"),
     "log_parameter_max_length_on_error": (13, "0"),
     "idle_session_timeout": (14, "0"),
     "archive_library": (15, ""),
@@ -107,8 +114,23 @@ _SINCE = {
     "transaction_timeout": (17, "0"),
 }
 
-_PER_CONNECTION = ("event_triggers", "ignore_checksum_failure", "ignore_system_indexes", "zero_damaged_pages")
-_EMPTY_PER_CONNECTION = ("session_preload_libraries", "local_preload_libraries")
+_UNTIL = {"promote_trigger_file": (15, "")}
+"""Settings that came to an end: the last major that knows them, and the value."""
+
+_PER_CONNECTION = (
+    "event_triggers",
+    "ignore_checksum_failure",
+    "ignore_system_indexes",
+    "zero_damaged_pages",
+    "log_statement",
+    "log_min_error_statement",
+    "statement_timeout",
+    "lock_timeout",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "transaction_timeout",
+)
+_EMPTY_PER_CONNECTION = ("session_preload_libraries", "local_preload_libraries", "default_tablespace")
 
 ASKED = (
     "archive_mode",
@@ -138,6 +160,7 @@ ASKED = (
 def server_settings(major: int, cluster_name: str) -> dict[str, str]:
     """Return the settings every server of ours gets, gated by major: an unknown one is FATAL."""
     gated = {name: value for name, (since, value) in _SINCE.items() if major >= since}
+    gated |= {name: value for name, (until, value) in _UNTIL.items() if major <= until}
     return {**_ALWAYS, **gated, "cluster_name": cluster_name}
 
 
@@ -199,9 +222,8 @@ def connection_options(major: int, *, read_only: bool) -> str:
     settings = server_settings(major, "")
     words = [f"-c {name}={settings[name]}" for name in _PER_CONNECTION if name in settings]
     words += [f"-c {name}=" for name in _EMPTY_PER_CONNECTION]
-    words += ["-c log_statement=none", "-c log_min_error_statement=panic"]
-    words += ["-c statement_timeout=0", "-c lock_timeout=0"]
-    words += ["-c default_transaction_read_only=on"] if read_only else []
+    # Whoever logs in acts as himself, and a cluster that production made read-only can be loaded and repaired.
+    words += ["-c role=none", f"-c default_transaction_read_only={_on(read_only)}"]
     return " ".join(words)
 
 

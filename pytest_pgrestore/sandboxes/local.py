@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import Teardown
 from pytest_pgrestore.process import child_environment, spawn
-from pytest_pgrestore.sandboxes import guardian, leftovers, network, processes
+from pytest_pgrestore.sandboxes import guardian, leftovers, network, processes, reach
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,6 +153,15 @@ class LocalSandbox:
     def server_log(self) -> Path:
         """Return the file that holds the server's messages since the last start."""
         return self.logs / f"server-{self._starts}.log"
+
+    def network_interfaces(self) -> list[str] | None:
+        """Return the network interfaces of the running server's namespace; None where the system does not tell."""
+        server = self._pid()
+        return None if server is None else reach.interfaces_of(server[0])
+
+    def open_sockets(self) -> list[str]:
+        """Return the Unix sockets of other servers on this machine that the server's user may connect to."""
+        return reach.open_sockets(self.account, self.root.parent)
 
     def stop(self) -> None:
         """Stop the server in an orderly way and wait for it."""

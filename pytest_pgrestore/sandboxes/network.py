@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.sandboxes.account import Account
 
-CUT = "cut: a network namespace of its own, without any interface"
+CUT = "cut: a network namespace of its own, without any interface; Unix sockets are only closed by file permissions"
 OPEN = "NOT cut: this system allows no network namespace; TCP is off and nothing that connects is loaded"
 
 _CLONE_NEWUSER = 0x10000000

@@ -119,6 +119,18 @@ class Sandbox(Protocol):
         """Return the file that holds the server's messages since the last start."""
         ...
 
+    def network_interfaces(self) -> list[str] | None:
+        """Return the network interfaces the running server has, asked from the system; ``lo`` is one of them.
+
+        Interfaces without an address or a route are left out: the kernel makes some in every namespace, all down.
+        None where the system does not tell.
+        """
+        ...
+
+    def open_sockets(self) -> list[str]:
+        """Return the Unix sockets of other PostgreSQL servers that the running server could connect to."""
+        ...
+
     def stop(self) -> None:
         """Stop the server and wait for it; nothing to do when none runs."""
         ...

@@ -106,6 +106,8 @@ class BasebackupSource:
             checks=self._archive_check(wal.found),
             not_checked=self._not_checked(),
             notes=(*left_out, *wal.notes, *self._notes(wal, files)),
+            kept_in=tuple(directory.path for directory in chain),
+            archived_in=() if self._wal is None else (self._wal,),
         )
         # By identity: two drills of one backup differ in what they want of it.
         self._choices[id(located)] = _Choice(located, chain, wal, request.target)

@@ -129,12 +129,24 @@ def find(target: RecoveryTarget, stops: Sequence[Stop]) -> Stop | None:
 
 
 def _dump(files: Sequence[WalFile], tools: Tools, *, named: bool) -> list[str]:
-    """Return pg_waldump's lines on consecutive segments, whatever their timelines."""
+    return lines_of(files, tools, "Transaction", *(("XLOG",) if named else ()))
+
+
+def lines_of(files: Sequence[WalFile], tools: Tools, *managers: str, start: Lsn | None = None) -> list[str]:
+    """Return pg_waldump's lines on consecutive segments, whatever their timelines.
+
+    Args:
+        files: In order.
+        tools: Of the server major that wrote them.
+        managers: Resource managers whose records are wanted.
+        start: Where in the first of them to begin; None begins at its first record.
+    """
     if not files:
         return []
     with _as_one_timeline(files, tools.scratch) as directory:
         timeline = int(files[-1].name[:8], 16)
-        arguments = ["--rmgr=Transaction", *(["--rmgr=XLOG"] if named else [])]
+        arguments = [f"--rmgr={manager}" for manager in managers]
+        arguments += [f"--start={start}"] if start is not None else []
         first = str(directory / _renamed(files[0].name, timeline))
         last = str(directory / _renamed(files[-1].name, timeline))
         # As the caller: it may read the archive, and the tool runs nothing of what it reads.

@@ -142,6 +142,7 @@ class DumpSource:
             needed_bytes=dump.size_bytes * (1 if dump.words in {"plain", "cluster", "tar"} else COMPRESSED_GROWTH),
             not_checked=_not_checked(dump),
             notes=_notes(dump, tools),
+            kept_in=(dump.path, *([] if self._globals is None else [self._globals.newest().path])),
         )
 
     def load(self, located: Located, sandbox: Sandbox, connection: Connection) -> tuple[str, str]:

@@ -238,7 +238,7 @@ class Loading:
         error = messages.blame(what, found)
         roles = messages.missing_roles(found)
         if roles and isinstance(error, BackupNotRestorable):
-            raise messages.roles_missing(what, self._all_missing(dump) if dump is not None else roles)
+            raise messages.roles_missing(what, (self._all_missing(dump) if dump is not None else []) or roles)
         raise error
 
     def _all_missing(self, dump: DumpFile) -> list[str]:

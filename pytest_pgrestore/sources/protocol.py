@@ -48,6 +48,8 @@ class Located:
         checks: Verdicts reached already, e.g. that the archive has no hole.
         not_checked: What this source cannot know, a sentence each.
         notes: What a reader should know.
+        kept_in: Files and directories of the backup, which must be the same after the drill.
+        archived_in: Directories that production adds WAL to while the drill runs.
     """
 
     backup: Backup
@@ -59,6 +61,8 @@ class Located:
     checks: tuple[Check, ...] = ()
     not_checked: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    kept_in: tuple[Path, ...] = ()
+    archived_in: tuple[Path, ...] = ()
 
 
 class Source(Protocol):

@@ -34,7 +34,8 @@ _ROLE = r'(?P<role>"(?:[^"]|"")+"|[^\s;",]+)'
 _NEEDS_ROLE = re.compile(
     rf"^(?:ALTER [^\n]* OWNER TO {_ROLE};|GRANT [^\n]* TO {_ROLE.replace('role', 'grantee')}(?: WITH GRANT OPTION)?;"
     rf"|REVOKE [^\n]* FROM {_ROLE.replace('role', 'revokee')};"
-    rf"|ALTER DEFAULT PRIVILEGES FOR ROLE {_ROLE.replace('role', 'grantor')} )",
+    rf"|ALTER DEFAULT PRIVILEGES FOR ROLE {_ROLE.replace('role', 'grantor')} "
+    rf"|CREATE USER MAPPING FOR {_ROLE.replace('role', 'mapped')} SERVER )",
     re.MULTILINE,
 )
 
@@ -44,7 +45,7 @@ def roles_named(sql: bytes) -> list[str]:
     found = []
     for match in _NEEDS_ROLE.finditer(sql.decode("utf-8", errors="replace")):
         role = toc.unquoted(next(word for word in match.groups() if word is not None))
-        if role != "PUBLIC" and not role.startswith("pg_"):
+        if role.upper() != "PUBLIC" and not role.startswith("pg_"):
             found.append(role)
     return list(dict.fromkeys(found))
 

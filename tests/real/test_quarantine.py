@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -135,18 +136,22 @@ def test_what_roles_and_databases_set_does_not_hold(hostile: Hostile, drill: Dri
 
 def test_the_check_fires_when_the_quarantine_does_not_hold() -> None:
     """A check that cannot fail proves nothing: the same questions, asked of production itself."""
-    from pytest_pgrestore.checks.isolation import isolation
+    from pytest_pgrestore.checks.isolation import NetworkState, isolation
+    from pytest_pgrestore.sandboxes.reach import interfaces_of
 
+    # This process has the machine's own network, as a server has that was started without care.
+    state = NetworkState("", cut=True, interfaces=interfaces_of(os.getpid()))
     directory = short_directory()
     try:
         with Cluster.create(directory) as production, production.connect() as connection:
-            check, settings = isolation(connection, {"archive_mode": "off", "restart_after_crash": "off"}, "")
+            check, settings = isolation(connection, {"archive_mode": "off", "restart_after_crash": "off"}, state)
     finally:
         shutil.rmtree(directory)
 
     assert check.verdict == "could not verify"
     assert "archive_mode is 'on'" in check.message
     assert "a 'logical replication launcher' process runs" in check.message
+    assert "the server has network interface" in check.message
     assert settings["restart_after_crash"] == "on"
 
 

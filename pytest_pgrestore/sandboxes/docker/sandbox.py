@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError, PgRestoreError
 from pytest_pgrestore.model.evidence import Teardown
-from pytest_pgrestore.sandboxes import guardian, processes
+from pytest_pgrestore.sandboxes import guardian, processes, reach
 from pytest_pgrestore.sandboxes.docker.container import SERVER_PORT, Container
 from pytest_pgrestore.sandboxes.docker.engine import speaking
 from pytest_pgrestore.sandboxes.docker.removal import remove_all
@@ -219,6 +219,15 @@ class DockerSandbox:
         if not state.get("Running"):
             return "the container ended: it was removed, or its time limit passed"
         return self.container.why_ended()
+
+    def network_interfaces(self) -> list[str] | None:
+        """Return the network interfaces of the running server's namespace; None where the system does not tell."""
+        server = guardian.server_of(self.place)
+        return None if server is None else reach.interfaces_of(server[0])
+
+    def open_sockets(self) -> list[str]:
+        """Return none: of this machine the container sees the backups, its own socket, and nothing else."""
+        return []
 
     def server_log(self) -> Path:
         """Return the file that holds the server's messages since the last start."""

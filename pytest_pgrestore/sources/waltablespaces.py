@@ -1,0 +1,167 @@
+"""Tablespaces made after the backup began: replaying them would write to production's own directories.
+
+The record of CREATE TABLESPACE names a path of production's host. Where that path is on this machine too, recovery
+takes it over: it changes the directory's permissions, links to it and writes the copy's files over production's. So
+the path is taken out of the staged copy of the record, which the server reads as a tablespace "in place", inside the
+data directory.
+
+Source: src/backend/commands/tablespace.c, tblspc_redo and create_tablespace_directories (an empty location is in
+place, in 15 and in the minor releases since August 2022 of 14 and older); src/include/access/xlogrecord.h.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
+from pytest_pgrestore.sources import commits
+from pytest_pgrestore.sources.walarchive import WalFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_pgrestore.sandboxes.protocol import Sandbox
+
+# The path is taken from the record: pg_waldump prints it as it is, line ends included.
+_MADE = re.compile(r"lsn: ([0-9A-F]+/[0-9A-F]+),.*?desc: CREATE (\d+) ")
+_PAGE_BYTES = 8192
+_SHORT_HEADER_BYTES = 24
+_LONG_HEADER_BYTES = 40
+_RECORD_HEADER_BYTES = 24
+_CHECKSUM_AT = 20
+_LARGEST_RECORD_BYTES = 64 * 1024
+_OID_BYTES = 4
+_LENGTH_OF_HEADER = {0xFC: 4, 0xFD: 2}
+"""Bytes behind the mark of a top-level transaction, and of a replication origin."""
+
+_LENGTH_OF_LENGTH = {0xFE: 4, 0xFF: 1}
+"""Bytes that tell how long the main data is, long and short."""
+
+_CASTAGNOLI = 0x82F63B78
+_ALL_ONES = 0xFFFFFFFF
+
+
+def keep_inside(sandbox: Sandbox, start: Lsn | None, segment_bytes: int) -> list[str]:
+    """Take the paths of tablespaces out of the WAL staged in ``sandbox.data/pg_wal``; return a note for each.
+
+    Args:
+        sandbox: Holds the staged WAL, which nothing else is linked to.
+        start: Where replay begins; None reads from the first segment on.
+        segment_bytes: Size of a segment.
+
+    Raises:
+        HarnessError: A record cannot be changed, so the copy must not be started.
+    """
+    files = _staged(sandbox.data / "pg_wal", segment_bytes)
+    if start is not None:
+        files = {number: file for number, file in files.items() if number >= start // segment_bytes}
+    notes = []
+    ordered = [files[number] for number in sorted(files)]
+    for line in commits.lines_of(ordered, sandbox.tools, "Tablespace", start=start):
+        match = _MADE.search(line)
+        if match is None:
+            continue
+        path = _StagedRecord(files, Lsn.parse(match[1]), segment_bytes).without_path()
+        if path:
+            notes.append(
+                f"tablespace {match[2]}, which production made at {path} after the backup began,"
+                " lies inside the data directory of the copy"
+            )
+    return notes
+
+
+def _staged(folder: Path, segment_bytes: int) -> dict[int, WalFile]:
+    """Return the segment a server reads for each number: that of the newest timeline."""
+    names = sorted(path.name for path in folder.iterdir() if is_segment_name(path.name))
+    return {Segment.parse(name, segment_bytes).number: WalFile(name, folder / name) for name in names}
+
+
+class _StagedRecord:
+    """One WAL record in staged files, across pages and segments."""
+
+    def __init__(self, files: dict[int, WalFile], lsn: Lsn, segment_bytes: int) -> None:
+        self._files = files
+        self._lsn = lsn
+        self._segment_bytes = segment_bytes
+
+    def without_path(self) -> str:
+        """Empty the path at the record's end, and correct the record's checksum; return the path."""
+        size = int.from_bytes(self._read(4), "little")
+        record = bytearray(self._read(size) if _RECORD_HEADER_BYTES < size <= _LARGEST_RECORD_BYTES else b"")
+        begin = _path_begins(record) if len(record) == size else 0
+        if not begin or _stored(record) != checksum(record):
+            raise HarnessError(
+                f"production made a tablespace after the backup began, and its WAL record at {self._lsn} cannot be"
+                " pointed into the sandbox: recovery would write to production's path on this machine",
+                hint="take a new base backup, which holds the tablespace from its beginning.",
+            )
+        path = record[begin:].partition(b"\0")[0].decode(errors="backslashreplace")
+        if path:
+            record[begin] = 0
+            struct.pack_into("<I", record, _CHECKSUM_AT, checksum(record))
+            self._write(bytes(record))
+        return path
+
+    def _places(self, size: int) -> list[tuple[WalFile, int, int]]:
+        """Return the stretches of the record: file, offset and length."""
+        position, found = int(self._lsn), []
+        while size > 0:
+            number, offset = divmod(position, self._segment_bytes)
+            if offset % _PAGE_BYTES == 0:
+                position += _SHORT_HEADER_BYTES if offset else _LONG_HEADER_BYTES
+                continue
+            length = min(size, _PAGE_BYTES - offset % _PAGE_BYTES)
+            if number not in self._files:
+                break
+            found.append((self._files[number], offset, length))
+            position, size = position + length, size - length
+        return found
+
+    def _read(self, size: int) -> bytes:
+        parts = []
+        for file, offset, length in self._places(size):
+            with file.path.open("rb") as stream:
+                stream.seek(offset)
+                parts.append(stream.read(length))
+        return b"".join(parts)
+
+    def _write(self, record: bytes) -> None:
+        done = 0
+        for file, offset, length in self._places(len(record)):
+            with file.path.open("r+b") as stream:
+                stream.seek(offset)
+                stream.write(record[done : done + length])
+            done += length
+
+
+def _path_begins(record: bytes | bytearray) -> int:
+    """Return where the path begins: behind the record's header, those of its data and the tablespace's OID."""
+    place = _RECORD_HEADER_BYTES
+    while place < len(record) - 1:
+        kind, place = record[place], place + 1
+        if kind in _LENGTH_OF_HEADER:
+            place += _LENGTH_OF_HEADER[kind]
+        elif kind in _LENGTH_OF_LENGTH:
+            length = int.from_bytes(record[place : place + _LENGTH_OF_LENGTH[kind]], "little")
+            place += _LENGTH_OF_LENGTH[kind]
+            return place + _OID_BYTES if place + length == len(record) and length > _OID_BYTES else 0
+        else:
+            return 0
+    return 0
+
+
+def _stored(record: bytes | bytearray) -> int:
+    return int.from_bytes(record[_CHECKSUM_AT:_RECORD_HEADER_BYTES], "little")
+
+
+def checksum(record: bytes | bytearray) -> int:
+    """Return the CRC-32C of a WAL record: its data first, then its header up to the checksum."""
+    value = _ALL_ONES
+    for byte in (*record[_RECORD_HEADER_BYTES:], *record[:_CHECKSUM_AT]):
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (_CASTAGNOLI if value & 1 else 0)
+    return value ^ _ALL_ONES
