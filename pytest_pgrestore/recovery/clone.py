@@ -64,7 +64,12 @@ def clone(instance: RestoredInstance, run: Run, name: str) -> RestoredInstance:
 
     wait_until(is_open, what="the start of a private copy", timeout_seconds=run.timeout_seconds)
     own = replace(
-        access, drill=name, socket_directory=str(sandbox.socket_directory), nonce=nonce, log=str(sandbox.server_log())
+        access,
+        drill=name,
+        socket_directory=str(sandbox.socket_directory),
+        way=sandbox.way,
+        nonce=nonce,
+        log=str(sandbox.server_log()),
     )
     return RestoredInstance(own, instance.record)
 

@@ -28,6 +28,7 @@ class Access:
         drill: Key of the drill.
         socket_directory: Private directory of the server's socket.
         port: Number in the socket's name.
+        way: How clients of ours connect: host, port, and where it takes a password the file that holds it.
         user: A superuser of the copy.
         database: Where the fixtures connect by default.
         nonce: cluster_name of the server, so that no other one is mistaken for it.
@@ -39,6 +40,7 @@ class Access:
     drill: str
     socket_directory: str
     port: int
+    way: dict[str, str]
     user: str
     database: str
     nonce: str
@@ -56,12 +58,11 @@ class Access:
         return cls(**data)
 
     def conninfo(self, database: str | None = None, *, read_only: bool = False) -> str:
-        """Return a connection string; it names a Unix socket and holds no password."""
+        """Return a connection string; it holds no password: at most the name of a file that has it."""
         from psycopg.conninfo import make_conninfo
 
         return make_conninfo(
-            host=self.socket_directory,
-            port=str(self.port),
+            **self.way,
             user=self.user,
             dbname=database or self.database,
             options=self.options + (" -c default_transaction_read_only=on" if read_only else ""),
@@ -97,7 +98,7 @@ class RestoredInstance:
 
     @property
     def conninfo(self) -> str:
-        """Connection string for other drivers and tools; it names a Unix socket and holds no password."""
+        """Connection string for other drivers and tools; it holds no password: at most the name of a file with it."""
         return self.access.conninfo(read_only=True)
 
     @property

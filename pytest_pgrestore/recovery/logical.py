@@ -49,13 +49,20 @@ def restore_dump(attempt: Attempt, source: LogicalSource, nonce: str) -> None:
         sandbox.start({**quarantine.server_settings(sandbox.tools.major, nonce), **LOADING})
         _wait_until_open(attempt, sandbox)
     options = _load_options(sandbox.tools.major)
-    connection = Connection(sandbox.socket_directory, sandbox.port, user, "postgres", options)
+    connection = Connection(sandbox.socket_directory, sandbox.port, user, "postgres", options, _way_in(sandbox, user))
     with watch.phase("fetch") as lap:
         database, lap.detail = source.load(located, sandbox, connection)
     attempt.settings = replace(attempt.settings, database=database)
     with watch.phase("ready"):
         attempt.access = wait_and_log_in(attempt, sandbox, user, nonce)
     attempt.checks.append(source.contents(located, sandbox, replace(connection, database=database)))
+
+
+def _way_in(sandbox: Sandbox, user: str) -> dict[str, str]:
+    complaint = sandbox.admit(user, _load_options(sandbox.tools.major))
+    if complaint:
+        raise HarnessError(f"the empty server lets nobody in: {complaint}", hint="read the saved server log.")
+    return sandbox.way
 
 
 def _make_cluster(sandbox: Sandbox, user: str) -> None:

@@ -39,6 +39,9 @@ def wait_and_log_in(attempt: Attempt, sandbox: Sandbox, user: str, nonce: str) -
 
     def answered() -> bool:
         if sandbox.exit_status() is not None:
+            blameless = sandbox.why_ended()
+            if blameless is not None:
+                raise HarnessError(blameless, hint="read the saved logs; container.json has the daemon's own words.")
             raise BackupNotRestorable("the server ended just after it opened", hint="read the saved server log.")
         connection = _try(sandbox, user)
         found.extend([connection] if connection else [])
@@ -61,6 +64,7 @@ def wait_and_log_in(attempt: Attempt, sandbox: Sandbox, user: str, nonce: str) -
         drill=attempt.drill.key,
         socket_directory=str(sandbox.socket_directory),
         port=sandbox.port,
+        way=sandbox.way,
         user=user,
         database=database,
         nonce=nonce,
@@ -73,21 +77,19 @@ def wait_and_log_in(attempt: Attempt, sandbox: Sandbox, user: str, nonce: str) -
 def _try(sandbox: Sandbox, user: str) -> psycopg.Connection[Any] | None:
     """Return a connection to the first maintenance database that takes one; None while the server is not open."""
     import psycopg
+    from psycopg.conninfo import make_conninfo
 
+    complaint = sandbox.admit(user, _options(sandbox))
+    if complaint:
+        _refuse_locked_out(complaint, user)
+        return None
     for database in _FALLBACK_DATABASES:
+        wanted = make_conninfo(**sandbox.way, user=user, dbname=database, options=_options(sandbox))
         try:
-            return psycopg.connect(
-                host=sandbox.host,
-                port=sandbox.client_port,
-                user=user,
-                dbname=database,
-                options=_options(sandbox),
-                autocommit=True,
-            )
+            return psycopg.connect(wanted, autocommit=True)
         except psycopg.OperationalError as exc:
             message = str(exc)
-            if ("role" in message and "does not exist" in message) or "not permitted to log in" in message:
-                raise LockedOutError(user) from None
+            _refuse_locked_out(message, user)
             if 'database "' in message and ("does not exist" in message or "not currently accepting" in message):
                 continue
             if "locale" in message and "incompatible" in message:
@@ -99,6 +101,11 @@ def _try(sandbox: Sandbox, user: str) -> psycopg.Connection[Any] | None:
     raise BackupNotRestorable(
         "neither postgres nor template1 takes a connection", hint="set database = ... to one that does."
     )
+
+
+def _refuse_locked_out(message: str, user: str) -> None:
+    if ("role" in message and "does not exist" in message) or "not permitted to log in" in message:
+        raise LockedOutError(user)
 
 
 def _database(attempt: Attempt, connection: psycopg.Connection[Any]) -> str:

@@ -58,14 +58,9 @@ class LocalSandbox:
         self._starts = 0
 
     @property
-    def host(self) -> str:
-        """What clients connect to."""
-        return str(self.socket_directory)
-
-    @property
-    def client_port(self) -> int:
-        """The port they connect to there."""
-        return self.port
+    def way(self) -> dict[str, str]:
+        """How clients connect."""
+        return {"host": str(self.socket_directory), "port": str(self.port)}
 
     @property
     def tools(self) -> LocalTools:
@@ -141,6 +136,10 @@ class LocalSandbox:
             )
         record = {"pid": self._child.pid, "started": processes.start_time(self._child.pid)}
         (self.root / guardian.SERVER).write_text(json.dumps(record))
+
+    def admit(self, user: str, options: str) -> str:  # noqa: ARG002 - the directory of the socket is the lock
+        """Return nothing: whoever reaches the socket is let in."""
+        return ""
 
     def exit_status(self) -> int | None:
         """Return the exit status of the server this process started; None while it runs."""

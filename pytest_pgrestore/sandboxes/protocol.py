@@ -72,8 +72,7 @@ class Sandbox(Protocol):
         tools: PostgreSQL's programs.
         kind: What it is and whom the server runs as, in words, for the evidence.
         network: How egress is cut, in words, for the evidence.
-        host: What clients connect to: the socket directory, or an address.
-        client_port: The port they connect to there.
+        way: How clients of ours connect: host, port, and where it takes a password the file that holds it.
     """
 
     root: Path
@@ -87,10 +86,7 @@ class Sandbox(Protocol):
     network: str
 
     @property
-    def host(self) -> str: ...
-
-    @property
-    def client_port(self) -> int: ...
+    def way(self) -> dict[str, str]: ...
 
     @property
     def tools(self) -> Tools: ...
@@ -105,6 +101,15 @@ class Sandbox(Protocol):
 
     def start(self, settings: Mapping[str, str]) -> None:
         """Start PostgreSQL on `data` with `settings` on its command line; return at once, ready or not."""
+        ...
+
+    def admit(self, user: str, options: str) -> str:
+        """Let `user` in by `way`, where that takes a password; return why not, in psql's words, empty when done.
+
+        Args:
+            user: A superuser of the copy.
+            options: Startup options of the connection that sees to it.
+        """
         ...
 
     def exit_status(self) -> int | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -152,6 +152,7 @@ class Connection:
         user: A superuser.
         database: Where to connect.
         options: Startup options, which beat ALTER ROLE/DATABASE ... SET.
+        way: How psycopg connects from here where that is not the socket.
     """
 
     socket_directory: Path
@@ -159,14 +160,15 @@ class Connection:
     user: str
     database: str
     options: str = ""
+    way: Mapping[str, str] | None = None
 
     def conninfo(self, database: str | None = None) -> str:
         """Return a connection string for ``psycopg.connect``."""
         from psycopg.conninfo import make_conninfo
 
+        way = self.way or {"host": str(self.socket_directory), "port": str(self.port)}
         return make_conninfo(
-            host=str(self.socket_directory),
-            port=str(self.port),
+            **way,
             user=self.user,
             dbname=database or self.database,
             options=self.options,

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.reports.load import load
 from pytest_pgrestore.sandboxes import guardian
+from pytest_pgrestore.sandboxes.docker import removal
+from pytest_pgrestore.sandboxes.docker.engine import connect
 from pytest_pgrestore.sandboxes.leftovers import processes_below
 from pytest_pgrestore.waiting import wait_until
+from tests.real.sandboxes import environment_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,10 +89,12 @@ class Project:
         directory: Not there yet.
         world: The backups.
         place: Where its copies live.
+        runtime: Kind of sandbox.
     """
 
-    def __init__(self, directory: Path, world: World, place: Path) -> None:
+    def __init__(self, directory: Path, world: World, place: Path, runtime: str = "local") -> None:
         self.directory = directory
+        self.runtime = runtime
         self.base = place / f"pgrestore-{os.geteuid()}"
         directory.mkdir()
         (directory / "pytest.ini").write_text("[pytest]\n")
@@ -104,6 +109,7 @@ class Project:
             self.child = subprocess.Popen(
                 [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args],
                 cwd=self.directory,
+                env=os.environ | environment_of(self.runtime),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -148,9 +154,9 @@ class Project:
             "begin": lambda: some(root.parent, f"*{root.name}"),
             "locate": lambda: some(root, "state/*.json"),
             "provision": lambda: some(root, "drills/*"),
-            "fetch": lambda: some(root, "drills/*/data/*"),
-            "verify": lambda: self._runs("pg_verifybackup") or some(root, "drills/*/carried"),
-            "configure": lambda: some(root, "drills/*/carried"),
+            "fetch": lambda: some(root, "drills/*/data/*") or some(root, "copies/*/data/*"),
+            "verify": lambda: self._runs("pg_verifybackup") or signs["configure"](),
+            "configure": lambda: some(root, "drills/*/carried") or some(root, "copies/*/carried"),
             "start": lambda: some(root, "drills/*/logs/*"),
             "replay": lambda: said(root, "redo starts"),
             "promote": lambda: said(root, "redo done"),
@@ -190,6 +196,8 @@ class Project:
             found += [str(path) for path in (self._root, half) if path.exists()]
             found += [f"process {pid}: {command(pid)}" for pid in everybody() if str(self._root) in command(pid)]
             found += [f"process {pid} stands in it" for pid in processes_below(self._root)]
+        if self._root is not None and self.runtime == "docker":
+            found += [f"docker {identity}" for identity in labelled(self._root.name)]
         there = segments()
         return found + [name for name in self._memory if name in there or Path(name).exists()]
 
@@ -221,6 +229,14 @@ def kill(project: Project, wanted: Kill) -> int:
         assert wanted.phase in LAST, f"{wanted} came too late: {project.output}"
     project.note_memory()
     return project.child.wait(DEADLINE_SECONDS)
+
+
+def labelled(run_id: str) -> list[str]:
+    """Return the containers and volumes of a run, whatever state they are in."""
+    api = connect().client.api
+    label = {"label": f"{removal.RUN}={run_id}"}
+    containers = [str(entry["Id"]) for entry in api.containers(all=True, filters=label)]
+    return containers + [str(volume["Name"]) for volume in api.volumes(filters=label)["Volumes"] or []]
 
 
 def until(done: Callable[[], bool], what: str) -> None:

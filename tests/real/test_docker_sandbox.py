@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from pytest_pgrestore.lab.cluster import short_directory
 from pytest_pgrestore.model.errors import HarnessError
@@ -78,15 +80,18 @@ def empty_server(run: DockerRun, key: str = "shop@latest") -> DockerSandbox:
     return sandbox
 
 
+def connect_to(sandbox: DockerSandbox) -> psycopg.Connection[Any]:
+    """Connect as the superuser."""
+    return psycopg.connect(make_conninfo(**sandbox.way, user="boss", dbname="postgres"))
+
+
 def ask(sandbox: DockerSandbox, query: str) -> Any:
     """Answer a query, waiting for the server."""
     found: list[Any] = []
 
     def answered() -> bool:
         try:
-            with psycopg.connect(
-                host=sandbox.host, port=sandbox.client_port, user="boss", dbname="postgres"
-            ) as connection:
+            with connect_to(sandbox) as connection:
                 row = connection.execute(query.encode()).fetchone()
         except psycopg.OperationalError:
             assert sandbox.exit_status() is None, sandbox.server_log().read_text()
@@ -148,6 +153,24 @@ def test_the_container_has_no_rights_it_does_not_need(opening: Callable[..., Doc
     assert sandbox.network.startswith("cut")
 
 
+def test_a_port_is_published_on_this_machine_only_and_asks_for_a_password(opening: Callable[..., DockerRun]) -> None:
+    """Where a socket cannot cross, as with Docker Desktop; and the evidence says what that costs."""
+    run = opening(reach="port", storage="bind")
+    sandbox = empty_server(run)
+    wait_until(lambda: sandbox.admit("boss", "") == "", what="the server", timeout_seconds=DEADLINE)
+
+    assert sandbox.way["host"] == "127.0.0.1"
+    assert ask(sandbox, "select 1") == 1
+    published = inspect(sandbox)["NetworkSettings"]["Ports"]["5432/tcp"]
+    assert {entry["HostIp"] for entry in published} == {"127.0.0.1"}
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(host="127.0.0.1", port=sandbox.way["port"], user="boss", dbname="postgres")
+    passfile = Path(sandbox.way["passfile"])
+    assert passfile.stat().st_mode & 0o777 == 0o600
+    assert passfile.read_text().strip().rpartition(":")[2] not in json.dumps(inspect(sandbox))
+    assert sandbox.network.startswith("NOT cut")
+
+
 def test_backups_are_mounted_read_only(opening: Callable[..., DockerRun], tmp_path: Path) -> None:
     """Not even root in the container may write there."""
     (tmp_path / "a.dump").write_text("x")
@@ -201,6 +224,7 @@ def test_an_absent_daemon_is_one_sentence(another_daemon: Callable[[str], None],
     assert "\n" not in refused.value.problem
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # docker-py keeps what never answered
 def test_a_hanging_daemon_is_given_up(
     another_daemon: Callable[[str], None], settings: DockerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +239,7 @@ def test_a_hanging_daemon_is_given_up(
 
         with pytest.raises(HarnessError, match="did not answer within 1 s"):
             DockerRun.open(settings, "x")
+    gc.collect()
 
 
 def test_a_missing_image_is_not_pulled_behind_the_users_back(opening: Callable[..., DockerRun]) -> None:
@@ -287,7 +312,7 @@ def test_a_container_out_of_memory_is_not_the_backups_fault(opening: Callable[..
 
     with (
         pytest.raises(psycopg.OperationalError),
-        psycopg.connect(host=sandbox.host, port=sandbox.client_port, user="boss", dbname="postgres") as connection,
+        connect_to(sandbox) as connection,
     ):
         connection.execute(greedy.encode())
 
@@ -435,7 +460,7 @@ def test_a_kept_container_outlives_the_run_until_it_is_cleaned(settings: DockerS
     told = run.keep_drill("shop@latest")
     assert run.close() == []
 
-    assert f"psql -h {sandbox.host}" in told
+    assert f"psql -h {sandbox.socket_directory}" in told
     assert ask(sandbox, "select 2") == 2
     said: list[str] = []
     clean_up(sandbox.place, settings.directory, said.append)

@@ -33,6 +33,7 @@ RECORD = DrillRecord(
 ACCESS = Access(
     drill=KEY,
     socket_directory="/tmp/x",  # noqa: S108 - never used
+    way={"host": "/tmp/x", "port": "5432"},  # noqa: S108
     port=5432,
     user="postgres",
     database="shop",

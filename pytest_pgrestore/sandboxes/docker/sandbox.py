@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 from datetime import UTC, datetime
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
 NO_NETWORK = "cut: a container without network (--network none)"
 PUBLISHED = "NOT cut: the server's port is published on 127.0.0.1, which takes a network that leads out"
 
-_HBA = "local all all trust\nlocal replication all trust\n"
+_HBA = "local all all trust\nlocal replication all trust\nhost all all all scram-sha-256\n"
+"""Without a port to listen on the last line means nothing."""
+
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
 _START = 'umask 077; exec "$0" "$@" >>{log} 2>&1'
 _CHOWN_SECONDS = 30.0
@@ -92,14 +95,38 @@ class DockerSandbox:
         return self.container.account
 
     @property
-    def host(self) -> str:
-        """What clients connect to."""
-        return str(self.socket_directory)
+    def way(self) -> dict[str, str]:
+        """How clients connect: by the socket, or by a port of 127.0.0.1 with a password of this drill's own."""
+        if self._settings.reach == "socket":
+            return {"host": str(self.socket_directory), "port": str(self.port)}
+        port = str(self.container.published_port())
+        return {"host": "127.0.0.1", "port": port, "passfile": str(self._passfile)}
 
     @property
-    def client_port(self) -> int:
-        """The port they connect to there."""
-        return self.port
+    def _passfile(self) -> Path:
+        # Not in the directory the container sees.
+        return self.place.parent.parent / "programs" / f"{self.place.name}.pgpass"
+
+    def admit(self, user: str, options: str) -> str:
+        """Give `user` a random password where clients come by a port; asked over the socket inside the container."""
+        if self._settings.reach == "socket" or self._passfile.exists():
+            return ""
+        password = secrets.token_urlsafe(24)
+        name = user.replace('"', '""')
+        statement = f"set password_encryption = 'scram-sha-256'; alter role \"{name}\" password '{password}'"
+        done = self.tools.run(
+            "psql",
+            *("-X", "-q", "-h", str(self.socket_directory), "-p", str(self.port), "-U", user, "-d", "template1"),
+            stdin=[statement.encode()],
+            env={"PGOPTIONS": options},
+            check=False,
+        )
+        if done.status != 0 or done.stderr:
+            return done.stderr or f"psql ended with status {done.status}"
+        descriptor = os.open(self._passfile, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(f"*:*:*:*:{password}\n")
+        return ""
 
     @classmethod
     def prepare(cls, place: Path, account: Account) -> None:
@@ -162,13 +189,14 @@ class DockerSandbox:
         self.account.own_tree(path)
 
     def own_settings(self) -> dict[str, str]:
-        """Return the settings that only the sandbox knows: its own files, and no way in but the socket."""
+        """Return the settings that only the sandbox knows: its own files, and the one way in."""
         return {
             "data_directory": str(self.data),
             "config_file": str(self.config / "postgresql.conf"),
             "hba_file": str(self.config / "pg_hba.conf"),
             "ident_file": str(self.config / "pg_ident.conf"),
-            "listen_addresses": "",
+            # Inside the container; Docker publishes it on 127.0.0.1 of this machine only.
+            "listen_addresses": "" if self._settings.reach == "socket" else "*",
             "port": str(self.port),
             "unix_socket_directories": str(self.socket_directory),
             "unix_socket_permissions": "0700",
