@@ -75,6 +75,7 @@ def clone(instance: RestoredInstance, run: Run, name: str) -> RestoredInstance:
 
 
 def _tablespaces(instance: RestoredInstance) -> list[tuple[str, str]]:
-    query = "select oid::text, pg_tablespace_location(oid) from pg_tablespace where pg_tablespace_location(oid) <> ''"
+    # Those "in place" have a relative location, and are copied with the data directory.
+    query = "select oid::text, pg_tablespace_location(oid) from pg_tablespace where pg_tablespace_location(oid) ^@ '/'"
     with instance.connect() as connection:
         return [(str(oid), str(location)) for oid, location in connection.execute(query).fetchall()]

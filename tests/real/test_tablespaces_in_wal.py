@@ -13,6 +13,9 @@ import pytest
 from pytest_pgrestore.lab.cluster import Cluster, short_directory
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.target import AtLsn, RecoveryTarget
+from pytest_pgrestore.recovery.clone import clone
+from pytest_pgrestore.recovery.instance import RestoredInstance
+from pytest_pgrestore.sandboxes.run import LocalRun
 from pytest_pgrestore.sandboxes.tools import LocalTools
 from pytest_pgrestore.sources.basebackup import BasebackupSource
 from pytest_pgrestore.waiting import wait_until
@@ -104,6 +107,18 @@ def test_a_target_before_the_tablespace_is_reached_as_well(moved: Moved, drill: 
     assert drilled.rows() == 100
     assert drilled.ask("select count(*) from pg_tablespace where spcname like 'space%%'") == 0
     assert moved.listing() == before
+
+
+def test_a_private_copy_holds_such_a_tablespace_too(moved: Moved, drill: Drilling, run: LocalRun) -> None:
+    """It is no link: recovery of the copy would panic over that, and pg_basebackup takes no mapping for it."""
+    drilled = drill(moved.source(), database="postgres")
+    assert drilled.result.access is not None
+
+    private = clone(RestoredInstance(drilled.result.access, drilled.result.record), run, "private")
+
+    with private.connect() as connection:
+        assert connection.execute("select count(*) from late").fetchone() == (50,)
+    assert run.close_drill("private").removed
 
 
 def test_without_the_remedy_production_is_overwritten(moved: Moved) -> None:
