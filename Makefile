@@ -16,12 +16,13 @@ demo: $(STAMPS)/demo
 # Installs what the tests need, builds the wheel, runs everything against the installed wheel.
 test: $(STAMPS)/dev
 	tests/bootstrap/system
+	tests/bootstrap/docker
 	$(MAKE) lint
 	# What a run of its own imports, as the plugin tests, demo and scenarios start it, is the wheel and not this tree.
 	cd / && '$(abspath $(BIN))/python' -c 'import pytest_pgrestore as p; assert "site-packages" in p.__file__, p.__file__'
 	# By file, so that a world of backups is built by one worker and not by both.
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests
-	$(BIN)/python -m pytest -n 2 scenarios
+	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 2 --dist loadfile tests
+	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 2 scenarios
 
 lint: $(STAMPS)/dev
 	$(BIN)/ruff check .
@@ -30,6 +31,7 @@ lint: $(STAMPS)/dev
 
 bench: $(STAMPS)/dev
 	$(BIN)/python tests/benchmarks/drill_against_script.py
+	$(BIN)/python tests/benchmarks/docker_against_local.py
 
 clean:
 	rm -rf $(VENV) $(STAMPS) dist build pgrestore-demo pgrestore-report
