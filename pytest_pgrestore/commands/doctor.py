@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.configfile import find_config
 from pytest_pgrestore.model.errors import HarnessError, PgRestoreError
+from pytest_pgrestore.options import BY_NAME
 from pytest_pgrestore.process import child_environment, run
 from pytest_pgrestore.sandboxes import network
 from pytest_pgrestore.sandboxes.account import server_account
@@ -19,10 +20,11 @@ from pytest_pgrestore.sandboxes.rundirectory import require_traversable
 from pytest_pgrestore.sources.protocol import is_logical
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from pytest_pgrestore.config import Config
     from pytest_pgrestore.model.backup import Backup
+    from pytest_pgrestore.sandboxes.account import Account
 
 TOOLS = {
     "postgres": "every restore",
@@ -52,12 +54,11 @@ def examine(config: Path | None, here: Path, environ: Mapping[str, str], say: Ca
     """Print what was found; return 0 when a drill could run here, else 1."""
     problems: list[str] = []
     settings = _read(config, here, environ, problems)
-    bindir = settings.sandbox.bindir if settings else None
-    for line in (
-        *_programs(Path(bindir) if bindir else None, problems),
-        *_place(settings, problems),
-        *_sources(settings, problems),
-    ):
+    runtime = environ.get(BY_NAME["runtime"].variable) or (settings.sandbox.runtime if settings else None) or "docker"
+    say(f"runtime: {runtime}")
+    for line in _local(settings, problems) if runtime == "local" else _docker(settings, problems):
+        say(line)
+    for line in _sources(settings, problems, local=runtime == "local"):
         say(line)
     for problem in problems:
         say(f"problem: {problem}")
@@ -74,6 +75,39 @@ def _read(config: Path | None, here: Path, environ: Mapping[str, str], problems:
     except PgRestoreError as exc:
         problems.append(str(exc))
         return None
+
+
+def _local(settings: Config | None, problems: list[str]) -> Iterator[str]:
+    bindir = settings.sandbox.bindir if settings else None
+    yield from _programs(Path(bindir) if bindir else None, problems)
+    account = yield from _place(settings, problems)
+    if account is not None:
+        cut = network.can_be_cut(account)
+        yield f"network of the copy: {network.CUT if cut else network.OPEN}"
+
+
+def _docker(settings: Config | None, problems: list[str]) -> Iterator[str]:
+    """Ask the daemon; build and pull nothing."""
+    from pytest_pgrestore.sandboxes.docker.engine import connect
+    from pytest_pgrestore.sandboxes.docker.image import is_here
+    from pytest_pgrestore.sandboxes.docker.settings import DEFAULT_BASE
+
+    try:
+        engine = connect()
+    except HarnessError as exc:
+        problems.append(str(exc))
+        return
+    yield f"engine: {engine.name}"
+    table = settings.sandbox if settings else None
+    own = table.image if table else None
+    wanted = own or (table.base if table else None) or DEFAULT_BASE
+    yield f"image: {wanted}" if own else f"image: built on {wanted} when a drill needs it"
+    yield from _place(settings, problems)
+    if "{major}" not in wanted:
+        here = is_here(engine, wanted)
+        yield f"{wanted}: {'here' if here else 'not here yet'}"
+        if not here and table is not None and not table.pull:
+            problems.append(f"image {wanted} is not on this machine, and pulling is off\nHINT: docker pull {wanted}.")
 
 
 def _programs(bindir: Path | None, problems: list[str]) -> Iterator[str]:
@@ -107,29 +141,29 @@ def _broken(binaries: Binaries) -> Iterator[str]:
             yield f"{tool} does not run ({purpose}): {exc.problem}"
 
 
-def _place(settings: Config | None, problems: list[str]) -> Iterator[str]:
+def _place(settings: Config | None, problems: list[str]) -> Generator[str, None, Account | None]:
+    """Yield where copies live, and return whom servers run as; None where that is nobody."""
     directory = Path((settings.sandbox.directory if settings else None) or tempfile.gettempdir())
     try:
         account = server_account(settings.sandbox.user if settings else None)
     except PgRestoreError as exc:
         problems.append(str(exc))
-        return
+        return None
     yield f"servers run as: {account.name}" + (" (root drops to it)" if account.drop else "")
     if not os.access(directory, os.W_OK | os.X_OK) or not directory.is_dir():
         problems.append(
             f"copies cannot live in {directory}: no directory that can be written\n"
             "HINT: make it, or set sandbox.directory to another one."
         )
-        return
+        return account
     yield f"copies live in: {directory}, {shutil.disk_usage(directory).free / _GIB:.1f} GiB free"
     if account.drop:
         problem = _problem_of(lambda: require_traversable(directory, account))
         problems.extend([problem] if problem else [])
-    cut = network.can_be_cut(account)
-    yield f"network of the copy: {network.CUT if cut else network.OPEN}"
+    return account
 
 
-def _sources(settings: Config | None, problems: list[str]) -> Iterator[str]:
+def _sources(settings: Config | None, problems: list[str], *, local: bool) -> Iterator[str]:
     from pytest_pgrestore.sources.registry import make_source
 
     if settings is None:
@@ -148,6 +182,8 @@ def _sources(settings: Config | None, problems: list[str]) -> Iterator[str]:
             continue
         newest = backups[-1]
         yield f"source {name} ({table.type}): {len(backups)} backups, the newest {_described(newest)}"
+        if not local:
+            continue  # the image is made for the backup
         problem = _problem_of(partial(_programs_for, newest, bindir, logical=is_logical(source)))
         problems.extend([f"source {name}: {problem}"] if problem else [])
 

@@ -13,6 +13,7 @@ from pytest_pgrestore.commands.doctor import TOOLS, examine
 from pytest_pgrestore.lab.cluster import short_directory
 from pytest_pgrestore.sandboxes.account import server_account
 from pytest_pgrestore.sandboxes.binaries import choose
+from tests.real.sandboxes import require_docker
 
 MAJOR = 15
 
@@ -34,7 +35,7 @@ def diagnosis(tmp_path: Path, bindir: Path, rest: str = "") -> tuple[int, str]:
     """Return exit status and text of the doctor for a settings file."""
     (tmp_path / "pgrestore.toml").write_text(f'[sandbox]\nbindir = "{bindir}"\n{rest}\n')
     said: list[str] = []
-    status = examine(None, tmp_path, {}, said.append)
+    status = examine(None, tmp_path, {"PGRESTORE_RUNTIME": "local"}, said.append)
     return status, "\n".join(said)
 
 
@@ -124,3 +125,34 @@ def test_every_mistake_of_the_settings_file_is_told(tmp_path: Path, bindir: Path
     assert status == 1
     assert "colour" in text
     assert "tape" in text or "sources.shop.type" in text
+
+
+def test_the_engine_is_asked_and_nothing_is_built(tmp_path: Path) -> None:
+    """With Docker the programs of this machine do not matter."""
+    require_docker()
+    said: list[str] = []
+
+    status = examine(None, tmp_path, {}, said.append)
+
+    text = "\n".join(said)
+    assert status == 0, text
+    assert "runtime: docker" in text
+    assert "engine: Docker " in text
+    assert "image: built on postgres:{major} when a drill needs it" in text
+    assert "PostgreSQL programs" not in text
+
+
+def test_an_engine_that_is_not_there_and_an_image_that_is_not_are_problems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each with its way out."""
+    require_docker()
+    (tmp_path / "pgrestore.toml").write_text('[sandbox]\nimage = "pgrestore-no-such-image:1"\npull = false\n')
+    said: list[str] = []
+    assert examine(None, tmp_path, {}, said.append) == 1
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    assert examine(None, tmp_path, {}, said.append) == 1
+
+    text = "\n".join(said)
+    assert "pgrestore-no-such-image:1 is not on this machine, and pulling is off" in text
+    assert "no Docker daemon answers there" in text

@@ -60,6 +60,7 @@ def _connect(host: str) -> Engine:
     import docker
 
     with speaking(f"asking the Docker daemon at {host}"):
+        _knock(host)
         client = docker.DockerClient(base_url=host, timeout=CALL_SECONDS, version="auto", **_tls())
         facts = client.info()
     for option, words in _MAPPED_USERS.items():
@@ -69,6 +70,18 @@ def _connect(host: str) -> Engine:
                 hint='set runtime = "local", which cuts the network off without root too, or use an ordinary daemon.',
             )
     return Engine(client, host, str(facts.get("ServerVersion", "unknown")))
+
+
+def _knock(host: str) -> None:
+    """Connect and hang up: docker-py leaves the sockets of a daemon that is not there to the garbage collector."""
+    scheme, _, address = host.partition("://")
+    if scheme == "unix":
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(CALL_SECONDS)
+            door.connect("/" + address.lstrip("/"))
+    elif scheme == "tcp":
+        name, _, port = address.partition("/")[0].rpartition(":")
+        socket.create_connection((name.strip("[]"), int(port)), CALL_SECONDS).close()
 
 
 def _tls() -> dict[str, Any]:
@@ -102,7 +115,15 @@ def speaking(what: str) -> Iterator[None]:
             f"{what} failed: the Docker daemon did not answer within {CALL_SECONDS:g} s",
             hint="look whether it hangs: docker info; its log says more.",
         ) from exc
-    except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError) as exc:
+    except (
+        DockerException,
+        requests.RequestException,
+        urllib3.exceptions.HTTPError,
+        ConnectionError,
+        FileNotFoundError,
+        PermissionError,
+        ValueError,
+    ) as exc:
         raise HarnessError(
             f"{what} failed: {_plainly(exc)}",
             hint='start Docker, or name the daemon in DOCKER_HOST, or set runtime = "local": `pgrestore doctor`'
@@ -112,7 +133,7 @@ def speaking(what: str) -> Iterator[None]:
 
 def _plainly(exc: BaseException) -> str:
     """Return what a connection error means: its text is a nest of class names."""
-    text = str(exc)
+    text = f"{type(exc).__name__} {exc}"
     if "FileNotFoundError" in text or "Connection refused" in text or "ConnectionRefused" in text:
         return "no Docker daemon answers there"
     if "PermissionError" in text or "Permission denied" in text:

@@ -80,6 +80,11 @@ def _built(engine: Engine, settings: DockerSettings, major: int, lock: Path) -> 
     return Image(name, str(found["Id"]), built=True)
 
 
+def is_here(engine: Engine, name: str) -> bool:
+    """Tell whether an image is on the daemon's machine."""
+    return _find(engine, name) is not None
+
+
 def content_digest(base_identity: str, settings: DockerSettings, major: int) -> str:
     """Return what an image is kept under: another base, Dockerfile or list of packages is another image."""
     content = [DOCKERFILE.read_text(encoding="utf-8"), base_identity, major, settings.packages, settings.locales]
