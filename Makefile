@@ -31,7 +31,7 @@ lint: $(STAMPS)/dev
 
 bench: $(STAMPS)/dev
 	$(BIN)/python tests/benchmarks/drill_against_script.py
-	$(BIN)/python tests/benchmarks/docker_against_local.py
+	$(BIN)/python -m tests.benchmarks.docker_against_local
 
 clean:
 	rm -rf $(VENV) $(STAMPS) dist build pgrestore-demo pgrestore-report

@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_pgrestore.lab.cluster import Cluster, short_directory
@@ -45,6 +46,8 @@ test "$("$P/psql" -h "$D.s" -U postgres -Atc 'select pg_is_in_recovery()' bench)
 "$P/pg_ctl" -D "$D" -s -m fast -w stop
 rm -rf "$D" "$D.s"
 """
+
+LOCAL = {"PGRESTORE_RUNTIME": "local"}
 
 CONFIG = """
 [sources.bench]
@@ -97,8 +100,8 @@ def run_script(backups: Path, cluster: Cluster, directory: Path) -> float:
     return seconds
 
 
-def run_drill(backups: Path, directory: Path) -> tuple[float, dict[str, float]]:
-    """Return the wall seconds of a whole pytest run, and the seconds of its phases."""
+def run_drill(backups: Path, directory: Path, runtime: Mapping[str, str] = LOCAL) -> tuple[float, dict[str, float]]:
+    """Return the wall seconds of a whole pytest run in one kind of sandbox, and the seconds of its phases."""
     project = directory / "project"
     project.mkdir()
     (project / "pgrestore.toml").write_text(CONFIG.format(backups=backups))
@@ -114,7 +117,7 @@ def run_drill(backups: Path, directory: Path) -> tuple[float, dict[str, float]]:
         "-c",
         "/dev/null",
     ]
-    environment = {**os.environ, "PGRESTORE_SANDBOX_DIRECTORY": str(directory)}
+    environment = {**os.environ, "PGRESTORE_SANDBOX_DIRECTORY": str(directory), **runtime}
     started = time.monotonic()
     subprocess.run(command, cwd=project, env=environment, check=True, stdout=subprocess.DEVNULL)
     seconds = time.monotonic() - started
