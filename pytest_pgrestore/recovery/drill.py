@@ -81,7 +81,8 @@ def run_drill(
             measure(attempt)
     except PgRestoreError as exc:
         # When the guardian has removed the copy, whatever went wrong says nothing about the backup.
-        cause = run.overdue() or exc
+        why = run.note_state(drill.key)
+        cause = run.overdue() or (_blameless(why) if exc.verdict is Verdict.FAILED else None) or exc
         attempt.failure = Failure(
             problem=cause.problem, hint=cause.hint, verdict=cause.verdict, phase=attempt.watch.current or "locate"
         )
@@ -94,6 +95,9 @@ def finish_drill(run: Run, drill_key: str, access: Access | None, log_directory:
     """Ask the last questions, save the logs, remove the copy and prove it; from any process of the run."""
     late = run.overdue()
     last = _time_limit(late.problem) if late is not None else None
+    why = run.note_state(drill_key)
+    if access is not None and why is not None and last is None:
+        last = server_gone(why)
     checks = [] if access is None else [last or _last_questions(access)]
     checks += repository.look_again(run.root / "state" / run.drill_root(drill_key).name)
     logs = save_logs(run, drill_key, log_directory)
@@ -168,6 +172,12 @@ def _physical(source: Source) -> PhysicalSource:
 
 def _time_limit(problem: str) -> Check:
     return Check(name="time limit", verdict=Verdict.COULD_NOT_VERIFY, message=problem)
+
+
+def _blameless(why: str | None) -> HarnessError | None:
+    """Return the error of a sandbox that ended by itself: whatever failed in it then says nothing about the backup."""
+    hint = "read the saved logs: container.json has the daemon's own words; is sandbox.memory too small?"
+    return None if why is None else HarnessError(why, hint=hint)
 
 
 def _last_questions(access: Access) -> Check:

@@ -186,6 +186,13 @@ class Run(Protocol):
         """Stop the drill's server, remove its copy, and prove it; from any process of the run."""
         ...
 
+    def note_state(self, drill_key: str) -> str | None:
+        """Put what the system knows of the drill's sandbox beside its logs, from any process of the run.
+
+        Returns why its server may have ended that is no fault of the backup, e.g. memory; None where not known.
+        """
+        ...
+
     def keep_drill(self, drill_key: str) -> str:
         """Leave the drill's server running after the run; return how to connect and how to remove it."""
         ...

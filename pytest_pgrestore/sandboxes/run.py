@@ -131,6 +131,10 @@ class LocalRun:
         sandbox = ours or LocalSandbox(self.drill_root(drill_key), self.find_tools(None), cut=False)
         return sandbox.close()
 
+    def note_state(self, drill_key: str) -> str | None:  # noqa: ARG002 - a process leaves nothing but its log
+        """Return None: of a process of this machine nothing more is known than its status."""
+        return None
+
     def keep_drill(self, drill_key: str) -> str:
         """Leave the drill's server running after the run; return how to connect and how to remove it."""
         root = self.drill_root(drill_key)

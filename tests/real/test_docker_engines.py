@@ -45,7 +45,8 @@ class Daemon:
         hiding = f"mount -t tmpfs none '{hidden}' && " if hidden is not None else ""
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                ["unshare", "--mount", "sh", "-c", f'{hiding}exec "$0" "$@"', "dockerd", *own, *net, *flags],
+                # A network of its own too: without a bridge it would take the first daemon's away.
+                ["unshare", "--mount", "--net", "sh", "-c", f'{hiding}exec "$0" "$@"', "dockerd", *own, *net, *flags],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

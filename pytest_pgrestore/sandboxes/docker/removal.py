@@ -49,6 +49,15 @@ def remove_all(engine: Engine, labels: Mapping[str, str]) -> list[str]:
         return containers + [f"volume {name[:12]}" for name in _volumes(engine, wanted)]
 
 
+def find_container(engine: Engine, labels: Mapping[str, str]) -> tuple[str, int] | None:
+    """Return id and first process of the container that carries all of `labels`; None where there is none."""
+    wanted = [f"{MANAGED}=true", *(f"{name}={value}" for name, value in labels.items())]
+    with speaking("looking for a container"):
+        for entry in _containers(engine, wanted):
+            return str(entry["Id"]), int(engine.client.api.inspect_container(entry["Id"])["State"]["Pid"])
+    return None
+
+
 def sweep(engine: Engine, host: str, abandoned: Callable[[Path], bool]) -> list[str]:
     """Remove what runs left whose processes are all gone, or whose time has passed; return what was removed.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from pytest_pgrestore.sandboxes.docker import removal
 from pytest_pgrestore.sandboxes.docker.container import Container, Wish, start
 from pytest_pgrestore.sandboxes.docker.engine import Engine, boot_identity, connect
 from pytest_pgrestore.sandboxes.docker.image import Image, image_for
-from pytest_pgrestore.sandboxes.docker.sandbox import DockerSandbox, remove_drill
+from pytest_pgrestore.sandboxes.docker.sandbox import CONTAINER_ENDED, DockerSandbox, remove_drill
 from pytest_pgrestore.sandboxes.docker.tools import ContainerTools, Programs, programs_of
 from pytest_pgrestore.sandboxes.rundirectory import RunDirectory, is_abandoned
 
@@ -38,7 +39,7 @@ class DockerRun:
         self.account = server_account(settings.user)
         self._images: dict[int | None, Image] = {}
         self._programs: dict[str, Programs] = {}
-        self._readers: dict[tuple[str, tuple[Path, ...]], Container] = {}
+        self._readers: dict[str, tuple[tuple[Path, ...], Container]] = {}
         self._sandboxes: dict[str, DockerSandbox] = {}
 
     @classmethod
@@ -101,15 +102,21 @@ class DockerRun:
         return self._images[major]
 
     def _reader(self, image: Image, reads: tuple[Path, ...]) -> Container:
-        """Return the container whose programs read the backups at `reads`; started once."""
-        key = image.identity, reads
-        if key not in self._readers:
-            labels = self._labels(READER)
-            wish = Wish(
-                labels=labels, lock=self.directory.lock, passwd=self._passwd, reads=(*reads, self.root / "scratch")
-            )
-            self._readers[key] = start(self.engine, image, self.settings, self.account, wish)
-        return self._readers[key]
+        """Return the container whose programs read the backups at `reads`; one an image, the last one asked for."""
+        known = self._readers.get(image.identity)
+        if known is not None:
+            if known[0] == reads:
+                return known[1]
+            removal.remove_container(self.engine, known[1].identity)
+        wish = Wish(
+            labels=self._labels(READER),
+            lock=self.directory.lock,
+            passwd=self._passwd,
+            reads=(*reads, self.root / "scratch"),
+        )
+        made = start(self.engine, image, self.settings, self.account, wish)
+        self._readers[image.identity] = reads, made
+        return made
 
     def sandbox(
         self, drill_key: str, tools: Tools, needed_bytes: int | None = None, reads: Sequence[Path] = ()
@@ -177,6 +184,33 @@ class DockerRun:
         """Remove the drill's container and its places, and prove it; from any process of the run."""
         self._sandboxes.pop(drill_key, None)
         return remove_drill(self.engine, self._labels(drill_key), self.drill_root(drill_key), self._copy(drill_key))
+
+    def note_state(self, drill_key: str) -> str | None:
+        """Write ``container.json`` beside the drill's logs; return why its server ended where the daemon knows."""
+        logs = self.drill_root(drill_key) / "logs"
+        if not logs.is_dir():
+            return None
+        ours = self._sandboxes.get(drill_key)
+        box = ours.container if ours is not None else self._find(drill_key)
+        try:
+            state = box.state() if box is not None else {}
+            kills = box.oom_kills() if box is not None else 0
+            why = box.why_ended() if box is not None and state.get("Running") else CONTAINER_ENDED
+        except HarnessError as exc:
+            state, kills, why = {"Error": exc.problem}, None, exc.problem
+        text = json.dumps({**(state or {"Status": "gone"}), "ProcessesKilledForMemory": kills}, indent=2)
+        (logs / "container.json").write_text(text + "\n", encoding="utf-8")
+        return why
+
+    def _find(self, drill_key: str) -> Container | None:
+        """Return the drill's container that another process of the run started."""
+        try:
+            found = removal.find_container(self.engine, self._labels(drill_key))
+        except HarnessError:
+            return None
+        if found is None:
+            return None
+        return Container(self.engine, found[0], found[1], self.account, self.settings.memory)
 
     def keep_drill(self, drill_key: str) -> str:
         """Leave the drill's container running after the run; return how to connect and how to remove it."""

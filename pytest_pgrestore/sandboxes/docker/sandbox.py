@@ -17,7 +17,7 @@ import signal
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import HarnessError, PgRestoreError
+from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import Teardown
 from pytest_pgrestore.sandboxes import guardian, processes, reach
 from pytest_pgrestore.sandboxes.docker.container import SERVER_PORT, Container
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 NO_NETWORK = "cut: a container without network (--network none)"
 PUBLISHED = "NOT cut: the server's port is published on 127.0.0.1, which takes a network that leads out"
+
+CONTAINER_ENDED = "the container ended: it was removed, or its time limit passed"
 
 _HBA = "local all all trust\nlocal replication all trust\nhost all all all scram-sha-256\n"
 """Without a port to listen on the last line means nothing."""
@@ -245,7 +247,7 @@ class DockerSandbox:
         except HarnessError as exc:
             return exc.problem
         if not state.get("Running"):
-            return "the container ended: it was removed, or its time limit passed"
+            return CONTAINER_ENDED
         return self.container.why_ended()
 
     def network_interfaces(self) -> list[str] | None:
@@ -264,14 +266,6 @@ class DockerSandbox:
     def stop(self) -> None:
         """Stop the server in an orderly way and wait for it."""
         guardian.stop_server(self.place, _STOP_SIGNALS)
-
-    def note_state(self) -> None:
-        """Put what the daemon says of the container beside the logs: status, and whether memory ran out."""
-        try:
-            state = {**self.container.state(), "OOMKills": self.container.oom_kills()}
-        except PgRestoreError as exc:
-            state = {"unknown": exc.problem}
-        (self.logs / "container.json").write_text(json.dumps(state, indent=2))
 
     def close(self) -> Teardown:
         """Remove container, volume and directory, and prove it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
@@ -78,7 +77,7 @@ class ContainerTools:
         self._make = container
         self._timeout_seconds = timeout_seconds
 
-    @cached_property
+    @property
     def container(self) -> Container:
         """Where they run."""
         return self._make()
