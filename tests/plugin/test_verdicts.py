@@ -151,8 +151,11 @@ def test_a_backup_that_does_not_restore_fails_once_with_its_cause(drills: Drills
 @BOTH
 @pytest.mark.parametrize(
     "flags",
-    [["--pgrestore-bindir=nowhere"], ["--pgrestore-sandbox-directory=/proc/nowhere"]],
-    ids=["no binaries", "no place"],
+    [
+        ["--pgrestore-bindir=nowhere", "--pgrestore-image=pgrestore-test-base:17"],
+        ["--pgrestore-sandbox-directory=/proc/nowhere"],
+    ],
+    ids=["no server", "no place"],
 )
 def test_a_harness_that_fails_could_not_verify(drills: Drills, workers: list[str], flags: list[str]) -> None:
     """Red because the disk is full must never look like red because the backup is bad, nor green."""

@@ -92,9 +92,13 @@ class Production:
         with self.rescue("template1") as session:
             session.execute("select pg_backup_start('snapshot', true)")
             # WAL of a moment that is not the backup's would only be in the way; it comes from the archive.
-            subprocess.run(["cp", "-a", str(self.cluster.data), str(path)], check=True)
+            copied = subprocess.run(
+                ["cp", "-a", str(self.cluster.data), str(path)], capture_output=True, text=True, check=False
+            )
             stopped = session.execute("select labelfile, spcmapfile from pg_backup_stop()").fetchone()
         assert stopped is not None
+        # What production removes while it is read is in no backup either.
+        assert all(line.endswith("No such file or directory") for line in copied.stderr.splitlines()), copied.stderr
         (path / "backup_label").write_text(stopped[0])
         (path / "tablespace_map").write_text(stopped[1])
         for entry in (path / "pg_wal").iterdir():

@@ -241,8 +241,9 @@ def test_a_backup_of_another_major_is_never_started(worlds: Worlds, drill: Drill
     drilled = drill(BasebackupSource("shop", str(backup), wal=str(worlds(18).archive)), database="shop")
 
     assert drilled.result.record.verdict() == "could not verify"
-    assert "no PostgreSQL 13 server programs found (looked at" in drilled.cause
-    assert "HINT: install them" in drilled.cause
+    words = ("no PostgreSQL 13 server programs found (looked at", "image pgrestore-test-base:13 is not on this machine")
+    assert drilled.cause.startswith(words)
+    assert "HINT: " in drilled.cause
 
 
 @pytest.mark.parametrize(

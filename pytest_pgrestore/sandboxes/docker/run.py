@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
@@ -19,7 +21,6 @@ from pytest_pgrestore.sandboxes.rundirectory import RunDirectory, is_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pytest_pgrestore.model.evidence import Teardown
     from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
@@ -97,7 +98,8 @@ class DockerRun:
 
     def _image(self, major: int | None) -> Image:
         if major not in self._images:
-            lock = self.root.parent / ".image.lock"
+            # Beside every run's directory, wherever those are: the images are the machine's.
+            lock = Path(tempfile.gettempdir()) / f"pgrestore-{os.geteuid()}-image.lock"
             self._images[major] = image_for(self.engine, self.settings, major, lock)
         return self._images[major]
 
