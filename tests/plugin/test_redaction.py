@@ -234,6 +234,9 @@ HOW = [
     ["--assert=plain", "-l"],
 ]
 
+RUNTIMES = ("local",)
+"""What pytest prints does not depend on where the copy runs."""
+
 
 def everything(drills: Drills, result: pytest.RunResult) -> dict[str, str]:
     """Return all that a run left for people to see, by where it was seen."""

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 BOTH = pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one-process", "xdist"])
 
+RUNTIMES = ("local",)
+"""Mistakes are told before there is a sandbox."""
+
 
 def refused(drills: Drills, *args: Any) -> Any:
     """Run, check that it is refused before anything starts, and return what is said."""
