@@ -34,10 +34,12 @@ def run_bare(image: str, data: Path) -> float:
     started = time.monotonic()
     _docker("run", "-d", "--rm", "--network=none", "--name", name, "-v", f"{data}:{inside}", image, "sleep", "600")
     owner = f"{data.stat().st_uid}:{data.stat().st_gid}"
-    server = [f"{programs}/postgres", "-D", inside, "-c", "unix_socket_directories=/tmp", "-c", "archive_mode=off"]
+    server = [f"{programs}/postgres", "-D", inside]
+    for setting in ("unix_socket_directories=/tmp", "port=5432", "archive_mode=off", "listen_addresses="):
+        server += ["-c", setting]
     _docker("exec", "-d", "-u", owner, name, *server)
-    ready = f"until {programs}/psql -h /tmp -U postgres -Atc 'select 1' postgres 2>/dev/null; do :; done"
-    _docker("exec", "-u", owner, name, "sh", "-c", ready)
+    ready = f"until {programs}/psql -h /tmp -p 5432 -U postgres -Atc 'select 1' postgres 2>/dev/null; do :; done"
+    _docker("exec", "-u", owner, name, "timeout", "60", "sh", "-c", ready)
     _docker("rm", "-f", "-v", name)
     return time.monotonic() - started
 
