@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from pytest_pgrestore.sandboxes.docker.engine import Engine, boot_identity, conn
 from pytest_pgrestore.sandboxes.docker.image import Image, image_for
 from pytest_pgrestore.sandboxes.docker.sandbox import CONTAINER_ENDED, DockerSandbox, remove_drill
 from pytest_pgrestore.sandboxes.docker.tools import ContainerTools, Programs, programs_of
-from pytest_pgrestore.sandboxes.rundirectory import RunDirectory, is_abandoned
+from pytest_pgrestore.sandboxes.rundirectory import RunDirectory, base_directory, is_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,8 +97,8 @@ class DockerRun:
 
     def _image(self, major: int | None) -> Image:
         if major not in self._images:
-            # Beside every run's directory, wherever those are: the images are the machine's.
-            lock = Path(tempfile.gettempdir()) / f"pgrestore-{os.geteuid()}-image.lock"
+            # One for all runs of this user, wherever their copies live, in a directory that is proved to be ours.
+            lock = base_directory(None, self.account) / ".image.lock"
             self._images[major] = image_for(self.engine, self.settings, major, lock)
         return self._images[major]
 
