@@ -202,7 +202,7 @@ SETTINGS = (
         file_key="reports.directory",
         help=f"where the reports go; {DEFAULT_REPORT_DIRECTORY} below the root directory otherwise",
     ),
-    Setting(name="plan", parse=parse_switch, default=False, help="print what each drill would do, and start nothing"),
+    Setting(name="plan", parse=parse_switch, default=False, help="print what each drill would do, and restore nothing"),
     Setting(name="keep", parse=parse_switch, default=False, help="leave the server of a failed drill running"),
     Setting(
         name="strict",
