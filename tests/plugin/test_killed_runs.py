@@ -31,6 +31,9 @@ SEED = int(os.environ.get("PGRESTORE_TEST_SEED") or random.SystemRandom().randra
 AT_ONCE = 3
 """Runs killed side by side."""
 
+PLAIN_KILLS = {"local": len(PHASES), "docker": 8}
+"""Of a run of one process."""
+
 XDIST_KILLS = {"local": 6, "docker": 3}
 """Of a controller, and of a worker: under xdist each run is three processes."""
 
@@ -43,7 +46,7 @@ def chosen(runtime: str, where: str) -> list[Kill]:
     chance.shuffle(phases)
     signals = list(SIGNALS)
     chance.shuffle(signals)
-    kept = phases if where == "plain" else phases[: XDIST_KILLS[runtime]]
+    kept = phases[: PLAIN_KILLS[runtime] if where == "plain" else XDIST_KILLS[runtime]]
     return [Kill(runtime, where, phase, signals[index % len(signals)]) for index, phase in enumerate(kept)]
 
 
