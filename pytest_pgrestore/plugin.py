@@ -9,6 +9,7 @@ import pytest
 
 from pytest_pgrestore import controller, hookspecs, options
 from pytest_pgrestore.fixtures import pgrestore, pgrestore_clone, pgrestore_conn, pgrestore_instance
+from pytest_pgrestore.interrupts import give_lines
 from pytest_pgrestore.items import insert_drills
 from pytest_pgrestore.outcomes import annotate, explain
 from pytest_pgrestore.session import MARKER, SESSION, DrillSession
@@ -82,6 +83,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
     """Add the items of each drill before its first test."""
     insert_drills(session, items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_keyboard_interrupt(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """Make an interruption one that pytest can show."""
+    give_lines(excinfo)
 
 
 @pytest.hookimpl(tryfirst=True)
