@@ -102,6 +102,7 @@ def find_problems(
     problems = [] if interruption is None else [f"the run was interrupted{interruption}"]
     if state.refusal is not None:
         problems.append(f"there was no place to restore to: {state.refusal.problem}; {state.refusal.hint}")
+    problems += [f"the xdist worker that ran {name} died" for name in outcomes.lost]
     for key in outcomes.drills() if state.refusal is None else ():
         skipped = all(outcome.verdict is Verdict.SKIPPED for outcome in outcomes.of(key))
         if key not in restored and (strict or not skipped):

@@ -215,6 +215,8 @@ class Outcomes:
         """Failed reports of tests that belong to no drill."""
         self.drill_failures = 0
         """Failed reports of drills' own items and of their tests."""
+        self.lost: list[str] = []
+        """Drills' own items whose xdist worker died: no record tells of that."""
 
     def add(self, report: pytest.TestReport) -> None:
         """Take what `report` tells."""
@@ -223,6 +225,8 @@ class Outcomes:
             self.ordinary_failures += bool(report.failed)
             return
         self.drill_failures += bool(report.failed)
+        if told.get("lost"):
+            self.lost.append(report.nodeid)
         if told["outcome"] is None:
             return
         outcome = AssertionOutcome(**told["outcome"] | {"verdict": Verdict(told["outcome"]["verdict"])})

@@ -79,7 +79,7 @@ def mark_crash(root: Path, report: pytest.TestReport) -> None:
         return
     key, own = known
     outcome = {"name": report.nodeid, "verdict": str(Verdict.COULD_NOT_VERIFY), "message": _DIED, "seconds": 0.0}
-    vars(report)[ATTRIBUTE] = {"drills": [key], "outcome": None if own else outcome}
+    vars(report)[ATTRIBUTE] = {"drills": [key], "outcome": None if own else outcome, "lost": own}
 
 
 def interrupt_workers(root: Path) -> None:

@@ -107,3 +107,24 @@ def test_failures_are_told_apart_by_whether_a_drill_is_concerned() -> None:
     outcomes.add(Report("test_b", "failed", failed=True))  # type: ignore[arg-type]
 
     assert (outcomes.ordinary_failures, outcomes.drill_failures) == (1, 1)
+
+
+class LostReport:
+    """As much of the report of a drill's own item as is read, when its xdist worker died."""
+
+    failed = True
+    nodeid = "pgrestore::a@latest::target reached"
+
+    def __init__(self, *, own: bool) -> None:
+        vars(self)[ATTRIBUTE] = {"drills": ["a@latest"], "outcome": None, "lost": own}
+
+
+@pytest.mark.parametrize(("own", "lost"), [(True, ["pgrestore::a@latest::target reached"]), (False, [])])
+def test_a_check_whose_worker_died_is_remembered(own: bool, lost: list[str]) -> None:
+    """The record of its drill may be without a flaw: the restore was over by then."""
+    outcomes = Outcomes()
+
+    outcomes.add(LostReport(own=own))  # type: ignore[arg-type]
+
+    assert outcomes.lost == lost
+    assert outcomes.drill_failures == 1

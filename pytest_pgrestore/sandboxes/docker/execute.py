@@ -64,7 +64,7 @@ def execute(
             raw = getattr(stream, "_sock", stream)
             feeder = _Feeder(raw, stdin) if stdin is not None else None
             try:
-                _read_frames(raw, (out, err), time.monotonic() + timeout_seconds)
+                _read_frames(_reader(stream), raw, (out, err), time.monotonic() + timeout_seconds)
             except TimeoutError:
                 raise HarnessError(
                     f"{_name(argv)} did not end within {timeout_seconds:g} s",
@@ -90,7 +90,16 @@ def _name(argv: Sequence[str]) -> str:
     return argv[0].rpartition("/")[2]
 
 
-def _read_frames(raw: Any, streams: tuple[IO[bytes], IO[bytes]], deadline: float) -> None:
+def _reader(stream: Any) -> IO[bytes]:
+    """Return what reads the connection: a quick program's output comes with the answer's head, into its buffer.
+
+    docker-py hands out the socket below that buffer, where such output never arrives.
+    """
+    reader: IO[bytes] = stream._response.raw._fp.fp  # noqa: SLF001 - docker-py itself takes the socket from there
+    return reader
+
+
+def _read_frames(reader: Any, raw: Any, streams: tuple[IO[bytes], IO[bytes]], deadline: float) -> None:
     """Write what the program prints to its two streams until the connection ends."""
     waiting = b""
     while True:
@@ -98,7 +107,7 @@ def _read_frames(raw: Any, streams: tuple[IO[bytes], IO[bytes]], deadline: float
         if left <= 0:
             raise TimeoutError
         raw.settimeout(left)
-        chunk = raw.recv(_CHUNK)
+        chunk = reader.read1(_CHUNK)
         if not chunk:
             return
         waiting += chunk
