@@ -11,10 +11,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.model.secret import Secret
+from pytest_pgrestore.sourcetables import SOURCE_TABLES, SourceTable
 from pytest_pgrestore.suggest import known_names
 from pytest_pgrestore.toml import Duration, Table, read_table, read_toml
 
@@ -26,48 +26,6 @@ _SIZE = r"^[1-9][0-9]*[kmg]$"
 """Sizes as Docker writes them."""
 
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-
-
-def _secret(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise ValueError("a text is expected; write it in quotes.")  # noqa: TRY004 - pydantic collects ValueError only
-    return Secret(value)
-
-
-class SourceTable(Table):
-    """``[sources.NAME]``: what every type of source takes."""
-
-    type: str
-    database: str | None = None
-    rto: Duration | None = None
-    rpo: Duration | None = None
-    max_age: Duration | None = None
-    freshness: str | None = None
-    live: Annotated[Secret, BeforeValidator(_secret)] | None = None
-    superuser: str | None = None
-
-
-class DumpTable(SourceTable):
-    """``type = "dump"``: output of pg_dump or pg_dumpall."""
-
-    type: Literal["dump"]
-    path: str
-    globals: str | None = None
-    jobs: Annotated[int, Field(ge=1)] | None = None
-    tables: list[str] = Field(default_factory=list)
-    schema_only: bool = False
-    data_only: bool = False
-    schema_file: str | None = None
-    owners: bool = True
-
-
-class BasebackupTable(SourceTable):
-    """``type = "basebackup"``: output of pg_basebackup, and a WAL archive."""
-
-    type: Literal["basebackup"]
-    path: str
-    wal: str | None = None
-    verify: bool = True
 
 
 class SandboxTable(Table):
@@ -91,6 +49,7 @@ class SandboxTable(Table):
     processes: Annotated[int, Field(ge=64)] = 1024
     shm_size: Annotated[str, Field(pattern=_SIZE)] = "256m"
     ryuk: bool = False
+    tool_network: str = "bridge"
     time_limit: Duration | None = None
 
 
@@ -100,9 +59,8 @@ class ReportsTable(Table):
     directory: str | None = None
 
 
-SOURCE_TABLES: dict[str, type[SourceTable]] = {"dump": DumpTable, "basebackup": BasebackupTable}
 RUNTIMES = ("docker", "local")
-_PATH_KEYS = frozenset({"path", "globals", "schema_file", "wal", "bindir", "directory"})
+_PATH_KEYS = frozenset({"config", "path", "globals", "schema_file", "wal", "bindir", "directory"})
 _TOP_KEYS = ("sources", "sandbox", "reports")
 
 
@@ -139,6 +97,9 @@ def load_config(
         document = document.get("tool", {}).get("pgrestore", {})
     mistakes: list[str] = []
     document = _expand(document, "", environ, mistakes)
+    for name, table in document.get("sources", {}).items() if isinstance(document.get("sources"), dict) else ():
+        if isinstance(table, dict) and "secrets" in table:
+            table["secrets"] = _values_of(table["secrets"], f"sources.{name}.secrets", environ, mistakes)
     mistakes += [f"{key}: unknown key\nHINT: {known_names(key, _TOP_KEYS)}" for key in document if key not in _TOP_KEYS]
     document = _absolute(document, path.parent.absolute())
     sources = _read_sources(document.get("sources", {}), tables, mistakes)
@@ -192,6 +153,19 @@ def _expand(value: Any, where: str, environ: Mapping[str, str], mistakes: list[s
         case str():
             return _VARIABLE.sub(lambda found: found[1] or _variable(found[2], where, environ, mistakes), value)
     return value
+
+
+def _values_of(names: Any, where: str, environ: Mapping[str, str], mistakes: list[str]) -> dict[str, str]:
+    """Return the variables of these names with their values."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        mistakes.append(f'{where}: a list of names is expected\nHINT: write secrets = ["NAME"], and set NAME outside.')
+        return {}
+    mistakes += [
+        f"{where}: environment variable {name} is not set\nHINT: set it where pytest runs."
+        for name in names
+        if name not in environ
+    ]
+    return {name: environ[name] for name in names if name in environ}
 
 
 def _variable(name: str, where: str, environ: Mapping[str, str], mistakes: list[str]) -> str:

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.config import SOURCE_TABLES, SourceTable
 from pytest_pgrestore.sources.registry import make_source
+from pytest_pgrestore.sourcetables import SOURCE_TABLES, SourceTable
 
 if TYPE_CHECKING:
     import pytest

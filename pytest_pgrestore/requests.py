@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_pgrestore.config import SourceTable
     from pytest_pgrestore.options import Given
+    from pytest_pgrestore.sourcetables import SourceTable
 
 ARGUMENTS = ("source", "target", "timeline", "inclusive", "rto", "rpo", "database")
 """Of the marker, of ``pgrestore.restore(...)``, and, but for the assertions, the keys of a drill file."""

@@ -16,12 +16,13 @@ from pytest_pgrestore.suggest import known_names
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_pgrestore.config import Config, SourceTable
+    from pytest_pgrestore.config import Config
     from pytest_pgrestore.recovery.attempt import DrillSettings
     from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
     from pytest_pgrestore.sandboxes.run import LocalSettings
     from pytest_pgrestore.scrubbing import Scrubber
     from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
+    from pytest_pgrestore.sourcetables import SourceTable
 
 
 class RunSettings:
@@ -160,6 +161,7 @@ class RunSettings:
             processes=table.processes,
             shm_size=table.shm_size,
             ryuk=table.ryuk,
+            tool_network=table.tool_network,
             directory=local.directory,
             user=local.user,
             timeout_seconds=local.timeout_seconds,
@@ -176,6 +178,8 @@ class RunSettings:
         for table in self.sources.values():
             for _, value in table:
                 found += passwords_in(value) if isinstance(value, Secret) else []
+                entries = value.values() if isinstance(value, dict) else ()
+                found += [entry.reveal() for entry in entries if isinstance(entry, Secret)]
         return Scrubber(found)
 
     def local(self) -> LocalSettings:

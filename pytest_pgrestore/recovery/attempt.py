@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import BackupFacts, DataLossFigures, DrillRecord
 from pytest_pgrestore.model.stopwatch import Stopwatch
 from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.recovery import figures
-from pytest_pgrestore.sources.protocol import is_logical
+from pytest_pgrestore.sources.protocol import Request, is_logical
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.plan import Drill
     from pytest_pgrestore.model.secret import Secret
     from pytest_pgrestore.recovery.instance import Access
-    from pytest_pgrestore.sandboxes.protocol import Run, Sandbox, Tools
+    from pytest_pgrestore.sandboxes.protocol import Run, Sandbox, Toolbox, Tools
     from pytest_pgrestore.sources.protocol import Located, Source
 
 
@@ -64,10 +65,34 @@ class Attempt:
     logs: tuple[str, ...] = ()
     not_checked: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    said: dict[str, str] = field(default_factory=dict)
+    """What backup tools printed, by the name of the log it goes to."""
+
+    def request(self) -> Request:
+        """Return what the source is asked."""
+        return Request(
+            target=self.drill.target,
+            timeline=self.drill.timeline,
+            now=self.started_at,
+            find_tools=self.find_tools,
+            find_toolbox=self.find_toolbox,
+            log=self.keep,
+        )
 
     def find_tools(self, major: int | None) -> Tools:
         """Return programs for `major` that can read the backups; a newer server will do for a dump."""
-        return self.run.find_tools(major, at_least=is_logical(self.source), reads=self.source.places)
+        source = self.source
+        return self.run.find_tools(major, at_least=is_logical(source), reads=source.places, need=source.need)
+
+    def find_toolbox(self, major: int | None) -> Toolbox:
+        """Return where the source's backup tool runs while it only reads."""
+        if self.source.need is None:
+            raise HarnessError(f"source {self.source.name} needs no tool", hint="this is a bug: please report it.")
+        return self.run.toolbox(self.source.need, major)
+
+    def keep(self, step: str, text: str) -> None:
+        """Keep what a tool printed for the log of `step`."""
+        self.said[step] = self.said.get(step, "") + text
 
     def enter_sandbox(self, located: Located) -> Sandbox:
         """Return the drill's sandbox, with programs for the located backup's server."""

@@ -20,7 +20,7 @@ from pytest_pgrestore.recovery.logical import LOADING, restore_dump
 from pytest_pgrestore.recovery.measure import measure
 from pytest_pgrestore.recovery.physical import restore_backup
 from pytest_pgrestore.recovery.serverlog import without_values
-from pytest_pgrestore.sources.protocol import Request, is_logical
+from pytest_pgrestore.sources.protocol import is_logical
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,7 +87,7 @@ def run_drill(
             problem=cause.problem, hint=cause.hint, verdict=cause.verdict, phase=attempt.watch.current or "locate"
         )
     finally:
-        attempt.logs = save_logs(run, drill.key, log_directory)
+        attempt.logs = (*_save_said(attempt, log_directory), *save_logs(run, drill.key, log_directory))
     return DrillResult(attempt.record(), attempt.access if attempt.failure is None else None)
 
 
@@ -119,6 +119,20 @@ def save_logs(run: Run, drill_key: str, log_directory: Path) -> tuple[str, ...]:
     return tuple(saved)
 
 
+def _save_said(attempt: Attempt, log_directory: Path) -> list[str]:
+    """Write down what backup tools printed, also of a drill that never had a sandbox."""
+    name = attempt.run.drill_root(attempt.drill.key).name
+    folder = log_directory / name
+    saved = []
+    for step, text in attempt.said.items():
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{step}.log"
+        path.write_text(without_values(text), encoding="utf-8", errors="backslashreplace")
+        path.chmod(0o600)
+        saved.append(str(Path(log_directory.name) / name / path.name))
+    return saved
+
+
 def plan_drill(drill: Drill, source: Source, run: Run) -> RestorePlan:
     """Return what would happen, reading catalogues and starting nothing.
 
@@ -127,14 +141,7 @@ def plan_drill(drill: Drill, source: Source, run: Run) -> RestorePlan:
     """
     logical = is_logical(source)
     attempt = Attempt(drill=drill, source=source, settings=DrillSettings(), run=run, progress=print)
-    located = source.locate(
-        Request(
-            drill.target,
-            drill.timeline,
-            attempt.started_at,
-            attempt.find_tools,
-        )
-    )
+    located = source.locate(attempt.request())
     tools = attempt.find_tools(located.server_major)
     settings = quarantine.server_settings(tools.major, "<run id>")
     settings |= LOADING if logical else quarantine.target_settings(drill.target)

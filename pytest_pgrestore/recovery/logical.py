@@ -9,7 +9,7 @@ from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.recovery import quarantine, repository
 from pytest_pgrestore.recovery.login import wait_and_log_in
 from pytest_pgrestore.recovery.serverlog import ServerLog
-from pytest_pgrestore.sources.protocol import Connection, Request
+from pytest_pgrestore.sources.protocol import Connection
 from pytest_pgrestore.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def restore_dump(attempt: Attempt, source: LogicalSource, nonce: str) -> None:
     """
     watch = attempt.watch
     with watch.phase("locate"):
-        request = Request(attempt.drill.target, attempt.drill.timeline, attempt.started_at, attempt.find_tools)
-        attempt.located = located = source.locate(request)
+        attempt.located = located = source.locate(attempt.request())
         attempt.checks.extend(located.checks)
     with watch.phase("provision"):
         sandbox = attempt.enter_sandbox(located)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
@@ -12,12 +13,10 @@ from pytest_pgrestore.recovery import controldata, judge, quarantine, repository
 from pytest_pgrestore.recovery.login import LockedOutError, wait_and_log_in
 from pytest_pgrestore.recovery.serverlog import ServerLog
 from pytest_pgrestore.sources import waltablespaces
-from pytest_pgrestore.sources.protocol import Request
 from pytest_pgrestore.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from pytest_pgrestore.recovery.attempt import Attempt
     from pytest_pgrestore.recovery.controldata import ControlData
@@ -37,8 +36,7 @@ def restore_backup(attempt: Attempt, source: PhysicalSource, nonce: str) -> None
     """
     watch = attempt.watch
     with watch.phase("locate"):
-        request = Request(attempt.drill.target, attempt.drill.timeline, attempt.started_at, attempt.find_tools)
-        attempt.located = located = source.locate(request)
+        attempt.located = located = source.locate(attempt.request())
         attempt.checks.extend(located.checks)
     with watch.phase("provision"):
         sandbox = attempt.enter_sandbox(located)
@@ -46,11 +44,12 @@ def restore_backup(attempt: Attempt, source: PhysicalSource, nonce: str) -> None
     with watch.phase("fetch") as lap:
         lap.detail = source.fetch(located, sandbox)
     with watch.phase("verify"):
-        check = source.verify(located, sandbox)
-        attempt.checks.extend([check] if check.verdict is not Verdict.SKIPPED else [])
+        found = source.verify(located, sandbox)
+        attempt.checks.extend(check for check in found if check.verdict is not Verdict.SKIPPED)
     with watch.phase("configure") as lap:
         control = controldata.read(sandbox)
         lap.detail = _configure(sandbox, source, located)
+        _put_tools_away(attempt, sandbox)
         attempt.notes += waltablespaces.keep_inside(sandbox, located.backup.start_lsn, control.segment_bytes)
     settings = {
         **quarantine.server_settings(sandbox.tools.major, nonce),
@@ -72,6 +71,20 @@ def _configure(sandbox: Sandbox, source: PhysicalSource, located: Located) -> st
     moved = quarantine.sanitise(sandbox)
     staged = source.stage_wal(located, sandbox)
     return f"{staged}; moved away {len(moved)} files that would steer the server"
+
+
+def _put_tools_away(attempt: Attempt, sandbox: Sandbox) -> None:
+    """End what filled the copy, before anything of the copy runs; the evidence says when."""
+    if attempt.source.need is None:
+        return
+    network = sandbox.toolbox(attempt.source.need).network
+    sandbox.put_tools_away()
+    if network:
+        moment = datetime.now(UTC).isoformat(timespec="seconds")
+        attempt.notes.append(
+            f"{attempt.source.type} had the network ({network}) until {moment}, when all WAL was there; the server"
+            " was first started after that"
+        )
 
 
 def _recover(

@@ -13,12 +13,14 @@ from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import Teardown
 from pytest_pgrestore.process import child_environment, spawn
 from pytest_pgrestore.sandboxes import guardian, leftovers, network, processes, reach
+from pytest_pgrestore.sandboxes.toolbox import HostToolbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from pytest_pgrestore.sandboxes.account import Account
+    from pytest_pgrestore.sandboxes.protocol import Need
     from pytest_pgrestore.sandboxes.tools import LocalTools
 
 PORT = 5432
@@ -116,6 +118,13 @@ class LocalSandbox:
             "unix_socket_directories": str(self.socket_directory),
             "unix_socket_permissions": "0700",
         }
+
+    def toolbox(self, need: Need) -> HostToolbox:
+        """Return where a backup tool runs that fills this sandbox."""
+        return HostToolbox(need, self.root, self.tools.timeout_seconds)
+
+    def put_tools_away(self) -> None:
+        """Nothing to do: a tool of this machine has ended when its call has."""
 
     def start(self, settings: Mapping[str, str]) -> None:
         """Start PostgreSQL with an argument list (never ``pg_ctl -o``); return at once, ready or not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -11,6 +12,62 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.errors import HarnessError
     from pytest_pgrestore.model.evidence import Teardown
     from pytest_pgrestore.process import Completed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What a backup tool needs to run.
+
+    Attributes:
+        program: Its name, or its path on this machine.
+        packages: Debian packages that have it; an image that is built for it gets them.
+        reads: Files and directories of this machine it must be able to read: its configuration, a repository.
+        network: Whether its repository is reached by the network.
+        on_host: Whether it runs on this machine although servers run in containers.
+    """
+
+    program: str
+    packages: tuple[str, ...] = ()
+    reads: tuple[Path, ...] = ()
+    network: bool = False
+    on_host: bool = False
+
+
+class Toolbox(Protocol):
+    """Where a backup tool runs: on this machine, or in a container of its own beside the drill's.
+
+    Paths are the same for us and for the tool. Safe to use from several threads.
+
+    Attributes:
+        origin: Where that is, in words, for the evidence.
+        network: Which network the tool has, in words; empty where it needs none.
+    """
+
+    @property
+    def origin(self) -> str: ...
+
+    @property
+    def network(self) -> str: ...
+
+    def run(
+        self,
+        *argv: str,
+        timeout_seconds: float | None = None,
+        env: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> Completed:
+        """Run the tool as the user who started pytest; whatever its status, that is not judged here.
+
+        Args:
+            argv: The program of the `Need` and its arguments; never a secret.
+            timeout_seconds: Deadline; None is the drill's.
+            env: Variables on top of a clean environment.
+            secrets: Variables nobody may see: they reach a container by a file that only its user can read.
+
+        Raises:
+            HarnessError: There is no such program, it did not end in time, or the sandbox failed.
+        """
+        ...
 
 
 class Tools(Protocol):
@@ -99,6 +156,18 @@ class Sandbox(Protocol):
         """Return the settings that only the sandbox knows: its own files, and the one way in."""
         ...
 
+    def toolbox(self, need: Need) -> Toolbox:
+        """Return where a backup tool runs that fills this sandbox; it can write to `data`, `tablespaces` and `wal`.
+
+        Raises:
+            HarnessError: It cannot run there.
+        """
+        ...
+
+    def put_tools_away(self) -> None:
+        """End what `toolbox` gave, and its network with it; before the first server starts."""
+        ...
+
     def start(self, settings: Mapping[str, str]) -> None:
         """Start PostgreSQL on `data` with `settings` on its command line; return at once, ready or not."""
         ...
@@ -159,16 +228,27 @@ class Run(Protocol):
     @property
     def timeout_seconds(self) -> float: ...
 
-    def find_tools(self, major: int | None, *, at_least: bool = False, reads: Sequence[Path] = ()) -> Tools:
+    def find_tools(
+        self, major: int | None, *, at_least: bool = False, reads: Sequence[Path] = (), need: Need | None = None
+    ) -> Tools:
         """Return PostgreSQL's programs for `major` (None: the newest).
 
         Args:
             major: Server major wanted.
             at_least: A newer major will do where this one is not to be had: enough for a dump.
             reads: Files and directories of backups the programs must be able to read.
+            need: The backup tool that is to run beside them.
 
         Raises:
             HarnessError: There are none; every place looked at is named.
+        """
+        ...
+
+    def toolbox(self, need: Need, major: int | None) -> Toolbox:
+        """Return where a backup tool runs that only reads; `major` is the server's, None where not known yet.
+
+        Raises:
+            HarnessError: It cannot run there.
         """
         ...
 

@@ -9,6 +9,7 @@ from pytest_pgrestore.sandboxes import binaries, guardian, network, rundirectory
 from pytest_pgrestore.sandboxes.account import server_account
 from pytest_pgrestore.sandboxes.local import LocalSandbox
 from pytest_pgrestore.sandboxes.rundirectory import RunDirectory
+from pytest_pgrestore.sandboxes.toolbox import HostToolbox
 from pytest_pgrestore.sandboxes.tools import LocalTools, reachable_binaries
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.model.errors import HarnessError
     from pytest_pgrestore.model.evidence import Teardown
-    from pytest_pgrestore.sandboxes.protocol import Tools
+    from pytest_pgrestore.sandboxes.protocol import Need, Tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ class LocalRun:
         *,
         at_least: bool = False,
         reads: Sequence[Path] = (),  # noqa: ARG002 - everything here is within reach
+        need: Need | None = None,  # noqa: ARG002 - what runs beside them is on this machine too
     ) -> LocalTools:
         """Return PostgreSQL's programs for `major` (None: the newest), runnable by the server's user."""
         if at_least and major is not None:
@@ -93,6 +95,10 @@ class LocalRun:
             found = binaries.choose(major, self.settings.bindir)
         usable = reachable_binaries(found, self.account, self.root / "programs")
         return LocalTools(usable, self.account, self.settings.timeout_seconds, self.root)
+
+    def toolbox(self, need: Need, major: int | None) -> HostToolbox:  # noqa: ARG002 - one machine, one tool
+        """Return where a backup tool runs that only reads."""
+        return HostToolbox(need, self.root, self.settings.timeout_seconds)
 
     def sandbox(
         self,

@@ -53,6 +53,7 @@ class BasebackupSource:
     """
 
     type = "basebackup"
+    need = None
 
     def __init__(
         self, name: str, path: str, *, wal: str | None = None, verify: bool = True, timeout_seconds: float = 3600.0
@@ -128,15 +129,15 @@ class BasebackupSource:
         sandbox.data.chmod(0o700)
         return words
 
-    def verify(self, located: Located, sandbox: Sandbox) -> Check:
+    def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:
         """Run pg_verifybackup on the restored files; WAL is checked on its own."""
         chain = self._choices[id(located)].chain
         if not self._verify:
-            return manifestcheck.switched_off()
+            return (manifestcheck.switched_off(),)
         inputs = incremental.inputs_of(chain, sandbox) if len(chain) > 1 else []
         check = manifestcheck.verify(sandbox, inputs)
         incremental.forget(sandbox)
-        return check
+        return (check,)
 
     def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
         """Copy the WAL recovery needs into pg_wal, and check every segment of it; the archive is only read."""

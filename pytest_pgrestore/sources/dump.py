@@ -63,6 +63,7 @@ class DumpSource:
     """
 
     type = "dump"
+    need = None
 
     def __init__(  # noqa: PLR0913 - a source's settings
         self,

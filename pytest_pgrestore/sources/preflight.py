@@ -51,18 +51,29 @@ def until(target: RecoveryTarget, stop: Lsn) -> Lsn | None:
 
 
 def require_reachable(question: Question) -> None:
-    """Refuse what the limits of the backup and its archive rule out.
+    """Refuse what the limits of the backup and its archive rule out, reading the WAL where that is needed.
 
     Raises:
         BackupNotRestorable: WAL the backup needs is missing or damaged.
         TargetUnreachable: The target lies outside of what there is.
     """
-    target, found = question.target, question.found
+    require_complete(question.target, question.stop, question.found)
+    if isinstance(question.target, AtTime):
+        _require_time(question, question.target)
+
+
+def require_complete(target: RecoveryTarget, stop: Lsn, found: Supply) -> None:
+    """Refuse what the positions alone rule out.
+
+    Raises:
+        BackupNotRestorable: WAL the backup needs is missing or damaged.
+        TargetUnreachable: The target lies outside of what there is.
+    """
     why = f": {found.break_words()}" if found.broken else ""
     # The record that ends the backup ends at `stop`, so the byte before it must be there.
-    if not found.files or found.end < question.stop:
+    if not found.files or found.end < stop:
         raise BackupNotRestorable(
-            f"the WAL the backup needs to become consistent is not complete: it goes to {question.stop},"
+            f"the WAL the backup needs to become consistent is not complete: it goes to {stop},"
             f" and there is {found.words()}{why}",
             hint=_FILL
             if found.broken
@@ -78,15 +89,22 @@ def require_reachable(question: Question) -> None:
             f"{target} lies beyond the end of WAL at {found.end}{why}",
             hint="choose an earlier position, or find out why the archive ends there.",
         )
-    if isinstance(target, AtTime):
-        _require_time(question, target)
 
 
-def _require_time(question: Question, target: AtTime) -> None:
-    if target.when > question.now:
+def require_past(target: AtTime, now: datetime) -> None:
+    """Refuse a moment that has not come yet.
+
+    Raises:
+        TargetUnreachable: It has not.
+    """
+    if target.when > now:
         raise TargetUnreachable(
             f"{target} lies in the future", hint="choose a moment that has passed; latest is everything there is."
         )
+
+
+def _require_time(question: Question, target: AtTime) -> None:
+    require_past(target, question.now)
     files = question.found.files
     readable = [file for file in files if file.in_tar is None]
     last = commits.last_end(readable, question.tools)
@@ -94,7 +112,7 @@ def _require_time(question: Question, target: AtTime) -> None:
     where = "before the archive breaks off" if broken else "in the archive"
     if last is None and len(readable) == len(files) <= commits.LOOK_BACK:
         why = f"is not reached: no transaction ends {where} after the backup began"
-    elif last is not None and last.when is not None and not _is_passed(target, last.when):
+    elif last is not None and last.when is not None and not is_passed(target, last.when):
         why = f"lies after the last commit {where}, {last}"
     else:
         return
@@ -105,7 +123,8 @@ def _require_time(question: Question, target: AtTime) -> None:
     )
 
 
-def _is_passed(target: AtTime, when: datetime) -> bool:
+def is_passed(target: AtTime, when: datetime) -> bool:
+    """Tell whether the end of a transaction at `when` stops recovery to `target`."""
     return when > target.when if target.inclusive else when >= target.when
 
 

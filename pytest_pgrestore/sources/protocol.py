@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.target import RecoveryTarget, Timeline
     from pytest_pgrestore.model.wal import Lsn
-    from pytest_pgrestore.sandboxes.protocol import Sandbox, Tools
+    from pytest_pgrestore.sandboxes.protocol import Need, Sandbox, Toolbox, Tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,16 @@ class Request:
         timeline: Which timeline to follow there.
         now: Start of the drill, aware; ages are measured from it.
         find_tools: Finds PostgreSQL's programs for a server major (None: the newest).
+        find_toolbox: Finds where the source's backup tool runs while it only reads, for a server major.
+        log: Keeps what a tool printed, under a name, beside the drill's other logs.
     """
 
     target: RecoveryTarget
     timeline: Timeline
     now: datetime
     find_tools: Callable[[int | None], Tools]
+    find_toolbox: Callable[[int | None], Toolbox]
+    log: Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,7 @@ class Source(Protocol):
         name: The user's name for it.
         type: The tool, as in ``pgrestore.toml``.
         places: Files and directories of this machine that hold the backups; tools must be able to read them.
+        need: What its backup tool needs to run; None where PostgreSQL's own programs do.
     """
 
     @property
@@ -82,6 +87,9 @@ class Source(Protocol):
 
     @property
     def places(self) -> tuple[Path, ...]: ...
+
+    @property
+    def need(self) -> Need | None: ...
 
     def backups(self) -> list[Backup]:
         """Return the catalogue, oldest first.
@@ -119,8 +127,8 @@ class PhysicalSource(Source, Protocol):
         """
         ...
 
-    def verify(self, located: Located, sandbox: Sandbox) -> Check:
-        """Verify the restored files against the backup's manifest, before anything touches them.
+    def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:
+        """Verify the restored files against the backup's manifest before anything touches them, or have its tool do so.
 
         A failed verification is a failed check and not an exception; no manifest is *could not verify*
         or a sentence in `Located.not_checked`.

@@ -168,18 +168,27 @@ def supply(files: Mapping[str, WalFile], path: TimelinePath, start: Lsn, segment
     return Supply(tuple(run), Lsn(number * segment_bytes), broken, later)
 
 
+def limited(found: Supply, segment_bytes: int, until: Lsn | None) -> Supply:
+    """Return `found` as far as `until` (None: to its end)."""
+    if until is None:
+        return found
+    # One more than holds `until`: a record that begins there may end in the next.
+    limit = until // segment_bytes + 2
+    kept = tuple(file for file in found.files if Segment.parse(file.name, segment_bytes).number < limit)
+    if len(kept) == len(found.files):
+        return found
+    return Supply(kept, Lsn(limit * segment_bytes), found.broken, found.cut_off)
+
+
 def sound(found: Supply, expected: Expected, until: Lsn | None) -> Supply:
     """Return `found` as far as `until` (None: to its end) and no further than its first damaged segment.
 
     PostgreSQL takes most damage for the end of WAL and opens with fewer rows, without an error.
     """
     size = expected.segment_bytes
-    # One more than holds `until`: a record that begins there may end in the next.
-    limit = None if until is None else until // size + 2
+    found = limited(found, size, until)
     for place, file in enumerate(found.files):
         segment = Segment.parse(file.name, size)
-        if limit is not None and segment.number >= limit:
-            return Supply(found.files[:place], segment.start(size), found.broken, found.cut_off)
         problem = fault_of(file, segment, expected)
         if problem is not None:
             later = len(found.files) - place - 1 + found.cut_off

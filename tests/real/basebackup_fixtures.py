@@ -17,7 +17,7 @@ from pytest_pgrestore.model.plan import Drill
 from pytest_pgrestore.model.target import Latest, RecoveryTarget, Timeline
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.recovery.drill import DrillSettings, run_drill
-from pytest_pgrestore.sandboxes.protocol import Run, Sandbox, Tools
+from pytest_pgrestore.sandboxes.protocol import Run, Sandbox, Toolbox, Tools
 from pytest_pgrestore.sources.basebackup import BasebackupSource
 from pytest_pgrestore.sources.protocol import Located, Request
 from pytest_pgrestore.waiting import wait_until
@@ -143,7 +143,18 @@ def three_batches(major: int) -> Iterator[World]:
 
 def request(run: Run, target: RecoveryTarget | None = None, timeline: Timeline = "latest") -> Request:
     """Return what a drill asks `locate`."""
-    return Request(target or Latest(), timeline, datetime.now(UTC), _reading_everything(run))
+    return Request(
+        target=target or Latest(),
+        timeline=timeline,
+        now=datetime.now(UTC),
+        find_tools=_reading_everything(run),
+        find_toolbox=_no_toolbox,
+        log=lambda _step, _text: None,
+    )
+
+
+def _no_toolbox(_major: int | None) -> Toolbox:
+    raise AssertionError("a base backup needs no tool but PostgreSQL's")
 
 
 def _reading_everything(run: Run) -> Callable[[int | None], Tools]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from pytest_pgrestore.model.target import Latest, RecoveryTarget
 from pytest_pgrestore.recovery.drill import DrillResult, DrillSettings, finish_drill, run_drill
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
-from tests.real.sandboxes import RUNTIMES, opened_run
+from tests.real.sandboxes import BACKUP_TOOLS, RUNTIMES, opened_run
 from tests.real.worlds import DEADLINE_SECONDS, Drilled, World, build
 
 
@@ -41,9 +42,30 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
         yield opened
 
 
+@pytest.fixture(scope="module", params=RUNTIMES)
+def tool_run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """A run whose images have the backup tools, which reach the stores on this machine; nothing may be left of it."""
+    with opened_run(request.param, packages=BACKUP_TOOLS, tool_network="host") as opened:
+        yield opened
+
+
 @pytest.fixture
 def drill(run: Run, tmp_path: Path) -> Iterator[Callable[..., Drilled]]:
     """Restore a source to a target; torn down, and proved to be, after the test."""
+    with drilling(run, tmp_path) as drill:
+        yield drill
+
+
+@pytest.fixture
+def tool_drill(tool_run: Run, tmp_path: Path) -> Iterator[Callable[..., Drilled]]:
+    """Restore a source of a backup tool to a target; torn down, and proved to be, after the test."""
+    with drilling(tool_run, tmp_path) as drill:
+        yield drill
+
+
+@contextmanager
+def drilling(run: Run, tmp_path: Path) -> Iterator[Callable[..., Drilled]]:
+    """Return what restores a source to a target in `run`."""
     done: list[tuple[str, DrillResult]] = []
 
     def _drill(

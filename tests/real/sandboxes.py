@@ -24,6 +24,17 @@ RUNTIMES = ("local", "docker")
 BASE = "pgrestore-test-base:{major}"
 """Debian without a server, made by tests/bootstrap/docker."""
 
+BACKUP_TOOLS = (
+    "barman",
+    "barman-cli",
+    "barman-cli-cloud",
+    "ca-certificates",
+    "openssh-client",
+    "pgbackrest",
+    "rsync",
+)
+"""Packages of the images that production servers and the drills of their backups run in; one image a major."""
+
 DEADLINE_SECONDS = 120.0
 BUILD_SECONDS = 600.0
 
@@ -67,15 +78,15 @@ def environment_of(runtime: str) -> dict[str, str]:
 
 
 @contextmanager
-def opened_run(runtime: str) -> Iterator[Run]:
-    """Open a run in a place of its own; nothing may be left of it."""
+def opened_run(runtime: str, **changes: object) -> Iterator[Run]:
+    """Open a run in a place of its own, in Docker with `changes` of its settings; nothing may be left of it."""
     if runtime == "docker":
         require_docker()
     place = short_directory()
     name = uuid4().hex[:8]
     opened: Run
     if runtime == "docker":
-        opened = DockerRun.open(docker_settings(place), name)
+        opened = DockerRun.open(docker_settings(place, **changes), name)
     else:
         opened = LocalRun.open(LocalSettings(directory=place, timeout_seconds=DEADLINE_SECONDS), name)
     try:

@@ -92,7 +92,7 @@ def test_damage_in_any_link_is_found(chain: World, run: Run, tmp_path: Path) -> 
     source = BasebackupSource("shop", str(backups), wal=str(chain.archive))
     located = source.locate(request(run))
 
-    check = source.verify(located, fetched(source, run, located))
+    (check,) = source.verify(located, fetched(source, run, located))
 
     assert check.verdict is Verdict.FAILED
     assert check.message.startswith(f'full: checksum mismatch for file "{table}"')

@@ -56,12 +56,12 @@ def test_damage_is_found_and_named(
         link.symlink_to(inside)
     healthy = BasebackupSource("shop", str(backup), wal=str(world.archive))
     located = healthy.locate(request(run))
-    assert healthy.verify(located, fetched(healthy, run, located)).verdict is Verdict.PASSED
+    assert [check.verdict for check in healthy.verify(located, fetched(healthy, run, located))] == [Verdict.PASSED]
     harm(backup)
 
     damaged = BasebackupSource("shop", str(backup), wal=str(world.archive))
     located = damaged.locate(request(run))
-    check = damaged.verify(located, fetched(damaged, run, located))
+    (check,) = damaged.verify(located, fetched(damaged, run, located))
 
     assert check.verdict is Verdict.FAILED
     assert words in check.message
@@ -75,7 +75,7 @@ def test_no_manifest_is_not_green(world: World, run: Run, tmp_path: Path) -> Non
     source = BasebackupSource("shop", str(backup), wal=str(world.archive))
     located = source.locate(request(run))
 
-    check = source.verify(located, fetched(source, run, located))
+    (check,) = source.verify(located, fetched(source, run, located))
     consenting = BasebackupSource("shop", str(backup), wal=str(world.archive), verify=False)
 
     assert check.verdict is Verdict.COULD_NOT_VERIFY
@@ -93,7 +93,7 @@ def test_a_manifest_without_checksums_is_not_green(run: Run) -> None:
         source = BasebackupSource("shop", str(backup))
         located = source.locate(request(run))
 
-        check = source.verify(located, fetched(source, run, located))
+        (check,) = source.verify(located, fetched(source, run, located))
 
         assert check.verdict is Verdict.COULD_NOT_VERIFY
         assert "--manifest-checksums=none" in check.message

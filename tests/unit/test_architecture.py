@@ -53,7 +53,18 @@ HEAVY = {
     "testcontainers",
     "zstandard",
 }
-LATER = {"recovery", "sandboxes", "sources", "reports", "checks", "config", "drillfile", "toml", "closing"}
+LATER = {
+    "recovery",
+    "sandboxes",
+    "sources",
+    "reports",
+    "checks",
+    "config",
+    "sourcetables",
+    "drillfile",
+    "toml",
+    "closing",
+}
 """Parts of our own that a run without drills never loads."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from pytest_pgrestore import closing, fixtures
-from pytest_pgrestore.config import SOURCE_TABLES, ReportsTable, SandboxTable
+from pytest_pgrestore.config import ReportsTable, SandboxTable
 from pytest_pgrestore.drillfile import AssertTable, DrillTable
 from pytest_pgrestore.expectations import NO_ROWS, OPERATORS, ROWS
 from pytest_pgrestore.options import SETTINGS, Setting
 from pytest_pgrestore.requests import ARGUMENTS
+from pytest_pgrestore.sourcetables import SOURCE_TABLES
 from pytest_pgrestore.toml import Table, keys_of
 
 TEXT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")

@@ -49,6 +49,9 @@ class Wish:
         writes: Directories of this machine mounted writable, at the path they have here.
         copy: Where the copy lives in it; None where it holds none.
         published: Whether the server's port is published on 127.0.0.1.
+        network: Network of a container that no server runs in.
+        shared: Volume of another container that it mounts where `copy` is; None makes one of its own.
+        rights: Capabilities it has more than others.
     """
 
     labels: Mapping[str, str]
@@ -59,6 +62,9 @@ class Wish:
     writes: tuple[Path, ...] = ()
     copy: Path | None = None
     published: bool = False
+    network: str = "none"
+    shared: str | None = None
+    rights: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -156,6 +162,12 @@ class Container:
                 return {}
         return found
 
+    def volume_at(self, place: Path) -> str | None:
+        """Return the name of the volume mounted at `place`; None where there is none."""
+        with speaking("asking for the volumes of the container"):
+            mounts = self.engine.client.api.inspect_container(self.identity)["Mounts"]
+        return next((mount.get("Name") for mount in mounts if mount["Destination"] == str(place)), None)
+
     def published_port(self) -> int:
         """Return the port of 127.0.0.1 that leads to the server.
 
@@ -251,12 +263,12 @@ def _arguments(settings: DockerSettings, account: Account, wish: Wish) -> dict[s
         "user": "0:0",
         "group_add": [] if account.drop else [str(group) for group in os.getgroups()],
         "network": None,
-        "network_mode": "bridge" if wish.published else "none",
+        "network_mode": "bridge" if wish.published else wish.network,
         "init": True,
         "auto_remove": True,
         "read_only": True,
         "cap_drop": ["ALL"],
-        "cap_add": ["CHOWN", *reading],
+        "cap_add": ["CHOWN", *reading, *wish.rights],
         "security_opt": ["no-new-privileges:true"],
         "mem_limit": settings.memory,
         "memswap_limit": settings.memory,
@@ -269,7 +281,7 @@ def _arguments(settings: DockerSettings, account: Account, wish: Wish) -> dict[s
 
 
 def _mounts(settings: DockerSettings, wish: Wish) -> Iterator[Any]:
-    from docker.types import Mount
+    from docker.types import DriverConfig, Mount
 
     # Mounts and never "volumes": those make a directory where the daemon does not find one.
     for path in sorted({wish.lock, *wish.reads}):
@@ -280,10 +292,15 @@ def _mounts(settings: DockerSettings, wish: Wish) -> Iterator[Any]:
     yield Mount("/etc/passwd", str(wish.passwd), type="bind", read_only=True)
     if Path("/tmp") not in wish.reads:  # noqa: S108 - the container's own
         yield Mount("/tmp", None, type="tmpfs")  # noqa: S108
-    if wish.copy is not None and settings.storage == "volume":
+    if wish.copy is not None and wish.shared is not None:
+        yield Mount(str(wish.copy), wish.shared, type="volume", no_copy=True)
+    elif wish.copy is not None and settings.storage == "volume":
         # Without a source it is anonymous: Docker removes it with the container.
         yield Mount(str(wish.copy), None, type="volume", labels=_all_labels(settings, wish), no_copy=True)
     elif wish.copy is not None and settings.storage == "tmpfs":
-        yield Mount(str(wish.copy), None, type="tmpfs", tmpfs_mode=0o700)
+        # A volume in memory and not a plain tmpfs: only a volume can be shared with a backup tool's container.
+        memory = DriverConfig("local", {"type": "tmpfs", "device": "tmpfs", "o": "mode=0700"})
+        labels = _all_labels(settings, wish)
+        yield Mount(str(wish.copy), None, type="volume", labels=labels, no_copy=True, driver_config=memory)
     elif wish.copy is not None:
         yield Mount(str(wish.copy), str(wish.copy), type="bind")

@@ -20,6 +20,9 @@ MANAGED = "pgrestore.managed"
 
 RUN = "pgrestore.run"
 DRILL = "pgrestore.drill"
+TOOL = "pgrestore.tool"
+"""On a container that a backup tool fills the drill's copy from: it ends before the drill's server starts."""
+
 ROOT = "pgrestore.root"
 """The run's directory on its machine."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,17 @@ from pytest_pgrestore.sandboxes.docker.container import Container, Wish, start
 from pytest_pgrestore.sandboxes.docker.engine import Engine, boot_identity, connect
 from pytest_pgrestore.sandboxes.docker.image import Image, image_for
 from pytest_pgrestore.sandboxes.docker.sandbox import CONTAINER_ENDED, DockerSandbox, remove_drill
+from pytest_pgrestore.sandboxes.docker.toolbox import ContainerToolbox
 from pytest_pgrestore.sandboxes.docker.tools import ContainerTools, Programs, programs_of
 from pytest_pgrestore.sandboxes.rundirectory import RunDirectory, base_directory, is_abandoned
+from pytest_pgrestore.sandboxes.toolbox import HostToolbox
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_pgrestore.model.evidence import Teardown
     from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
-    from pytest_pgrestore.sandboxes.protocol import Tools
+    from pytest_pgrestore.sandboxes.protocol import Need, Toolbox, Tools
 
 READER = "(reading backups)"
 """Label of the container whose programs read backups before a drill has a container of its own."""
@@ -37,7 +40,8 @@ class DockerRun:
         self.engine = engine
         self.directory = directory
         self.account = server_account(settings.user)
-        self._images: dict[int | None, Image] = {}
+        self._images: dict[tuple[int | None, tuple[str, ...]], Image] = {}
+        self._tool_containers: dict[tuple[str, Need], Container] = {}
         self._programs: dict[str, Programs] = {}
         self._readers: dict[str, tuple[tuple[Path, ...], Container]] = {}
         self._sandboxes: dict[str, DockerSandbox] = {}
@@ -75,13 +79,15 @@ class DockerRun:
         """Deadline of one tool or one wait."""
         return self.settings.timeout_seconds
 
-    def find_tools(self, major: int | None, *, at_least: bool = False, reads: Sequence[Path] = ()) -> ContainerTools:
+    def find_tools(
+        self, major: int | None, *, at_least: bool = False, reads: Sequence[Path] = (), need: Need | None = None
+    ) -> ContainerTools:
         """Return PostgreSQL's programs of the image for `major`.
 
         Raises:
             HarnessError: No such image, or it holds another major.
         """
-        image = self._image(major)
+        image = self._image(major, need)
         places = _mountable(reads)
         programs = self._programs.get(image.identity)
         if programs is None:
@@ -95,12 +101,49 @@ class DockerRun:
             programs, lambda: self._reader(image, places), self.root / "scratch", self.settings.timeout_seconds
         )
 
-    def _image(self, major: int | None) -> Image:
-        if major not in self._images:
+    def toolbox(self, need: Need, major: int | None) -> Toolbox:
+        """Return where a backup tool runs that only reads: a container of the image, or this machine."""
+        if need.on_host:
+            return HostToolbox(need, self.root, self.settings.timeout_seconds)
+        image = self._image(major, need)
+        key = image.identity, need
+        if key not in self._tool_containers:
+            wish = replace(self._reading(_mountable(self._read_by(need))), network=self._network_of(need))
+            self._tool_containers[key] = start(self.engine, image, self.settings, self.account, wish)
+        return self._toolbox(need, image, self._tool_containers[key])
+
+    def _toolbox(self, need: Need, image: Image, container: Container) -> ContainerToolbox:
+        network = f"Docker network {self.settings.tool_network}" if need.network else ""
+        scratch, timeout_seconds = self.root / "scratch", self.settings.timeout_seconds
+        return ContainerToolbox(need, image, container, network, scratch, timeout_seconds)
+
+    def _network_of(self, need: Need) -> str:
+        return self.settings.tool_network if need.network else "none"
+
+    @staticmethod
+    def _read_by(need: Need) -> tuple[Path, ...]:
+        """Return what the tool reads, itself too where it is a file of this machine."""
+        program = Path(need.program)
+        return (*need.reads, *((program,) if program.is_absolute() else ()))
+
+    def _image(self, major: int | None, need: Need | None = None) -> Image:
+        packages = () if need is None or need.on_host or Path(need.program).is_absolute() else need.packages
+        key = major, packages
+        if key not in self._images:
             # One for all runs of this user, wherever their copies live, in a directory that is proved to be ours.
             lock = base_directory(None, self.account) / ".image.lock"
-            self._images[major] = image_for(self.engine, self.settings, major, lock)
-        return self._images[major]
+            wanted = tuple(dict.fromkeys((*self.settings.packages, *packages)))
+            self._images[key] = image_for(self.engine, replace(self.settings, packages=wanted), major, lock)
+        return self._images[key]
+
+    def _reading(self, reads: tuple[Path, ...]) -> Wish:
+        """Return the wish for a container that holds no copy."""
+        return Wish(
+            labels=self._labels(READER),
+            lock=self.directory.lock,
+            passwd=self._passwd,
+            reads=tuple(dict.fromkeys((*reads, self.root / "scratch"))),
+        )
 
     def _reader(self, image: Image, reads: tuple[Path, ...]) -> Container:
         """Return the container whose programs read the backups at `reads`; one an image, the last one asked for."""
@@ -109,13 +152,7 @@ class DockerRun:
             if known[0] == reads:
                 return known[1]
             removal.remove_container(self.engine, known[1].identity)
-        wish = Wish(
-            labels=self._labels(READER),
-            lock=self.directory.lock,
-            passwd=self._passwd,
-            reads=(*reads, self.root / "scratch"),
-        )
-        made = start(self.engine, image, self.settings, self.account, wish)
+        made = start(self.engine, image, self.settings, self.account, self._reading(reads))
         self._readers[image.identity] = reads, made
         return made
 
@@ -147,11 +184,30 @@ class DockerRun:
         )
         box = start(self.engine, own.programs.image, self.settings, self.account, wish)
         inside = ContainerTools(own.programs, lambda: box, self.root / "scratch", self.settings.timeout_seconds)
-        made = DockerSandbox(place, copy, inside, self.settings, labels)
+
+        def toolbox(need: Need) -> Toolbox:
+            return self._filling(need, own.programs.image, box, labels, copy)
+
+        made = DockerSandbox(place, copy, inside, self.settings, labels, toolbox)
         self._sandboxes[drill_key] = made
         made.create()
         self.directory.require_room(made.data, needed_bytes)
         return made
+
+    def _filling(self, need: Need, image: Image, box: Container, labels: Mapping[str, str], copy: Path) -> Toolbox:
+        """Return where a tool runs that fills the copy in `box`."""
+        if need.on_host:
+            return HostToolbox(need, self.root, self.settings.timeout_seconds)
+        wish = replace(
+            self._reading(_mountable(self._read_by(need))),
+            labels={**labels, removal.TOOL: "true"},
+            network=self._network_of(need),
+            copy=copy,
+            shared=box.volume_at(copy),
+            # A tool that restores as root gives files away and sets their times afterwards.
+            rights=("FOWNER",) if self.account.drop else (),
+        )
+        return self._toolbox(need, image, start(self.engine, image, self.settings, self.account, wish))
 
     @property
     def _passwd(self) -> Path:

@@ -22,17 +22,18 @@ from pytest_pgrestore.model.evidence import Teardown
 from pytest_pgrestore.sandboxes import guardian, processes, reach
 from pytest_pgrestore.sandboxes.docker.container import SERVER_PORT, Container
 from pytest_pgrestore.sandboxes.docker.engine import speaking
-from pytest_pgrestore.sandboxes.docker.removal import remove_all
+from pytest_pgrestore.sandboxes.docker.removal import TOOL, remove_all
 from pytest_pgrestore.sandboxes.docker.tools import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pytest_pgrestore.sandboxes.account import Account
     from pytest_pgrestore.sandboxes.docker.engine import Engine
     from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
     from pytest_pgrestore.sandboxes.docker.tools import ContainerTools
+    from pytest_pgrestore.sandboxes.protocol import Need, Toolbox
 
 NO_NETWORK = "cut: a container without network (--network none)"
 PUBLISHED = "NOT cut: the server's port is published on 127.0.0.1, which takes a network that leads out"
@@ -57,12 +58,19 @@ class DockerSandbox:
         tools: PostgreSQL's programs, in this drill's container.
         settings: How it is set up.
         labels: Of the container and its volume.
+        toolbox: Starts a container beside it for a backup tool that fills the copy.
     """
 
     port = SERVER_PORT
 
     def __init__(
-        self, place: Path, copy: Path, tools: ContainerTools, settings: DockerSettings, labels: Mapping[str, str]
+        self,
+        place: Path,
+        copy: Path,
+        tools: ContainerTools,
+        settings: DockerSettings,
+        labels: Mapping[str, str],
+        toolbox: Callable[[Need], Toolbox],
     ) -> None:
         self.place = place
         self.root = copy
@@ -78,6 +86,8 @@ class DockerSandbox:
         self._tools = tools
         self._settings = settings
         self._labels = labels
+        self._make_toolbox = toolbox
+        self._toolboxes: dict[Need, Toolbox] = {}
         self._server: str | None = None
         self._starts = 0
 
@@ -203,6 +213,26 @@ class DockerSandbox:
             "unix_socket_directories": str(self.socket_directory),
             "unix_socket_permissions": "0700",
         }
+
+    def toolbox(self, need: Need) -> Toolbox:
+        """Return where a backup tool runs that fills this sandbox."""
+        if need not in self._toolboxes:
+            self._toolboxes[need] = self._make_toolbox(need)
+        return self._toolboxes[need]
+
+    def put_tools_away(self) -> None:
+        """Remove the containers of the tools, and ask the daemon whether they are gone.
+
+        Raises:
+            HarnessError: One is not: no server may start while somebody else can reach its files.
+        """
+        self._toolboxes.clear()
+        left = remove_all(self.container.engine, {**self._labels, TOOL: "true"})
+        if left:
+            raise HarnessError(
+                f"the container of a backup tool could not be removed: {', '.join(left)}",
+                hint="look at `docker ps` and the daemon's log.",
+            )
 
     def start(self, settings: Mapping[str, str]) -> None:
         """Start PostgreSQL with an argument list; return at once, ready or not."""

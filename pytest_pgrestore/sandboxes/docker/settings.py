@@ -27,6 +27,7 @@ class DockerSettings:
         locales: Locales generated in it, e.g. ``de_DE.UTF-8``.
         pull: Whether a missing image may be pulled.
         build_network: Network of the build, e.g. ``host``; None is Docker's default.
+        tool_network: Docker network of a backup tool whose repository is remote; servers never have one.
         storage: Where the copy lives: an anonymous volume, memory, or a directory of this machine.
         reach: How the harness reaches the server: a Unix socket, or a port on 127.0.0.1.
         memory: Limit, e.g. ``2g``; None is none.
@@ -46,6 +47,7 @@ class DockerSettings:
     locales: tuple[str, ...] = ()
     pull: bool = True
     build_network: str | None = None
+    tool_network: str = "bridge"
     storage: Storage = "volume"
     reach: Reach = "socket"
     memory: str | None = None

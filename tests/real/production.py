@@ -1,0 +1,195 @@
+"""Production servers in containers, beside the backup tools of their distribution; repositories lie on this machine.
+
+The programs of a container have the network of this machine, so that they reach the stores on 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid, Immediate, Latest, RecoveryTarget, exclusive
+from pytest_pgrestore.model.wal import Lsn
+from pytest_pgrestore.process import Completed
+from pytest_pgrestore.sandboxes.account import server_account
+from pytest_pgrestore.sandboxes.docker.engine import connect
+from pytest_pgrestore.sandboxes.docker.execute import execute
+from pytest_pgrestore.sandboxes.docker.image import image_for
+from pytest_pgrestore.waiting import wait_until
+from tests.real.sandboxes import BACKUP_TOOLS, DEADLINE_SECONDS, docker_settings, require_docker
+
+PORT = 5432
+SEGMENT_MIB = 1
+_LIFE_SECONDS = "5400"
+
+
+@dataclass
+class Production:
+    """A running PostgreSQL server with a table `ledger` of one row a commit, and the state at every kind of point.
+
+    Attributes:
+        directory: Mounted in the container at the same path: ``data``, the socket, and whatever a test puts there.
+        major: Server major.
+        identity: Of the container.
+        points: Kind of target to the target and the highest row that is there; the next one must not be.
+        rows: The highest row.
+    """
+
+    directory: Path
+    major: int
+    identity: str
+    points: dict[str, tuple[RecoveryTarget, int]] = field(default_factory=dict)
+    rows: int = 0
+
+    @property
+    def data(self) -> Path:
+        """PGDATA."""
+        return self.directory / "data"
+
+    def try_run(self, *argv: str, env: Mapping[str, str] | None = None, seconds: float = DEADLINE_SECONDS) -> Completed:
+        """Run a program in the container as the server's user, whatever its status."""
+        account = server_account()
+        path = f"/usr/lib/postgresql/{self.major}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        return execute(
+            connect(),
+            self.identity,
+            argv,
+            user=f"{account.uid}:{account.gid}",
+            env={"HOME": str(self.directory), "PATH": path, "LC_ALL": "C.UTF-8", "TZ": "UTC", **(env or {})},
+            timeout_seconds=seconds,
+        )
+
+    def run(self, *argv: str, env: Mapping[str, str] | None = None, seconds: float = DEADLINE_SECONDS) -> Completed:
+        """Run a program in the container as the server's user; it must succeed."""
+        done = self.try_run(*argv, env=env, seconds=seconds)
+        assert done.status == 0, f"{argv} ended with {done.status}: {done.stdout}\n{done.stderr}"
+        return done
+
+    def start(self, settings: Mapping[str, str]) -> None:
+        """Start the server with `settings` and wait until it answers."""
+        wanted = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.directory),
+            "log_timezone": "UTC",
+            "timezone": "UTC",
+            "fsync": "off",
+            "archive_mode": "on",
+            **settings,
+        }
+        options = " ".join("-c '" + f"{name}={value}".replace("'", "'\\''") + "'" for name, value in wanted.items())
+        self.run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.directory / "server.log"), "-o", options, "start")
+
+    def stop(self) -> None:
+        """Stop the server."""
+        self.run("pg_ctl", "-D", str(self.data), "-w", "-m", "fast", "stop")
+
+    def sql(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows, empty for a statement without any."""
+        with psycopg.connect(
+            host=str(self.directory), port=PORT, user="postgres", dbname="postgres", autocommit=True
+        ) as connection:
+            cursor = connection.execute(query.encode(), parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def value(self, query: str, *parameters: object) -> Any:
+        """Return the first column of the first row."""
+        return self.sql(query, *parameters)[0][0]
+
+    def grow(self, count: int) -> None:
+        """Commit `count` rows, one by one."""
+        for _ in range(count):
+            self.rows += 1
+            self.sql("insert into ledger values (%s)", self.rows)
+
+    def note_points(self) -> None:
+        """Commit rows, and note a point of every kind among them; none lies at a row's edge by chance."""
+        self.points["immediate"] = (Immediate(), self.rows)
+        self.grow(5)
+        self.points["lsn"] = (AtLsn(Lsn.parse(self.value("select pg_current_wal_lsn()::text"))), self.rows)
+        self.grow(5)
+        moment: datetime = self.value("select clock_timestamp()")
+        self.points["time"] = (AtTime(moment.astimezone(UTC)), self.rows)
+        self.grow(5)
+        self.sql("select pg_create_restore_point('before_deployment')")
+        self.points["name"] = (AtName("before_deployment"), self.rows)
+        self.grow(5)
+        xid = int(self.value("select xmin::text from ledger where i = %s", self.rows))
+        self.points["xid"] = (AtXid(xid), self.rows)
+        self.points["xid exclusive"] = (exclusive(AtXid(xid)), self.rows - 1)
+        self.grow(5)
+        self.points["latest"] = (Latest(), self.rows)
+
+    def archived(self) -> str:
+        """Close the current segment and wait until the server says that it is archived; return its name."""
+        self.sql("select pg_create_restore_point('switch')")
+        name: str = self.value("select pg_walfile_name(pg_switch_wal())")
+        wait_until(
+            lambda: bool(self.value("select coalesce(last_archived_wal >= %s, false) from pg_stat_archiver", name)),
+            what=f"archiving {name}",
+            timeout_seconds=DEADLINE_SECONDS,
+        )
+        return name
+
+
+@contextmanager
+def production(major: int, *, start: bool = True, **settings: str) -> Iterator[Production]:
+    """Make a cluster of `major` in a container and start its server; everything is gone afterwards.
+
+    Args:
+        major: Server major.
+        start: Whether to start it, with a table `ledger` of 100 rows; else only initdb has run.
+        settings: Of the server, e.g. ``archive_command``; ``{directory}`` is replaced by the world's.
+    """
+    require_docker()
+    directory = short_directory()
+    account = server_account()
+    account.own(directory)
+    engine = connect()
+    docker = docker_settings(directory, packages=BACKUP_TOOLS, timeout_seconds=1200.0)
+    image = image_for(engine, docker, major, Path(directory.parent) / f".production-images-{os.geteuid()}.lock")
+    container = engine.client.containers.run(
+        image.identity,
+        ["timeout", "-s", "KILL", _LIFE_SECONDS, "sleep", _LIFE_SECONDS],
+        detach=True,
+        auto_remove=True,
+        init=True,
+        network_mode="host",
+        user=f"{account.uid}:{account.gid}",
+        volumes={str(directory): {"bind": str(directory), "mode": "rw"}},
+        shm_size="256m",
+    )
+    try:
+        made = Production(directory, major, str(container.id))
+        made.run(
+            *("initdb", "-D", str(made.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale", "C.UTF-8"),
+            *("--data-checksums", "--no-sync", f"--wal-segsize={SEGMENT_MIB}"),
+        )
+        if start:
+            made.start({name: value.format(directory=directory) for name, value in settings.items()})
+            made.sql("create table ledger (i int primary key)")
+            made.sql("insert into ledger select generate_series(1, 100)")
+            made.rows = 100
+        yield made
+    finally:
+        container.remove(force=True, v=True)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def digests(directory: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file below `directory`: a repository before and after a drill."""
+    from hashlib import sha256
+
+    return {
+        str(path.relative_to(directory)): sha256(path.read_bytes()).hexdigest()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    }
