@@ -110,9 +110,9 @@ class CommandTable(ToolTable):
     """``type = "command"``: three commands of the user's own."""
 
     type: Literal["command"]
-    list: list[str]
-    fetch: list[str]
-    wal: list[str] | None = None
+    list: tuple[str, ...]
+    fetch: tuple[str, ...]
+    wal: tuple[str, ...] | None = None
 
 
 SOURCE_TABLES: dict[str, type[SourceTable]] = {
