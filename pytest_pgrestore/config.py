@@ -97,9 +97,7 @@ def load_config(
         document = document.get("tool", {}).get("pgrestore", {})
     mistakes: list[str] = []
     document = _expand(document, "", environ, mistakes)
-    for name, table in document.get("sources", {}).items() if isinstance(document.get("sources"), dict) else ():
-        if isinstance(table, dict) and "secrets" in table:
-            table["secrets"] = _values_of(table["secrets"], f"sources.{name}.secrets", environ, mistakes)
+    _fill_secrets(document.get("sources"), "sources", environ, mistakes)
     mistakes += [f"{key}: unknown key\nHINT: {known_names(key, _TOP_KEYS)}" for key in document if key not in _TOP_KEYS]
     document = _absolute(document, path.parent.absolute())
     sources = _read_sources(document.get("sources", {}), tables, mistakes)
@@ -134,9 +132,19 @@ def _read_sources(given: Any, types: Mapping[str, type[SourceTable]], mistakes: 
             problem = "missing" if kind is None else "unknown type of source"
             mistakes.append(f"{where}.type: {problem}\nHINT: {known_names(str(kind), types)}")
             continue
-        source = read_table(types.get(str(kind), SourceTable), table, where, mistakes)
-        if source is not None:
-            found[name] = source
+        model = types.get(str(kind), SourceTable)
+        source = read_table(model, table, where, mistakes)
+        if source is None:
+            continue
+        found[name] = source
+        for copy, changes in source.copies.items():
+            there = f"{where}.copies.{copy}"
+            if _SOURCE_NAME.fullmatch(copy) is None or f"{name}.{copy}" in given:
+                mistakes.append(f"{there}: not a name\nHINT: use letters, digits and dashes, and no name twice.")
+                continue
+            other = read_table(model, {**table, **changes, "copies": {}}, there, mistakes)
+            if other is not None:
+                found[f"{name}.{copy}"] = other
     return found
 
 
@@ -153,6 +161,15 @@ def _expand(value: Any, where: str, environ: Mapping[str, str], mistakes: list[s
         case str():
             return _VARIABLE.sub(lambda found: found[1] or _variable(found[2], where, environ, mistakes), value)
     return value
+
+
+def _fill_secrets(tables: Any, where: str, environ: Mapping[str, str], mistakes: list[str]) -> None:
+    """Give the variables that sources and their copies name as secrets their values."""
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        if isinstance(table, dict):
+            if "secrets" in table:
+                table["secrets"] = _values_of(table["secrets"], f"{where}.{name}.secrets", environ, mistakes)
+            _fill_secrets(table.get("copies"), f"{where}.{name}.copies", environ, mistakes)
 
 
 def _values_of(names: Any, where: str, environ: Mapping[str, str], mistakes: list[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field
 from pytest_pgrestore.expectations import AssertionFailed, Expectation, parse_expectation
 from pytest_pgrestore.factory import connect
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.requests import DrillRequest, make_request
+from pytest_pgrestore.requests import DrillRequest, copies_of, make_request
 from pytest_pgrestore.session import MARKER, REQUEST, SESSION, TELLS_ITSELF
 from pytest_pgrestore.toml import Table, read_table, read_toml
 
@@ -72,23 +72,31 @@ class DrillFile(pytest.File):
         state = self.config.stash[SESSION]
         try:
             table = read_drill(self.path)
-            request = self._request(table)
+            requests = self._requests(table)
         except ConfigError as exc:
             state.mistakes.add(self.nodeid, str(exc))
             return
-        state.register(request)
         lines = [number for number, _ in _headers(self.path)]
-        for entry, line in zip(table.assertions, [*lines, *[0] * len(table.assertions)], strict=False):
-            item = SqlAssertion.from_parent(self, name=entry.name, table=entry, line=line)
-            item.stash[REQUEST] = request
-            item.stash[TELLS_ITSELF] = True
-            item.add_marker(getattr(pytest.mark, MARKER)(request.drill.source))
-            yield item
+        for copy, request in requests.items():
+            state.register(request)
+            for entry, line in zip(table.assertions, [*lines, *[0] * len(table.assertions)], strict=False):
+                name = f"{entry.name} [{copy}]" if copy else entry.name
+                item = SqlAssertion.from_parent(self, name=name, table=entry, line=line)
+                item.stash[REQUEST] = request
+                item.stash[TELLS_ITSELF] = True
+                item.add_marker(getattr(pytest.mark, MARKER)(request.drill.source))
+                yield item
 
-    def _request(self, table: DrillTable) -> DrillRequest:
+    def _requests(self, table: DrillTable) -> dict[str, DrillRequest]:
+        """Return the drill of the file under an empty name, or for ``source = "NAME.*"`` one for each copy."""
         settings = self.config.stash[SESSION].settings
         arguments = table.model_dump(exclude={"assertions"}, exclude_none=True)
-        return make_request(arguments, settings.given, settings.sources, self.nodeid)
+        if table.source is None:
+            return {"": make_request(arguments, settings.given, settings.sources, self.nodeid)}
+        return {
+            copy: make_request({**arguments, "source": source}, settings.given, settings.sources, self.nodeid)
+            for copy, source in copies_of(table.source, settings.sources).items()
+        }
 
 
 class SqlAssertion(pytest.Item):

@@ -115,7 +115,7 @@ def make_request(
             return None
 
     source = read(lambda name: _known_source(name, sources), arguments.get("source", _only(sources)))
-    if arguments.get("source") is None and len(sources) != 1:
+    if arguments.get("source") is None and len(_roots(sources)) != 1:
         wrong.append(_no_source(sources))
     target = read(_target, arguments.get("target"))
     if target is None:
@@ -138,6 +138,23 @@ def make_request(
     return DrillRequest(drill, database, place)
 
 
+def copies_of(source: str, sources: Mapping[str, SourceTable]) -> dict[str, str]:
+    """Return the copies that ``NAME.*`` stands for with their sources; another name alone, under an empty name.
+
+    Raises:
+        ConfigError: The source has no copies.
+    """
+    name, every, rest = source.partition(".*")
+    if not every or rest:
+        return {"": source}
+    found = {other.removeprefix(f"{name}."): other for other in sources if other.startswith(f"{name}.")}
+    if not found:
+        raise ConfigError(
+            f"source {name!r} has no copies", hint=f"name them in [sources.{name}.copies], or write {name!r}."
+        )
+    return found
+
+
 def combined(wrong: list[ConfigError]) -> ConfigError:
     """Return one error that says all."""
     if len(wrong) == 1:
@@ -151,7 +168,13 @@ def _first(*values: Any) -> Any:
 
 
 def _only(sources: Mapping[str, SourceTable]) -> str | None:
-    return next(iter(sources)) if len(sources) == 1 else None
+    roots = _roots(sources)
+    return roots[0] if len(roots) == 1 else None
+
+
+def _roots(sources: Mapping[str, SourceTable]) -> list[str]:
+    """Return the sources that are no copies of others."""
+    return [name for name in sources if name.rpartition(".")[0] not in sources]
 
 
 def _no_source(sources: Mapping[str, SourceTable]) -> ConfigError:

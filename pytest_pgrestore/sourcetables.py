@@ -30,6 +30,8 @@ class SourceTable(Table):
     freshness: str | None = None
     live: Annotated[Secret, BeforeValidator(_secret)] | None = None
     superuser: str | None = None
+    copies: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Other places of the same backups: a name to the keys that differ there. Each is a source ``NAME.COPY``."""
 
 
 class DumpTable(SourceTable):

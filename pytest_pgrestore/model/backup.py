@@ -18,9 +18,9 @@ class Backup:
 
     Attributes:
         label: Name within its source, stable between runs.
-        location: File or directory.
+        location: File or directory, or the address of a repository that is no place of this machine.
         form: How it is stored, e.g. ``custom``, ``plain``, ``tar.gz``, ``directory``.
-        kind: ``full``, ``incremental`` or ``logical``.
+        kind: ``full``, ``differential``, ``incremental`` or ``logical``.
         server_major: Major version of the server it was taken from.
         started_at: When the backup began.
         stopped_at: When it ended; the earliest moment recovery can stop at.
@@ -28,10 +28,12 @@ class Backup:
         stop_lsn: Where the backup becomes consistent.
         chain: Labels of the backups this one depends on, the full one first; empty for a full one.
         size_bytes: What is stored, not what it grows to.
+        written_by: Tool and version that took it.
+        repository_bytes: What the whole chain takes in its repository.
     """
 
     label: str
-    location: Path
+    location: Path | str
     form: str
     kind: str
     server_major: int | None = None
@@ -44,3 +46,5 @@ class Backup:
     database: str | None = None
     chain: tuple[str, ...] = ()
     size_bytes: int | None = None
+    written_by: str | None = None
+    repository_bytes: int | None = None

@@ -51,6 +51,9 @@ class BackupFacts:
     system_identifier: str | None = None
     chain: tuple[str, ...] = ()
     size_bytes: int | None = None
+    written_by: str | None = None
+    repository_bytes: int | None = None
+    restored_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,4 +167,7 @@ def backup_facts(located: Located) -> BackupFacts:
         system_identifier=None if backup.system_identifier is None else str(backup.system_identifier),
         chain=backup.chain,
         size_bytes=backup.size_bytes,
+        written_by=backup.written_by,
+        repository_bytes=backup.repository_bytes,
+        restored_by=located.restored_by or None,
     )

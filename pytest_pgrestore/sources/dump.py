@@ -102,7 +102,7 @@ class DumpSource:
             owners=owners,
             timeout_seconds=timeout_seconds,
         )
-        self._chosen: dict[Path, _Chosen] = {}
+        self._chosen: dict[Path | str, _Chosen] = {}
 
     @property
     def places(self) -> tuple[Path, ...]:

@@ -54,6 +54,7 @@ class Located:
         notes: What a reader should know.
         kept_in: Files and directories of the backup, which must be the same after the drill.
         archived_in: Directories that production adds WAL to while the drill runs.
+        restored_by: Backup tool, its version and where it runs; empty where PostgreSQL's own programs do it.
     """
 
     backup: Backup
@@ -67,6 +68,7 @@ class Located:
     notes: tuple[str, ...] = field(default=())
     kept_in: tuple[Path, ...] = ()
     archived_in: tuple[Path, ...] = ()
+    restored_by: str = ""
 
 
 class Source(Protocol):

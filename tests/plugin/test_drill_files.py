@@ -91,3 +91,21 @@ def test_an_assertion_that_does_not_hold_is_told_without_values(
     assert outcome.verdict == verdict
     assert message in outcome.message
     assert "secret-note" not in result.stdout.str() + outcome.message
+
+
+def test_a_drill_file_runs_once_for_each_copy(drills: Drills) -> None:
+    """One copy is good, the other one was never written: a verdict each."""
+    drills.settings(
+        """
+        [sources.shop.copies]
+        near = {}
+        far = { path = "/nonexistent" }
+        """
+    )
+    drills.drill_file("shop", DRILL.replace('source = "shop"', 'source = "shop.*"'))
+
+    result = drills.run("-v")
+
+    assert drills.record("shop.near@immediate").verdict() == "passed"
+    assert drills.record("shop.far@immediate").verdict() == "could not verify"
+    assert "shop@immediate" not in result.stdout.str()

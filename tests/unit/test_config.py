@@ -205,3 +205,28 @@ def test_a_given_file_must_be_there(tmp_path: Path) -> None:
     """A mistyped path must not fall back to another file."""
     with pytest.raises(ConfigError, match="does not exist"):
         find_config(tmp_path / "pgrestor.toml", [tmp_path])
+
+
+def test_a_copy_is_a_source_with_the_keys_that_differ(write: Any, tmp_path: Path) -> None:
+    """Offsite has its own path and its own objective."""
+    text = GOOD.replace("[sandbox]", '[sources.ledger.copies]\noffsite = { path = "far", rto = "4h" }\n\n[sandbox]')
+
+    sources = load_config(write(text), {"SHOP_PASSWORD": "tiger"}).sources
+
+    assert list(sources) == ["shop", "ledger", "ledger.offsite"]
+    near, far = sources["ledger"].model_dump(), sources["ledger.offsite"].model_dump()
+    assert (near["path"], far["path"]) == (str(tmp_path / "base"), str(tmp_path / "far"))
+    assert (near["rto"], far["rto"]) == (None, timedelta(hours=4))
+    assert near["wal"] == far["wal"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('"off site" = { path = "x" }', "sources.a.copies.off site: not a name"),
+        ('far = { paht = "x" }', "sources.a.copies.far.paht: unknown key"),
+    ],
+)
+def test_a_copy_that_is_wrong_is_named(write: Any, text: str, said: str) -> None:
+    """As in any other table."""
+    assert said in mistakes(write(f'[sources.a]\ntype = "dump"\npath = "x"\n[sources.a.copies]\n{text}\n'))
