@@ -120,5 +120,6 @@ class CommandTable(ToolTable):
 SOURCE_TABLES: dict[str, type[SourceTable]] = {
     "dump": DumpTable,
     "basebackup": BasebackupTable,
+    "pgbackrest": PgbackrestTable,
 }
 """Types of sources by name."""

@@ -36,7 +36,13 @@ class BackupTool:
     log: Callable[[str, str], None]
 
     def run(
-        self, step: str, *arguments: str, timeout_seconds: float | None = None, quiet: bool = False, program: str = ""
+        self,
+        step: str,
+        *arguments: str,
+        timeout_seconds: float | None = None,
+        quiet: bool = False,
+        program: str = "",
+        more: Mapping[str, str] | None = None,
     ) -> Completed:
         """Run the tool once; its status is not judged here.
 
@@ -46,13 +52,18 @@ class BackupTool:
             timeout_seconds: Deadline; None is the drill's.
             quiet: Whether its standard output is data and stays out of the log.
             program: Another program of the same tool; empty is its main one.
+            more: Variables for this call alone.
 
         Raises:
             HarnessError: It could not be run or did not end in time.
         """
         clear = {name: secret.reveal() for name, secret in self.secrets.items()}
         done = self.toolbox.run(
-            program or self.program, *arguments, timeout_seconds=timeout_seconds, env=self.env, secrets=clear
+            program or self.program,
+            *arguments,
+            timeout_seconds=timeout_seconds,
+            env={**self.env, **(more or {})},
+            secrets=clear,
         )
         done = replace(done, stdout=_without(done.stdout, clear), stderr=_without(done.stderr, clear))
         said = done.stderr if quiet else done.stdout + done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import ConfigError
@@ -25,7 +26,9 @@ def make_source(
             return _dump(name, settings, timeout_seconds)
         case "basebackup":
             return _basebackup(name, settings, timeout_seconds)
-    raise ConfigError(f"source {name} has the unknown type {kind!r}", hint="write dump or basebackup.")
+        case "pgbackrest":
+            return _pgbackrest(name, settings, timeout_seconds)
+    raise ConfigError(f"source {name} has the unknown type {kind!r}", hint="write dump, basebackup or pgbackrest.")
 
 
 def _dump(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> LogicalSource:
@@ -52,3 +55,23 @@ def _basebackup(name: str, settings: Mapping[str, Any], timeout_seconds: float) 
     return BasebackupSource(
         name, settings["path"], wal=settings["wal"], verify=settings["verify"], timeout_seconds=timeout_seconds
     )
+
+
+def _pgbackrest(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> PhysicalSource:
+    from pytest_pgrestore.sources.pgbackrest.source import PgbackrestSettings, PgbackrestSource
+
+    own = {key: settings[key] for key in ("stanza", "repo", "processes", "verify")}
+    return PgbackrestSource(name, PgbackrestSettings(**own, **_tool_settings(settings, "pgbackrest")), timeout_seconds)
+
+
+def _tool_settings(settings: Mapping[str, Any], program: str) -> dict[str, Any]:
+    """Return what every source of a backup tool is told, by the names its settings have."""
+    return {
+        "config": None if settings["config"] is None else Path(settings["config"]),
+        "backup": settings["backup"],
+        "program": settings["program"] or program,
+        "on_host": settings["tool"] == "host",
+        "env": settings["env"],
+        "secrets": settings["secrets"],
+        "network": settings["network"],
+    }

@@ -1,0 +1,1 @@
+"""Source `pgbackrest`: backups of a stanza, restored by pgBackRest itself."""

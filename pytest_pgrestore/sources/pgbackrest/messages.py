@@ -1,0 +1,161 @@
+"""pgBackRest's errors, put into one sentence and the right verdict: is the backup bad, or was nothing learned?
+
+Every error has a code and one or more names, as in ``ERROR: [055]: unable to open missing file``; retries repeat it.
+Source: pgBackRest, src/build/error/error.yaml for codes; docs/pgbackrest.md lists what was seen.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError
+
+if TYPE_CHECKING:
+    from pytest_pgrestore.process import Completed
+    from pytest_pgrestore.sources.pgbackrest.settings import Repository
+
+_ERROR = re.compile(r"ERROR: \[(\d{3})\]: (.*)")
+_RAISED = re.compile(r"^raised from \S+ protocol: ")
+_LONGEST = 300
+
+
+class _Sign(NamedTuple):
+    """What an error means that says nothing about the backup."""
+
+    patterns: tuple[str, ...]
+    cause: str
+    hint: str
+
+    def stands_in(self, text: str) -> bool:
+        return any(re.search(pattern, text, re.IGNORECASE | re.DOTALL) for pattern in self.patterns)
+
+
+_NOT_LEARNED = (
+    _Sign(
+        ("certificate", "TLS error", "SSL"),
+        "the certificate of the store is not trusted",
+        "name the authority that signed it in repoN-storage-ca-file.",
+    ),
+    _Sign(
+        ("NoSuchBucket", r"404 \(Not Found\)", "ContainerNotFound"),
+        "the bucket or container of the repository is not there",
+        "correct its name in the configuration.",
+    ),
+    _Sign(
+        (
+            r"40[013] \(",
+            "InvalidAccessKeyId",
+            "SignatureDoesNotMatch",
+            "AccessDenied",
+            "AuthenticationFailed",
+            "ExpiredToken",
+            "public key authentication failed",
+        ),
+        "the store refused the credentials",
+        "renew them, and pass their variables by name in `secrets`.",
+    ),
+    _Sign(
+        (
+            "HostConnectError",
+            "unable to get address",
+            "unable to connect",
+            "Connection refused",
+            "timeout (?:connecting|waiting)",
+            "known_hosts",
+            "host key",
+            "fingerprint",
+            "handshake",
+        ),
+        "the repository cannot be reached",
+        "check its address, and the network of the tool (sandbox.tool_network).",
+    ),
+    _Sign(
+        (
+            r"\[075\]: no backup set found",
+            "unable to load info file .*(?:FormatError|CryptoError)",
+            "cipher header invalid",
+            "key/value found outside of section",
+        ),
+        "its catalogue cannot be read: the passphrase is wrong, or the catalogue damaged",
+        "compare repoN-cipher-pass with the one production uses; keep it where a drill can get it.",
+    ),
+    _Sign(
+        ("invalid PostgreSQL version", "unexpected (?:control|catalog) version", "is this version of PostgreSQL supp"),
+        "this pgBackRest is too old for the backup's PostgreSQL",
+        "use a newer pgBackRest: another image, or `program`.",
+    ),
+    _Sign(
+        (r"expected format \d+ but found", r"\[031\]: invalid option"),
+        "the repository was written by a newer pgBackRest than this one",
+        "use production's version of pgBackRest: another image, or `program`.",
+    ),
+    _Sign(
+        ("Permission denied",),
+        "a file of the repository or the configuration may not be read by this user",
+        "run as a user who may read the repository.",
+    ),
+    _Sign(
+        ("No space left on device",),
+        "no space is left on the device",
+        "free the disk or set sandbox.directory to a larger one.",
+    ),
+    _Sign(
+        ("unable to acquire lock", "stop file exists"),
+        "pgBackRest is locked or stopped here",
+        "wait until it has ended, or run `pgbackrest start`.",
+    ),
+)
+"""Order matters: the first one that fits is told."""
+
+_BAD: tuple[tuple[str, str], ...] = (
+    (r"unable to open missing file|FileMissingError", "a file of the backup is missing from the repository"),
+    (r"does not match expected checksum|ChecksumError", "a file of the backup has another checksum than its manifest"),
+    (r"duplicates found", "two different files claim to be the same WAL segment"),
+    (
+        r"unable to flush|CryptoError|zlib|lz4|zstd?\b|bz2|FormatError|unexpected eof|checksum|data error|size",
+        "a file of the repository is damaged",
+    ),
+)
+
+
+def refused(message: str, repository: Repository) -> PgRestoreError:
+    """Return the error for a catalogue that could not be read."""
+    for sign in _NOT_LEARNED:
+        if sign.stands_in(message):
+            return HarnessError(f"{sign.cause} ({repository.address})", hint=sign.hint)
+    return HarnessError(f"pgBackRest cannot read {repository.address}: {_first(message)}", hint="read the saved log.")
+
+
+def failed(done: Completed, repository: Repository, what: str) -> PgRestoreError:
+    """Return the error for a command that ended badly.
+
+    Args:
+        done: How it ended.
+        repository: Which one it read.
+        what: What it was to do, as in ``backup 20261123-052556F was not restored``.
+    """
+    return explained(done.stdout + done.stderr, repository, what)
+
+
+def explained(text: str, repository: Repository, what: str) -> PgRestoreError:
+    """Return the error for what pgBackRest said."""
+    match = _ERROR.search(text)
+    said = _RAISED.sub("", _first(match[2] if match else text))
+    for meaning in _NOT_LEARNED:
+        if meaning.stands_in(text):
+            return HarnessError(f"{what}: {meaning.cause} ({repository.address}): {said}", hint=meaning.hint)
+    for sign, cause in _BAD:
+        if re.search(sign, text):
+            return BackupNotRestorable(
+                f"{what}: {cause}: {said}",
+                hint="restore that file of the repository from another copy, or take a new full backup;"
+                " `pgbackrest verify` lists what else is wrong.",
+            )
+    return HarnessError(f"{what}: {said}", hint="read the saved log of pgBackRest.")
+
+
+def _first(text: str) -> str:
+    """Return the first line, of a length and of letters that a report can show."""
+    line = next(iter(text.strip().splitlines()), "no reason given")
+    return "".join(letter for letter in line if letter.isprintable())[:_LONGEST]

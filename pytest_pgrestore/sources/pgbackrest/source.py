@@ -1,0 +1,335 @@
+"""Source `pgbackrest`: chooses a backup of a stanza, lets pgBackRest restore it, and brings its WAL ahead of replay."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError, HarnessError
+from pytest_pgrestore.model.evidence import Check
+from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.sandboxes.protocol import Need
+from pytest_pgrestore.sources import storedwal
+from pytest_pgrestore.sources.backuptool import BackupTool
+from pytest_pgrestore.sources.pgbackrest import catalogue
+from pytest_pgrestore.sources.pgbackrest.messages import failed
+from pytest_pgrestore.sources.pgbackrest.settings import DEFAULT_INCLUDE, repositories
+from pytest_pgrestore.sources.pgbackrest.wal import Archive, Bringer, listed
+from pytest_pgrestore.sources.protocol import Located
+from pytest_pgrestore.sources.selection import choose, no_backup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_pgrestore.model.backup import Backup
+    from pytest_pgrestore.model.secret import Secret
+    from pytest_pgrestore.model.target import RecoveryTarget
+    from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
+    from pytest_pgrestore.sources.pgbackrest.settings import Repository
+    from pytest_pgrestore.sources.protocol import Request
+    from pytest_pgrestore.sources.storedwal import WalPlan
+
+PAGES = "page checksums in the backup"
+VERIFY = "pgbackrest verify"
+_GROWTH = 1.1
+_VERSION = re.compile(r"^pgBackRest (\d+)\.(\d+)(?:\.(\d+))?", re.MULTILINE)
+_ROOT_REFUSED_SINCE = (2, 59)
+_STATUS = re.compile(r"^\s*status: (\w+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PgbackrestSettings:
+    """What the settings file says.
+
+    Attributes:
+        stanza: Name of the stanza.
+        config: pgBackRest's own file; None is where it looks by itself.
+        repo: Number of the repository; None takes the first.
+        processes: Processes of a restore; None is one a core.
+        verify: Whether to run ``pgbackrest verify`` on the backup too.
+        backup: Label of the backup to restore; None chooses.
+        program: pgBackRest's name or path.
+        on_host: Whether it runs on this machine beside a docker sandbox.
+        env: Variables everybody may see.
+        secrets: Variables nobody may see.
+        network: Whether the repository takes a network; None asks its configuration.
+    """
+
+    stanza: str
+    config: Path | None = None
+    repo: int | None = None
+    processes: int | None = None
+    verify: bool = False
+    backup: str | None = None
+    program: str = "pgbackrest"
+    on_host: bool = False
+    env: Mapping[str, str]
+    secrets: Mapping[str, Secret]
+    network: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What `locate` found out, kept for the later steps of the same restore."""
+
+    located: Located
+    repository: Repository
+    archive: Archive
+    wal: WalPlan
+    tablespaces: tuple[tuple[int, str], ...]
+    log: Callable[[str, str], None]
+
+
+class PgbackrestSource:
+    """Implements `sources.protocol.PhysicalSource` for pgBackRest.
+
+    Args:
+        name: The user's name for it.
+        settings: What the settings file says.
+        timeout_seconds: Deadline of one call of the tool.
+    """
+
+    type = "pgbackrest"
+
+    def __init__(self, name: str, settings: PgbackrestSettings, timeout_seconds: float = 3600.0) -> None:
+        self.name = name
+        self._settings = settings
+        self._timeout_seconds = timeout_seconds
+        self._choices: dict[int, _Choice] = {}
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Return nothing: PostgreSQL's programs read the copy, and pgBackRest alone the repository."""
+        return ()
+
+    @property
+    def need(self) -> Need:
+        """What pgBackRest needs to run.
+
+        Raises:
+            HarnessError: Its configuration cannot be read.
+        """
+        settings, repository = self._settings, self._repository()
+        reads = [*([settings.config] if settings.config else [Path("/etc/pgbackrest")]), *repository.files()]
+        reads += [DEFAULT_INCLUDE] if settings.config is None else []
+        return Need(
+            program=settings.program,
+            packages=("pgbackrest", "ca-certificates"),
+            reads=tuple(dict.fromkeys(path for path in reads if path.exists())),
+            network=repository.remote if settings.network is None else settings.network,
+            on_host=settings.on_host,
+        )
+
+    def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
+        """Return the names of the checks this source reports."""
+        return (storedwal.CHECK, PAGES, *((VERIFY,) if self._settings.verify else ()))
+
+    def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
+        """Return the catalogue, oldest first."""
+        if toolbox is None:
+            raise HarnessError("pgBackRest's catalogue takes pgBackRest", hint="this is a bug: please report it.")
+        tool, _ = self._tool(toolbox, lambda _step, _text: None)
+        return [entry.backup for entry in self._catalogue(tool, self._repository()).entries]
+
+    def locate(self, request: Request) -> Located:
+        """Choose the backup for `request` and see whether its target can be reached; reads only."""
+        repository = self._repository()
+        found = self._catalogue(self._tool(request.find_toolbox(None), request.log)[0], repository)
+        if not found.entries:
+            raise no_backup(f"{repository.address}, stanza {self._settings.stanza}")
+        entry, selection = self._choose(found.entries, request)
+        backup = entry.backup
+        if backup.server_major is None or not entry.start_file:
+            raise BackupNotRestorable(
+                f"the catalogue does not say of which server backup {backup.label} is, or where its WAL begins",
+                hint="take a new backup, online and with archiving on.",
+            )
+        # From here on the one that restores: another image may have another version.
+        tool, version = self._tool(request.find_toolbox(backup.server_major), request.log)
+        about = self._details(tool, repository, backup.label)
+        archive = listed(tool, repository, self._settings.stanza, entry.archive)
+        wal = storedwal.plan(request, backup, entry.start_file, archive.wal)
+        here = not repository.remote
+        stanza = self._settings.stanza
+        located = Located(
+            backup=backup,
+            selection=selection,
+            server_major=backup.server_major,
+            needed_bytes=int((backup.size_bytes or 0) * _GROWTH) + wal.needed_bytes,
+            timeline=wal.path.last,
+            archive_end=wal.end,
+            checks=(wal.check(), _pages(entry, about)),
+            notes=(*wal.notes, *self._notes(found, repository)),
+            kept_in=tuple(repository.path / "backup" / stanza / label for label in (*backup.chain, backup.label))
+            if here
+            else (),
+            archived_in=(repository.path / "archive" / stanza / entry.archive,) if here else (),
+            restored_by=f"{version}, {tool.toolbox.origin}",
+        )
+        spaces = tuple((int(space["oid"]), str(space["name"])) for space in about.get("tablespace") or ())
+        self._choices[id(located)] = _Choice(located, repository, archive, wal, spaces, request.log)
+        return located
+
+    def fetch(self, located: Located, sandbox: Sandbox) -> str:
+        """Let pgBackRest restore into the sandbox, and bring the WAL."""
+        choice = self._choices[id(located)]
+        label, repository = located.backup.label, choice.repository
+        tool, _ = self._tool(sandbox.toolbox(self.need), choice.log, sandbox)
+        maps = []
+        for oid, _ in choice.tablespaces:
+            (sandbox.tablespaces / str(oid)).mkdir(mode=0o700)
+            maps.append(f"--tablespace-map={oid}={sandbox.tablespaces / str(oid)}")
+        done = tool.run(
+            "restore",
+            *(f"--repo={repository.number}", f"--set={label}", "--type=none", "--archive-mode=off", *maps, "restore"),
+        )
+        if done.status != 0:
+            raise failed(done, repository, f"backup {label} was not restored")
+        words = storedwal.bring(choice.wal, Bringer(tool, repository, self._settings.stanza, choice.archive), sandbox)
+        for folder in (sandbox.data, sandbox.tablespaces, sandbox.wal):
+            sandbox.adopt(folder)
+        sandbox.data.chmod(0o700)
+        return f"backup {label} ({located.backup.kind}) restored by pgBackRest, its checksums compared; {words}"
+
+    def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:
+        """Run ``pgbackrest verify`` where it is switched on; a restore has compared every checksum already."""
+        if not self._settings.verify:
+            return ()
+        choice = self._choices[id(located)]
+        tool, _ = self._tool(sandbox.toolbox(self.need), choice.log, sandbox)
+        done = tool.run("verify", f"--repo={choice.repository.number}", "--output=text", "--verbose", "verify")
+        # It ends with status 0 whatever it found.
+        said = [line.strip() for line in done.stdout.splitlines()]
+        overall = next((match[1] for match in _STATUS.finditer(done.stdout)), "")
+        bad = [line for line in said if "invalid, total files" in line or "status: error" in line]
+        if done.status != 0 or not overall:
+            verdict, message = Verdict.COULD_NOT_VERIFY, f"pgbackrest verify ended with status {done.status}"
+        elif overall != "ok" or bad:
+            verdict, message = Verdict.FAILED, "; ".join(bad) or f"status: {overall}"
+        else:
+            verdict, message = Verdict.PASSED, "every file of the repository has its checksum"
+        return (Check(name=VERIFY, verdict=verdict, message=message),)
+
+    def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
+        """Check the WAL that was brought, and lay it out for the server."""
+        return storedwal.stage(self._choices[id(located)].wal, sandbox)
+
+    def reachable(self, located: Located, sandbox: Sandbox) -> list[str]:
+        """Return the stops nearest the target, and what cuts the archive."""
+        return storedwal.reachable(self._choices[id(located)].wal, sandbox)
+
+    def _repository(self) -> Repository:
+        every = repositories(self._settings.config, self._settings.stanza, self._settings.env)
+        wanted = self._settings.repo
+        if wanted is None:
+            return every[0]
+        for repository in every:
+            if repository.number == wanted:
+                return repository
+        raise ConfigError(
+            f"source {self.name}: pgBackRest's configuration has no repo{wanted}",
+            hint=f"it has {', '.join(f'repo{repository.number}' for repository in every)}.",
+        )
+
+    def _tool(
+        self, toolbox: Toolbox, log: Callable[[str, str], None], sandbox: Sandbox | None = None
+    ) -> tuple[BackupTool, str]:
+        """Return pgBackRest with the settings that beat those of production's file, and its version in words."""
+        settings = self._settings
+        ours = {
+            "PGBACKREST_STANZA": settings.stanza,
+            # Standard output is for data.
+            "PGBACKREST_LOG_LEVEL_CONSOLE": "off",
+            "PGBACKREST_LOG_LEVEL_STDERR": "warn",
+            "PGBACKREST_LOG_LEVEL_FILE": "off",
+            "PGBACKREST_LOG_TIMESTAMP": "n",
+            "PGBACKREST_ARCHIVE_ASYNC": "n",
+            "PGBACKREST_PROCESS_MAX": str(settings.processes or os.cpu_count() or 1),
+            # Of an accident in the repository it is certain at once; a store gets time.
+            "PGBACKREST_JOB_RETRY_INTERVAL": "1",
+        }
+        if settings.config is not None:
+            ours["PGBACKREST_CONFIG"] = str(settings.config)
+        if sandbox is None:
+            ours["PGBACKREST_IO_TIMEOUT"] = "20"
+        else:
+            ours |= {
+                "PGBACKREST_PG1_PATH": str(sandbox.data),
+                "PGBACKREST_LOCK_PATH": str(sandbox.wal / "lock"),
+                "PGBACKREST_LINK_ALL": "n",
+                "PGBACKREST_DELTA": "n",
+                "PGBACKREST_FORCE": "n",
+            }
+        tool = BackupTool(toolbox=toolbox, program=settings.program, env={}, secrets=settings.secrets, log=log)
+        version = _version(tool)
+        if version >= _ROOT_REFUSED_SINCE and os.geteuid() == 0:
+            # For the files that root would leave; this one may write nothing but the copy.
+            ours["PGBACKREST_ALLOW_ROOT"] = "y"
+        return replace(tool, env={**ours, **settings.env}), f"pgBackRest {'.'.join(map(str, version))}"
+
+    def _catalogue(self, tool: BackupTool, repository: Repository) -> catalogue.Catalogue:
+        done = tool.run("catalogue", f"--repo={repository.number}", "info", "--output=json")
+        if done.status != 0:
+            raise failed(done, repository, "the catalogue could not be read")
+        return catalogue.parse(done.stdout, self._settings.stanza, repository)
+
+    def _details(self, tool: BackupTool, repository: Repository, label: str) -> Mapping[str, Any]:
+        done = tool.run("catalogue", f"--repo={repository.number}", "info", f"--set={label}", "--output=json")
+        if done.status != 0:
+            raise failed(done, repository, f"backup {label} could not be looked up")
+        return catalogue.details(done.stdout, self._settings.stanza, label)
+
+    def _choose(self, entries: tuple[catalogue.Entry, ...], request: Request) -> tuple[catalogue.Entry, str]:
+        wanted = self._settings.backup
+        if wanted is None:
+            backup, selection = choose([entry.backup for entry in entries], request.target)
+            return next(entry for entry in entries if entry.backup is backup), selection
+        for entry in entries:
+            if entry.backup.label == wanted:
+                choose([entry.backup], request.target)  # refuses a target that lies before its end
+                return entry, "named in the settings"
+        raise HarnessError(
+            f"backup {wanted} is not in the catalogue",
+            hint=f"there are: {', '.join(entry.backup.label for entry in entries)}.",
+        )
+
+    def _notes(self, found: catalogue.Catalogue, repository: Repository) -> list[str]:
+        said = [f"restored from {repository.address}"]
+        others = [
+            other.address
+            for other in repositories(self._settings.config, self._settings.stanza, self._settings.env)
+            if other.number != repository.number
+        ]
+        said += [f"not drilled here: {', '.join(others)}"] if others else []
+        said += ["a backup is being taken right now; it is not in the catalogue yet"] if found.locked else []
+        return said
+
+
+def _version(tool: BackupTool) -> tuple[int, ...]:
+    done = tool.run("catalogue", "version")
+    match = _VERSION.search(done.stdout)
+    if match is None:
+        raise HarnessError(f"{tool.program} does not say that it is pgBackRest", hint="correct `program`.")
+    return tuple(int(part) for part in match.groups() if part is not None)
+
+
+def _pages(entry: catalogue.Entry, about: Mapping[str, Any]) -> Check:
+    """Return what pgBackRest found when it read production's pages for the backup."""
+    if entry.page_errors is None:
+        return Check(
+            name=PAGES,
+            verdict=Verdict.SKIPPED,
+            message="pgBackRest did not look at page checksums: the server had none, or checksum-page is off",
+        )
+    if not entry.page_errors:
+        return Check(name=PAGES, verdict=Verdict.PASSED, message="no page had a wrong checksum when it was backed up")
+    files = [str(item.get("name", item) if isinstance(item, dict) else item) for item in about.get("error") or ()]
+    where = f": {', '.join(files)}" if files else ""
+    return Check(
+        name=PAGES,
+        verdict=Verdict.FAILED,
+        message=f"pages of production had wrong checksums when backup {entry.backup.label} was taken{where}",
+    )

@@ -1,0 +1,83 @@
+"""The table: repositories, kinds of backup, kinds of target, majors; exact rows on both sides of every point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+
+import pytest
+
+from pytest_pgrestore.sandboxes.protocol import Run
+from tests.real.pgbackrest_worlds import Backed, backed
+from tests.real.production import digests
+from tests.real.worlds import Drilled
+
+Worlds = Callable[[int], Backed]
+Drilling = Callable[..., Drilled]
+
+POINTS = ("latest", "immediate", "time", "lsn", "xid", "xid exclusive", "name")
+HOST_KNOWS = 15
+"""Newest server that the pgBackRest of this machine's distribution (2.45) can restore."""
+
+TABLE = [
+    *((15, 1, None, point) for point in POINTS),
+    *((17, 1, None, point) for point in POINTS),
+    (15, 2, None, "latest"),
+    (17, 2, None, "time"),
+    (18, 1, None, "latest"),
+    (18, 2, None, "name"),
+    (18, 1, "full1", "xid"),
+    (17, 1, "full1", "lsn"),
+    (17, 1, "diff1", "latest"),
+    (15, 1, "full1", "time"),
+    (15, 1, "diff1", "name"),
+]
+"""Major, repository, backup named (None: the newest that fits), target."""
+
+
+@pytest.fixture(scope="module")
+def worlds() -> Iterator[Worlds]:
+    """Return the world of a major, built on first use; tests must not change it: copy what you damage."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+
+        @cache
+        def world_of(major: int) -> Backed:
+            return stack.enter_context(backed(major))
+
+        yield world_of
+
+
+def possible(run: Run, major: int) -> None:
+    """Leave out what this machine's own pgBackRest cannot do; in its container every major is restored."""
+    if type(run).__name__ == "LocalRun" and major > HOST_KNOWS:
+        pytest.skip("the pgBackRest of this machine's distribution is older than this PostgreSQL")
+
+
+@pytest.mark.parametrize(
+    ("major", "repo", "kind", "point"), TABLE, ids=[f"{m}-repo{r}-{k or 'newest'}-{p}" for m, r, k, p in TABLE]
+)
+def test_recovery_stops_exactly_there(
+    worlds: Worlds, tool_run: Run, tool_drill: Drilling, major: int, repo: int, kind: str | None, point: str
+) -> None:
+    """The row before the point is there, the row after it is not, and none in between is missing."""
+    possible(tool_run, major)
+    world = worlds(major)
+    target, last = world.server.points[point]
+    before = digests(world.repository(repo))
+
+    drilled = tool_drill(world.source(repo, backup=world.labels[kind] if kind else None), target, database="postgres")
+
+    expected = {"full1": 100, "diff1": 105}.get(kind or "", last) if point == "immediate" else last
+    assert drilled.rows() == expected
+    for check in ("target reached", "quarantine", "archive", "page checksums in the backup"):
+        assert drilled.verdict_of(check) == "passed"
+    backup = drilled.result.record.backup
+    assert backup is not None
+    assert backup.label == world.labels[kind or ("incr1" if repo == 1 else "full2")]
+    assert backup.restored_by is not None
+    assert backup.restored_by.startswith("pgBackRest 2.")
+    assert digests(world.repository(repo)) == before
+    location = str(drilled.ask("select pg_tablespace_location(oid) from pg_tablespace where spcname = 'extra'"))
+    assert not location.startswith(str(world.server.directory))
