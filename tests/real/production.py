@@ -42,6 +42,7 @@ class Production:
         identity: Of the container.
         points: Kind of target to the target and the highest row that is there; the next one must not be.
         rows: The highest row.
+        ended: A moment after the last commit, once WAL was archived.
     """
 
     directory: Path
@@ -49,6 +50,7 @@ class Production:
     identity: str
     points: dict[str, tuple[RecoveryTarget, int]] = field(default_factory=dict)
     rows: int = 0
+    ended: datetime | None = None
 
     @property
     def data(self) -> Path:
@@ -137,6 +139,8 @@ class Production:
             what=f"archiving {name}",
             timeout_seconds=DEADLINE_SECONDS,
         )
+        moment: datetime = self.value("select clock_timestamp()")
+        self.ended = moment.astimezone(UTC)
         return name
 
 

@@ -75,3 +75,12 @@ def test_recovery_stops_exactly_there(
     assert digests(world.repository(repo)) == before
     location = str(drilled.ask("select pg_tablespace_location(oid) from pg_tablespace where spcname = 'extra'"))
     assert not location.startswith(str(world.server.directory))
+
+
+@pytest.mark.parametrize("tool_run", ["local"], indirect=True)
+def test_a_tool_that_is_too_old_for_the_server(worlds: Worlds, tool_drill: Drilling) -> None:
+    """That says nothing about the backup."""
+    drilled = tool_drill(worlds(17).source(2))
+
+    assert drilled.result.record.verdict() == "could not verify"
+    assert "this pgBackRest is too old for the backup's PostgreSQL" in drilled.cause

@@ -6,6 +6,7 @@ Source: pgBackRest command reference, "Info Command"; status codes of src/comman
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.pgbackrest.settings import Repository
 
 _KINDS = {"full": "full", "diff": "differential", "incr": "incremental"}
+_BYTE = re.compile(r"\\(?=x[0-9a-f]{2})")
 _OK = 0
 _NO_BACKUPS = 2
 _MISSING = {1, 3}
@@ -99,7 +101,9 @@ def details(text: str, stanza: str, label: str) -> Mapping[str, Any]:
 
 def _stanza(text: str, stanza: str) -> dict[str, Any]:
     try:
-        return next(entry for entry in json.loads(text) if entry["name"] == stanza)
+        # Its messages may hold what a wrong passphrase made of a file; bytes that are no text came here as \xNN.
+        read = json.loads(_BYTE.sub(r"\\\\", text), strict=False)
+        return next(entry for entry in read if entry["name"] == stanza)
     except (ValueError, StopIteration, KeyError, TypeError):
         raise HarnessError(
             f"pgBackRest's answer about stanza {stanza!r} is not understood",
