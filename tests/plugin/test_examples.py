@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.reports.load import load
 from tests.plugin.conftest import removed
-from tests.real.sandboxes import environment_of
+from tests.real.pgbackrest_worlds import backed
+from tests.real.sandboxes import BACKUP_TOOLS, environment_of
 
 if TYPE_CHECKING:
     import pytest
@@ -38,3 +40,31 @@ def test_the_docker_example_runs(drills: Drills, monkeypatch: pytest.MonkeyPatch
     assert record.server is not None
     assert record.server.sandbox.startswith("docker, ")
     assert removed(record)
+
+
+def prepared(pytester: pytest.Pytester, name: str) -> None:
+    """Lay out an example as it stands; the base, the packages and the network of the build are those of the tests."""
+    for path in (EXAMPLES / name).iterdir():
+        shutil.copy(path, pytester.path)
+    settings = pytester.path / "pgrestore.toml"
+    mine = f'pull = false\nbuild_network = "host"\ntool_network = "host"\npackages = {list(BACKUP_TOOLS)}\n'
+    assert settings.read_text().rstrip().rpartition("[sandbox]")[2].count("[") == 0
+    settings.write_text(settings.read_text() + mine)
+
+
+def test_the_pgbackrest_example_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both repositories are drilled, the second one by the drill file alone."""
+    for name, value in environment_of("docker").items():
+        monkeypatch.setenv(name, value)
+    with backed(17) as world:
+        world.server.sql("create table orders as select generate_series(1, 100) id")
+        world.server.archived()
+        monkeypatch.setenv("PGBACKREST_CONFIG_FILE", str(world.config))
+        prepared(pytester, "pgbackrest")
+
+        result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+
+    assert result.ret == 0, result.stdout.str()
+    evidence = load((pytester.path / "pgrestore-report" / "evidence.json").read_text())
+    assert sorted(record.drill for record in evidence.drills) == ["shop.offsite@latest", "shop@latest"]
+    assert all(removed(record) for record in evidence.drills)
