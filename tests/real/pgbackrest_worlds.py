@@ -13,6 +13,7 @@ from pytest_pgrestore.model.secret import Secret
 from pytest_pgrestore.process import Completed
 from pytest_pgrestore.sources.pgbackrest.source import PgbackrestSettings, PgbackrestSource
 from tests.real.production import Production, production
+from tests.real.stores import AzureStore, S3Store, SftpStore, azure_store, s3_store, sftp_store
 
 STANZA = "main"
 PASSPHRASE = "three-quiet-owls-at-noon"  # noqa: S105 - of a repository that lives for a test
@@ -28,10 +29,12 @@ class Backed:
     Attributes:
         server: The production.
         labels: Kind of backup and repository, as in ``full1``, to its label.
+        env: Variables that production's own calls of the tool have.
     """
 
     server: Production
     labels: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
 
     @property
     def config(self) -> Path:
@@ -44,7 +47,7 @@ class Backed:
 
     def tool(self, *arguments: str) -> Completed:
         """Run pgBackRest where production runs it."""
-        return self.server.run("pgbackrest", f"--config={self.config}", f"--stanza={STANZA}", *arguments)
+        return self.server.run("pgbackrest", f"--config={self.config}", f"--stanza={STANZA}", *arguments, env=self.env)
 
     def backup(self, kind: str, number: int) -> str:
         """Take a backup into a repository and return its label."""
@@ -75,19 +78,15 @@ class Backed:
         return Backed(server, dict(self.labels))
 
 
-def configuration(server: Production, more: str = "") -> str:
+def configuration(server: Production, repositories: str) -> str:
     """Return a configuration as production has it."""
-    block = "repo1-block=y\n" if server.major >= BLOCK_SINCE else ""
     directory = server.directory
+    numbers = sorted({line[4] for line in repositories.splitlines() if line.startswith("repo")})
+    kept = "".join(f"repo{number}-retention-full=9\n" for number in numbers)
     return f"""
 [global]
-repo1-path={directory}/repo1
-repo1-bundle=y
-{block}repo1-retention-full=9
-repo2-path={directory}/repo2
-repo2-cipher-type=aes-256-cbc
-repo2-cipher-pass={PASSPHRASE}
-repo2-retention-full=9
+{repositories}
+{kept}
 compress-type=zst
 process-max=2
 log-path={directory}/log
@@ -95,7 +94,6 @@ lock-path={directory}/lock
 spool-path={directory}/spool
 log-level-file=off
 start-fast=y
-{more}
 [{STANZA}]
 pg1-path={server.data}
 pg1-socket-path={directory}
@@ -103,8 +101,102 @@ pg1-user=postgres
 """
 
 
+def directories_of(server: Production) -> str:
+    """Return what a configuration says of repositories on this machine."""
+    block = "repo1-block=y" if server.major >= BLOCK_SINCE else ""
+    return f"""
+repo1-path={server.directory}/repo1
+repo1-bundle=y
+{block}
+repo2-path={server.directory}/repo2
+repo2-cipher-type=aes-256-cbc
+repo2-cipher-pass={PASSPHRASE}
+"""
+
+
+STORES = {"s3": 1, "sftp": 2, "azure": 3}
+"""Kinds of stores, and the numbers of their repositories."""
+
+BUCKET = "backups"
+
+
+@dataclass
+class Stored(Backed):
+    """A server whose repositories lie in stores."""
+
+    s3: S3Store | None = None
+    sftp: SftpStore | None = None
+
+
+def stores_of(s3: S3Store, sftp: SftpStore, azure: AzureStore) -> str:
+    """Return what a configuration says of the stores."""
+    return f"""
+repo1-type=s3
+repo1-path=/shop
+repo1-s3-bucket={BUCKET}
+repo1-s3-endpoint=localhost
+repo1-s3-region={s3.region}
+repo1-s3-uri-style=path
+repo1-s3-key={s3.key}
+repo1-storage-host=localhost
+repo1-storage-port={s3.port}
+repo1-storage-ca-file={s3.ca}
+repo1-cipher-type=aes-256-cbc
+repo1-cipher-pass={PASSPHRASE}
+repo2-type=sftp
+repo2-path={sftp.directory}
+repo2-sftp-host=127.0.0.1
+repo2-sftp-host-port={sftp.port}
+repo2-sftp-host-user={sftp.user}
+repo2-sftp-host-key-hash-type=sha256
+repo2-sftp-host-key-check-type=fingerprint
+repo2-sftp-host-fingerprint={sftp.fingerprint}
+repo2-sftp-private-key-file={sftp.private_key}
+repo2-sftp-public-key-file={sftp.public_key}
+repo3-type=azure
+repo3-path=/shop
+repo3-azure-account={azure.account}
+repo3-azure-key={azure.key}
+repo3-azure-container={BUCKET}
+repo3-azure-uri-style=path
+repo3-storage-host=localhost
+repo3-storage-port={azure.port}
+repo3-storage-ca-file={azure.ca}
+"""
+
+
 @contextmanager
-def backed(major: int, more: str = "") -> Iterator[Backed]:
+def stored(major: int) -> Iterator[Stored]:
+    """Make a production server whose repositories lie in an S3, an SFTP and an Azure store, a full backup in each.
+
+    The secret of the S3 store is in no file: the tool gets it by the environment.
+    """
+    directory = short_directory()
+    try:
+        with s3_store(directory) as s3, sftp_store(directory) as sftp, azure_store(directory) as azure:
+            s3.make_bucket(BUCKET)
+            azure.make_container(BUCKET)
+            with production(major, start=False, mounts=[directory]) as server:
+                made = Stored(server, s3=s3, sftp=sftp)
+                made.config.write_text(configuration(server, stores_of(s3, sftp, azure)))
+                made.env = {"PGBACKREST_REPO1_S3_KEY_SECRET": s3.secret}
+                push = f"PGBACKREST_REPO1_S3_KEY_SECRET={s3.secret} pgbackrest --config={made.config}"
+                server.start({"archive_command": f"{push} --stanza={STANZA} archive-push %p"})
+                server.sql("create table ledger (i int primary key)")
+                server.sql("insert into ledger select generate_series(1, 100)")
+                server.rows = 100
+                made.tool("stanza-create")
+                for number in STORES.values():
+                    made.backup("full", number)
+                server.note_points()
+                server.archived()
+                yield made
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def backed(major: int) -> Iterator[Backed]:
     """Make a production server with a tablespace, its stanza, and a full, a differential and an incremental backup.
 
     ``repo1`` is bundled and, where the tool knows it, block-incremental; ``repo2`` is encrypted. 100 rows are in the
@@ -112,7 +204,7 @@ def backed(major: int, more: str = "") -> Iterator[Backed]:
     """
     with production(major, start=False) as server:
         made = Backed(server)
-        made.config.write_text(configuration(server, more))
+        made.config.write_text(configuration(server, directories_of(server)))
         push = f"pgbackrest --config={made.config} --stanza={STANZA} archive-push %p"
         server.start({"archive_command": push})
         space = server.directory / "space"

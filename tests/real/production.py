@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -145,11 +145,12 @@ class Production:
 
 
 @contextmanager
-def production(major: int, *, start: bool = True, **settings: str) -> Iterator[Production]:
+def production(major: int, *, start: bool = True, mounts: Sequence[Path] = (), **settings: str) -> Iterator[Production]:
     """Make a cluster of `major` in a container and start its server; everything is gone afterwards.
 
     Args:
         major: Server major.
+        mounts: Files and directories of this machine that its programs read too.
         start: Whether to start it, with a table `ledger` of 100 rows; else only initdb has run.
         settings: Of the server, e.g. ``archive_command``; ``{directory}`` is replaced by the world's.
     """
@@ -168,7 +169,10 @@ def production(major: int, *, start: bool = True, **settings: str) -> Iterator[P
         init=True,
         network_mode="host",
         user=f"{account.uid}:{account.gid}",
-        volumes={str(directory): {"bind": str(directory), "mode": "rw"}},
+        volumes={
+            **{str(path): {"bind": str(path), "mode": "ro"} for path in mounts},
+            str(directory): {"bind": str(directory), "mode": "rw"},
+        },
         shm_size="256m",
     )
     try:
