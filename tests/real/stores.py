@@ -103,12 +103,8 @@ def serving(argv: list[str], port: int, log: Path, env: dict[str, str] | None = 
         wait_until(up, what=argv[0], timeout_seconds=DEADLINE_SECONDS)
         yield
     finally:
-        os.killpg(child.pid, signal.SIGTERM)
-        try:
-            child.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+        os.killpg(child.pid, signal.SIGKILL)  # nothing it holds is needed again
+        child.wait()
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,11 @@ def test_wrong_credentials(world: Stored, tool_drill: Drilling) -> None:
     refused(tool_drill(source), "the store refused the credentials")
 
 
+def test_credentials_that_were_not_passed_on(world: Stored, tool_drill: Drilling) -> None:
+    """Production has them in its environment."""
+    refused(tool_drill(world.source(1)), "a setting is missing that production gives elsewhere")
+
+
 def test_a_bucket_that_is_not_there(world: Stored, tool_drill: Drilling, changed: Callable[[str, str], Path]) -> None:
     """A typo in its name."""
     config = changed("repo1-s3-bucket=backups", "repo1-s3-bucket=backup")
@@ -122,7 +127,7 @@ def test_a_host_that_is_another_one(world: Stored, tool_drill: Drilling, changed
     assert world.sftp is not None
     config = changed(world.sftp.fingerprint, "0" * 64)
 
-    refused(tool_drill(world.source(2, config=config)), "the repository cannot be reached")
+    refused(tool_drill(world.source(2, config=config, secrets=world.env)), "the repository cannot be reached")
 
 
 def test_a_tool_without_a_network_cannot_reach_it(world: Stored, tool_drill: Drilling) -> None:
@@ -138,7 +143,7 @@ def test_a_missing_object_in_the_store(world: Stored, tool_drill: Drilling, tmp_
     gone = max(world.sftp.directory.rglob("*.zst"), key=lambda path: path.stat().st_size)
     shutil.move(gone, tmp_path / "gone")
     try:
-        drilled = tool_drill(world.source(2))
+        drilled = tool_drill(world.source(2, secrets=world.env))
     finally:
         shutil.move(tmp_path / "gone", gone)
 

@@ -38,6 +38,11 @@ _NOT_LEARNED = (
         "name the authority that signed it in repoN-storage-ca-file.",
     ),
     _Sign(
+        ("requires option",),
+        "a setting is missing that production gives elsewhere",
+        "pass it on: its variable (PGBACKREST_...) by name in `secrets`, or with its value in `env`.",
+    ),
+    _Sign(
         ("NoSuchBucket", r"404 \(Not Found\)", "ContainerNotFound"),
         "the bucket or container of the repository is not there",
         "correct its name in the configuration.",
