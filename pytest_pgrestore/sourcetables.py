@@ -121,5 +121,6 @@ SOURCE_TABLES: dict[str, type[SourceTable]] = {
     "dump": DumpTable,
     "basebackup": BasebackupTable,
     "pgbackrest": PgbackrestTable,
+    "walg": WalgTable,
 }
 """Types of sources by name."""

@@ -28,7 +28,11 @@ def make_source(
             return _basebackup(name, settings, timeout_seconds)
         case "pgbackrest":
             return _pgbackrest(name, settings, timeout_seconds)
-    raise ConfigError(f"source {name} has the unknown type {kind!r}", hint="write dump, basebackup or pgbackrest.")
+        case "walg":
+            return _walg(name, settings, timeout_seconds)
+    raise ConfigError(
+        f"source {name} has the unknown type {kind!r}", hint="write dump, basebackup, pgbackrest or walg."
+    )
 
 
 def _dump(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> LogicalSource:
@@ -62,6 +66,13 @@ def _pgbackrest(name: str, settings: Mapping[str, Any], timeout_seconds: float) 
 
     own = {key: settings[key] for key in ("stanza", "repo", "processes", "verify")}
     return PgbackrestSource(name, PgbackrestSettings(**own, **_tool_settings(settings, "pgbackrest")), timeout_seconds)
+
+
+def _walg(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> PhysicalSource:
+    from pytest_pgrestore.sources.walg.source import WalgSettings, WalgSource
+
+    told = WalgSettings(verify=settings["verify"], **_tool_settings(settings, "wal-g"))
+    return WalgSource(name, told, timeout_seconds)
 
 
 def _tool_settings(settings: Mapping[str, Any], program: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, TargetUnreachable
 from pytest_pgrestore.model.target import AtLsn, AtTime
 
 if TYPE_CHECKING:
@@ -41,6 +41,27 @@ def choose(backups: Sequence[Backup], target: RecoveryTarget, position: Lsn | No
         raise _too_early(backups, target)
     of = "the only one" if len(backups) == 1 else f"the newest of {len(fitting)} that end before the target"
     return fitting[-1], of + (f", {len(backups)} in all" if len(backups) > len(fitting) else "")
+
+
+def pick(
+    backups: Sequence[Backup], target: RecoveryTarget, wanted: str | None, position: Lsn | None = None
+) -> tuple[Backup, str]:
+    """Return the backup the user names, or the one `choose` does, and why.
+
+    Raises:
+        HarnessError: There is none of that name.
+        TargetUnreachable: As by `choose`; a target before the end of the named one, too.
+    """
+    if wanted is None:
+        return choose(backups, target, position)
+    for backup in backups:
+        if backup.label == wanted:
+            choose([backup], target, position)
+            return backup, "named in the settings"
+    raise HarnessError(
+        f"backup {wanted} is not in the catalogue",
+        hint=f"there are: {', '.join(backup.label for backup in backups)}.",
+    )
 
 
 def no_backup(where: object, left_out: Sequence[str] = ()) -> BackupNotRestorable:

@@ -6,14 +6,15 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_pgrestore.reports.load import load
 from tests.plugin.conftest import removed
 from tests.real.pgbackrest_worlds import backed
 from tests.real.sandboxes import BACKUP_TOOLS, environment_of
+from tests.real.walg_worlds import WALG, pushed
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.plugin.conftest import Drills
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -68,3 +69,20 @@ def test_the_pgbackrest_example_runs(pytester: pytest.Pytester, monkeypatch: pyt
     evidence = load((pytester.path / "pgrestore-report" / "evidence.json").read_text())
     assert sorted(record.drill for record in evidence.drills) == ["shop.offsite@latest", "shop@latest"]
     assert all(removed(record) for record in evidence.drills)
+
+
+@pytest.mark.skipif(WALG is None, reason="wal-g is not on PATH")
+def test_the_walg_example_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The binary is a file of the user's, mounted into the container."""
+    for name, value in environment_of("docker").items():
+        monkeypatch.setenv(name, value)
+    with pushed(17) as world:
+        world.server.sql("create table orders as select generate_series(1, 100) id")
+        world.server.archived()
+        monkeypatch.setenv("WALG_BINARY", str(WALG))
+        monkeypatch.setenv("SHOP_BACKUPS", str(world.store))
+        prepared(pytester, "walg")
+
+        result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+
+    assert result.ret == 0, result.stdout.str()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -17,6 +18,7 @@ from pytest_pgrestore.recovery.drill import DrillResult, DrillSettings, finish_d
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
 from tests.real.sandboxes import BACKUP_TOOLS, RUNTIMES, opened_run
+from tests.real.walg_worlds import WALG
 from tests.real.worlds import DEADLINE_SECONDS, Drilled, World, build
 
 
@@ -89,3 +91,16 @@ def drilling(run: Run, tmp_path: Path) -> Iterator[Callable[..., Drilled]]:
     for key, result in done:
         finish = finish_drill(run, key, result.access, tmp_path / "logs")
         assert finish.teardown.removed, finish.teardown.message
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say with which WAL-G its tests ran, or how many did not: the one real thing that no registry has."""
+    left_out = [report for report in terminalreporter.stats.get("skipped", []) if "test_walg" in report.nodeid]
+    ran = any("test_walg" in report.nodeid for report in terminalreporter.stats.get("passed", []))
+    if left_out:
+        terminalreporter.write_line(
+            f"{len(left_out)} tests of WAL-G were not run: wal-g is not on PATH; its project's releases page has it"
+        )
+    elif ran and WALG is not None:
+        version = subprocess.run([WALG, "--version"], capture_output=True, text=True, check=False).stdout
+        terminalreporter.write_line(f"tests of WAL-G ran with {' '.join(version.split())}")

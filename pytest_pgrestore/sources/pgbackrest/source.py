@@ -19,7 +19,7 @@ from pytest_pgrestore.sources.pgbackrest.messages import failed
 from pytest_pgrestore.sources.pgbackrest.settings import DEFAULT_INCLUDE, repositories
 from pytest_pgrestore.sources.pgbackrest.wal import Archive, Bringer, listed
 from pytest_pgrestore.sources.protocol import Located
-from pytest_pgrestore.sources.selection import choose, no_backup
+from pytest_pgrestore.sources.selection import no_backup, pick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -140,8 +140,8 @@ class PgbackrestSource:
         found = self._catalogue(self._tool(request.find_toolbox(None), request.log)[0], repository)
         if not found.entries:
             raise no_backup(f"{repository.address}, stanza {self._settings.stanza}")
-        entry, selection = self._choose(found.entries, request)
-        backup = entry.backup
+        backup, selection = pick([entry.backup for entry in found.entries], request.target, self._settings.backup)
+        entry = next(entry for entry in found.entries if entry.backup is backup)
         if backup.server_major is None or not entry.start_file:
             raise BackupNotRestorable(
                 f"the catalogue does not say of which server backup {backup.label} is, or where its WAL begins",
@@ -281,20 +281,6 @@ class PgbackrestSource:
         if done.status != 0:
             raise failed(done, repository, f"backup {label} could not be looked up")
         return catalogue.details(done.stdout, self._settings.stanza, label)
-
-    def _choose(self, entries: tuple[catalogue.Entry, ...], request: Request) -> tuple[catalogue.Entry, str]:
-        wanted = self._settings.backup
-        if wanted is None:
-            backup, selection = choose([entry.backup for entry in entries], request.target)
-            return next(entry for entry in entries if entry.backup is backup), selection
-        for entry in entries:
-            if entry.backup.label == wanted:
-                choose([entry.backup], request.target)  # refuses a target that lies before its end
-                return entry, "named in the settings"
-        raise HarnessError(
-            f"backup {wanted} is not in the catalogue",
-            hint=f"there are: {', '.join(entry.backup.label for entry in entries)}.",
-        )
 
     def _notes(self, found: catalogue.Catalogue, repository: Repository) -> list[str]:
         said = [f"restored from {repository.address}"]

@@ -1,0 +1,103 @@
+"""WAL-G's errors, put into one sentence and the right verdict. It logs to standard error; the last ERROR line ends it.
+
+Source: WAL-G 3.0.9 as observed; docs/walg.md lists what was seen.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError
+
+if TYPE_CHECKING:
+    from pytest_pgrestore.process import Completed
+
+_ERROR = re.compile(r"(?:ERROR|FATAL): (?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d+ )?(.+)")
+_LONGEST = 300
+
+_NOT_LEARNED: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (
+        ("x509", "certificate"),
+        "the certificate of the store is not trusted",
+        "name the authority that signed it in WALG_S3_CA_CERT_FILE, in `env`.",
+    ),
+    (
+        ("NoSuchBucket", "bucket does not exist", "StatusCode: 404", "status code: 404"),
+        "the bucket of the prefix is not there",
+        "correct the prefix in `env` or in the configuration.",
+    ),
+    (
+        (
+            "SignatureDoesNotMatch",
+            "InvalidAccessKeyId",
+            "AccessDenied",
+            "ExpiredToken",
+            "status code: 403",
+            "Forbidden",
+        ),
+        "the store refused the credentials",
+        "renew them, and pass their variables by name in `secrets`.",
+    ),
+    (
+        ("connection refused", "no such host", "i/o timeout", "dial tcp", "network is unreachable"),
+        "the store cannot be reached",
+        "check AWS_ENDPOINT and the like, and the network of the tool (sandbox.tool_network).",
+    ),
+    (
+        ("root directory doesn't exist", "Failed to find any configured storage", "configure primary storage"),
+        "the storage is not there or not configured",
+        "give WALG_FILE_PREFIX, WALG_S3_PREFIX or another prefix in `env`, or a `config`.",
+    ),
+    (
+        ("openpgp", "crypter", "decrypt", "key ring", "keyring"),
+        "the backup cannot be decrypted with the key that was given",
+        "name the private key that production's public key belongs to (WALG_PGP_KEY_PATH), and its passphrase.",
+    ),
+    (
+        ("no space left on device",),
+        "no space is left on the device",
+        "free the disk or set sandbox.directory to a larger one.",
+    ),
+    (("permission denied",), "a file may not be read by this user", "run as a user who may read the storage."),
+)
+"""Signs in what was said, what they mean, what to do; the first one that fits is told."""
+
+_BAD: tuple[tuple[tuple[str, ...], str], ...] = (
+    (
+        ("did not provide files", "does not exist", "no such file", "key does not exist", "object not found"),
+        "a part of it is missing",
+    ),
+    (
+        ("corrupt", "lz4:", "lz4 ", "zstd", "checksum", "unexpected EOF", "invalid", "tar", "decompress"),
+        "a part of it is damaged",
+    ),
+)
+
+
+def failed(done: Completed, what: str) -> PgRestoreError:
+    """Return the error for a command that ended badly.
+
+    Args:
+        done: How it ended.
+        what: What it was to do, as in ``backup base_0001 was not fetched``.
+    """
+    text = done.stderr + done.stdout
+    said = _said(text)
+    for signs, cause, hint in _NOT_LEARNED:
+        if any(sign.lower() in text.lower() for sign in signs):
+            return HarnessError(f"{what}: {cause}: {said}", hint=hint)
+    for signs, cause in _BAD:
+        if any(sign.lower() in text.lower() for sign in signs):
+            return BackupNotRestorable(
+                f"{what}: {cause}: {said}",
+                hint="restore it from another copy of the storage, or take a new full backup.",
+            )
+    return HarnessError(f"{what}: {said}", hint="read the saved log of WAL-G.")
+
+
+def _said(text: str) -> str:
+    """Return the first error that was logged."""
+    match = _ERROR.search(text)
+    line = match[1] if match else next(iter(text.strip().splitlines()), "no reason given")
+    return "".join(letter for letter in line if letter.isprintable())[:_LONGEST]
