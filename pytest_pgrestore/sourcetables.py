@@ -95,7 +95,10 @@ class BarmanTable(ToolTable):
     server: str
     config: str | None = None
     url: str | None = None
+    endpoint_url: str | None = None
+    cloud_provider: Literal["aws-s3", "azure-blob-storage", "google-cloud-storage"] | None = None
     get_wal: bool = False
+    jobs: Annotated[int, Field(ge=1)] | None = None
     verify: bool = True
     check: bool = False
 
@@ -121,5 +124,6 @@ SOURCE_TABLES: dict[str, type[SourceTable]] = {
     "dump": DumpTable,
     "basebackup": BasebackupTable,
     "pgbackrest": PgbackrestTable,
+    "barman": BarmanTable,
 }
 """Types of sources by name."""

@@ -37,7 +37,7 @@ def plain_name(name: str) -> str:
 
 
 def codec_of(path: Path) -> str:
-    """Return ``gzip``, ``zstd``, ``lz4``, ``bzip2``, ``xz`` or ``none``, by the file's first bytes and not by its name."""
+    """Return ``gzip``, ``zstd``, ``lz4``, ``bzip2``, ``xz`` or ``none``, by the file's first bytes, not its name."""
     with path.open("rb") as stream:
         start = stream.read(6)
     return next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "none")

@@ -28,7 +28,11 @@ def make_source(
             return _basebackup(name, settings, timeout_seconds)
         case "pgbackrest":
             return _pgbackrest(name, settings, timeout_seconds)
-    raise ConfigError(f"source {name} has the unknown type {kind!r}", hint="write dump, basebackup or pgbackrest.")
+        case "barman":
+            return _barman(name, settings, timeout_seconds)
+    raise ConfigError(
+        f"source {name} has the unknown type {kind!r}", hint="write dump, basebackup, pgbackrest or barman."
+    )
 
 
 def _dump(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> LogicalSource:
@@ -62,6 +66,21 @@ def _pgbackrest(name: str, settings: Mapping[str, Any], timeout_seconds: float) 
 
     own = {key: settings[key] for key in ("stanza", "repo", "processes", "verify")}
     return PgbackrestSource(name, PgbackrestSettings(**own, **_tool_settings(settings, "pgbackrest")), timeout_seconds)
+
+
+def _barman(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> PhysicalSource:
+    from pytest_pgrestore.sources.barman.settings import BarmanSettings
+
+    keys = ("server", "url", "endpoint_url", "cloud_provider", "get_wal", "jobs", "verify", "check")
+    own = {key: settings[key] for key in keys}
+    read = BarmanSettings(**own, **_tool_settings(settings, "barman"))
+    if read.url is None:
+        from pytest_pgrestore.sources.barman.source import BarmanSource
+
+        return BarmanSource(name, read, timeout_seconds)
+    from pytest_pgrestore.sources.barman.cloud import BarmanCloudSource
+
+    return BarmanCloudSource(name, read, timeout_seconds)
 
 
 def _tool_settings(settings: Mapping[str, Any], program: str) -> dict[str, Any]:

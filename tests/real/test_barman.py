@@ -68,7 +68,7 @@ def test_recovery_stops_exactly_there(
     label = world.labels[kind]
     before = digests(world.home)
 
-    drilled = tool_drill(world.source(kind.split()[0], backup=label), target, database="postgres")
+    drilled = tool_drill(world.source(kind.partition(" ")[0], backup=label), target, database="postgres")
 
     assert drilled.rows() == (world.rows[label] if point == "immediate" else last)
     for check in ("target reached", "quarantine", "archive"):

@@ -37,6 +37,7 @@ class Entry:
         method: How it was taken: ``postgres``, ``rsync-concurrent``, ``snapshot`` ...
         tablespaces: Name and OID of each.
         restored_bytes: Disk its restore takes, estimated.
+        compressed: Whether its files lie in compressed tars.
     """
 
     backup: Backup
@@ -46,6 +47,7 @@ class Entry:
     method: str
     tablespaces: tuple[tuple[str, int], ...]
     restored_bytes: int
+    compressed: bool
 
 
 def parse(text: str, server: str, location: str) -> list[Entry]:
@@ -137,6 +139,7 @@ def _entry(raw: Mapping[str, Any], chain: tuple[str, ...], location: str) -> Ent
         method,
         tuple((str(name), int(oid)) for name, oid, _ in raw.get("tablespaces") or ()),
         restored,
+        compression is not None,
     )
 
 

@@ -209,10 +209,8 @@ class BarmanSource:
             return ("The files of the backup: verify = false left the manifest out.",)
         if self._has_manifest(entry):
             return ()
-        return (
-            "The files of the backup: backups by rsync have no manifest to compare them with; `barman"
-            " generate-manifest` makes one.",
-        )
+        why = "backups by rsync have no manifest to compare them with; `barman generate-manifest` makes one"
+        return (f"The files of the backup: {why}.",)
 
     def _tool(
         self,
