@@ -47,6 +47,7 @@ from barman.cloud_providers import get_cloud_interface
 
 into, names = sys.argv[-2], sys.argv[-1].split(",")
 config = parse_arguments(sys.argv[1:-2] + [names[0], into])
+whole = [True] if hasattr(config, "no_partial") else []
 configure_logging(config)
 with closing(get_cloud_interface(config)) as store:
     if not store.test_connectivity():
@@ -54,7 +55,7 @@ with closing(get_cloud_interface(config)) as store:
     downloader = CloudWalDownloader(cloud_interface=store, server_name=config.server_name)
     for name in names:
         try:
-            downloader.download_wal(name, into + "/" + name, True)
+            downloader.download_wal(name, into + "/" + name, *whole)
         except SystemExit:
             print("absent", name)
         except Exception as problem:

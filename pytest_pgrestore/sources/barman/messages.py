@@ -37,6 +37,11 @@ _NOT_LEARNED = (
         "free the disk or set sandbox.directory to a larger one.",
     ),
     _Sign(
+        (r"SSL validation failed[^\n]*No such file", "Could not find a suitable TLS CA"),
+        "the file of the store's authority is not there",
+        "correct AWS_CA_BUNDLE in `env`; in a container only files named in `env` can be seen.",
+    ),
+    _Sign(
         ("certificate verify failed", "CERTIFICATE_VERIFY_FAILED", "SSL validation failed", "invalid path: .*ca"),
         "the certificate of the store is not trusted",
         "name the file of the authority that signed it as AWS_CA_BUNDLE in `env`.",
