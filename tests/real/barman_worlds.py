@@ -26,6 +26,8 @@ SERVERS = {
 }
 """Servers of the Barman home, which all back up the one production, and what is special of each."""
 
+_DIGITS = 24
+
 _HERE = """#!/bin/sh
 # Stands for ssh: the last words are the command for the server, which is this machine.
 while [ $# -gt 1 ] && [ "${1#-}" != "$1" ]; do case $1 in -o) shift ;; esac; shift; done
@@ -57,6 +59,20 @@ class Barmaned:
     def home(self) -> Path:
         """Barman's home."""
         return self.server.directory / "home"
+
+    def base(self, kind: str) -> Path:
+        """Return the directory of a backup."""
+        return self.home / kind.partition(" ")[0] / "base" / self.labels[kind]
+
+    def description(self, kind: str) -> Path:
+        """Return the file that describes a backup to Barman: in ``meta`` since 3.13."""
+        name = kind.partition(" ")[0]
+        newer = self.home / name / "meta" / f"{self.labels[kind]}-backup.info"
+        return newer if newer.exists() else self.base(kind) / "backup.info"
+
+    def segments(self, name: str) -> list[Path]:
+        """Return the WAL segments of a server, in order."""
+        return [path for path in sorted((self.home / name / "wals").glob("*/*")) if len(path.name) == _DIGITS]
 
     def tool(self, *arguments: str) -> Completed:
         """Run Barman where production runs it."""
@@ -90,6 +106,10 @@ class Barmaned:
         directory = short_directory()
         old, new = str(self.server.directory), str(directory)
         shutil.copytree(self.home, directory / "home", symlinks=True)
+        for link in (directory / "home").glob("*/base/*/data/pg_tblspc/*"):
+            place = str(link.readlink()).replace(old, new)
+            link.unlink()
+            link.symlink_to(place)
         shutil.copytree(self.server.directory / "barman.d", directory / "barman.d")
         for path in (*directory.glob("barman.d/*.conf"), directory / "barman.conf"):
             original = self.server.directory / path.relative_to(directory)
@@ -140,9 +160,11 @@ def barmaned(major: int) -> Iterator[Barmaned]:
         configure(server)
         incoming = [f"{made.home}/{name}/incoming" for name in SERVERS]
         server.run("mkdir", "-p", *incoming)
-        blocks = {"summarize_wal": "on"} if major >= BLOCKS_SINCE else {}
         copies = " && ".join(f"cp %p {folder}/.%f && mv {folder}/.%f {folder}/%f" for folder in incoming)
-        server.start({"archive_command": copies, **blocks})
+        # In the file, so that a restored copy has it: Barman changes it there, and a drill must not archive.
+        with (server.data / "postgresql.conf").open("a") as stream:
+            stream.write(f"archive_mode = on\narchive_command = '{copies}'\n")
+        server.start({"summarize_wal": "on"} if major >= BLOCKS_SINCE else {})
         space = server.directory / "space"
         server.run("mkdir", str(space))
         server.sql(f"create tablespace extra location '{space}'")

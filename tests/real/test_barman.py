@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import cache
+import shutil
+from collections.abc import Callable
 
 import pytest
 
 from pytest_pgrestore.sandboxes.protocol import Run
-from tests.real.barman_worlds import Barmaned, barmaned
+from tests.real.barman_worlds import Barmaned
 from tests.real.production import digests
 from tests.real.worlds import Drilled
 
@@ -39,18 +38,6 @@ TABLE = [
 """Major, server of Barman and kind of backup, target."""
 
 
-@pytest.fixture(scope="module")
-def worlds() -> Iterator[Worlds]:
-    """Return the world of a major, built on first use; tests must not change it: copy what you damage."""
-    with ExitStack() as stack:
-
-        @cache
-        def world_of(major: int) -> Barmaned:
-            return stack.enter_context(barmaned(major))
-
-        yield world_of
-
-
 def possible(run: Run, major: int) -> None:
     """Leave out what this machine's own Barman cannot do; in its container every major is restored."""
     if type(run).__name__ == "LocalRun" and major > HOST_KNOWS:
@@ -59,11 +46,11 @@ def possible(run: Run, major: int) -> None:
 
 @pytest.mark.parametrize(("major", "kind", "point"), TABLE, ids=[f"{m}-{k}-{p}" for m, k, p in TABLE])
 def test_recovery_stops_exactly_there(
-    worlds: Worlds, tool_run: Run, tool_drill: Drilling, major: int, kind: str, point: str
+    barman_worlds: Worlds, tool_run: Run, tool_drill: Drilling, major: int, kind: str, point: str
 ) -> None:
     """The row before the point is there, the row after it is not, and none in between is missing."""
     possible(tool_run, major)
-    world = worlds(major)
+    world = barman_worlds(major)
     target, last = world.server.points[point]
     label = world.labels[kind]
     before = digests(world.home)
@@ -81,3 +68,67 @@ def test_recovery_stops_exactly_there(
     assert digests(world.home) == before
     location = str(drilled.ask("select pg_tablespace_location(oid) from pg_tablespace where spcname = 'extra'"))
     assert not location.startswith(str(world.server.directory))
+
+
+@pytest.mark.parametrize("kind", ["stream full", "packed full"])
+def test_wal_by_barmans_own_get_wal(barman_worlds: Worlds, tool_drill: Drilling, kind: str) -> None:
+    """As a server would get it that has Barman's restore_command."""
+    world = barman_worlds(15)
+
+    before = digests(world.home)
+
+    drilled = tool_drill(
+        world.source(kind.partition(" ")[0], backup=world.labels[kind], get_wal=True), database="postgres"
+    )
+
+    assert drilled.rows() == world.server.rows
+    assert digests(world.home) == before
+    assert "by get-wal" in str(drilled.result.record.phases)
+
+
+@pytest.mark.parametrize("tool_run", ["docker"], indirect=True)
+def test_a_program_that_barman_needs_and_lacks(barman_worlds: Worlds, tool_drill: Drilling) -> None:
+    """The image has no bzip2, which get-wal starts: that is not a segment that is missing."""
+    drilled = tool_drill(barman_worlds(15).source("rsync", get_wal=True))
+
+    assert drilled.result.record.verdict() == "could not verify", drilled.cause
+    assert "a program that Barman needs is missing" in drilled.cause
+
+
+@pytest.mark.parametrize("kind", ["stream full", "rsync full", "packed full"])
+def test_what_is_verified(barman_worlds: Worlds, tool_drill: Drilling, kind: str) -> None:
+    """Files that have a manifest are compared with it, and the evidence says of the others that they were not."""
+    world = barman_worlds(15)
+    before = digests(world.home)
+
+    drilled = tool_drill(world.source(kind.partition(" ")[0], backup=world.labels[kind], check=True))
+
+    checks = {check.name: check.verdict.value for check in drilled.result.record.checks}
+    assert checks["barman check-backup"] == "passed"
+    unverified = [said for said in drilled.result.record.not_checked if "no manifest" in said]
+    assert checks["manifest"] == ("skipped" if kind == "rsync full" else "passed")
+    assert bool(unverified) == (kind == "rsync full")
+    assert checks["barman verify-backup"] == ("passed" if kind == "stream full" else "skipped")
+    assert digests(world.home) == before
+
+
+def test_a_copy_archives_nothing_and_runs_no_hook(barman_worlds: Worlds, tool_drill: Drilling) -> None:
+    """The restored server has production's archive_command, and Barman's configuration may have scripts to run."""
+    world = barman_worlds(15).copied()
+    witness = world.server.directory / "ran"
+    config = world.server.directory / "barman.d" / "stream.conf"
+    config.write_text(
+        config.read_text() + f"pre_recovery_script = touch {witness}\npost_recovery_script = touch {witness}\n"
+    )
+    waiting = list((world.home / "stream" / "incoming").iterdir())
+    before = digests(world.server.directory)
+
+    drilled = tool_drill(world.source("stream"), database="postgres")
+    drilled.ask("select pg_create_restore_point('drilled')")
+    drilled.ask("select pg_switch_wal()")
+
+    assert drilled.rows() == world.server.rows
+    assert list((world.home / "stream" / "incoming").iterdir()) == waiting
+    assert not witness.exists()
+    assert digests(world.server.directory) == before
+    shutil.rmtree(world.server.directory)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes.protocol import Need
-from pytest_pgrestore.sources import manifestcheck, storedwal
+from pytest_pgrestore.sources import storedwal
 from pytest_pgrestore.sources.backuptool import BackupTool
 from pytest_pgrestore.sources.barman import catalogue, cloudscripts
 from pytest_pgrestore.sources.barman.choosing import choose_entry, require_restorable
-from pytest_pgrestore.sources.barman.copy import has_manifest, put_back
+from pytest_pgrestore.sources.barman.copy import put_back
 from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.copying import WORKERS, in_parallel
 from pytest_pgrestore.sources.protocol import Located
@@ -94,7 +94,7 @@ class BarmanCloudSource:
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
-        return (storedwal.CHECK, *((manifestcheck.NAME,) if self._settings.verify else ()))
+        return (storedwal.CHECK,)
 
     def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
         """Return the catalogue, oldest first; backups that are not complete are left out."""
@@ -151,11 +151,9 @@ class BarmanCloudSource:
         sandbox.data.chmod(0o700)
         return f"backup {label} restored by barman-cloud; {words}"
 
-    def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:  # noqa: ARG002 - the protocol
-        """Verify against a manifest where there is one; barman-cloud writes none today."""
-        if self._settings.verify and has_manifest(sandbox):
-            return (manifestcheck.verify(sandbox, []),)
-        return (manifestcheck.switched_off(),)
+    def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:  # noqa: ARG002 - the protocol's
+        """Return nothing: barman-cloud stores no manifest."""
+        return ()
 
     def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
         """Check the WAL that was brought, and lay it out for the server."""

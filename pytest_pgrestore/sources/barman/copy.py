@@ -38,8 +38,3 @@ def put_back(sandbox: Sandbox, label: str) -> None:
         else:
             path.unlink(missing_ok=True)
     (data / "pg_wal" / "archive_status").mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def has_manifest(sandbox: Sandbox) -> bool:
-    """Tell whether the restored copy says what should be in it."""
-    return (sandbox.data / MANIFEST).is_file()

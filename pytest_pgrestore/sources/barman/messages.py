@@ -101,6 +101,11 @@ _NOT_LEARNED = (
         "add its package to sandbox.packages, or install it on this machine.",
     ),
     _Sign(
+        ("Read-only file system",),
+        "Barman wants to write where it may not",
+        "please report it with the saved logs: a drill only reads.",
+    ),
+    _Sign(
         ("Permission denied", "Operation not permitted"),
         "a file may not be read by this user",
         "run as a user who may read Barman's home.",

@@ -48,30 +48,41 @@ def mirror(server: Server, directory: Path) -> dict[str, str]:
     return {"backup_directory": str(directory), "basebackups_directory": str(base), "wals_directory": str(server.wals)}
 
 
-def run(tool: BackupTool, server: str, entry: Entry, has_manifest: bool) -> list[Check]:
-    """Return what Barman says of a backup: its printed words and its status must both be good."""
-    label = entry.backup.label
+def linked(wals: Path, directory: Path) -> Path:
+    """Return a directory that leads to the shelves of `wals`: `get-wal` unpacks beside them, which is in the home."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    for entry in sorted(wals.iterdir()):
+        image = directory / entry.name
+        if not image.is_symlink():
+            image.symlink_to(entry)
+    return directory
+
+
+def check_backup(tool: BackupTool, server: str, label: str) -> Check:
+    """Return whether Barman finds all WAL that the backup needs; it tells so by a new status, and by its own."""
     done = tool.run("check", "check-backup", server, label)
     shown = tool.run("check", "-f", "json", "show-backup", server, label)
-    verdict, message = Verdict.PASSED, "all WAL that the backup needs is there"
-    if done.status != 0 or "ERROR" in done.stdout + done.stderr or f'"{_BAD_STATUS}"' in shown.stdout:
-        verdict, message = Verdict.FAILED, cause_in(done.stderr + done.stdout) or f"status {done.status}"
-    checks = [Check(name=CHECK_BACKUP, verdict=verdict, message=message)]
+    if done.status == 0 and "ERROR" not in done.stdout + done.stderr and f'"{_BAD_STATUS}"' not in shown.stdout:
+        return _check(CHECK_BACKUP, Verdict.PASSED, "all WAL that the backup needs is there")
+    return _check(CHECK_BACKUP, Verdict.FAILED, cause_in(done.stderr + done.stdout))
+
+
+def why_not_verified(entry: Entry, has_manifest: bool) -> str:
+    """Return why Barman cannot verify a backup; empty where it can."""
     if not has_manifest:
-        return [*checks, _skipped("the backup has no manifest")]
-    if entry.compressed:
-        return [*checks, _skipped("the backup is compressed, which Barman cannot verify")]
+        return "the backup has no manifest"
+    return "the backup is compressed, which Barman cannot verify" if entry.compressed else ""
+
+
+def verify_backup(tool: BackupTool, server: str, label: str) -> Check:
+    """Return what Barman says of the files in its home, by PostgreSQL's own program."""
     done = tool.run("check", "verify-backup", server, label)
-    said = done.stdout + done.stderr
+    said = done.stderr + done.stdout
     if done.status == 0 and "ERROR" not in said and "error:" not in said:
-        return [
-            *checks,
-            Check(name=VERIFY_BACKUP, verdict=Verdict.PASSED, message="every file is as its manifest says"),
-        ]
+        return _check(VERIFY_BACKUP, Verdict.PASSED, "every file is as its manifest says")
     found = "error:" in said or "checksum" in said
-    verdict = Verdict.FAILED if found else Verdict.COULD_NOT_VERIFY
-    return [*checks, Check(name=VERIFY_BACKUP, verdict=verdict, message=cause_in(done.stderr + done.stdout))]
+    return _check(VERIFY_BACKUP, Verdict.FAILED if found else Verdict.COULD_NOT_VERIFY, cause_in(said))
 
 
-def _skipped(why: str) -> Check:
-    return Check(name=VERIFY_BACKUP, verdict=Verdict.SKIPPED, message=why)
+def _check(name: str, verdict: Verdict, message: str) -> Check:
+    return Check(name=name, verdict=verdict, message=message)

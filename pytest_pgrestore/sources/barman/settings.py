@@ -139,6 +139,10 @@ class Server:
             "recovery_staging_path": str(staging),
             "local_staging_path": str(staging),
             "path_prefix": ":".join(prefix),
+            # A restore would archive what lies there first, and write it into the home.
+            "incoming_wals_directory": str(workspace / "none-incoming"),
+            "streaming_wals_directory": str(workspace / "none-streaming"),
+            "errors_directory": str(workspace / "none-errors"),
         }
         everything = {
             "barman": {"barman_user": user, "barman_home": str(workspace), "barman_lock_directory": str(workspace)},

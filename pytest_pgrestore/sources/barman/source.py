@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.model.evidence import Check
+from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import Need
 from pytest_pgrestore.sources import manifestcheck, storedwal
 from pytest_pgrestore.sources.backuptool import BackupTool
 from pytest_pgrestore.sources.barman import catalogue, ownchecks
 from pytest_pgrestore.sources.barman.choosing import choose_entry, require_restorable
-from pytest_pgrestore.sources.barman.copy import has_manifest, put_back
+from pytest_pgrestore.sources.barman.copy import put_back
 from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.barman.settings import Server, config_file, server_of
 from pytest_pgrestore.sources.barman.wal import GetWalBringer, ShelfBringer, Shelves, listed
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_pgrestore.model.backup import Backup
-    from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
     from pytest_pgrestore.sources.barman.catalogue import Entry
@@ -137,7 +138,7 @@ class BarmanSource:
             needed_bytes=entry.restored_bytes * (2 if backup.chain else 1) + wal.needed_bytes,
             timeline=wal.path.last,
             archive_end=wal.end,
-            checks=(wal.check(),),
+            checks=(wal.check(), *self._left_out(entry)),
             not_checked=self._not_checked(entry),
             notes=(*left_out, *wal.notes, *shelves.notes, f"restored from {self._place}"),
             kept_in=tuple(server.backup(label) for label in chain),
@@ -165,28 +166,27 @@ class BarmanSource:
         if done.status != 0:
             raise failed(done, self._place, f"backup {label} was not restored")
         put_back(sandbox, label)
-        by_tool = self._settings.get_wal or self._server.options.get("compression") in _UNREADABLE
-        bringer = GetWalBringer(tool, self._server) if by_tool else ShelfBringer(choice.shelves)
+        bringer = GetWalBringer(tool, self._server) if self._by_tool else ShelfBringer(choice.shelves)
         words = storedwal.bring(choice.wal, bringer, sandbox)
         shutil.rmtree(sandbox.wal / WORKSHOP / "staging", ignore_errors=True)
         for folder in (sandbox.data, sandbox.tablespaces, sandbox.wal):
             sandbox.adopt(folder)
         sandbox.data.chmod(0o700)
-        way = "by get-wal" if by_tool else "read from Barman's home"
+        way = "by get-wal" if self._by_tool else "read from Barman's home"
         return f"backup {label} ({located.backup.form}) restored by Barman; {words}, {way}"
 
     def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:
         """Verify what was restored against the backup's manifest, and have Barman check its own where switched on."""
         choice = self._choices[id(located)]
         checks = []
-        if self._settings.verify and has_manifest(sandbox):
+        if self._settings.verify and self._has_manifest(choice.entry):
             inputs = [self._server.backup(label) / "data" for label in (*located.backup.chain, located.backup.label)]
             checks.append(manifestcheck.verify(sandbox, inputs if located.backup.chain else []))
-        else:
-            checks.append(manifestcheck.switched_off())
         if self._settings.check:
             tool = self._tool(sandbox.toolbox(self.need), choice.log, sandbox, located.server_major, mirrored=True)
-            checks += ownchecks.run(tool, self._server.name, choice.entry, self._has_manifest(choice.entry))
+            checks.append(ownchecks.check_backup(tool, self._server.name, located.backup.label))
+            if not ownchecks.why_not_verified(choice.entry, self._has_manifest(choice.entry)):
+                checks.append(ownchecks.verify_backup(tool, self._server.name, located.backup.label))
         return tuple(checks)
 
     def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
@@ -201,8 +201,26 @@ class BarmanSource:
     def _place(self) -> str:
         return f"{self._server.directory} (server {self._server.name})"
 
+    @property
+    def _by_tool(self) -> bool:
+        """Whether WAL is brought by Barman."""
+        return self._settings.get_wal or self._server.options.get("compression") in _UNREADABLE
+
     def _has_manifest(self, entry: Entry) -> bool:
         return (self._server.backup(entry.backup.label) / "data" / "backup_manifest").is_file()
+
+    def _left_out(self, entry: Entry) -> tuple[Check, ...]:
+        """Return the checks that the chosen backup cannot be put through."""
+        settings, has_manifest = self._settings, self._has_manifest(entry)
+        said = []
+        if settings.verify and not has_manifest:
+            said.append(
+                Check(name=manifestcheck.NAME, verdict=Verdict.SKIPPED, message="backups by rsync have no manifest")
+            )
+        why = ownchecks.why_not_verified(entry, has_manifest)
+        if settings.check and why:
+            said.append(Check(name=ownchecks.VERIFY_BACKUP, verdict=Verdict.SKIPPED, message=why))
+        return tuple(said)
 
     def _not_checked(self, entry: Entry) -> tuple[str, ...]:
         if not self._settings.verify:
@@ -230,6 +248,8 @@ class BarmanSource:
             (workspace / "staging").mkdir(mode=0o700, parents=True, exist_ok=True)
         if mirrored:
             changes = ownchecks.mirror(self._server, workspace / "mirror")
+        elif sandbox is not None and self._by_tool:
+            changes = {"wals_directory": str(ownchecks.linked(self._server.wals, workspace / "wals"))}
         user = pwd.getpwuid(os.geteuid()).pw_name
         text = self._server.derived(workspace, workspace / "staging", major, user, **changes)
         kind = "reading" if sandbox is None else "checking" if mirrored else "restoring"

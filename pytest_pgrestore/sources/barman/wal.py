@@ -5,6 +5,7 @@ Source: Barman manual, "WAL archiving", "get-wal".
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.backuptool import BackupTool
     from pytest_pgrestore.sources.barman.settings import Server
 
-_NOT_THERE = ("not found", "could not find", "cannot find")
+_NOT_THERE = re.compile(r"WAL file '\w+' not found in server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class GetWalBringer:
                 return
             (into / name).unlink(missing_ok=True)
             # It ends with the same status for a segment that is not there and for everything else.
-            if not any(sign in (done.stdout + done.stderr).lower() for sign in _NOT_THERE):
+            if not _NOT_THERE.search(done.stdout + done.stderr):
                 raise failed(done, str(self.server.directory), f"WAL segment {name} could not be brought")
 
         in_parallel(one, names)
