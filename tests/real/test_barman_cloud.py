@@ -174,7 +174,7 @@ def test_a_damaged_object(world: Clouded, tool_drill: Drilling) -> None:
         with changed(path, content):
             drilled = tool_drill(world.source())
 
-        assert drilled.result.record.verdict() == "failed", (path, drilled.result.record.checks)
+        assert drilled.result.record.verdict() == "failed", (path, drilled.cause)
         assert "damaged" in drilled.cause, path
     assert any("no manifest" in said for said in drilled.result.record.not_checked)
 
