@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.model.target import AtTime
+from pytest_pgrestore.model.target import AtTime, Immediate, Latest
 from pytest_pgrestore.sandboxes.protocol import Run
 from tests.real.barman_cloud import SECRET, Clouded, clouded, s3_store
 from tests.real.production import digests
@@ -170,9 +170,10 @@ def test_a_damaged_object(world: Clouded, tool_drill: Drilling) -> None:
     One bit of the backup is seen where it breaks the compression or the tar, and else by nobody: it has no checksums.
     """
     tar, segment = world.store.objects / "base" / world.labels["gzip"] / "data.tar.gz", segments(world)[-1]
-    for path, content in ((tar, tar.read_bytes()[: tar.stat().st_size // 2]), (segment, flipped(segment))):
+    half = tar.read_bytes()[: tar.stat().st_size // 2]
+    for path, content, target in ((tar, half, Immediate()), (segment, flipped(segment), Latest())):
         with changed(path, content):
-            drilled = tool_drill(world.source())
+            drilled = tool_drill(world.source(), target)
 
         assert drilled.result.record.verdict() == "failed", (path, drilled.cause)
         assert "damaged" in drilled.cause, path

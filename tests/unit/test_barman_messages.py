@@ -10,7 +10,7 @@ from pytest_pgrestore.sources.barman.messages import cause_in, failed
 
 NOTHING_LEARNED = [
     (
-        "ERROR: Barman cloud backup exception: SSL validation failed for https://s3/b [Errno 2] No such file or directory",
+        "ERROR: Barman cloud exception: SSL validation failed for https://s3/b [Errno 2] No such file or directory",
         "the file of the store's authority is not there",
     ),
     ("botocore.exceptions.NoCredentialsError: Unable to locate credentials", "there are no credentials"),
