@@ -95,7 +95,10 @@ class BarmanTable(ToolTable):
     server: str
     config: str | None = None
     url: str | None = None
+    endpoint_url: str | None = None
+    cloud_provider: Literal["aws-s3", "azure-blob-storage", "google-cloud-storage"] | None = None
     get_wal: bool = False
+    jobs: Annotated[int, Field(ge=1)] | None = None
     verify: bool = True
     check: bool = False
 
@@ -122,5 +125,6 @@ SOURCE_TABLES: dict[str, type[SourceTable]] = {
     "basebackup": BasebackupTable,
     "pgbackrest": PgbackrestTable,
     "walg": WalgTable,
+    "barman": BarmanTable,
 }
 """Types of sources by name."""

@@ -41,6 +41,8 @@ class Toolbox(Protocol):
     Attributes:
         origin: Where that is, in words, for the evidence.
         network: Which network the tool has, in words; empty where it needs none.
+        scratch: Directory of ours whose files the tool can read at the same path; it is removed with the run.
+        writable: Directory the tool can write to, ours or its own, even while it only reads.
     """
 
     @property
@@ -48,6 +50,12 @@ class Toolbox(Protocol):
 
     @property
     def network(self) -> str: ...
+
+    @property
+    def scratch(self) -> Path: ...
+
+    @property
+    def writable(self) -> Path: ...
 
     def run(
         self,

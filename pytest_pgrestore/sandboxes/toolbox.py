@@ -41,6 +41,17 @@ class HostToolbox:
         """Which network it has."""
         return "this machine's" if self.need.network else ""
 
+    @property
+    def scratch(self) -> Path:
+        """Directory of ours that the tool can read."""
+        shared = self.directory / "scratch"
+        return shared if shared.is_dir() else self.directory
+
+    @property
+    def writable(self) -> Path:
+        """Directory the tool can write to."""
+        return self.scratch
+
     def run(
         self,
         *argv: str,

@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 18
 """Bytes moved at a time: what stays in the processor's cache; four times as much took twice as long."""
 
-SUFFIXES = (".gz", ".zst", ".lz4", ".bz2")
+SUFFIXES = (".gz", ".zst", ".lz4", ".bz2", ".xz")
 
-_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4", b"BZh": "bzip2"}
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+}
 
 
 def plain_name(name: str) -> str:
@@ -31,9 +37,9 @@ def plain_name(name: str) -> str:
 
 
 def codec_of(path: Path) -> str:
-    """Return ``gzip``, ``zstd``, ``lz4``, ``bzip2`` or ``none``, by the file's first bytes and not by its name."""
+    """Return ``gzip``, ``zstd``, ``lz4``, ``bzip2``, ``xz`` or ``none``, by the file's first bytes, not its name."""
     with path.open("rb") as stream:
-        start = stream.read(4)
+        start = stream.read(6)
     return next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "none")
 
 
@@ -44,6 +50,10 @@ def open_plain(path: Path) -> IO[bytes]:
             return cast("IO[bytes]", gzip.open(path, "rb"))
         case "bzip2":
             return bz2.open(path, "rb")
+        case "xz":
+            import lzma
+
+            return lzma.open(path, "rb")
         case "lz4":
             import lz4.frame
 
@@ -62,6 +72,8 @@ def reading(path: Path) -> Iterator[None]:
         BackupNotRestorable: The file is cut short or damaged.
         HarnessError: It cannot be read at all.
     """
+    from lzma import LZMAError
+
     import zstandard
 
     try:
@@ -70,7 +82,7 @@ def reading(path: Path) -> Iterator[None]:
         raise BackupNotRestorable(
             f"{path} is cut short: it ends in the middle", hint="find out where the copy was interrupted."
         ) from exc
-    except (zlib.error, gzip.BadGzipFile, zstandard.ZstdError, RuntimeError, tarfile.TarError) as exc:
+    except (zlib.error, gzip.BadGzipFile, zstandard.ZstdError, LZMAError, RuntimeError, tarfile.TarError) as exc:
         raise _damaged(path, exc) from exc
     except OSError as exc:
         if exc.errno is None:

@@ -30,8 +30,10 @@ def make_source(
             return _pgbackrest(name, settings, timeout_seconds)
         case "walg":
             return _walg(name, settings, timeout_seconds)
+        case "barman":
+            return _barman(name, settings, timeout_seconds)
     raise ConfigError(
-        f"source {name} has the unknown type {kind!r}", hint="write dump, basebackup, pgbackrest or walg."
+        f"source {name} has the unknown type {kind!r}", hint="write dump, basebackup, pgbackrest, barman or walg."
     )
 
 
@@ -73,6 +75,21 @@ def _walg(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> Phy
 
     told = WalgSettings(verify=settings["verify"], **_tool_settings(settings, "wal-g"))
     return WalgSource(name, told, timeout_seconds)
+
+
+def _barman(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> PhysicalSource:
+    from pytest_pgrestore.sources.barman.settings import BarmanSettings
+
+    keys = ("server", "url", "endpoint_url", "cloud_provider", "get_wal", "jobs", "verify", "check")
+    own = {key: settings[key] for key in keys}
+    read = BarmanSettings(**own, **_tool_settings(settings, "barman"))
+    if read.url is None:
+        from pytest_pgrestore.sources.barman.source import BarmanSource
+
+        return BarmanSource(name, read, timeout_seconds)
+    from pytest_pgrestore.sources.barman.cloud import BarmanCloudSource
+
+    return BarmanCloudSource(name, read, timeout_seconds)
 
 
 def _tool_settings(settings: Mapping[str, Any], program: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_pgrestore.reports.load import load
 from tests.plugin.conftest import removed
+from tests.real.barman_worlds import barmaned
 from tests.real.pgbackrest_worlds import backed
 from tests.real.sandboxes import BACKUP_TOOLS, environment_of
 from tests.real.walg_worlds import WALG, pushed
@@ -86,3 +87,25 @@ def test_the_walg_example_runs(pytester: pytest.Pytester, monkeypatch: pytest.Mo
         result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
 
     assert result.ret == 0, result.stdout.str()
+
+
+def test_the_barman_example_runs(drills: Drills, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a home that a real Barman filled; only the name of the server is another one."""
+    for path in (EXAMPLES / "barman").iterdir():
+        shutil.copy(path, drills.pytester.path)
+    settings = drills.pytester.path / "pgrestore.toml"
+    text = settings.read_text().replace('server = "shop"', 'server = "stream"').replace('rpo = "1h"\n', "")
+    packages = '", "'.join(BACKUP_TOOLS)
+    settings.write_text(text + f'build_network = "host"\npull = false\npackages = ["{packages}"]\n')
+    monkeypatch.setenv("PGRESTORE_BASE", environment_of("docker")["PGRESTORE_BASE"])
+    with barmaned(15) as world:
+        monkeypatch.setenv("BARMAN_CONF", str(world.config))
+
+        result = drills.run()
+
+    assert result.ret == 0, result.stdout.str()
+    record = drills.record("shop@latest")
+    assert record.backup is not None
+    assert record.backup.restored_by is not None
+    assert record.backup.restored_by.startswith("Barman ")
+    assert removed(record)

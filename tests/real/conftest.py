@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pytest_pgrestore.model.target import Latest, RecoveryTarget
 from pytest_pgrestore.recovery.drill import DrillResult, DrillSettings, finish_drill, run_drill
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
+from tests.real.barman_worlds import Barmaned, barmaned
 from tests.real.sandboxes import BACKUP_TOOLS, RUNTIMES, opened_run
 from tests.real.walg_worlds import WALG
 from tests.real.worlds import DEADLINE_SECONDS, Drilled, World, build
@@ -35,6 +36,13 @@ def worlds() -> Iterator[Callable[[int], World]]:
     yield world_of
     for world in made:
         shutil.rmtree(world.directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def barman_worlds() -> Iterator[Callable[[int], Barmaned]]:
+    """Return the Barman home of a major, built on first use; tests must not change it: copy what you damage."""
+    with ExitStack() as stack:
+        yield cache(lambda major: stack.enter_context(barmaned(major)))
 
 
 @pytest.fixture(scope="module", params=RUNTIMES)

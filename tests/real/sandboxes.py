@@ -60,7 +60,8 @@ def require_docker() -> None:
         pytest.skip(f"no Docker engine here: {exc.problem}")
     place = short_directory()
     try:
-        run = DockerRun.open(docker_settings(place, timeout_seconds=BUILD_SECONDS), "images")
+        # A name of its own: two pytests at once would remove each other's containers.
+        run = DockerRun.open(docker_settings(place, timeout_seconds=BUILD_SECONDS), f"images-{os.getpid()}")
         try:
             for major in (15, 17, 18):
                 run.find_tools(major)

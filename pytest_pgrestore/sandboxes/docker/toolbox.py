@@ -54,6 +54,11 @@ class ContainerToolbox:
         """Where the tool is."""
         return f"a container of image {self.image.name}"
 
+    @property
+    def writable(self) -> Path:
+        """Directory the tool can write to: memory of its container."""
+        return Path("/tmp")  # noqa: S108 - the container's own
+
     def run(
         self,
         *argv: str,

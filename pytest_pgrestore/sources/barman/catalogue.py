@@ -1,0 +1,154 @@
+"""Barman's catalogue: ``barman diagnose``, which tells everything of every backup in one call, as JSON.
+
+``list-backups`` has no LSN, and ``show-backup`` is a call for each backup. ``diagnose`` ends with status 0 where
+production cannot be reached, which it never can in a drill. Source: Barman manual, "diagnose"; "Backup status".
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pytest_pgrestore.model.backup import Backup
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.model.wal import Lsn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+COMPLETE = ("DONE", "WAITING_FOR_WALS")
+"""Statuses of a backup whose files are all there; the second one says that Barman has not seen all its WAL yet."""
+
+UNPACKED_GROWTH = 4
+"""How much larger than its compressed files a cluster is taken to be, where the catalogue does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One backup of the catalogue.
+
+    Attributes:
+        backup: What the plugin needs to know of it.
+        start_file: Segment its WAL begins in.
+        status: As Barman has it.
+        error: Why it failed.
+        method: How it was taken: ``postgres``, ``rsync-concurrent``, ``snapshot`` ...
+        tablespaces: Name and OID of each.
+        restored_bytes: Disk its restore takes, estimated.
+        compressed: Whether its files lie in compressed tars.
+    """
+
+    backup: Backup
+    start_file: str
+    status: str
+    error: str
+    method: str
+    tablespaces: tuple[tuple[str, int], ...]
+    restored_bytes: int
+    compressed: bool
+
+
+def parse(text: str, server: str, location: str) -> list[Entry]:
+    """Return what the output of ``diagnose`` says of the backups of a server, oldest first, bad ones too.
+
+    Raises:
+        HarnessError: It is not understood.
+    """
+    try:
+        document = json.loads(text[text.index("{") :])
+        raw = document["servers"][server]["backups"]
+    except (ValueError, KeyError, TypeError):
+        raise HarnessError(
+            f"Barman's answer about server {server!r} is not understood", hint="read the saved log of `catalogue`."
+        ) from None
+    return entries(raw.values(), location)
+
+
+def entries(raw: Iterable[Mapping[str, Any]], location: str) -> list[Entry]:
+    """Return backups as Barman keeps them in ``backup.info``, oldest first."""
+    every = sorted(raw, key=lambda one: str(one["backup_id"]))
+    parents = {str(one["backup_id"]): one.get("parent_backup_id") for one in every}
+    return [_entry(one, _chain(str(one["backup_id"]), parents), location) for one in every]
+
+
+def version(text: str) -> str:
+    """Return Barman's version as ``diagnose`` tells it; empty where it does not."""
+    try:
+        return str(json.loads(text[text.index("{") :])["global"]["system_info"]["barman_ver"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def require_chain(entry: Entry, every: Iterable[Entry]) -> None:
+    """Refuse a block-level incremental backup that lost one it depends on.
+
+    Raises:
+        BackupNotRestorable: One is not in the catalogue, or not complete.
+    """
+    known = {other.backup.label: other for other in every}
+    for label in entry.backup.chain:
+        parent = known.get(label)
+        if parent is None or parent.status not in COMPLETE:
+            why = "which is not there" if parent is None else f"which is {parent.status}"
+            raise BackupNotRestorable(
+                f"backup {entry.backup.label} is incremental and depends on {label}, {why}",
+                hint="keep every backup of a chain, back to the full one; take a new full backup.",
+            )
+
+
+def _chain(label: str, parents: Mapping[str, str | None]) -> tuple[str, ...]:
+    chain: list[str] = []
+    parent = parents.get(label)
+    while parent and parent not in chain:
+        chain.insert(0, parent)
+        parent = parents.get(parent)
+    return tuple(chain)
+
+
+def _entry(raw: Mapping[str, Any], chain: tuple[str, ...], location: str) -> Entry:
+    compression = raw.get("compression")
+    size = int(raw.get("size") or 0)
+    method = str(raw.get("mode") or "")
+    number = int(raw.get("version") or 0)
+    form = ", ".join(filter(None, (f"Barman {method}", compression, raw.get("encryption"))))
+    identity = raw.get("systemid")
+    backup = Backup(
+        label=str(raw["backup_id"]),
+        location=location,
+        form=form,
+        kind="incremental" if chain else "full",
+        server_major=number // 10000 or None,
+        started_at=_moment(raw.get("begin_time")),
+        stopped_at=_moment(raw.get("end_time")),
+        start_lsn=Lsn.parse(raw["begin_xlog"]) if raw.get("begin_xlog") else None,
+        stop_lsn=Lsn.parse(raw["end_xlog"]) if raw.get("end_xlog") else None,
+        timeline=raw.get("timeline"),
+        system_identifier=None if identity is None else int(identity),
+        chain=chain,
+        size_bytes=size or None,
+        repository_bytes=raw.get("deduplicated_size") or None,
+    )
+    restored = int(raw.get("cluster_size") or 0) or size * (UNPACKED_GROWTH if compression else 1)
+    return Entry(
+        backup,
+        str(raw.get("begin_wal") or ""),
+        str(raw.get("status") or ""),
+        str(raw.get("error") or ""),
+        method,
+        tuple((str(name), int(oid)) for name, oid, _ in raw.get("tablespaces") or ()),
+        restored,
+        compression is not None,
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Return a moment; barman-cloud tells it as C's ctime does, in UTC."""
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = datetime.strptime(text, "%a %b %d %H:%M:%S %Y").replace(tzinfo=UTC)
+    return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)

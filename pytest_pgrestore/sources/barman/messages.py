@@ -1,0 +1,200 @@
+"""Barman's errors, put into one sentence and the right verdict: is the backup bad, or was nothing learned?
+
+Barman ends with status 1 whatever went wrong, and passes on what rsync, tar, PostgreSQL's programs and a store said.
+docs/barman.md lists what was seen.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError
+
+if TYPE_CHECKING:
+    from pytest_pgrestore.process import Completed
+
+_LONGEST = 300
+_LOGGED = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ (?:\[\d+\] )?\S+ (?:DEBUG|INFO|WARNING|ERROR|CRITICAL): ")
+_SPOKEN = re.compile(r"(?:ERROR|EXCEPTION|exception|CRITICAL|FATAL|error):", re.IGNORECASE)
+
+
+class _Sign(NamedTuple):
+    """What an error means."""
+
+    patterns: tuple[str, ...]
+    cause: str
+    hint: str
+
+    def stands_in(self, text: str) -> bool:
+        return any(re.search(pattern, text, re.IGNORECASE) for pattern in self.patterns)
+
+
+_NOT_LEARNED = (
+    _Sign(
+        ("No space left on device",),
+        "no space is left on the device",
+        "free the disk or set sandbox.directory to a larger one.",
+    ),
+    _Sign(
+        (r"SSL validation failed[^\n]*No such file", "Could not find a suitable TLS CA"),
+        "the file of the store's authority is not there",
+        "correct AWS_CA_BUNDLE in `env`; in a container only files named in `env` can be seen.",
+    ),
+    _Sign(
+        ("certificate verify failed", "CERTIFICATE_VERIFY_FAILED", "SSL validation failed", "invalid path: .*ca"),
+        "the certificate of the store is not trusted",
+        "name the file of the authority that signed it as AWS_CA_BUNDLE in `env`.",
+    ),
+    _Sign(
+        ("Unable to locate credentials", "NoCredentialsError", "Partial credentials", "could not be found: profile"),
+        "there are no credentials for the store",
+        "pass their variables by name in `secrets`, e.g. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+    ),
+    _Sign(
+        (
+            "InvalidAccessKeyId",
+            "SignatureDoesNotMatch",
+            "AccessDenied",
+            "ExpiredToken",
+            "InvalidToken",
+            "AuthenticationFailed",
+            r"\(40[013]\)",
+            "Forbidden",
+            "AuthorizationFailure",
+        ),
+        "the store refused the credentials",
+        "renew them, and pass their variables by name in `secrets`.",
+    ),
+    _Sign(
+        ("Bucket .* does not exist", "NoSuchBucket", "ContainerNotFound"),
+        "the bucket or container is not there",
+        "correct `url`.",
+    ),
+    _Sign(
+        (
+            "Could not connect to the endpoint",
+            "EndpointConnectionError",
+            "Connect timeout",
+            "Connection refused",
+            "Can't connect to cloud provider",
+            "Name or service not known",
+            "Read timeout",
+        ),
+        "the store cannot be reached",
+        "check `endpoint_url`, and the network of the tool (sandbox.tool_network).",
+    ),
+    _Sign(
+        ("No module named", "module not found", "ModuleNotFoundError", "requires .* library", "not installed"),
+        "a Python package that Barman needs for this store or compression is missing",
+        "add it to sandbox.packages, or install it beside Barman on this machine.",
+    ),
+    _Sign(
+        (
+            r"\b(?:zstd|lz4|bzip2|xz|pigz|gzip|gpg|rsync|tar|pg_combinebackup|pg_verifybackup)\b[^\n]*: not found",
+            r"\b(?:zstd|lz4|bzip2|xz|pigz|gzip|gpg|rsync|tar): Cannot exec",
+            "command not found",
+            "could not be (?:found|identified)",
+            "pg_combinebackup[^\n]*(?:not installed|missing|No such file)",
+        ),
+        "a program that Barman needs is missing",
+        "add its package to sandbox.packages, or install it on this machine.",
+    ),
+    _Sign(
+        ("Read-only file system",),
+        "Barman wants to write where it may not",
+        "please report it with the saved logs: a drill only reads.",
+    ),
+    _Sign(
+        ("Permission denied", "Operation not permitted"),
+        "a file may not be read by this user",
+        "run as a user who may read Barman's home.",
+    ),
+    _Sign(
+        ("is locked", "Another .* is (?:running|in progress)", "LockFileBusy", "lock.*busy"),
+        "Barman is busy with this backup",
+        "wait until it has ended.",
+    ),
+    _Sign(
+        ("unrecognized arguments", "invalid choice", "unsupported backup", "Unknown backup"),
+        "this Barman is older than the one that wrote the backup",
+        "use production's version of Barman: another image, or `program`.",
+    ),
+)
+"""Order matters: the first one that fits is told."""
+
+_BAD = (
+    _Sign(
+        ("could not open .*incremental|pg_combinebackup|Combine action failure",),
+        "its chain of incremental backups does not combine",
+        "a full backup and every incremental one after it are needed, unchanged: take a new full backup.",
+    ),
+    _Sign(
+        (
+            "unexpected end of file",
+            "unexpected EOF",
+            "crc error",
+            "not in gzip format",
+            "invalid compressed data",
+            "Child returned status",
+            "does not look like a tar",
+            "corrupted",
+            "checksum",
+            "Decoding error",
+            "Error -3",
+            "Compressed file ended",
+            "Not a gzipped file",
+            "CRC check failed",
+            "unexpected end of data",
+            "premature end",
+        ),
+        "a file of the backup is damaged",
+        "compare it with another copy, or take a new backup.",
+    ),
+    _Sign(
+        (
+            "No such file or directory",
+            "does not exist",
+            "NoSuchKey",
+            r"\(404\)",
+            "code 23",
+            "Missing file",
+            "not found in the cloud",
+            "missing .*file",
+            "Cannot find",
+        ),
+        "a file of the backup is missing",
+        "restore it from another copy, or take a new backup.",
+    ),
+)
+
+
+def failed(done: Completed, place: str, what: str) -> PgRestoreError:
+    """Return the error for a command that ended badly.
+
+    Args:
+        done: How it ended.
+        place: Which repository it read.
+        what: What it was to do, as in ``backup 20261123T054846 was not restored``.
+    """
+    text = f"{done.stderr}\n{done.stdout}"
+    said = cause_in(text)
+    for sign in _NOT_LEARNED:
+        if sign.stands_in(text):
+            return HarnessError(f"{what}: {sign.cause} ({place}): {said}", hint=sign.hint)
+    for sign in _BAD:
+        if sign.stands_in(text):
+            return BackupNotRestorable(f"{what}: {sign.cause}: {said}", hint=sign.hint)
+    return HarnessError(f"{what}: {said} (status {done.status})", hint="read the saved log of Barman.")
+
+
+def cause_in(text: str) -> str:
+    """Return the first complaint, of a length and of letters that a report can show."""
+    lines = [_LOGGED.sub(lambda match: _level(match[0]), line.strip()) for line in text.splitlines() if line.strip()]
+    told = next((line for line in lines if _SPOKEN.search(line)), lines[-1] if lines else "no reason given")
+    return "".join(letter for letter in told if letter.isprintable())[:_LONGEST]
+
+
+def _level(prefix: str) -> str:
+    """Return the level of a line of the log, which tells a complaint."""
+    return f"{prefix.rstrip(': ').rpartition(' ')[2]}: "

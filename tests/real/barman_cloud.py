@@ -1,0 +1,196 @@
+"""Production servers that barman-cloud backs up to an S3 store on this machine, over TLS."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.model.secret import Secret
+from pytest_pgrestore.process import Completed
+from pytest_pgrestore.sources.barman.cloud import BarmanCloudSource
+from pytest_pgrestore.sources.barman.settings import BarmanSettings
+from pytest_pgrestore.waiting import wait_until
+from tests.real.production import Production, production
+from tests.real.sandboxes import DEADLINE_SECONDS
+
+BUCKET = "ledger-backups"
+SERVER = "shop"
+KEY = "barman-of-the-shop"
+SECRET = "nine-grey-geese-at-dawn"  # noqa: S105 - of a store that lives for a test
+
+_PROGRAM = Path("~/.cache/pgrestore-tests/bin/versitygw").expanduser()
+
+
+@dataclass(frozen=True)
+class Store:
+    """An S3 store.
+
+    Attributes:
+        directory: Where its buckets lie, a directory each.
+        endpoint: Its address.
+        authority: File of the certificate that signs for it.
+    """
+
+    directory: Path
+    endpoint: str
+    authority: Path
+
+    @property
+    def objects(self) -> Path:
+        """Where the objects of the server lie."""
+        return self.directory / BUCKET / "prod" / SERVER
+
+
+@contextmanager
+def s3_store() -> Iterator[Store]:
+    """Start an S3 server with a certificate of its own, and stop it again."""
+    program = shutil.which("versitygw") or str(_PROGRAM)
+    if not Path(program).exists():
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI leaves nothing real out, and versitygw is missing")
+        pytest.skip("no versitygw here")
+    place = short_directory()
+    place.chmod(0o755)
+    authority, key = place / "ca.pem", place / "key.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
+            *("-keyout", str(key), "-out", str(authority)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (place / "s3" / BUCKET).mkdir(parents=True)
+    server = subprocess.Popen(
+        [
+            *(program, "--port", f"127.0.0.1:{port}", "--cert", str(authority), "--key", str(key), "--quiet"),
+            *("posix", str(place / "s3")),
+        ],
+        env={"ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET, "PATH": os.environ["PATH"]},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: _answers(port), what="the S3 store", timeout_seconds=DEADLINE_SECONDS)
+        yield Store(place / "s3", f"https://127.0.0.1:{port}", authority)
+    finally:
+        server.terminate()
+        server.wait(DEADLINE_SECONDS)
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+@dataclass
+class Clouded:
+    """A production and the store that barman-cloud backs it up to; the server may have stopped by now.
+
+    Attributes:
+        server: The production.
+        store: The S3 store.
+        labels: Kind of backup to its id.
+        rows: Id to the rows that were there when it ended.
+    """
+
+    server: Production
+    store: Store
+    labels: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Where backups go, as arguments."""
+        return (f"s3://{BUCKET}/prod", SERVER)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Variables that are no secret."""
+        return {"AWS_CA_BUNDLE": str(self.store.authority), "AWS_EC2_METADATA_DISABLED": "true"}
+
+    @property
+    def authority(self) -> Path:
+        """The certificate, where production sees it."""
+        return self.server.directory / "ca.pem"
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """Variables that are secrets."""
+        return {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": "us-east-1"}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables of production's own calls."""
+        return {**self.env, **self.credentials, "AWS_CA_BUNDLE": str(self.authority)}
+
+    def tool(self, program: str, *arguments: str) -> Completed:
+        """Run a program of barman-cloud where production runs it."""
+        return self.server.run(program, "--endpoint-url", self.store.endpoint, *arguments, env=self.environment)
+
+    def backup(self, kind: str, *arguments: str) -> str:
+        """Take a backup and return its id."""
+        way = ("-h", str(self.server.directory), "-U", "postgres", "--immediate-checkpoint")
+        self.tool("barman-cloud-backup", *way, *arguments, *self.place)
+        found = json.loads(self.tool("barman-cloud-backup-list", "--format", "json", *self.place).stdout)
+        label = max(str(entry["backup_id"]) for entry in found["backups_list"])
+        self.labels[kind] = label
+        self.rows[label] = self.server.rows
+        return label
+
+    def source(self, **changes: object) -> BarmanCloudSource:
+        """Return the source a user would configure."""
+        plain: dict[str, object] = {
+            "server": SERVER,
+            "url": self.place[0],
+            "endpoint_url": self.store.endpoint,
+            "env": self.env,
+            "secrets": self.credentials,
+        }
+        plain |= changes
+        plain["secrets"] = {name: Secret(str(value)) for name, value in dict(plain["secrets"]).items()}  # type: ignore[call-overload]
+        return BarmanCloudSource("shop", BarmanSettings(**plain), 120.0)  # type: ignore[arg-type]
+
+
+@contextmanager
+def clouded(major: int, store: Store) -> Iterator[Clouded]:
+    """Make a production server with a tablespace, and two backups in a store: plain, and compressed."""
+    with production(major, start=False) as server:
+        made = Clouded(server, store)
+        shutil.copyfile(store.authority, made.authority)
+        push = server.directory / "push"
+        lines = [f"export {name}={value}" for name, value in made.environment.items()]
+        archive = f"barman-cloud-wal-archive --gzip --endpoint-url {store.endpoint} {' '.join(made.place)}"
+        push.write_text("\n".join(["#!/bin/sh", *lines, f'exec {archive} "$1"']) + "\n")
+        push.chmod(0o755)
+        server.start({"archive_command": f"{push} %p"})
+        space = server.directory / "space"
+        server.run("mkdir", str(space))
+        server.sql(f"create tablespace extra location '{space}'")
+        server.sql("create table ledger (i int primary key) tablespace extra")
+        server.sql("insert into ledger select generate_series(1, 100)")
+        server.rows = 100
+        made.backup("plain")
+        server.grow(5)
+        made.backup("gzip", "--gzip")
+        server.note_points()
+        server.archived()
+        yield made

@@ -1,0 +1,187 @@
+"""Production servers backed up by Barman: several servers of one Barman home, each with its own method of backup."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.model.secret import Secret
+from pytest_pgrestore.process import Completed
+from pytest_pgrestore.sources.barman.settings import BarmanSettings
+from pytest_pgrestore.sources.barman.source import BarmanSource
+from tests.real.production import Production, production
+
+BLOCKS_SINCE = 17
+"""Major that has block-level incremental backups, in a distribution whose Barman (3.13) takes them."""
+
+SERVERS = {
+    "stream": "backup_method = postgres\ncompression = gzip",
+    "rsync": "backup_method = rsync\nssh_command = {directory}/here\nreuse_backup = link\ncompression = pybzip2",
+    "packed": "backup_method = postgres\nbackup_compression = gzip\nrecovery_staging_path = /nowhere",
+}
+"""Servers of the Barman home, which all back up the one production, and what is special of each."""
+
+_DIGITS = 24
+
+_HERE = """#!/bin/sh
+# Stands for ssh: the last words are the command for the server, which is this machine.
+while [ $# -gt 1 ] && [ "${1#-}" != "$1" ]; do case $1 in -o) shift ;; esac; shift; done
+shift
+exec sh -c "$*"
+"""
+
+
+@dataclass
+class Barmaned:
+    """A production and the Barman home that backs it up; the server may have stopped by now.
+
+    Attributes:
+        server: The production.
+        labels: Server of Barman and kind of backup, as in ``stream full``, to its id.
+        rows: The same to the rows that were there when it ended.
+    """
+
+    server: Production
+    labels: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def config(self) -> Path:
+        """Barman's configuration."""
+        return self.server.directory / "barman.conf"
+
+    @property
+    def home(self) -> Path:
+        """Barman's home."""
+        return self.server.directory / "home"
+
+    def base(self, kind: str) -> Path:
+        """Return the directory of a backup."""
+        return self.home / kind.partition(" ")[0] / "base" / self.labels[kind]
+
+    def description(self, kind: str) -> Path:
+        """Return the file that describes a backup to Barman: in ``meta`` since 3.13."""
+        name = kind.partition(" ")[0]
+        newer = self.home / name / "meta" / f"{self.labels[kind]}-backup.info"
+        return newer if newer.exists() else self.base(kind) / "backup.info"
+
+    def segments(self, name: str) -> list[Path]:
+        """Return the WAL segments of a server, in order."""
+        return [path for path in sorted((self.home / name / "wals").glob("*/*")) if len(path.name) == _DIGITS]
+
+    def tool(self, *arguments: str) -> Completed:
+        """Run Barman where production runs it."""
+        return self.server.run("barman", f"--config={self.config}", *arguments)
+
+    def catch_up(self) -> None:
+        """Put what production archived on the shelves of every server."""
+        for name in SERVERS:
+            self.tool("archive-wal", name)
+
+    def backup(self, name: str, kind: str, *arguments: str) -> str:
+        """Take a backup of a server of Barman and return its id."""
+        self.tool("backup", name, *arguments)
+        found = json.loads(self.tool("-f", "json", "list-backups", name).stdout)
+        label = max(str(entry["backup_id"]) for entry in found[name])
+        self.labels[f"{name} {kind}"] = label
+        self.rows[label] = self.server.rows
+        self.server.archived()
+        self.catch_up()
+        return label
+
+    def source(self, name: str = "stream", **changes: object) -> BarmanSource:
+        """Return the source a user would configure."""
+        plain: dict[str, object] = {"server": name, "config": self.config, "env": {}, "secrets": {}}
+        if changes.get("secrets"):
+            changes["secrets"] = {key: Secret(str(value)) for key, value in dict(changes["secrets"]).items()}  # type: ignore[call-overload]
+        return BarmanSource("shop", BarmanSettings(**(plain | changes)), 120.0)  # type: ignore[arg-type]
+
+    def copied(self) -> Barmaned:
+        """Return a copy of configuration and home that may be damaged; remove its directory afterwards."""
+        directory = short_directory()
+        old, new = str(self.server.directory), str(directory)
+        shutil.copytree(self.home, directory / "home", symlinks=True)
+        for link in (directory / "home").glob("*/base/*/data/pg_tblspc/*"):
+            place = str(link.readlink()).replace(old, new)
+            link.unlink()
+            link.symlink_to(place)
+        shutil.copytree(self.server.directory / "barman.d", directory / "barman.d")
+        for path in (*directory.glob("barman.d/*.conf"), directory / "barman.conf"):
+            original = self.server.directory / path.relative_to(directory)
+            path.write_text(original.read_text().replace(old, new))
+        server = Production(directory, self.server.major, "")
+        server.points, server.rows = self.server.points, self.server.rows
+        return Barmaned(server, dict(self.labels), dict(self.rows))
+
+
+def configure(server: Production) -> None:
+    """Write a configuration as production has it: global settings in one file, each server in its own."""
+    directory = server.directory
+    (directory / "barman.conf").write_text(
+        f"""[barman]
+barman_user = nobody
+barman_home = {directory}/home
+configuration_files_directory = {directory}/barman.d
+log_file = {directory}/barman.log
+log_level = INFO
+path_prefix = /usr/lib/postgresql/{server.major}/bin
+"""
+    )
+    (directory / "barman.d").mkdir(exist_ok=True)
+    for name, special in SERVERS.items():
+        (directory / "barman.d" / f"{name}.conf").write_text(
+            f"""[{name}]
+description = "the ledger, by {name}"
+conninfo = host={directory} user=postgres dbname=postgres
+streaming_conninfo = host={directory} user=postgres dbname=postgres
+archiver = on
+immediate_checkpoint = true
+{special.format(directory=directory)}
+"""
+        )
+    here = directory / "here"
+    here.write_text(_HERE)
+    here.chmod(0o755)
+
+
+@contextmanager
+def barmaned(major: int) -> Iterator[Barmaned]:
+    """Make a production server with a tablespace, and every kind of backup that Barman takes of it.
+
+    Points of every kind lie behind all backups.
+    """
+    with production(major, start=False) as server:
+        made = Barmaned(server)
+        configure(server)
+        incoming = [f"{made.home}/{name}/incoming" for name in SERVERS]
+        server.run("mkdir", "-p", *incoming)
+        copies = " && ".join(f"cp %p {folder}/.%f && mv {folder}/.%f {folder}/%f" for folder in incoming)
+        # In the file, so that a restored copy has it: Barman changes it there, and a drill must not archive.
+        with (server.data / "postgresql.conf").open("a") as stream:
+            stream.write(f"archive_mode = on\narchive_command = '{copies}'\n")
+        server.start({"summarize_wal": "on"} if major >= BLOCKS_SINCE else {})
+        space = server.directory / "space"
+        server.run("mkdir", str(space))
+        server.sql(f"create tablespace extra location '{space}'")
+        server.sql("create table ledger (i int primary key) tablespace extra")
+        server.sql("insert into ledger select generate_series(1, 100)")
+        server.rows = 100
+        server.archived()
+        made.catch_up()
+        made.backup("stream", "full")
+        made.backup("rsync", "full")
+        server.grow(5)
+        made.backup("rsync", "link")
+        made.backup("packed", "full")
+        if major >= BLOCKS_SINCE:
+            server.grow(5)
+            made.backup("stream", "block", "--incremental", made.labels["stream full"])
+        server.note_points()
+        server.archived()
+        made.catch_up()
+        yield made
