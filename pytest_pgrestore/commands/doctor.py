@@ -17,6 +17,7 @@ from pytest_pgrestore.sandboxes import network
 from pytest_pgrestore.sandboxes.account import server_account
 from pytest_pgrestore.sandboxes.binaries import Binaries, choose, choose_at_least, search
 from pytest_pgrestore.sandboxes.rundirectory import require_traversable
+from pytest_pgrestore.sandboxes.toolbox import HostToolbox
 from pytest_pgrestore.sources.protocol import is_logical
 
 if TYPE_CHECKING:
@@ -173,7 +174,12 @@ def _sources(settings: Config | None, problems: list[str], *, local: bool) -> It
     for name, table in settings.sources.items():
         try:
             source = make_source(name, table.type, dict(table), _SOURCE_SECONDS)
-            backups = source.backups()
+            need = source.need
+            if need is not None and not (local or need.on_host):
+                yield f"source {name} ({table.type}): {need.program} runs in its image; --pgrestore-plan asks it"
+                continue
+            tool = None if need is None else HostToolbox(need, Path("/"), _SOURCE_SECONDS)
+            backups = source.backups(tool)
         except PgRestoreError as exc:
             problems.append(f"source {name}: {exc}")
             continue

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.model.wal import Lsn
-    from pytest_pgrestore.sandboxes.protocol import Sandbox
+    from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
     from pytest_pgrestore.sources.protocol import Request
     from pytest_pgrestore.sources.walneeds import Wal
 
@@ -77,7 +77,7 @@ class BasebackupSource:
         """Return the names of the checks this source reports."""
         return (*((manifestcheck.NAME,) if self._verify else ()), *(("archive",) if self._wal is not None else ()))
 
-    def backups(self) -> list[Backup]:
+    def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:  # noqa: ARG002 - no tool but PostgreSQL's
         """Return the catalogue, oldest first; backups that were never finished are left out."""
         files = self._archive()
         return [entry for entry, _ in _catalogue(find_backups(self._path), files)]

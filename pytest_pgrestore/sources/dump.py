@@ -22,7 +22,7 @@ from pytest_pgrestore.sources.rolefile import RoleFile
 if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.target import RecoveryTarget
-    from pytest_pgrestore.sandboxes.protocol import Sandbox, Tools
+    from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox, Tools
     from pytest_pgrestore.sources.dumpfile import DumpFile
     from pytest_pgrestore.sources.protocol import Connection, Request
 
@@ -113,7 +113,7 @@ class DumpSource:
         """Return the names of the checks this source reports."""
         return ("contents",)
 
-    def backups(self) -> list[Backup]:
+    def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:  # noqa: ARG002 - no tool but PostgreSQL's
         """Return the dumps there are, oldest first; what is no dump is left out."""
         return [_backup(dump) for path in self._paths() if (dump := dumpfile.inspect(path)) is not None]
 

@@ -93,8 +93,11 @@ class Source(Protocol):
     @property
     def need(self) -> Need | None: ...
 
-    def backups(self) -> list[Backup]:
+    def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
         """Return the catalogue, oldest first.
+
+        Args:
+            toolbox: Where the tool of `need` runs; None where there is no need.
 
         Raises:
             HarnessError: It could not be read: missing directory, permission.

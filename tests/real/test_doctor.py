@@ -156,3 +156,18 @@ def test_an_engine_that_is_not_there_and_an_image_that_is_not_are_problems(
     text = "\n".join(said)
     assert "pgrestore-no-such-image:1 is not on this machine, and pulling is off" in text
     assert "no Docker daemon answers there" in text
+
+
+def test_a_backup_tool_is_asked_where_it_runs_on_this_machine(tmp_path: Path, bindir: Path) -> None:
+    """What it would say in a drill is said here; in an image it is not asked, since none may be built."""
+    config = tmp_path / "pgbackrest.conf"
+    config.write_text(f"[global]\nrepo1-path={tmp_path}\n")
+    source = f'[sources.shop]\ntype = "pgbackrest"\nstanza = "main"\nconfig = "{config}"\n'
+
+    status, text = diagnosis(tmp_path, bindir, source)
+    absent = diagnosis(tmp_path, bindir, source + 'program = "pgbackrost"\n')
+
+    assert status == 1
+    assert f"source shop: stanza 'main' is not in repo1: {tmp_path}" in text
+    assert absent[0] == 1
+    assert "pgbackrost is not on this machine" in absent[1]
