@@ -111,13 +111,20 @@ class WalgTable(ToolTable):
     verify: bool = False
 
 
+Words = list[str]
+"""A program and its arguments; no shell is asked."""
+
+
 class CommandTable(ToolTable):
-    """``type = "command"``: three commands of the user's own."""
+    """``type = "command"``: commands of the user's own."""
 
     type: Literal["command"]
-    list: tuple[str, ...]
-    fetch: tuple[str, ...]
-    wal: tuple[str, ...] | None = None
+    fetch: Words
+    wal: Words
+    wal_list: Words
+    reads: Words = Field(default_factory=list)
+    verify: bool = True
+    list: Words
 
 
 SOURCE_TABLES: dict[str, type[SourceTable]] = {
@@ -125,6 +132,7 @@ SOURCE_TABLES: dict[str, type[SourceTable]] = {
     "basebackup": BasebackupTable,
     "pgbackrest": PgbackrestTable,
     "walg": WalgTable,
+    "command": CommandTable,
     "barman": BarmanTable,
 }
 """Types of sources by name."""

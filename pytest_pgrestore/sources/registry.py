@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
 
 
+TYPES = ("dump", "basebackup", "pgbackrest", "barman", "walg", "command")
+
+
 def make_source(
     name: str, kind: str, settings: Mapping[str, Any], timeout_seconds: float
 ) -> LogicalSource | PhysicalSource:
@@ -28,12 +31,15 @@ def make_source(
             return _basebackup(name, settings, timeout_seconds)
         case "pgbackrest":
             return _pgbackrest(name, settings, timeout_seconds)
+        case "command":
+            return _command(name, settings, timeout_seconds)
         case "walg":
             return _walg(name, settings, timeout_seconds)
         case "barman":
             return _barman(name, settings, timeout_seconds)
     raise ConfigError(
-        f"source {name} has the unknown type {kind!r}", hint="write dump, basebackup, pgbackrest, barman or walg."
+        f"source {name} has the unknown type {kind!r}",
+        hint="write dump, basebackup, pgbackrest, barman, walg or command.",
     )
 
 
@@ -68,6 +74,19 @@ def _pgbackrest(name: str, settings: Mapping[str, Any], timeout_seconds: float) 
 
     own = {key: settings[key] for key in ("stanza", "repo", "processes", "verify")}
     return PgbackrestSource(name, PgbackrestSettings(**own, **_tool_settings(settings, "pgbackrest")), timeout_seconds)
+
+
+def _command(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> PhysicalSource:
+    from pytest_pgrestore.sources.command.source import CommandSettings, CommandSource
+
+    own = {key: settings[key] for key in ("list", "fetch", "wal", "wal_list", "verify", "backup", "env", "secrets")}
+    told = CommandSettings(
+        **own,
+        reads=[Path(path) for path in settings["reads"]],
+        on_host=settings["tool"] == "host",
+        network=bool(settings["network"]),
+    )
+    return CommandSource(name, told, timeout_seconds)
 
 
 def _walg(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> PhysicalSource:

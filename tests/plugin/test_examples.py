@@ -12,6 +12,7 @@ from pytest_pgrestore.reports.load import load
 from tests.plugin.conftest import removed
 from tests.real.barman_worlds import barmaned
 from tests.real.pgbackrest_worlds import backed
+from tests.real.production import production
 from tests.real.sandboxes import BACKUP_TOOLS, environment_of
 from tests.real.walg_worlds import WALG, pushed
 
@@ -109,3 +110,27 @@ def test_the_barman_example_runs(drills: Drills, monkeypatch: pytest.MonkeyPatch
     assert record.backup.restored_by is not None
     assert record.backup.restored_by.startswith("Barman ")
     assert removed(record)
+
+
+def test_the_command_example_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The backup is taken by the example's own script."""
+    for name, value in environment_of("docker").items():
+        monkeypatch.setenv(name, value)
+    with production(17, start=False) as server:
+        commands, directory = server.directory / "commands", server.directory
+        shutil.copytree(EXAMPLES / "command", commands)
+        for name in ("wal", "backups"):
+            server.run("mkdir", str(directory / name))
+        server.start({"archive_command": f"cp %p {directory}/wal/%f"})
+        server.sql("create table ledger as select generate_series(1, 100) i")
+        env = {"PGHOST": str(directory), "PGUSER": "postgres"}
+        server.run("sh", f"{commands}/take-backup", str(server.data), f"{directory}/backups", env=env)
+        server.archived()
+        monkeypatch.setenv("SHOP_COMMANDS", str(commands))
+        monkeypatch.setenv("SHOP_BACKUPS", str(directory / "backups"))
+        monkeypatch.setenv("SHOP_WAL", str(directory / "wal"))
+        prepared(pytester, "command")
+
+        result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+
+    assert result.ret == 0, result.stdout.str()

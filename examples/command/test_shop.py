@@ -1,0 +1,14 @@
+"""What must be true of the restored shop."""
+
+import psycopg
+import pytest
+
+pytestmark = pytest.mark.pgrestore("shop", target="latest")
+
+
+def test_the_ledger_has_rows(pgrestore_conn: psycopg.Connection) -> None:
+    """The smallest assertion; yours count, compare and look for orphans."""
+    row = pgrestore_conn.execute("select count(*) from ledger").fetchone()
+
+    assert row is not None
+    assert row[0] > 0
