@@ -70,7 +70,7 @@ def test_recovery_stops_exactly_there(
     assert not location.startswith(str(world.server.directory))
 
 
-@pytest.mark.parametrize("kind", ["stream full", "packed full"])
+@pytest.mark.parametrize("kind", ["stream full"])
 def test_wal_by_barmans_own_get_wal(barman_worlds: Worlds, tool_drill: Drilling, kind: str) -> None:
     """As a server would get it that has Barman's restore_command."""
     world = barman_worlds(15)
@@ -95,6 +95,7 @@ def test_a_program_that_barman_needs_and_lacks(barman_worlds: Worlds, tool_drill
     assert "a program that Barman needs is missing" in drilled.cause
 
 
+@pytest.mark.parametrize("tool_run", ["local"], indirect=True)
 @pytest.mark.parametrize("kind", ["stream full", "rsync full", "packed full"])
 def test_what_is_verified(barman_worlds: Worlds, tool_drill: Drilling, kind: str) -> None:
     """Files that have a manifest are compared with it, and the evidence says of the others that they were not."""

@@ -26,6 +26,10 @@ NOTHING_LEARNED = [
 
 BAD = [
     ("ERROR: 00000001000000000000000C: CRC check failed 0x1 != 0x2", "a file of the backup is damaged"),
+    (
+        "EXCEPTION: Error decompressing /s/base.tar.gz: tar: Skipping to next header\ntar: No such file or directory",
+        "a file of the backup is damaged",
+    ),
     ("gzip: stdin: unexpected end of file\ntar: Child returned status 1", "a file of the backup is damaged"),
     (
         'rsync: link_stat "/home/x" failed: No such file or directory (2)\nrsync error: (code 23)',

@@ -147,6 +147,8 @@ _BAD = (
             "CRC check failed",
             "unexpected end of data",
             "premature end",
+            "Error decompressing",
+            "Skipping to next header",
         ),
         "a file of the backup is damaged",
         "compare it with another copy, or take a new backup.",
