@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import pytest
 
 from pytest_pgrestore.lab.cluster import short_directory
 from pytest_pgrestore.model.secret import Secret
 from pytest_pgrestore.process import Completed
 from pytest_pgrestore.sources.barman.cloud import BarmanCloudSource
 from pytest_pgrestore.sources.barman.settings import BarmanSettings
-from pytest_pgrestore.waiting import wait_until
+from tests.real import stores
 from tests.real.production import Production, production
-from tests.real.sandboxes import DEADLINE_SECONDS
 
 BUCKET = "ledger-backups"
 SERVER = "shop"
 KEY = "barman-of-the-shop"
 SECRET = "nine-grey-geese-at-dawn"  # noqa: S105 - of a store that lives for a test
-
-_PROGRAM = Path("~/.cache/pgrestore-tests/bin/versitygw").expanduser()
 
 
 @dataclass(frozen=True)
@@ -54,51 +46,13 @@ class Store:
 @contextmanager
 def s3_store() -> Iterator[Store]:
     """Start an S3 server with a certificate of its own, and stop it again."""
-    program = shutil.which("versitygw") or str(_PROGRAM)
-    if not Path(program).exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI leaves nothing real out, and versitygw is missing")
-        pytest.skip("no versitygw here")
     place = short_directory()
-    place.chmod(0o755)
-    authority, key = place / "ca.pem", place / "key.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-            *("-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
-            *("-keyout", str(key), "-out", str(authority)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    (place / "s3" / BUCKET).mkdir(parents=True)
-    server = subprocess.Popen(
-        [
-            *(program, "--port", f"127.0.0.1:{port}", "--cert", str(authority), "--key", str(key), "--quiet"),
-            *("posix", str(place / "s3")),
-        ],
-        env={"ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET, "PATH": os.environ["PATH"]},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
     try:
-        wait_until(lambda: _answers(port), what="the S3 store", timeout_seconds=DEADLINE_SECONDS)
-        yield Store(place / "s3", f"https://127.0.0.1:{port}", authority)
+        with stores.s3_store(place, KEY, SECRET) as store:
+            store.make_bucket(BUCKET)
+            yield Store(store.directory, store.endpoint, store.ca)
     finally:
-        server.terminate()
-        server.wait(DEADLINE_SECONDS)
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _answers(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
 
 
 @dataclass

@@ -143,11 +143,11 @@ class S3Store:
 
 
 @contextmanager
-def s3_store(directory: Path) -> Iterator[S3Store]:
-    """Run an S3 server below `directory`, which everybody may enter."""
+def s3_store(directory: Path, key: str = "testkey", secret: str | None = None) -> Iterator[S3Store]:
+    """Run an S3 server below `directory`, which everybody may enter; its secret is random where none is given."""
     program = require(CACHE / "bin" / "versitygw")
     certificates = Certificates.make(directory / "tls")
-    store = S3Store(directory / "buckets", free_port(), certificates.ca, "testkey", secrets.token_hex(16))
+    store = S3Store(directory / "buckets", free_port(), certificates.ca, key, secret or secrets.token_hex(16))
     store.directory.mkdir()
     argv = [str(program), "--port", f"{HOST}:{store.port}", "--region", store.region, "--quiet"]
     argv += ["--cert", str(certificates.certificate), "--key", str(certificates.key), "posix", str(store.directory)]
