@@ -290,8 +290,7 @@ class PgbackrestSource:
             if other.number != repository.number
         ]
         said += [f"not drilled here: {', '.join(others)}"] if others else []
-        said += ["a backup is being taken right now; it is not in the catalogue yet"] if found.locked else []
-        return said
+        return said + (["a backup is being taken right now; it is not in the catalogue yet"] if found.locked else [])
 
 
 def _version(tool: BackupTool) -> tuple[int, ...]:
