@@ -148,7 +148,7 @@ class PgbackrestSource:
         about = self._details(tool, repository, backup.label)
         archive = listed(tool, repository, self._settings.stanza, entry.archive)
         wal = storedwal.plan(request, backup, entry.start_file, archive.wal)
-        here = not repository.remote
+        here, labels = not repository.remote, (*backup.chain, backup.label)
         stanza = self._settings.stanza
         located = Located(
             backup=backup,
@@ -159,9 +159,7 @@ class PgbackrestSource:
             archive_end=wal.end,
             checks=(wal.check(), checks.pages(entry, about)),
             notes=(*wal.notes, *self._notes(found, repository)),
-            kept_in=tuple(repository.path / "backup" / stanza / label for label in (*backup.chain, backup.label))
-            if here
-            else (),
+            kept_in=tuple(repository.path / "backup" / stanza / label for label in labels if here),
             archived_in=(repository.path / "archive" / stanza / entry.archive,) if here else (),
             restored_by=f"{version}, {tool.toolbox.origin}",
         )
