@@ -34,6 +34,7 @@ lint: $(STAMPS)/dev
 bench: $(STAMPS)/dev
 	$(BIN)/python tests/benchmarks/drill_against_script.py
 	$(BIN)/python -m tests.benchmarks.docker_against_local
+	$(BIN)/python -m tests.benchmarks.pgbackrest_drill
 
 clean:
 	rm -rf $(VENV) $(STAMPS) dist build pgrestore-demo pgrestore-report

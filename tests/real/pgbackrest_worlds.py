@@ -12,7 +12,7 @@ from pytest_pgrestore.lab.cluster import short_directory
 from pytest_pgrestore.model.secret import Secret
 from pytest_pgrestore.process import Completed
 from pytest_pgrestore.sources.pgbackrest.source import PgbackrestSettings, PgbackrestSource
-from tests.real.production import Production, production
+from tests.real.production import PORT, Production, production
 from tests.real.stores import AzureStore, S3Store, SftpStore, azure_store, s3_store, sftp_store
 
 STANZA = "main"
@@ -223,3 +223,83 @@ def backed(major: int) -> Iterator[Backed]:
         server.note_points()
         server.archived()
         yield made
+
+
+COMPRESSIONS = ("none", "gz", "bz2", "lz4", "zst")
+"""What the builds of the distributions know."""
+
+
+@dataclass
+class Kinds(Backed):
+    """A server whose backups were made in many ways.
+
+    Attributes:
+        damaged: File with a damaged page, below PGDATA.
+    """
+
+    damaged: str = ""
+
+    @property
+    def standby_config(self) -> Path:
+        """Configuration that names a standby too, and takes backups from it."""
+        return self.server.directory / "standby.conf"
+
+
+@contextmanager
+def kinds(major: int) -> Iterator[Kinds]:
+    """Make a production server and a standby of it; back both up into ``repo1``, and a damaged page into ``repo2``.
+
+    Each compression is that of a full backup and of the WAL behind it.
+    """
+    with production(major, start=False) as server:
+        made = Kinds(server)
+        plain = configuration(server, f"repo1-path={server.directory}/repo1\nrepo2-path={server.directory}/repo2")
+        made.config.write_text(plain)
+        push = f"pgbackrest --config={made.config} --stanza={STANZA} archive-push %p"
+        server.start({"archive_command": push})
+        server.sql("create table ledger (i int primary key)")
+        server.sql("insert into ledger select generate_series(1, 100)")
+        server.rows = 100
+        made.tool("stanza-create")
+        for compression in COMPRESSIONS:
+            made.config.write_text(plain.replace("compress-type=zst", f"compress-type={compression}"))
+            made.labels[compression] = made.backup("full", 1)
+            server.grow(5)
+            server.archived()
+        made.config.write_text(plain)
+        _back_up_standby(made)
+        server.grow(5)
+        made.damaged = _damage_a_page(server)
+        made.labels["damaged"] = made.backup("full", 2)
+        server.archived()
+        yield made
+
+
+def _back_up_standby(made: Kinds) -> None:
+    """Start a standby beside the server, take a full backup from it, and stop it."""
+    import json
+
+    server = made.server
+    data, port = server.directory / "standby", PORT + 1
+    server.run("pg_basebackup", "-h", str(server.directory), "-U", "postgres", "-R", "-c", "fast", "-D", str(data))
+    options = f"-c port={port} -c listen_addresses= -c unix_socket_directories={server.directory} -c archive_mode=off"
+    log = str(server.directory / "standby.log")
+    server.run("pg_ctl", "-D", str(data), "-w", "-l", log, "-o", options, "start")
+    second = f"pg2-path={data}\npg2-socket-path={server.directory}\npg2-port={port}\npg2-user=postgres\n"
+    made.standby_config.write_text(made.config.read_text() + second + "backup-standby=y\n")
+    common = (f"--config={made.standby_config}", f"--stanza={STANZA}", "--repo=1")
+    server.run("pgbackrest", *common, "--type=full", "backup")
+    server.run("pg_ctl", "-D", str(data), "-w", "-m", "fast", "stop")
+    found = json.loads(server.run("pgbackrest", *common, "info", "--output=json").stdout)
+    made.labels["standby"] = found[0]["backup"][-1]["label"]
+
+
+def _damage_a_page(server: Production) -> str:
+    """Write over a page on production's disk that nobody reads; return the file below PGDATA."""
+    server.sql("create table attic as select generate_series(1, 5000) i")
+    server.sql("checkpoint")
+    name: str = server.value("select pg_relation_filepath('attic')")
+    with (server.data / name).open("r+b") as file:
+        file.seek(3 * 8192 + 4000)
+        file.write(b"mouse")
+    return name

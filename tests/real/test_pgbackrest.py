@@ -78,6 +78,12 @@ def test_recovery_stops_exactly_there(
 
 
 @pytest.mark.parametrize("tool_run", ["local"], indirect=True)
+def test_an_older_tool_verifies_too(worlds: Worlds, tool_drill: Drilling) -> None:
+    """The `verify` of 2.45 prints what that of 2.55 does."""
+    assert tool_drill(worlds(15).source(2, verify=True)).verdict_of("pgbackrest verify") == "passed"
+
+
+@pytest.mark.parametrize("tool_run", ["local"], indirect=True)
 def test_a_tool_that_is_too_old_for_the_server(worlds: Worlds, tool_drill: Drilling) -> None:
     """That says nothing about the backup."""
     drilled = tool_drill(worlds(17).source(2))

@@ -158,11 +158,12 @@ def test_a_flipped_bit_in_a_data_file(broken: Backed, tool_drill: Drilling) -> N
 
 def test_a_flipped_bit_that_verify_finds(broken: Backed, tool_drill: Drilling) -> None:
     """It ends with status 0; the restore of another backup is green, the check is not."""
-    bundle = next(broken.repository(1).glob(f"backup/main/{broken.labels['full1']}/bundle/1"))
-    flip(bundle)
+    flip(next(broken.repository(1).glob(f"backup/main/{broken.labels['diff1']}/bundle/1")))
 
-    drilled = tool_drill(broken.source(1, verify=True))
+    drilled = tool_drill(broken.source(1, backup=broken.labels["full1"], verify=True), database="postgres")
 
+    assert drilled.rows() == broken.server.rows
+    assert drilled.verdict_of("pgbackrest verify") == "failed"
     assert drilled.result.record.verdict() == "failed"
 
 

@@ -10,7 +10,9 @@ import pytest
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn
+from pytest_pgrestore.process import Completed
 from pytest_pgrestore.sources.pgbackrest.catalogue import parse
+from pytest_pgrestore.sources.pgbackrest.checks import pages, verified
 from pytest_pgrestore.sources.pgbackrest.messages import explained, refused
 from pytest_pgrestore.sources.pgbackrest.settings import Repository, repositories
 
@@ -206,3 +208,46 @@ def test_an_error_of_a_restore(text: str, kind: type[Exception], cause: str) -> 
     assert type(error) is kind
     assert cause in error.problem
     assert "\n" not in error.problem
+
+
+@pytest.mark.parametrize(
+    ("error", "about", "verdict", "said"),
+    [
+        (False, {}, "passed", "no page had a wrong checksum"),
+        (True, {"error": True, "error-list": ["base/5/16389"]}, "failed", "was taken: base/5/16389"),
+        (True, {"error": True}, "failed", "was taken"),
+        (None, {}, "skipped", "did not look"),
+    ],
+)
+def test_what_the_catalogue_says_of_pages(
+    error: bool | None, about: dict[str, object], verdict: str, said: str
+) -> None:
+    """`info --set` names the files; status and exit status are 0 for a backup of damaged pages too."""
+    entry = parse(answer((0, "ok"), {**BACKUP, "error": error}), "main", POSIX).entries[0]
+
+    check = pages(entry, about)
+
+    assert check.verdict.value == verdict
+    assert said in check.message
+
+
+VERIFIED = """stanza: main
+status: {status}
+  archiveId: 17-1, total WAL checked: 9, total valid WAL: 9
+    missing: 0, checksum invalid: 0, size invalid: 0, other: 0
+  backup: 20261123-052556F, status: {backup}, total files checked: 981, total valid files: {valid}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "verdict"),
+    [
+        (VERIFIED.format(status="ok", backup="valid", valid=981), 0, "passed"),
+        (VERIFIED.format(status="error", backup="invalid", valid=980), 0, "failed"),
+        ("", 0, "could not verify"),
+        (VERIFIED.format(status="ok", backup="valid", valid=981), 29, "could not verify"),
+    ],
+)
+def test_what_verify_found(text: str, status: int, verdict: str) -> None:
+    """Its text and its exit status must both say that all is well."""
+    assert verified(Completed(("pgbackrest",), status, text, "")).verdict.value == verdict

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError, HarnessError
-from pytest_pgrestore.model.evidence import Check
-from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import Need
 from pytest_pgrestore.sources import storedwal
 from pytest_pgrestore.sources.backuptool import BackupTool
-from pytest_pgrestore.sources.pgbackrest import catalogue
+from pytest_pgrestore.sources.pgbackrest import catalogue, checks
 from pytest_pgrestore.sources.pgbackrest.messages import failed
 from pytest_pgrestore.sources.pgbackrest.settings import DEFAULT_INCLUDE, repositories
 from pytest_pgrestore.sources.pgbackrest.wal import Archive, Bringer, listed
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_pgrestore.model.backup import Backup
+    from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.secret import Secret
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
@@ -32,12 +31,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.protocol import Request
     from pytest_pgrestore.sources.storedwal import WalPlan
 
-PAGES = "page checksums in the backup"
-VERIFY = "pgbackrest verify"
 _GROWTH = 1.1
 _VERSION = re.compile(r"^pgBackRest (\d+)\.(\d+)(?:\.(\d+))?", re.MULTILINE)
 _ROOT_REFUSED_SINCE = (2, 59)
-_STATUS = re.compile(r"^\s*status: (\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +121,7 @@ class PgbackrestSource:
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
-        return (storedwal.CHECK, PAGES, *((VERIFY,) if self._settings.verify else ()))
+        return (storedwal.CHECK, checks.PAGES, *((checks.VERIFY,) if self._settings.verify else ()))
 
     def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
         """Return the catalogue, oldest first."""
@@ -152,7 +148,7 @@ class PgbackrestSource:
         about = self._details(tool, repository, backup.label)
         archive = listed(tool, repository, self._settings.stanza, entry.archive)
         wal = storedwal.plan(request, backup, entry.start_file, archive.wal)
-        here = not repository.remote
+        here, labels = not repository.remote, (*backup.chain, backup.label)
         stanza = self._settings.stanza
         located = Located(
             backup=backup,
@@ -161,11 +157,9 @@ class PgbackrestSource:
             needed_bytes=int((backup.size_bytes or 0) * _GROWTH) + wal.needed_bytes,
             timeline=wal.path.last,
             archive_end=wal.end,
-            checks=(wal.check(), _pages(entry, about)),
+            checks=(wal.check(), checks.pages(entry, about)),
             notes=(*wal.notes, *self._notes(found, repository)),
-            kept_in=tuple(repository.path / "backup" / stanza / label for label in (*backup.chain, backup.label))
-            if here
-            else (),
+            kept_in=tuple(repository.path / "backup" / stanza / label for label in labels if here),
             archived_in=(repository.path / "archive" / stanza / entry.archive,) if here else (),
             restored_by=f"{version}, {tool.toolbox.origin}",
         )
@@ -201,17 +195,7 @@ class PgbackrestSource:
         choice = self._choices[id(located)]
         tool, _ = self._tool(sandbox.toolbox(self.need), choice.log, sandbox)
         done = tool.run("verify", f"--repo={choice.repository.number}", "--output=text", "--verbose", "verify")
-        # It ends with status 0 whatever it found.
-        said = [line.strip() for line in done.stdout.splitlines()]
-        overall = next((match[1] for match in _STATUS.finditer(done.stdout)), "")
-        bad = [line for line in said if "invalid, total files" in line or "status: error" in line]
-        if done.status != 0 or not overall:
-            verdict, message = Verdict.COULD_NOT_VERIFY, f"pgbackrest verify ended with status {done.status}"
-        elif overall != "ok" or bad:
-            verdict, message = Verdict.FAILED, "; ".join(bad) or f"status: {overall}"
-        else:
-            verdict, message = Verdict.PASSED, "every file of the repository has its checksum"
-        return (Check(name=VERIFY, verdict=verdict, message=message),)
+        return (checks.verified(done),)
 
     def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
         """Check the WAL that was brought, and lay it out for the server."""
@@ -290,8 +274,7 @@ class PgbackrestSource:
             if other.number != repository.number
         ]
         said += [f"not drilled here: {', '.join(others)}"] if others else []
-        said += ["a backup is being taken right now; it is not in the catalogue yet"] if found.locked else []
-        return said
+        return said + (["a backup is being taken right now; it is not in the catalogue yet"] if found.locked else [])
 
 
 def _version(tool: BackupTool) -> tuple[int, ...]:
@@ -300,22 +283,3 @@ def _version(tool: BackupTool) -> tuple[int, ...]:
     if match is None:
         raise HarnessError(f"{tool.program} does not say that it is pgBackRest", hint="correct `program`.")
     return tuple(int(part) for part in match.groups() if part is not None)
-
-
-def _pages(entry: catalogue.Entry, about: Mapping[str, Any]) -> Check:
-    """Return what pgBackRest found when it read production's pages for the backup."""
-    if entry.page_errors is None:
-        return Check(
-            name=PAGES,
-            verdict=Verdict.SKIPPED,
-            message="pgBackRest did not look at page checksums: the server had none, or checksum-page is off",
-        )
-    if not entry.page_errors:
-        return Check(name=PAGES, verdict=Verdict.PASSED, message="no page had a wrong checksum when it was backed up")
-    files = [str(item.get("name", item) if isinstance(item, dict) else item) for item in about.get("error") or ()]
-    where = f": {', '.join(files)}" if files else ""
-    return Check(
-        name=PAGES,
-        verdict=Verdict.FAILED,
-        message=f"pages of production had wrong checksums when backup {entry.backup.label} was taken{where}",
-    )

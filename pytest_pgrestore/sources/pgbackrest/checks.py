@@ -1,0 +1,57 @@
+"""What pgBackRest thinks of a backup, as checks: when it read production's pages, and when it reads them again."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from pytest_pgrestore.model.evidence import Check
+from pytest_pgrestore.model.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_pgrestore.process import Completed
+    from pytest_pgrestore.sources.pgbackrest.catalogue import Entry
+
+PAGES = "page checksums in the backup"
+VERIFY = "pgbackrest verify"
+_STATUS = re.compile(r"^\s*status: (\w+)", re.MULTILINE)
+
+
+def pages(entry: Entry, about: Mapping[str, Any]) -> Check:
+    """Return what pgBackRest found when it read production's pages for the backup.
+
+    Args:
+        entry: The chosen backup.
+        about: What ``info --set`` says of it.
+    """
+    if entry.page_errors is None:
+        return Check(
+            name=PAGES,
+            verdict=Verdict.SKIPPED,
+            message="pgBackRest did not look at page checksums: the server had none, or checksum-page is off",
+        )
+    if not entry.page_errors:
+        return Check(name=PAGES, verdict=Verdict.PASSED, message="no page had a wrong checksum when it was backed up")
+    files = [str(name) for name in about.get("error-list") or ()]
+    where = f": {', '.join(files)}" if files else ""
+    return Check(
+        name=PAGES,
+        verdict=Verdict.FAILED,
+        message=f"pages of production had wrong checksums when backup {entry.backup.label} was taken{where}",
+    )
+
+
+def verified(done: Completed) -> Check:
+    """Return what ``verify`` found, from its text: it ends with status 0 whatever that is."""
+    said = [line.strip() for line in done.stdout.splitlines()]
+    overall = next((match[1] for match in _STATUS.finditer(done.stdout)), "")
+    bad = [line for line in said if "invalid, total files" in line or "status: error" in line]
+    if done.status != 0 or not overall:
+        verdict, message = Verdict.COULD_NOT_VERIFY, f"pgbackrest verify ended with status {done.status}"
+    elif overall != "ok" or bad:
+        verdict, message = Verdict.FAILED, "; ".join(bad) or f"status: {overall}"
+    else:
+        verdict, message = Verdict.PASSED, "every file of the repository has its checksum"
+    return Check(name=VERIFY, verdict=verdict, message=message)
