@@ -83,6 +83,22 @@ def test_an_older_tool_verifies_too(worlds: Worlds, tool_drill: Drilling) -> Non
     assert tool_drill(worlds(15).source(2, verify=True)).verdict_of("pgbackrest verify") == "passed"
 
 
+@pytest.mark.parametrize("tool_run", ["docker"], indirect=True)
+def test_the_tool_of_this_machine_fills_a_container(worlds: Worlds, tool_drill: Drilling) -> None:
+    """For a tool that no image has; the server is in its container all the same."""
+    world = worlds(15)
+
+    drilled = tool_drill(world.source(2, on_host=True), database="postgres")
+
+    assert drilled.rows() == world.server.rows
+    record = drilled.result.record
+    assert record.backup is not None
+    assert record.backup.restored_by is not None
+    assert record.backup.restored_by.startswith("pgBackRest 2.45, this machine, ")
+    assert record.server is not None
+    assert record.server.sandbox.startswith("docker, ")
+
+
 @pytest.mark.parametrize("tool_run", ["local"], indirect=True)
 def test_a_tool_that_is_too_old_for_the_server(worlds: Worlds, tool_drill: Drilling) -> None:
     """That says nothing about the backup."""
