@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError, TargetUnreachable
 from pytest_pgrestore.model.evidence import RecoveredTo
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.wal import Lsn
@@ -116,7 +116,8 @@ def _recover(
             if blameless is not None:
                 raise HarnessError(blameless, hint="read the saved logs; container.json has the daemon's own words.")
             near = source.reachable(located, sandbox)
-            raise judge.why_not_up(log.fatal(), ended, attempt.drill.target, near, log.bad_wal())
+            why = judge.why_not_up(log.fatal(), ended, attempt.drill.target, near, log.bad_wal())
+            raise _without_blame(why, located)
         reported = _report(attempt, log, located.archive_end, reported)
         return log.says_ready()
 
@@ -126,6 +127,16 @@ def _recover(
         watch.add(stage, watch.clock() - began, outcome="failed")
         raise
     return log
+
+
+def _without_blame(why: PgRestoreError, located: Located) -> PgRestoreError:
+    """Return the error of a target that was not reached, which is no fault of the backup where an older one may do."""
+    if not located.untried or not isinstance(why, TargetUnreachable):
+        return why
+    return HarnessError(
+        f"{why.problem}; it may lie before the end of backup {located.backup.label}, which its catalogue cannot tell",
+        hint=f"name an older one in `backup`: {', '.join(located.untried)}.",
+    )
 
 
 def _stages_between(before: str, after: str) -> list[str]:

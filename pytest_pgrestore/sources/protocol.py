@@ -54,6 +54,7 @@ class Located:
         notes: What a reader should know.
         kept_in: Files and directories of the backup, which must be the same after the drill.
         archived_in: Directories that production adds WAL to while the drill runs.
+        untried: Older backups that may reach the target where this one does not: where it lies only their WAL tells.
         restored_by: Backup tool, its version and where it runs; empty where PostgreSQL's own programs do it.
     """
 
@@ -68,6 +69,7 @@ class Located:
     notes: tuple[str, ...] = field(default=())
     kept_in: tuple[Path, ...] = ()
     archived_in: tuple[Path, ...] = ()
+    untried: tuple[str, ...] = ()
     restored_by: str = ""
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, TargetUnreachable
-from pytest_pgrestore.model.target import AtLsn, AtTime
+from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +62,14 @@ def pick(
         f"backup {wanted} is not in the catalogue",
         hint=f"there are: {', '.join(backup.label for backup in backups)}.",
     )
+
+
+def untried(backups: Sequence[Backup], chosen: Backup, target: RecoveryTarget, wanted: str | None) -> tuple[str, ...]:
+    """Return the older backups that may reach a target which `chosen` does not, where no catalogue can place it."""
+    if wanted is not None or not isinstance(target, AtName | AtXid):
+        return ()
+    end = chosen.stop_lsn or 0
+    return tuple(other.label for other in backups if other.label != chosen.label and (other.stop_lsn or 0) <= end)
 
 
 def no_backup(where: object, left_out: Sequence[str] = ()) -> BackupNotRestorable:

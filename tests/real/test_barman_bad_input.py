@@ -227,7 +227,8 @@ def test_targets_outside_of_what_there_is(broken: Barmaned, tool_drill: Drilling
     failed(tool_drill(broken.source(), AtTime(moment.when - timedelta(days=1))), "before the end of every backup")
     failed(tool_drill(broken.source(), AtTime(moment.when + timedelta(minutes=5))), "time:")
     failed(tool_drill(broken.source(), AtLsn(Lsn.parse("7/0"))), "lsn:7/0")
-    failed(tool_drill(broken.source(), AtName("nobody_made_it")), "nobody_made_it")
+    oldest = broken.source(backup=broken.labels["stream full"])
+    failed(tool_drill(oldest, AtName("nobody_made_it")), "nobody_made_it")
 
 
 @docker

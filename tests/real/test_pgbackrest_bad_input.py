@@ -237,7 +237,16 @@ def test_a_target_that_is_not_there(world: Backed, tool_drill: Drilling, point: 
         "nowhere": AtName("nowhere"),
     }[point]
 
-    failed(tool_drill(world.source(1), target), words)
+    named = world.labels["full1"] if point == "nowhere" else None
+
+    failed(tool_drill(world.source(1, backup=named), target), words)
+
+
+def test_a_target_that_an_older_backup_may_reach(world: Backed, tool_drill: Drilling) -> None:
+    """Where a name lies only WAL tells; a good backup is not called bad because it was taken later."""
+    drilled = tool_drill(world.source(1), AtName("nowhere"))
+
+    could_not_verify(drilled, f"it may lie before the end of backup {world.labels['incr1']}", world.labels["full1"])
 
 
 def test_a_backup_that_is_not_in_the_catalogue(world: Backed, tool_drill: Drilling) -> None:

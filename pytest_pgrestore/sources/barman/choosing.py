@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.sources.barman.catalogue import COMPLETE
-from pytest_pgrestore.sources.selection import choose, no_backup
+from pytest_pgrestore.sources.selection import choose, no_backup, untried
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +40,12 @@ def choose_entry(
         raise no_backup(place, left_out)
     backup, selection = choose([entry.backup for entry in complete], request.target)
     return next(entry for entry in complete if entry.backup is backup), selection, notes
+
+
+def untried_of(every: Sequence[Entry], chosen: Entry, request: Request, wanted: str | None) -> tuple[str, ...]:
+    """Return the older complete backups that may reach a target which the chosen one does not."""
+    complete = [entry.backup for entry in every if entry.status in COMPLETE]
+    return untried(complete, chosen.backup, request.target, wanted)
 
 
 def require_restorable(entry: Entry) -> None:

@@ -15,7 +15,7 @@ from pytest_pgrestore.sandboxes.protocol import Need
 from pytest_pgrestore.sources import storedwal
 from pytest_pgrestore.sources.backuptool import BackupTool
 from pytest_pgrestore.sources.barman import catalogue, cloudscripts
-from pytest_pgrestore.sources.barman.choosing import choose_entry, require_restorable
+from pytest_pgrestore.sources.barman.choosing import choose_entry, require_restorable, untried_of
 from pytest_pgrestore.sources.barman.copy import put_back
 from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.copying import WORKERS, in_parallel
@@ -126,6 +126,7 @@ class BarmanCloudSource:
             checks=(wal.check(),),
             not_checked=("The files of the backup: barman-cloud stores no manifest to compare them with.",),
             notes=(*left_out, *wal.notes, f"restored from {self._place}"),
+            untried=untried_of(found.entries, entry, request, self._settings.backup),
             restored_by=f"barman-cloud {found.version}, {toolbox.origin}",
         )
         self._choices[id(located)] = _Choice(located, entry, wal, request.log)

@@ -17,7 +17,7 @@ from pytest_pgrestore.sandboxes.protocol import Need
 from pytest_pgrestore.sources import manifestcheck, storedwal
 from pytest_pgrestore.sources.backuptool import BackupTool
 from pytest_pgrestore.sources.barman import catalogue, ownchecks
-from pytest_pgrestore.sources.barman.choosing import choose_entry, require_restorable
+from pytest_pgrestore.sources.barman.choosing import choose_entry, require_restorable, untried_of
 from pytest_pgrestore.sources.barman.copy import put_back
 from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.barman.settings import Server, config_file, server_of
@@ -143,6 +143,7 @@ class BarmanSource:
             notes=(*left_out, *wal.notes, *shelves.notes, f"restored from {self._place}"),
             kept_in=tuple(server.backup(label) for label in chain),
             archived_in=(server.wals,),
+            untried=untried_of(every, entry, request, self._settings.backup),
             restored_by=f"Barman {version}, {toolbox.origin}",
         )
         self._choices[id(located)] = _Choice(located, entry, shelves, wal, request.log)

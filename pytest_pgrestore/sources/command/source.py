@@ -15,7 +15,7 @@ from pytest_pgrestore.sources.backuptool import BackupTool
 from pytest_pgrestore.sources.command import catalogue
 from pytest_pgrestore.sources.copying import in_parallel
 from pytest_pgrestore.sources.protocol import Located
-from pytest_pgrestore.sources.selection import no_backup, pick
+from pytest_pgrestore.sources.selection import no_backup, pick, untried
 from pytest_pgrestore.sources.storedwal import StoredWal
 from pytest_pgrestore.sources.unpacking import TABLESPACE_MAP
 
@@ -142,7 +142,8 @@ class CommandSource:
         entries = self._catalogue(tool)
         if not entries:
             raise no_backup(f"the list of source {self.name}")
-        backup, selection = pick([entry[0] for entry in entries], request.target, self._settings.backup)
+        every = [entry[0] for entry in entries]
+        backup, selection = pick(every, request.target, self._settings.backup)
         start_file = next(name for entry, name in entries if entry is backup)
         wal = storedwal.plan(request, backup, start_file, self._stored_wal(tool))
         located = Located(
@@ -155,6 +156,7 @@ class CommandSource:
             checks=(wal.check(),),
             not_checked=("Whether the commands left the backups as they were: they are the user's own.",),
             notes=wal.notes,
+            untried=untried(every, backup, request.target, self._settings.backup),
             restored_by=f"command {self._settings.fetch[0]}, {tool.toolbox.origin}",
         )
         self._choices[id(located)] = _Choice(wal, request.log)

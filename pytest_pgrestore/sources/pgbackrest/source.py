@@ -17,7 +17,7 @@ from pytest_pgrestore.sources.pgbackrest.messages import failed
 from pytest_pgrestore.sources.pgbackrest.settings import DEFAULT_INCLUDE, repositories
 from pytest_pgrestore.sources.pgbackrest.wal import Archive, Bringer, listed
 from pytest_pgrestore.sources.protocol import Located
-from pytest_pgrestore.sources.selection import no_backup, pick
+from pytest_pgrestore.sources.selection import no_backup, pick, untried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -136,7 +136,8 @@ class PgbackrestSource:
         found = self._catalogue(self._tool(request.find_toolbox(None), request.log)[0], repository)
         if not found.entries:
             raise no_backup(f"{repository.address}, stanza {self._settings.stanza}")
-        backup, selection = pick([entry.backup for entry in found.entries], request.target, self._settings.backup)
+        every = [entry.backup for entry in found.entries]
+        backup, selection = pick(every, request.target, self._settings.backup)
         entry = next(entry for entry in found.entries if entry.backup is backup)
         if backup.server_major is None or not entry.start_file:
             raise BackupNotRestorable(
@@ -161,6 +162,7 @@ class PgbackrestSource:
             notes=(*wal.notes, *self._notes(found, repository)),
             kept_in=tuple(repository.path / "backup" / stanza / label for label in labels if here),
             archived_in=(repository.path / "archive" / stanza / entry.archive,) if here else (),
+            untried=untried(every, backup, request.target, self._settings.backup),
             restored_by=f"{version}, {tool.toolbox.origin}",
         )
         spaces = tuple((int(space["oid"]), str(space["name"])) for space in about.get("tablespace") or ())

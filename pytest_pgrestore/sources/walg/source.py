@@ -17,7 +17,7 @@ from pytest_pgrestore.sources import storedwal
 from pytest_pgrestore.sources.backuptool import BackupTool
 from pytest_pgrestore.sources.copying import in_parallel
 from pytest_pgrestore.sources.protocol import Located
-from pytest_pgrestore.sources.selection import no_backup, pick
+from pytest_pgrestore.sources.selection import no_backup, pick, untried
 from pytest_pgrestore.sources.walg import catalogue
 from pytest_pgrestore.sources.walg.messages import failed
 
@@ -160,6 +160,7 @@ class WalgSource:
             notes=wal.notes,
             kept_in=() if directory is None else (directory / "basebackups_005",),
             archived_in=() if directory is None else (directory / "wal_005",),
+            untried=untried(backups, backup, request.target, self._settings.backup),
             restored_by=f"WAL-G {version}, {tool.toolbox.origin}",
         )
         self._choices[id(located)] = _Choice(wal, said.get("Spec") or {}, request.log)
