@@ -145,3 +145,10 @@ def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:
 def test_a_module_fits_into_the_head(path: Path) -> None:
     """Longer ones hide a second subject."""
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 350
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    """They are imported by it, whatever directory they lie in; run alone each of them works."""
+    names = [path.name for path in Path(__file__).parents[1].rglob("test_*.py")]
+
+    assert sorted(names) == sorted(set(names))
