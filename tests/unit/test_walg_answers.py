@@ -131,7 +131,7 @@ def test_a_chain_that_is_broken(tool: Callable[[dict[str, str]], BackupTool]) ->
     ("said", "kind", "cause"),
     [
         (
-            'configure storage with prefix "/none": create FS storage: FS storage root directory doesn\'t exist: stat /none',
+            "configure primary storage: create FS storage: FS storage root directory doesn't exist: stat /none",
             HarnessError,
             "the storage is not there or not configured",
         ),
