@@ -22,7 +22,6 @@ from pytest_pgrestore.sources.basebackup import BasebackupSource
 from pytest_pgrestore.sources.protocol import Located, Request
 from pytest_pgrestore.waiting import wait_until
 
-MAJORS = (15, 17, 18)
 DEADLINE = 120.0
 
 

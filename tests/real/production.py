@@ -25,7 +25,7 @@ from pytest_pgrestore.sandboxes.docker.engine import connect
 from pytest_pgrestore.sandboxes.docker.execute import execute
 from pytest_pgrestore.sandboxes.docker.image import image_for
 from pytest_pgrestore.waiting import wait_until
-from tests.real.sandboxes import BACKUP_TOOLS, DEADLINE_SECONDS, docker_settings, require_docker
+from tests.real.sandboxes import BACKUP_TOOLS, BUILD_SECONDS, DEADLINE_SECONDS, docker_settings, require_tool_images
 
 PORT = 5432
 SEGMENT_MIB = 1
@@ -154,12 +154,12 @@ def production(major: int, *, start: bool = True, mounts: Sequence[Path] = (), *
         start: Whether to start it, with a table `ledger` of 100 rows; else only initdb has run.
         settings: Of the server, e.g. ``archive_command``; ``{directory}`` is replaced by the world's.
     """
-    require_docker()
+    require_tool_images()
     directory = short_directory()
     account = server_account()
     account.own(directory)
     engine = connect()
-    docker = docker_settings(directory, packages=BACKUP_TOOLS, timeout_seconds=1200.0)
+    docker = docker_settings(directory, packages=BACKUP_TOOLS, timeout_seconds=BUILD_SECONDS)
     image = image_for(engine, docker, major, Path(directory.parent) / f".production-images-{os.geteuid()}.lock")
     container = engine.client.containers.run(
         image.identity,

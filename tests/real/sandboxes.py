@@ -19,6 +19,7 @@ from pytest_pgrestore.sandboxes.docker.run import DockerRun
 from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings
+from tests.real.worlds import MAJORS
 
 RUNTIMES = ("local", "docker")
 BASE = "pgrestore-test-base:{major}"
@@ -36,7 +37,7 @@ BACKUP_TOOLS = (
 """Packages of the images that production servers and the drills of their backups run in; one image a major."""
 
 DEADLINE_SECONDS = 120.0
-BUILD_SECONDS = 600.0
+BUILD_SECONDS = 1200.0
 
 
 def docker_settings(directory: Path, **changes: object) -> DockerSettings:
@@ -58,12 +59,24 @@ def require_docker() -> None:
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI leaves nothing real out, and Docker is missing: {exc}")
         pytest.skip(f"no Docker engine here: {exc.problem}")
+    _build_images(())
+
+
+@cache
+def require_tool_images() -> None:
+    """Build what backup tools run in where it is missing: a test's own deadline is too short for that."""
+    require_docker()
+    _build_images(BACKUP_TOOLS)
+
+
+def _build_images(packages: tuple[str, ...]) -> None:
     place = short_directory()
     try:
+        settings = docker_settings(place, packages=packages, timeout_seconds=BUILD_SECONDS)
         # A name of its own: two pytests at once would remove each other's containers.
-        run = DockerRun.open(docker_settings(place, timeout_seconds=BUILD_SECONDS), f"images-{os.getpid()}")
+        run = DockerRun.open(settings, f"images-{os.getpid()}")
         try:
-            for major in (15, 17, 18):
+            for major in MAJORS:
                 run.find_tools(major)
         finally:
             run.close()
@@ -83,6 +96,8 @@ def opened_run(runtime: str, **changes: object) -> Iterator[Run]:
     """Open a run in a place of its own, in Docker with `changes` of its settings; nothing may be left of it."""
     if runtime == "docker":
         require_docker()
+        if changes.get("packages") == BACKUP_TOOLS:
+            require_tool_images()
     place = short_directory()
     name = uuid4().hex[:8]
     opened: Run

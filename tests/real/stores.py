@@ -266,13 +266,8 @@ def azure_store(directory: Path) -> Iterator[AzureStore]:
     certificates = Certificates.make(directory / "tls-azure")
     store = AzureStore(free_port(), certificates.ca, "testaccount", base64.b64encode(secrets.token_bytes(48)).decode())
     argv = [str(program), "--blobHost", HOST, "--blobPort", str(store.port), "--location", str(directory / "azure")]
-    argv += [
-        "--cert",
-        str(certificates.certificate),
-        "--key",
-        str(certificates.key),
-        "--skipApiVersionCheck",
-        "--silent",
-    ]
+    argv += ["--cert", str(certificates.certificate), "--key", str(certificates.key), "--skipApiVersionCheck"]
+    # What tests say stays on this machine.
+    argv += ["--disableTelemetry", "--silent"]
     with serving(argv, store.port, directory / "azure.log", {"AZURITE_ACCOUNTS": f"{store.account}:{store.key}"}):
         yield store

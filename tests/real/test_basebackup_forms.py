@@ -11,13 +11,13 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup import BasebackupSource
 from tests.real.basebackup_fixtures import (
-    MAJORS,
     World,
     drill,
     fingerprint,
     new_world,
     request,
 )
+from tests.real.worlds import MAJORS
 
 TAR = ("--format", "tar")
 FORMS = {

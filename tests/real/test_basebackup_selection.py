@@ -15,12 +15,12 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup import BasebackupSource
 from tests.real.basebackup_fixtures import (
-    MAJORS,
     World,
     drill,
     request,
     three_batches,
 )
+from tests.real.worlds import MAJORS
 
 
 @pytest.fixture(scope="module", params=MAJORS)

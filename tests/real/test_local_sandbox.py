@@ -23,8 +23,8 @@ from pytest_pgrestore.sandboxes.local import LocalSandbox
 from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings, sweep
 from pytest_pgrestore.waiting import wait_until
 from tests.plugin.killing import orphaned_memory
+from tests.real.worlds import MAJORS
 
-MAJORS = (15, 17, 18)
 DEADLINE = 60.0
 LIMIT_SECONDS = 10.0
 """Long enough for a server to start on a busy machine."""

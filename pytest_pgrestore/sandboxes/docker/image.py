@@ -70,11 +70,14 @@ def _built(engine: Engine, settings: DockerSettings, major: int, lock: Path) -> 
     base = settings.base.replace("{major}", str(major))
     digest = content_digest(_present(engine, base, settings)["Id"], settings, major)
     name = f"{REPOSITORY}:{major}-{digest}"
-    with FileLock(lock):
-        found = _find(engine, name)
-        if found is None:
-            _build(engine, settings, name, base, major)
+    found = _find(engine, name)
+    if found is None:
+        # Only who has to build waits: another image may take minutes.
+        with FileLock(lock):
             found = _find(engine, name)
+            if found is None:
+                _build(engine, settings, name, base, major)
+                found = _find(engine, name)
     if found is None:
         raise HarnessError(f"image {name} is not there after its build", hint="look at `docker images`.")
     return Image(name, str(found["Id"]), built=True)
