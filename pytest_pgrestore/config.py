@@ -60,7 +60,7 @@ class ReportsTable(Table):
 
 
 RUNTIMES = ("docker", "local")
-_PATH_KEYS = frozenset({"config", "path", "globals", "schema_file", "wal", "bindir", "directory"})
+_PATH_KEYS = frozenset({"config", "delta", "path", "globals", "schema_file", "wal", "bindir", "directory"})
 _TOP_KEYS = ("sources", "sandbox", "reports")
 
 

@@ -5,9 +5,9 @@ Imports pydantic, and is therefore imported inside functions only.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from pytest_pgrestore.model.secret import Secret
 from pytest_pgrestore.toml import Duration, Table
@@ -86,6 +86,16 @@ class PgbackrestTable(ToolTable):
     repo: Annotated[int, Field(ge=1)] | None = None
     processes: Annotated[int, Field(ge=1)] | None = None
     verify: bool = False
+    delta: str | None = None
+
+    @model_validator(mode="after")
+    def _require_time(self) -> Self:
+        if self.delta is not None and self.rto is not None:
+            raise ValueError(
+                "rto and delta exclude each other: a restore onto a kept directory is faster than the one in a"
+                " disaster; leave one of them out, or give the rto to a copy without delta."
+            )
+        return self
 
 
 class BarmanTable(ToolTable):

@@ -124,7 +124,7 @@ class Attempt:
             backup=backup_facts(located) if located else None,
             phases=phases,
             recovered_to=self.recovered_to,
-            rto=figures.rto(self.drill, counted if restored else None),
+            rto=figures.rto(self.drill, counted if restored else None, located.untimed if located else ""),
             rpo=rpo or figures.not_measured(self.drill),
             data_loss=self.data_loss,
             checks=tuple(self.checks),

@@ -33,13 +33,19 @@ _IDLE = (
 )
 
 
-def rto(drill: Drill, seconds: float | None) -> ObjectiveResult:
-    """Return the RTO verdict; None seconds (no server came up) is "not measured"."""
-    measured = None if seconds is None else timedelta(seconds=seconds)
+def rto(drill: Drill, seconds: float | None, untimed: str = "") -> ObjectiveResult:
+    """Return the RTO verdict; None seconds (no server came up) is "not measured".
+
+    Args:
+        drill: With its objectives.
+        seconds: What was measured.
+        untimed: Why that is not what a disaster would take; then it is shown and not judged.
+    """
+    measured = None if seconds is None or untimed else timedelta(seconds=seconds)
     return ObjectiveResult(
         name="rto",
         judgement=judge(measured, drill.objectives.rto),
-        definition=RTO_DEFINITION,
+        definition=f"{RTO_DEFINITION}; not judged: {untimed}" if untimed else RTO_DEFINITION,
         objective_seconds=_seconds(drill.objectives.rto),
         measured_seconds=seconds,
     )

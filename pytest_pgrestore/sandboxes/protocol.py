@@ -22,6 +22,7 @@ class Need:
         program: Its name, or its path on this machine.
         packages: Debian packages that have it; an image that is built for it gets them.
         reads: Files and directories of this machine it must be able to read: its configuration, a repository.
+        writes: Directories of this machine it writes to while it fills a sandbox, beside that.
         network: Whether its repository is reached by the network.
         on_host: Whether it runs on this machine although servers run in containers.
     """
@@ -29,6 +30,7 @@ class Need:
     program: str
     packages: tuple[str, ...] = ()
     reads: tuple[Path, ...] = ()
+    writes: tuple[Path, ...] = ()
     network: bool = False
     on_host: bool = False
 

@@ -56,6 +56,7 @@ class Located:
         archived_in: Directories that production adds WAL to while the drill runs.
         untried: Older backups that may reach the target where this one does not: where it lies only their WAL tells.
         restored_by: Backup tool, its version and where it runs; empty where PostgreSQL's own programs do it.
+        untimed: Why the time of this restore is not that of one in a disaster; empty where it is.
     """
 
     backup: Backup
@@ -71,6 +72,7 @@ class Located:
     archived_in: tuple[Path, ...] = ()
     untried: tuple[str, ...] = ()
     restored_by: str = ""
+    untimed: str = ""
 
 
 class Source(Protocol):

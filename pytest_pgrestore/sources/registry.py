@@ -32,11 +32,11 @@ def make_source(
         case "pgbackrest":
             return _pgbackrest(name, settings, timeout_seconds)
         case "command":
-            return _command(name, settings, timeout_seconds)
+            return _command(name, settings)
         case "walg":
-            return _walg(name, settings, timeout_seconds)
+            return _walg(name, settings)
         case "barman":
-            return _barman(name, settings, timeout_seconds)
+            return _barman(name, settings)
     raise ConfigError(
         f"source {name} has the unknown type {kind!r}",
         hint="write dump, basebackup, pgbackrest, barman, walg or command.",
@@ -72,11 +72,15 @@ def _basebackup(name: str, settings: Mapping[str, Any], timeout_seconds: float) 
 def _pgbackrest(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> PhysicalSource:
     from pytest_pgrestore.sources.pgbackrest.source import PgbackrestSettings, PgbackrestSource
 
-    own = {key: settings[key] for key in ("stanza", "repo", "processes", "verify")}
-    return PgbackrestSource(name, PgbackrestSettings(**own, **_tool_settings(settings, "pgbackrest")), timeout_seconds)
+    told = PgbackrestSettings(
+        **{key: settings[key] for key in ("stanza", "repo", "processes", "verify")},
+        **_tool_settings(settings, "pgbackrest"),
+        delta=None if settings["delta"] is None else Path(settings["delta"]),
+    )
+    return PgbackrestSource(name, told, timeout_seconds)
 
 
-def _command(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> PhysicalSource:
+def _command(name: str, settings: Mapping[str, Any]) -> PhysicalSource:
     from pytest_pgrestore.sources.command.source import CommandSettings, CommandSource
 
     own = {key: settings[key] for key in ("list", "fetch", "wal", "wal_list", "verify", "backup", "env", "secrets")}
@@ -86,17 +90,17 @@ def _command(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> 
         on_host=settings["tool"] == "host",
         network=bool(settings["network"]),
     )
-    return CommandSource(name, told, timeout_seconds)
+    return CommandSource(name, told)
 
 
-def _walg(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> PhysicalSource:
+def _walg(name: str, settings: Mapping[str, Any]) -> PhysicalSource:
     from pytest_pgrestore.sources.walg.source import WalgSettings, WalgSource
 
     told = WalgSettings(verify=settings["verify"], **_tool_settings(settings, "wal-g"))
-    return WalgSource(name, told, timeout_seconds)
+    return WalgSource(name, told)
 
 
-def _barman(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> PhysicalSource:
+def _barman(name: str, settings: Mapping[str, Any]) -> PhysicalSource:
     from pytest_pgrestore.sources.barman.settings import BarmanSettings
 
     keys = ("server", "url", "endpoint_url", "cloud_provider", "get_wal", "jobs", "verify", "check")
@@ -105,10 +109,10 @@ def _barman(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> P
     if read.url is None:
         from pytest_pgrestore.sources.barman.source import BarmanSource
 
-        return BarmanSource(name, read, timeout_seconds)
+        return BarmanSource(name, read)
     from pytest_pgrestore.sources.barman.cloud import BarmanCloudSource
 
-    return BarmanCloudSource(name, read, timeout_seconds)
+    return BarmanCloudSource(name, read)
 
 
 def _tool_settings(settings: Mapping[str, Any], program: str) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class Clouded:
         }
         plain |= changes
         plain["secrets"] = {name: Secret(str(value)) for name, value in dict(plain["secrets"]).items()}  # type: ignore[call-overload]
-        return BarmanCloudSource("shop", BarmanSettings(**plain), 120.0)  # type: ignore[arg-type]
+        return BarmanCloudSource("shop", BarmanSettings(**plain))  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -99,7 +99,7 @@ class Barmaned:
         plain: dict[str, object] = {"server": name, "config": self.config, "env": {}, "secrets": {}}
         if changes.get("secrets"):
             changes["secrets"] = {key: Secret(str(value)) for key, value in dict(changes["secrets"]).items()}  # type: ignore[call-overload]
-        return BarmanSource("shop", BarmanSettings(**(plain | changes)), 120.0)  # type: ignore[arg-type]
+        return BarmanSource("shop", BarmanSettings(**(plain | changes)))  # type: ignore[arg-type]
 
     def copied(self) -> Barmaned:
         """Return a copy of configuration and home that may be damaged; remove its directory afterwards."""

@@ -49,7 +49,7 @@ class Taken:
             "secrets": {},
             "verify": False,
         }
-        return CommandSource("shop", CommandSettings(**(plain | changes)), 120.0)  # type: ignore[arg-type]
+        return CommandSource("shop", CommandSettings(**(plain | changes)))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

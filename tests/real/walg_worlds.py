@@ -58,7 +58,7 @@ class Pushed:
         """Return the source a user would configure."""
         plain: dict[str, object] = {"program": WALG, "env": self.env, "secrets": self.secrets} | changes
         plain["secrets"] = {name: Secret(value) for name, value in dict(plain["secrets"]).items()}  # type: ignore[call-overload]
-        return WalgSource("shop", WalgSettings(**plain), 120.0)  # type: ignore[arg-type]
+        return WalgSource("shop", WalgSettings(**plain))  # type: ignore[arg-type]
 
     def copied(self) -> Pushed:
         """Return a copy of a directory storage that may be damaged; remove its directory afterwards."""

@@ -230,3 +230,11 @@ def test_a_copy_is_a_source_with_the_keys_that_differ(write: Any, tmp_path: Path
 def test_a_copy_that_is_wrong_is_named(write: Any, text: str, said: str) -> None:
     """As in any other table."""
     assert said in mistakes(write(f'[sources.a]\ntype = "dump"\npath = "x"\n[sources.a.copies]\n{text}\n'))
+
+
+def test_a_kept_restore_has_no_objective_for_its_time(write: Any, tmp_path: Path) -> None:
+    """It is quicker than any restore after a disaster; said before the drill, not after it."""
+    text = '[sources.a]\ntype = "pgbackrest"\nstanza = "main"\ndelta = "kept"\n'
+
+    assert load_config(write(text), {}).sources["a"].model_dump()["delta"] == str(tmp_path / "kept")
+    assert "sources.a: rto and delta exclude each other" in mistakes(write(text + 'rto = "1h"\n'))

@@ -204,8 +204,9 @@ class DockerRun:
             network=self._network_of(need),
             copy=copy,
             shared=box.volume_at(copy),
-            # A tool that restores as root gives files away and sets their times afterwards.
-            rights=("FOWNER",) if self.account.drop else (),
+            writes=need.writes,
+            # A tool that restores as root gives files away, sets their times afterwards, and may find them again.
+            rights=("FOWNER", *(("DAC_OVERRIDE",) if need.writes else ())) if self.account.drop else (),
         )
         return self._toolbox(need, image, start(self.engine, image, self.settings, self.account, wish))
 

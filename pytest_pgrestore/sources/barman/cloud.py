@@ -21,6 +21,7 @@ from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.copying import WORKERS, in_parallel
 from pytest_pgrestore.sources.protocol import Located
 from pytest_pgrestore.sources.storedwal import StoredWal
+from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.barman.catalogue import Entry
     from pytest_pgrestore.sources.barman.settings import BarmanSettings
     from pytest_pgrestore.sources.protocol import Request
-    from pytest_pgrestore.sources.storedwal import WalPlan
 
 LIST, RESTORE, WAL = "barman-cloud-backup-list", "barman-cloud-restore", "barman-cloud-wal-restore"
 _SEGMENT_DIGITS = 24
@@ -51,33 +51,26 @@ class _Stored:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice(Choice):
     """What `locate` found out, kept for the later steps of the same restore."""
 
-    located: Located
     entry: Entry
-    wal: WalPlan
-    log: Callable[[str, str], None]
 
 
-class BarmanCloudSource:
+class BarmanCloudSource(ToolSource[_Choice]):
     """Implements `sources.protocol.PhysicalSource` for an object store.
 
     Args:
         name: The user's name for it.
         settings: What the settings file says; `url` is given.
-        timeout_seconds: Deadline of one call of the tool.
     """
 
     type = "barman"
-    places: tuple[Path, ...] = ()
 
-    def __init__(self, name: str, settings: BarmanSettings, timeout_seconds: float = 3600.0) -> None:
-        self.name = name
+    def __init__(self, name: str, settings: BarmanSettings) -> None:
+        super().__init__(name)
         self._settings = settings
-        self._timeout_seconds = timeout_seconds
-        self._choices: dict[int, _Choice] = {}
 
     @property
     def need(self) -> Need:
@@ -98,9 +91,7 @@ class BarmanCloudSource:
 
     def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
         """Return the catalogue, oldest first; backups that are not complete are left out."""
-        if toolbox is None:
-            raise HarnessError("Barman's catalogue takes Barman", hint="this is a bug: please report it.")
-        found = self._stored(self._tool(toolbox, lambda _step, _text: None))
+        found = self._stored(self._tool(required(toolbox, "Barman"), unheard))
         return [entry.backup for entry in found.entries if entry.status in catalogue.COMPLETE]
 
     def locate(self, request: Request) -> Located:
@@ -129,12 +120,11 @@ class BarmanCloudSource:
             untried=untried_of(found.entries, entry, request, self._settings.backup),
             restored_by=f"barman-cloud {found.version}, {toolbox.origin}",
         )
-        self._choices[id(located)] = _Choice(located, entry, wal, request.log)
-        return located
+        return self._keep(located, _Choice(wal=wal, log=request.log, entry=entry))
 
     def fetch(self, located: Located, sandbox: Sandbox) -> str:
         """Let barman-cloud restore into the sandbox, and bring the WAL ahead of replay."""
-        choice = self._choices[id(located)]
+        choice = self._chosen(located)
         label = located.backup.label
         tool = self._tool(sandbox.toolbox(self.need), choice.log)
         maps: list[str] = []
@@ -147,22 +137,12 @@ class BarmanCloudSource:
             raise failed(done, self._place, f"backup {label} was not restored")
         put_back(sandbox, label)
         words = storedwal.bring(choice.wal, self._bringer(tool), sandbox)
-        for folder in (sandbox.data, sandbox.tablespaces, sandbox.wal):
-            sandbox.adopt(folder)
-        sandbox.data.chmod(0o700)
+        hand_over(sandbox)
         return f"backup {label} restored by barman-cloud; {words}"
 
     def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:  # noqa: ARG002 - the protocol's
         """Return nothing: barman-cloud stores no manifest."""
         return ()
-
-    def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
-        """Check the WAL that was brought, and lay it out for the server."""
-        return storedwal.stage(self._choices[id(located)].wal, sandbox)
-
-    def reachable(self, located: Located, sandbox: Sandbox) -> list[str]:
-        """Return the stops nearest the target, and what cuts the archive."""
-        return storedwal.reachable(self._choices[id(located)].wal, sandbox)
 
     @property
     def _url(self) -> str:

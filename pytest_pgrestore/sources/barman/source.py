@@ -23,6 +23,7 @@ from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.barman.settings import Server, config_file, server_of
 from pytest_pgrestore.sources.barman.wal import GetWalBringer, ShelfBringer, Shelves, listed
 from pytest_pgrestore.sources.protocol import Located
+from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.barman.catalogue import Entry
     from pytest_pgrestore.sources.barman.settings import BarmanSettings
     from pytest_pgrestore.sources.protocol import Request
-    from pytest_pgrestore.sources.storedwal import WalPlan
 
 WORKSHOP = "barman"
 """Directory of the sandbox for Barman's locks, and for what it unpacks or combines first."""
@@ -42,33 +42,27 @@ _UNREADABLE = ("custom",)
 """Kinds of WAL compression that only Barman can undo."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice(Choice):
     """What `locate` found out, kept for the later steps of the same restore."""
 
-    located: Located
     entry: Entry
     shelves: Shelves
-    wal: WalPlan
-    log: Callable[[str, str], None]
 
 
-class BarmanSource:
+class BarmanSource(ToolSource[_Choice]):
     """Implements `sources.protocol.PhysicalSource` for a Barman home.
 
     Args:
         name: The user's name for it.
         settings: What the settings file says; `url` is None.
-        timeout_seconds: Deadline of one call of the tool.
     """
 
     type = "barman"
 
-    def __init__(self, name: str, settings: BarmanSettings, timeout_seconds: float = 3600.0) -> None:
-        self.name = name
+    def __init__(self, name: str, settings: BarmanSettings) -> None:
+        super().__init__(name)
         self._settings = settings
-        self._timeout_seconds = timeout_seconds
-        self._choices: dict[int, _Choice] = {}
 
     @cached_property
     def _server(self) -> Server:
@@ -103,9 +97,7 @@ class BarmanSource:
 
     def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
         """Return the catalogue, oldest first; backups that are not complete are left out."""
-        if toolbox is None:
-            raise HarnessError("Barman's catalogue takes Barman", hint="this is a bug: please report it.")
-        every, _ = self._catalogue(self._tool(toolbox, lambda _step, _text: None, None))
+        every, _ = self._catalogue(self._tool(required(toolbox, "Barman"), unheard, None))
         return [entry.backup for entry in every if entry.status in catalogue.COMPLETE]
 
     def locate(self, request: Request) -> Located:
@@ -146,12 +138,11 @@ class BarmanSource:
             untried=untried_of(every, entry, request, self._settings.backup),
             restored_by=f"Barman {version}, {toolbox.origin}",
         )
-        self._choices[id(located)] = _Choice(located, entry, shelves, wal, request.log)
-        return located
+        return self._keep(located, _Choice(wal=wal, log=request.log, entry=entry, shelves=shelves))
 
     def fetch(self, located: Located, sandbox: Sandbox) -> str:
         """Let Barman restore into the sandbox without WAL, and bring that ahead of replay."""
-        choice = self._choices[id(located)]
+        choice = self._chosen(located)
         label, entry = located.backup.label, choice.entry
         tool = self._tool(sandbox.toolbox(self.need), choice.log, sandbox, located.server_major)
         maps: list[str] = []
@@ -170,15 +161,13 @@ class BarmanSource:
         bringer = GetWalBringer(tool, self._server) if self._by_tool else ShelfBringer(choice.shelves)
         words = storedwal.bring(choice.wal, bringer, sandbox)
         shutil.rmtree(sandbox.wal / WORKSHOP / "staging", ignore_errors=True)
-        for folder in (sandbox.data, sandbox.tablespaces, sandbox.wal):
-            sandbox.adopt(folder)
-        sandbox.data.chmod(0o700)
+        hand_over(sandbox)
         way = "by get-wal" if self._by_tool else "read from Barman's home"
         return f"backup {label} ({located.backup.form}) restored by Barman; {words}, {way}"
 
     def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:
         """Verify what was restored against the backup's manifest, and have Barman check its own where switched on."""
-        choice = self._choices[id(located)]
+        choice = self._chosen(located)
         checks = []
         if self._settings.verify and self._has_manifest(choice.entry):
             inputs = [self._server.backup(label) / "data" for label in (*located.backup.chain, located.backup.label)]
@@ -189,14 +178,6 @@ class BarmanSource:
             if not ownchecks.why_not_verified(choice.entry, self._has_manifest(choice.entry)):
                 checks.append(ownchecks.verify_backup(tool, self._server.name, located.backup.label))
         return tuple(checks)
-
-    def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
-        """Check the WAL that was brought, and lay it out for the server."""
-        return storedwal.stage(self._choices[id(located)].wal, sandbox)
-
-    def reachable(self, located: Located, sandbox: Sandbox) -> list[str]:
-        """Return the stops nearest the target, and what cuts the archive."""
-        return storedwal.reachable(self._choices[id(located)].wal, sandbox)
 
     @property
     def _place(self) -> str:

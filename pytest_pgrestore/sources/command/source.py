@@ -17,6 +17,7 @@ from pytest_pgrestore.sources.copying import in_parallel
 from pytest_pgrestore.sources.protocol import Located
 from pytest_pgrestore.sources.selection import no_backup, pick, untried
 from pytest_pgrestore.sources.storedwal import StoredWal
+from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
 from pytest_pgrestore.sources.unpacking import TABLESPACE_MAP
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from pytest_pgrestore.process import Completed
     from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
     from pytest_pgrestore.sources.protocol import Request
-    from pytest_pgrestore.sources.storedwal import WalPlan
 
 PLACEHOLDERS = {
     "list": (),
@@ -78,21 +78,12 @@ class CommandSettings:
     network: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """What `locate` found out, kept for the later steps of the same restore."""
-
-    wal: WalPlan
-    log: Callable[[str, str], None]
-
-
-class CommandSource:
+class CommandSource(ToolSource[Choice]):
     """Implements `sources.protocol.PhysicalSource` with commands of the user's.
 
     Args:
         name: The user's name for it.
         settings: What the settings file says.
-        timeout_seconds: Deadline of one command.
 
     Raises:
         ConfigError: A command is empty, or names a placeholder it does not get.
@@ -100,18 +91,11 @@ class CommandSource:
 
     type = "command"
 
-    def __init__(self, name: str, settings: CommandSettings, timeout_seconds: float = 3600.0) -> None:
-        self.name = name
+    def __init__(self, name: str, settings: CommandSettings) -> None:
+        super().__init__(name)
         self._settings = settings
-        self._timeout_seconds = timeout_seconds
-        self._choices: dict[int, _Choice] = {}
         for key, known in PLACEHOLDERS.items():
             _require_sound(name, key, getattr(settings, key), known)
-
-    @property
-    def places(self) -> tuple[Path, ...]:
-        """Return nothing: PostgreSQL's programs read the copy, and the commands alone the backups."""
-        return ()
 
     @property
     def need(self) -> Need:
@@ -132,9 +116,7 @@ class CommandSource:
 
     def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
         """Return the catalogue, oldest first."""
-        if toolbox is None:
-            raise HarnessError("a list of backups takes its command", hint="this is a bug: please report it.")
-        return [backup for backup, _ in self._catalogue(self._tool(toolbox, lambda _step, _text: None))]
+        return [backup for backup, _ in self._catalogue(self._tool(required(toolbox, "its command"), unheard))]
 
     def locate(self, request: Request) -> Located:
         """Choose the backup for `request` and see whether its target can be reached; reads only."""
@@ -159,12 +141,11 @@ class CommandSource:
             untried=untried(every, backup, request.target, self._settings.backup),
             restored_by=f"command {self._settings.fetch[0]}, {tool.toolbox.origin}",
         )
-        self._choices[id(located)] = _Choice(wal, request.log)
-        return located
+        return self._keep(located, Choice(wal=wal, log=request.log))
 
     def fetch(self, located: Located, sandbox: Sandbox) -> str:
         """Let the user's command fill the sandbox, and bring the WAL."""
-        choice, label = self._choices[id(located)], located.backup.label
+        choice, label = self._chosen(located), located.backup.label
         tool = self._tool(sandbox.toolbox(self.need), choice.log)
         places = {"backup": label, "data": str(sandbox.data), "tablespaces": str(sandbox.tablespaces)}
         done = self._run(tool, "fetch", places)
@@ -182,9 +163,7 @@ class CommandSource:
             in_parallel(lambda name: self._bring_one(tool, name, into / name), names)
 
         words = storedwal.bring(choice.wal, bring, sandbox)
-        for folder in (sandbox.data, sandbox.tablespaces, sandbox.wal):
-            sandbox.adopt(folder)
-        sandbox.data.chmod(0o700)
+        hand_over(sandbox)
         return f"backup {label} fetched by {self._settings.fetch[0]}; {words}"
 
     def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:  # noqa: ARG002 - protocol
@@ -192,14 +171,6 @@ class CommandSource:
         if not self._settings.verify:
             return (manifestcheck.switched_off(),)
         return (manifestcheck.verify(sandbox, []),)
-
-    def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
-        """Check the WAL that was brought, and lay it out for the server."""
-        return storedwal.stage(self._choices[id(located)].wal, sandbox)
-
-    def reachable(self, located: Located, sandbox: Sandbox) -> list[str]:
-        """Return the stops nearest the target, and what cuts the archive."""
-        return storedwal.reachable(self._choices[id(located)].wal, sandbox)
 
     def _tool(self, toolbox: Toolbox, log: Callable[[str, str], None]) -> BackupTool:
         settings = self._settings

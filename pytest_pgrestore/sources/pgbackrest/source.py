@@ -13,11 +13,13 @@ from pytest_pgrestore.sandboxes.protocol import Need
 from pytest_pgrestore.sources import storedwal
 from pytest_pgrestore.sources.backuptool import BackupTool
 from pytest_pgrestore.sources.pgbackrest import catalogue, checks
+from pytest_pgrestore.sources.pgbackrest.kept import UNTIMED, Kept
 from pytest_pgrestore.sources.pgbackrest.messages import failed
 from pytest_pgrestore.sources.pgbackrest.settings import DEFAULT_INCLUDE, repositories
 from pytest_pgrestore.sources.pgbackrest.wal import Archive, Bringer, listed
 from pytest_pgrestore.sources.protocol import Located
 from pytest_pgrestore.sources.selection import no_backup, pick, untried
+from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
     from pytest_pgrestore.sources.pgbackrest.settings import Repository
     from pytest_pgrestore.sources.protocol import Request
-    from pytest_pgrestore.sources.storedwal import WalPlan
 
 _GROWTH = 1.1
 _VERSION = re.compile(r"^pgBackRest (\d+)\.(\d+)(?:\.(\d+))?", re.MULTILINE)
@@ -46,6 +47,7 @@ class PgbackrestSettings:
         repo: Number of the repository; None takes the first.
         processes: Processes of a restore; None is one a core.
         verify: Whether to run ``pgbackrest verify`` on the backup too.
+        delta: Directory that keeps a restore for the next one; None restores from nothing.
         backup: Label of the backup to restore; None chooses.
         program: pgBackRest's name or path.
         on_host: Whether it runs on this machine beside a docker sandbox.
@@ -59,6 +61,7 @@ class PgbackrestSettings:
     repo: int | None = None
     processes: int | None = None
     verify: bool = False
+    delta: Path | None = None
     backup: str | None = None
     program: str = "pgbackrest"
     on_host: bool = False
@@ -67,39 +70,30 @@ class PgbackrestSettings:
     network: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice(Choice):
     """What `locate` found out, kept for the later steps of the same restore."""
 
-    located: Located
     repository: Repository
     archive: Archive
-    wal: WalPlan
     tablespaces: tuple[tuple[int, str], ...]
-    log: Callable[[str, str], None]
 
 
-class PgbackrestSource:
+class PgbackrestSource(ToolSource[_Choice]):
     """Implements `sources.protocol.PhysicalSource` for pgBackRest.
 
     Args:
         name: The user's name for it.
         settings: What the settings file says.
-        timeout_seconds: Deadline of one call of the tool.
+        timeout_seconds: How long to wait for another drill that uses the same `delta`.
     """
 
     type = "pgbackrest"
 
     def __init__(self, name: str, settings: PgbackrestSettings, timeout_seconds: float = 3600.0) -> None:
-        self.name = name
+        super().__init__(name)
         self._settings = settings
         self._timeout_seconds = timeout_seconds
-        self._choices: dict[int, _Choice] = {}
-
-    @property
-    def places(self) -> tuple[Path, ...]:
-        """Return nothing: PostgreSQL's programs read the copy, and pgBackRest alone the repository."""
-        return ()
 
     @property
     def need(self) -> Need:
@@ -115,6 +109,7 @@ class PgbackrestSource:
             program=settings.program,
             packages=("pgbackrest", "ca-certificates"),
             reads=tuple(dict.fromkeys(path for path in reads if path.exists())),
+            writes=() if settings.delta is None else (settings.delta,),
             network=repository.remote if settings.network is None else settings.network,
             on_host=settings.on_host,
         )
@@ -125,9 +120,7 @@ class PgbackrestSource:
 
     def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
         """Return the catalogue, oldest first."""
-        if toolbox is None:
-            raise HarnessError("pgBackRest's catalogue takes pgBackRest", hint="this is a bug: please report it.")
-        tool, _ = self._tool(toolbox, lambda _step, _text: None)
+        tool, _ = self._tool(required(toolbox, "pgBackRest"), unheard)
         return [entry.backup for entry in self._catalogue(tool, self._repository()).entries]
 
     def locate(self, request: Request) -> Located:
@@ -159,53 +152,60 @@ class PgbackrestSource:
             timeline=wal.path.last,
             archive_end=wal.end,
             checks=(wal.check(), checks.pages(entry, about)),
+            not_checked=self._not_checked(),
             notes=(*wal.notes, *self._notes(found, repository)),
             kept_in=tuple(repository.path / "backup" / stanza / label for label in labels if here),
             archived_in=(repository.path / "archive" / stanza / entry.archive,) if here else (),
             untried=untried(every, backup, request.target, self._settings.backup),
             restored_by=f"{version}, {tool.toolbox.origin}",
+            untimed="" if self._settings.delta is None else UNTIMED,
         )
         spaces = tuple((int(space["oid"]), str(space["name"])) for space in about.get("tablespace") or ())
-        self._choices[id(located)] = _Choice(located, repository, archive, wal, spaces, request.log)
-        return located
+        return self._keep(
+            located, _Choice(wal=wal, log=request.log, repository=repository, archive=archive, tablespaces=spaces)
+        )
 
     def fetch(self, located: Located, sandbox: Sandbox) -> str:
         """Let pgBackRest restore into the sandbox, and bring the WAL."""
-        choice = self._choices[id(located)]
-        label, repository = located.backup.label, choice.repository
-        tool, _ = self._tool(sandbox.toolbox(self.need), choice.log, sandbox)
-        maps = []
-        for oid, _ in choice.tablespaces:
-            (sandbox.tablespaces / str(oid)).mkdir(mode=0o700)
-            maps.append(f"--tablespace-map={oid}={sandbox.tablespaces / str(oid)}")
+        choice = self._chosen(located)
+        label, repository, delta = located.backup.label, choice.repository, self._settings.delta
+        if delta is None:
+            tool, _ = self._tool(sandbox.toolbox(self.need), choice.log, sandbox)
+            for oid, _ in choice.tablespaces:
+                (sandbox.tablespaces / str(oid)).mkdir(mode=0o700)
+            self._restore(tool, located, sandbox.tablespaces)
+        else:
+            kept = Kept(delta)
+            kept.claim()
+            tool, _ = self._tool(sandbox.toolbox(self.need), choice.log, sandbox)
+            with kept.held(self._timeout_seconds):
+                kept.make_tablespaces({str(oid) for oid, _ in choice.tablespaces})
+                onto = {"PGBACKREST_PG1_PATH": str(kept.data), "PGBACKREST_DELTA": "y"}
+                self._restore(replace(tool, env={**tool.env, **onto}), located, kept.tablespaces)
+                kept.copy_into(sandbox)
+        words = storedwal.bring(choice.wal, Bringer(tool, repository, self._settings.stanza, choice.archive), sandbox)
+        hand_over(sandbox)
+        return f"backup {label} ({located.backup.kind}) restored by pgBackRest, its checksums compared; {words}"
+
+    def _restore(self, tool: BackupTool, located: Located, tablespaces: Path) -> None:
+        choice, label = self._chosen(located), located.backup.label
+        maps = [f"--tablespace-map={oid}={tablespaces / str(oid)}" for oid, _ in choice.tablespaces]
         done = tool.run(
             "restore",
-            *(f"--repo={repository.number}", f"--set={label}", "--type=none", "--archive-mode=off", *maps, "restore"),
+            *(f"--repo={choice.repository.number}", f"--set={label}", "--type=none", "--archive-mode=off", *maps),
+            "restore",
         )
         if done.status != 0:
-            raise failed(done, repository, f"backup {label} was not restored")
-        words = storedwal.bring(choice.wal, Bringer(tool, repository, self._settings.stanza, choice.archive), sandbox)
-        for folder in (sandbox.data, sandbox.tablespaces, sandbox.wal):
-            sandbox.adopt(folder)
-        sandbox.data.chmod(0o700)
-        return f"backup {label} ({located.backup.kind}) restored by pgBackRest, its checksums compared; {words}"
+            raise failed(done, choice.repository, f"backup {label} was not restored")
 
     def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:
         """Run ``pgbackrest verify`` where it is switched on; a restore has compared every checksum already."""
         if not self._settings.verify:
             return ()
-        choice = self._choices[id(located)]
+        choice = self._chosen(located)
         tool, _ = self._tool(sandbox.toolbox(self.need), choice.log, sandbox)
         done = tool.run("verify", f"--repo={choice.repository.number}", "--output=text", "--verbose", "verify")
         return (checks.verified(done),)
-
-    def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
-        """Check the WAL that was brought, and lay it out for the server."""
-        return storedwal.stage(self._choices[id(located)].wal, sandbox)
-
-    def reachable(self, located: Located, sandbox: Sandbox) -> list[str]:
-        """Return the stops nearest the target, and what cuts the archive."""
-        return storedwal.reachable(self._choices[id(located)].wal, sandbox)
 
     def _repository(self) -> Repository:
         every = repositories(self._settings.config, self._settings.stanza, self._settings.env)
@@ -267,6 +267,12 @@ class PgbackrestSource:
         if done.status != 0:
             raise failed(done, repository, f"backup {label} could not be looked up")
         return catalogue.details(done.stdout, self._settings.stanza, label)
+
+    def _not_checked(self) -> tuple[str, ...]:
+        delta = self._settings.delta
+        if delta is None:
+            return ()
+        return (f"That nothing of production is left: `delta` keeps the files of the backup in {delta}.",)
 
     def _notes(self, found: catalogue.Catalogue, repository: Repository) -> list[str]:
         said = [f"restored from {repository.address}"]

@@ -18,6 +18,7 @@ from pytest_pgrestore.sources.backuptool import BackupTool
 from pytest_pgrestore.sources.copying import in_parallel
 from pytest_pgrestore.sources.protocol import Located
 from pytest_pgrestore.sources.selection import no_backup, pick, untried
+from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
 from pytest_pgrestore.sources.walg import catalogue
 from pytest_pgrestore.sources.walg.messages import failed
 
@@ -74,36 +75,26 @@ class WalgSettings:
     network: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice(Choice):
     """What `locate` found out, kept for the later steps of the same restore."""
 
-    wal: WalPlan
     spec: Mapping[str, Any]
-    log: Callable[[str, str], None]
 
 
-class WalgSource:
+class WalgSource(ToolSource[_Choice]):
     """Implements `sources.protocol.PhysicalSource` for WAL-G.
 
     Args:
         name: The user's name for it.
         settings: What the settings file says.
-        timeout_seconds: Deadline of one call of the tool.
     """
 
     type = "walg"
 
-    def __init__(self, name: str, settings: WalgSettings, timeout_seconds: float = 3600.0) -> None:
-        self.name = name
+    def __init__(self, name: str, settings: WalgSettings) -> None:
+        super().__init__(name)
         self._settings = settings
-        self._timeout_seconds = timeout_seconds
-        self._choices: dict[int, _Choice] = {}
-
-    @property
-    def places(self) -> tuple[Path, ...]:
-        """Return nothing: PostgreSQL's programs read the copy, and WAL-G alone the storage."""
-        return ()
 
     @property
     def need(self) -> Need:
@@ -125,9 +116,9 @@ class WalgSource:
 
     def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
         """Return the catalogue, oldest first."""
-        if toolbox is None:
-            raise HarnessError("WAL-G's catalogue takes WAL-G", hint="this is a bug: please report it.")
-        return [entry.backup for entry in catalogue.read(self._tool(toolbox, lambda _s, _t: None), self._location())]
+        return [
+            entry.backup for entry in catalogue.read(self._tool(required(toolbox, "WAL-G"), unheard), self._location())
+        ]
 
     def locate(self, request: Request) -> Located:
         """Choose the backup for `request` and see whether its target can be reached; reads only."""
@@ -163,12 +154,11 @@ class WalgSource:
             untried=untried(backups, backup, request.target, self._settings.backup),
             restored_by=f"WAL-G {version}, {tool.toolbox.origin}",
         )
-        self._choices[id(located)] = _Choice(wal, said.get("Spec") or {}, request.log)
-        return located
+        return self._keep(located, _Choice(wal=wal, log=request.log, spec=said.get("Spec") or {}))
 
     def fetch(self, located: Located, sandbox: Sandbox) -> str:
         """Let WAL-G fetch into the sandbox, and bring the WAL."""
-        choice, label = self._choices[id(located)], located.backup.label
+        choice, label = self._chosen(located), located.backup.label
         tool = self._tool(sandbox.toolbox(self.need), choice.log, choice.wal)
         spec = sandbox.wal / "restore-spec.json"
         spec.write_text(json.dumps(_into(choice.spec, sandbox)))
@@ -183,9 +173,7 @@ class WalgSource:
             in_parallel(lambda name: _bring_one(tool, name, into), names)
 
         words = storedwal.bring(choice.wal, bring, sandbox)
-        for folder in (sandbox.data, sandbox.tablespaces, sandbox.wal):
-            sandbox.adopt(folder)
-        sandbox.data.chmod(0o700)
+        hand_over(sandbox)
         return f"backup {label} ({located.backup.kind}) fetched by WAL-G; {words}"
 
     def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:
@@ -193,7 +181,7 @@ class WalgSource:
 
         Where it is switched on, ``wal-verify`` compares the storage with production's own server.
         """
-        choice = self._choices[id(located)]
+        choice = self._chosen(located)
         tool = self._tool(sandbox.toolbox(self.need), choice.log, choice.wal)
         found = _files(catalogue.files_of(tool, located.backup.label), sandbox)
         return (found, *((self._wal_verify(tool),) if self._settings.verify else ()))
@@ -208,14 +196,6 @@ class WalgSource:
         words = ", ".join(f"{name} {status}" for name, status in found.items())
         bad = any(status == "FAILURE" for status in found.values())
         return Check(name=VERIFY, verdict=Verdict.FAILED if bad else Verdict.PASSED, message=words)
-
-    def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
-        """Check the WAL that was brought, and lay it out for the server."""
-        return storedwal.stage(self._choices[id(located)].wal, sandbox)
-
-    def reachable(self, located: Located, sandbox: Sandbox) -> list[str]:
-        """Return the stops nearest the target, and what cuts the archive."""
-        return storedwal.reachable(self._choices[id(located)].wal, sandbox)
 
     def _said(self) -> dict[str, str]:
         """Return what configuration file and variables say, as far as they say it in clear."""

@@ -1,0 +1,123 @@
+"""A directory that keeps a restored backup for pgBackRest's ``--delta``: ours alone, since that removes what it finds.
+
+No server ever runs in it. The files of a drill are copied out of it, so it stays as the backup is, and the next
+``--delta`` brings what has changed since.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.sources.copying import copy_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_pgrestore.sandboxes.protocol import Sandbox
+
+MARKER = "kept-by-pgrestore.txt"
+_WORDS = """\
+A copy of production, kept by pytest-pgrestore because a source of pgrestore.toml names this directory as `delta`.
+Each drill of it lets pgBackRest change and remove files here. Remove the directory to be rid of the copy.
+"""
+
+UNTIMED = "`delta` restores onto what an earlier drill left behind, which a disaster would not have"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A kept restore.
+
+    Args:
+        directory: Where it is; its parent is there.
+    """
+
+    directory: Path
+
+    @property
+    def data(self) -> Path:
+        """Its data directory."""
+        return self.directory / "data"
+
+    @property
+    def tablespaces(self) -> Path:
+        """Holds a directory for each tablespace."""
+        return self.directory / "tablespaces"
+
+    def claim(self) -> None:
+        """Make the directory, or see that it is one of ours.
+
+        Raises:
+            HarnessError: It holds something else, others can read it, or it cannot be made.
+        """
+        try:
+            self.directory.mkdir(mode=0o700, exist_ok=True)
+            if not any(self.directory.iterdir()):
+                self.directory.chmod(0o700)
+                (self.directory / MARKER).write_text(_WORDS)
+            ours = (self.directory / MARKER).is_file()
+            status = self.directory.stat()
+        except OSError as exc:
+            raise HarnessError(
+                f"{self.directory} for `delta` cannot be used: {exc.strerror}",
+                hint="name a directory whose parent is there, and that this user may write.",
+            ) from None
+        if not ours:
+            raise HarnessError(
+                f"{self.directory} holds files that are not ours, and --delta removes what it does not know",
+                hint="name a new or an empty directory in `delta`.",
+            )
+        if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+            raise HarnessError(
+                f"{self.directory} holds a copy of production, and is not this user's alone",
+                hint=f"chown it to the user who runs pytest, and chmod 700 {self.directory}.",
+            )
+
+    @contextmanager
+    def held(self, timeout_seconds: float) -> Iterator[None]:
+        """Keep other drills out while pgBackRest writes into it and the copy is taken.
+
+        Raises:
+            HarnessError: Another drill did not finish in time.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.directory / ".lock")
+        try:
+            lock.acquire(timeout=timeout_seconds)
+        except Timeout:
+            raise HarnessError(
+                f"another drill has used {self.directory} for {timeout_seconds:g} s",
+                hint="wait for it, or give each source a `delta` of its own.",
+            ) from None
+        try:
+            for place in (self.data, self.tablespaces):
+                place.mkdir(mode=0o700, exist_ok=True)
+            yield
+        finally:
+            lock.release()
+
+    def make_tablespaces(self, wanted: set[str]) -> None:
+        """Make a directory for each of `wanted`, and remove those of tablespaces that are no more."""
+        for place in self.tablespaces.iterdir():
+            if place.name not in wanted:
+                shutil.rmtree(place)
+        for name in wanted:
+            (self.tablespaces / name).mkdir(mode=0o700, exist_ok=True)
+
+    def copy_into(self, sandbox: Sandbox) -> None:
+        """Fill the sandbox; its links lead to its own tablespaces."""
+        copy_tree(self.data, sandbox.data)
+        for place in self.tablespaces.iterdir():
+            into = sandbox.tablespaces / place.name
+            into.mkdir(mode=0o700)
+            copy_tree(place, into)
+            link = sandbox.data / "pg_tblspc" / place.name
+            link.unlink()
+            link.symlink_to(into)
