@@ -12,7 +12,7 @@ from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.recovery import controldata, judge, quarantine, repository, superuser
 from pytest_pgrestore.recovery.login import LockedOutError, wait_and_log_in
 from pytest_pgrestore.recovery.serverlog import ServerLog
-from pytest_pgrestore.sources import waltablespaces
+from pytest_pgrestore.sources.wal import tablespaces
 from pytest_pgrestore.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def restore_backup(attempt: Attempt, source: PhysicalSource, nonce: str) -> None
         control = controldata.read(sandbox)
         lap.detail = _configure(sandbox, source, located)
         _put_tools_away(attempt, sandbox)
-        attempt.notes += waltablespaces.keep_inside(sandbox, located.backup.start_lsn, control.segment_bytes)
+        attempt.notes += tablespaces.keep_inside(sandbox, located.backup.start_lsn, control.segment_bytes)
     settings = {
         **quarantine.server_settings(sandbox.tools.major, nonce),
         **quarantine.recovery_settings(attempt.drill.target, located.timeline, control, sandbox.tools.major),

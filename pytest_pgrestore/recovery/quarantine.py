@@ -105,7 +105,7 @@ _SINCE = {
     "log_parameter_max_length_on_error": (13, "0"),
     "idle_session_timeout": (14, "0"),
     "archive_library": (15, ""),
-    # Tablespaces made after the backup are kept inside the data directory: see sources/waltablespaces.py.
+    # Tablespaces made after the backup are kept inside the data directory: see sources/wal/tablespaces.py.
     "allow_in_place_tablespaces": (15, "on"),
     "log_startup_progress_interval": (15, "1s"),
     "event_triggers": (17, "off"),

@@ -44,7 +44,7 @@ def make_source(
 
 
 def _dump(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> LogicalSource:
-    from pytest_pgrestore.sources.dump import DumpSource
+    from pytest_pgrestore.sources.dump.source import DumpSource
 
     return DumpSource(
         name,
@@ -62,7 +62,7 @@ def _dump(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> Log
 
 
 def _basebackup(name: str, settings: Mapping[str, Any], timeout_seconds: float) -> PhysicalSource:
-    from pytest_pgrestore.sources.basebackup import BasebackupSource
+    from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 
     return BasebackupSource(
         name, settings["path"], wal=settings["wal"], verify=settings["verify"], timeout_seconds=timeout_seconds

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sources import storedwal
+from pytest_pgrestore.sources.wal import storedwal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
     from pytest_pgrestore.sources.protocol import Located
-    from pytest_pgrestore.sources.storedwal import WalPlan
+    from pytest_pgrestore.sources.wal.storedwal import WalPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from pytest_pgrestore.model.target import Latest, RecoveryTarget, Timeline
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.recovery.drill import DrillSettings, run_drill
 from pytest_pgrestore.sandboxes.protocol import Run, Sandbox, Toolbox, Tools
-from pytest_pgrestore.sources.basebackup import BasebackupSource
+from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from pytest_pgrestore.sources.protocol import Located, Request
 from pytest_pgrestore.waiting import wait_until
 

@@ -18,7 +18,7 @@ from pytest_pgrestore.model.evidence import DrillRecord
 from pytest_pgrestore.model.plan import Drill
 from pytest_pgrestore.recovery.drill import DrillSettings, finish_drill, run_drill
 from pytest_pgrestore.sandboxes.protocol import Run
-from pytest_pgrestore.sources.dump import DumpSource
+from pytest_pgrestore.sources.dump.source import DumpSource
 from tests.real.sandboxes import opened_run
 
 ORDERS = 500

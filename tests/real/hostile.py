@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.lab.cluster import PORT, Cluster, short_directory
-from pytest_pgrestore.sources.basebackup import BasebackupSource
+from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 
 if TYPE_CHECKING:
     import psycopg

@@ -18,7 +18,7 @@ from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, Immediate, Late
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.sandboxes.protocol import Run
-from pytest_pgrestore.sources.basebackup import BasebackupSource
+from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.basebackup_fixtures import (
     World,
     copy_of,

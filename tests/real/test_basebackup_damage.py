@@ -12,7 +12,7 @@ from pytest_pgrestore.lab.damage import cut, flip
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import Run
-from pytest_pgrestore.sources.basebackup import BasebackupSource
+from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.basebackup_fixtures import (
     World,
     copy_of,

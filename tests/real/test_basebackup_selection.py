@@ -13,7 +13,7 @@ from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, Tar
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid, Immediate, RecoveryTarget
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import Run
-from pytest_pgrestore.sources.basebackup import BasebackupSource
+from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.basebackup_fixtures import (
     World,
     drill,

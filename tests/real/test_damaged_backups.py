@@ -13,7 +13,7 @@ import pytest
 from pytest_pgrestore.lab import damage
 from pytest_pgrestore.lab.cluster import Cluster, short_directory
 from pytest_pgrestore.model.wal import is_segment_name
-from pytest_pgrestore.sources.basebackup import BasebackupSource
+from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.worlds import MAJORS, ROWS, Drilled, World, as_root, copied
 
 Drilling = Callable[..., Drilled]

@@ -15,7 +15,7 @@ import pytest
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.sandboxes.account import server_account
 from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings
-from pytest_pgrestore.sources.dump import DumpSource
+from pytest_pgrestore.sources.dump.source import DumpSource
 from tests.real.dump_fixtures import COMPLETE, World, changed, world
 
 __all__ = ["changed", "world"]

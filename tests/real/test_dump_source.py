@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_pgrestore.sources.dump import DumpSource
+from pytest_pgrestore.sources.dump.source import DumpSource
 from tests.real.dump_fixtures import COMPLETE, FORMS, ORDERS, World, changed, world
 
 __all__ = ["changed", "world"]

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_pgrestore.checks.fit import preloads_left_out
 from pytest_pgrestore.lab.cluster import Cluster, short_directory
-from pytest_pgrestore.sources.basebackup import BasebackupSource
+from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.worlds import MAJORS, Drilled
 
 Drilling = Callable[..., Drilled]

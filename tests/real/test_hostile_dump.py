@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.sources.dump import DumpSource
+from pytest_pgrestore.sources.dump.source import DumpSource
 from tests.real.hostile import SUBSCRIBE, Production, production
 from tests.real.worlds import MAJORS, Drilled
 

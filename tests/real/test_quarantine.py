@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_pgrestore.lab.cluster import Cluster, short_directory
-from pytest_pgrestore.sources.basebackup import BasebackupSource
+from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.worlds import MAJORS, Drilled
 
 Drilling = Callable[..., Drilled]

@@ -17,7 +17,7 @@ from pytest_pgrestore.recovery.clone import clone
 from pytest_pgrestore.recovery.instance import RestoredInstance
 from pytest_pgrestore.sandboxes.run import LocalRun
 from pytest_pgrestore.sandboxes.tools import LocalTools
-from pytest_pgrestore.sources.basebackup import BasebackupSource
+from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from pytest_pgrestore.waiting import wait_until
 from tests.real.worlds import MAJORS, Drilled
 
@@ -143,8 +143,8 @@ def test_without_the_remedy_production_is_overwritten(moved: Moved) -> None:
 def test_a_record_that_cannot_be_changed_is_a_clear_refusal(tmp_path: Path) -> None:
     """A guess would write to production; so it is refused, and the message says why."""
     from pytest_pgrestore.model.wal import Lsn
-    from pytest_pgrestore.sources.walarchive import WalFile
-    from pytest_pgrestore.sources.waltablespaces import _StagedRecord
+    from pytest_pgrestore.sources.wal.segments import WalFile
+    from pytest_pgrestore.sources.wal.tablespaces import _StagedRecord
 
     segment = tmp_path / "000000010000000000000001"
     segment.write_bytes(os.urandom(16384))

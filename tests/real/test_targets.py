@@ -14,7 +14,7 @@ from pytest_pgrestore.lab.cluster import Cluster, short_directory
 from pytest_pgrestore.model.objectives import Judgement, Objectives
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid, Latest
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.sources.basebackup import BasebackupSource
+from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.worlds import MAJORS, POINTS, ROWS, Drilled, World, a_day_before, copied, forms_of
 
 Drilling = Callable[..., Drilled]

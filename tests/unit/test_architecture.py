@@ -32,6 +32,17 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Layer to the layers below it. Glue, the modules at the top of the package, may import everything but the lab."""
 
+ROOMS: dict[str, set[str]] = {
+    "wal": set(),
+    "dump": set(),
+    "basebackup": {"wal"},
+    "pgbackrest": {"wal"},
+    "barman": {"wal", "basebackup"},
+    "walg": {"wal", "basebackup"},
+    "command": {"wal", "basebackup"},
+}
+"""Room of `sources` to those it may look into: WAL, and data directories with their manifest, whoever filled them."""
+
 INTRODUCED = {
     # Sources and sandboxes see each other's protocol only; recovery introduces them.
     "sources": {"pytest_pgrestore.sandboxes.protocol"},
@@ -98,6 +109,21 @@ def test_imports_only_point_down(path: Path) -> None:
     }
 
     assert not up
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_one_tool_does_not_know_another(room: str) -> None:
+    """A change of one source moves no other; the registry alone knows them all."""
+    files = sorted((PACKAGE / "sources" / room).glob("*.py"))
+    seen = {name.split(".")[2] for path in files for name in imports_of(path) if name.count(".") > 2}
+
+    assert files
+    assert seen & ROOMS.keys() <= ROOMS[room] | {room}
+
+
+def test_every_room_of_the_sources_is_known_here() -> None:
+    """A new one comes with what it may look into."""
+    assert {path.parent.name for path in (PACKAGE / "sources").glob("*/__init__.py")} == ROOMS.keys()
 
 
 def modules_after(code: str) -> set[str]:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.sources.basebackup.tars import extract_tar
 from pytest_pgrestore.sources.codecs import codec_of, open_plain, reading
 from pytest_pgrestore.sources.copying import copy_plain, copy_tree
-from pytest_pgrestore.sources.tars import extract_tar
 
 BYTES = os.urandom(300_000) + bytes(300_000)
 

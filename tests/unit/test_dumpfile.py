@@ -15,7 +15,7 @@ import pytest
 import zstandard
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
-from pytest_pgrestore.sources import archiveheader, dumpfile
+from pytest_pgrestore.sources.dump import archiveheader, dumpfile
 
 PLAIN = b"""--
 -- PostgreSQL database dump

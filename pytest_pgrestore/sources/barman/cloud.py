@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes.protocol import Need
-from pytest_pgrestore.sources import storedwal
 from pytest_pgrestore.sources.backuptool import BackupTool
 from pytest_pgrestore.sources.barman import catalogue, cloudscripts
 from pytest_pgrestore.sources.barman.choosing import choose_entry, require_restorable, untried_of
@@ -20,8 +19,9 @@ from pytest_pgrestore.sources.barman.copy import put_back
 from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.copying import WORKERS, in_parallel
 from pytest_pgrestore.sources.protocol import Located
-from pytest_pgrestore.sources.storedwal import StoredWal
 from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
+from pytest_pgrestore.sources.wal import storedwal
+from pytest_pgrestore.sources.wal.storedwal import StoredWal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.sources.manifest import MANIFEST
+from pytest_pgrestore.sources.basebackup.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.protocol import Sandbox

@@ -14,7 +14,6 @@ from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import Need
-from pytest_pgrestore.sources import manifestcheck, storedwal
 from pytest_pgrestore.sources.backuptool import BackupTool
 from pytest_pgrestore.sources.barman import catalogue, ownchecks
 from pytest_pgrestore.sources.barman.choosing import choose_entry, require_restorable, untried_of
@@ -22,8 +21,10 @@ from pytest_pgrestore.sources.barman.copy import put_back
 from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.barman.settings import Server, config_file, server_of
 from pytest_pgrestore.sources.barman.wal import GetWalBringer, ShelfBringer, Shelves, listed
+from pytest_pgrestore.sources.basebackup import manifestcheck
 from pytest_pgrestore.sources.protocol import Located
 from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
+from pytest_pgrestore.sources.wal import storedwal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

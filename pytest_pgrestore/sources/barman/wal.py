@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.wal import is_segment_name
-from pytest_pgrestore.sources import walarchive
 from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.copying import copy_plain, in_parallel
-from pytest_pgrestore.sources.storedwal import StoredWal
+from pytest_pgrestore.sources.wal import segments
+from pytest_pgrestore.sources.wal.storedwal import StoredWal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ def listed(server: Server) -> Shelves:
     Raises:
         HarnessError: It cannot be read.
     """
-    found = walarchive.scan(server.wals)
+    found = segments.scan(server.wals)
     times: dict[str, datetime | None] = {}
     for name, file in found.segments.items():
         times[name] = None

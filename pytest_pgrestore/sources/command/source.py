@@ -10,15 +10,16 @@ from uuid import uuid4
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.model.wal import is_segment_name
 from pytest_pgrestore.sandboxes.protocol import Need
-from pytest_pgrestore.sources import manifestcheck, storedwal
 from pytest_pgrestore.sources.backuptool import BackupTool
+from pytest_pgrestore.sources.basebackup import manifestcheck
+from pytest_pgrestore.sources.basebackup.unpacking import TABLESPACE_MAP
 from pytest_pgrestore.sources.command import catalogue
 from pytest_pgrestore.sources.copying import in_parallel
 from pytest_pgrestore.sources.protocol import Located
 from pytest_pgrestore.sources.selection import no_backup, pick, untried
-from pytest_pgrestore.sources.storedwal import StoredWal
 from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
-from pytest_pgrestore.sources.unpacking import TABLESPACE_MAP
+from pytest_pgrestore.sources.wal import storedwal
+from pytest_pgrestore.sources.wal.storedwal import StoredWal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError, HarnessError
 from pytest_pgrestore.sandboxes.protocol import Need
-from pytest_pgrestore.sources import storedwal
 from pytest_pgrestore.sources.backuptool import BackupTool
 from pytest_pgrestore.sources.pgbackrest import catalogue, checks
 from pytest_pgrestore.sources.pgbackrest.kept import UNTIMED, Kept
@@ -20,6 +19,7 @@ from pytest_pgrestore.sources.pgbackrest.wal import Archive, Bringer, listed
 from pytest_pgrestore.sources.protocol import Located
 from pytest_pgrestore.sources.selection import no_backup, pick, untried
 from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
+from pytest_pgrestore.sources.wal import storedwal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.sources.copying import in_parallel
 from pytest_pgrestore.sources.pgbackrest.messages import explained, failed
-from pytest_pgrestore.sources.storedwal import StoredWal
+from pytest_pgrestore.sources.wal.storedwal import StoredWal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_pgrestore.model.backup import Backup
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.sources.storedwal import StoredWal
+from pytest_pgrestore.sources.wal.storedwal import StoredWal
 from pytest_pgrestore.sources.walg.messages import failed
 
 if TYPE_CHECKING:

@@ -13,12 +13,13 @@ from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import Need
-from pytest_pgrestore.sources import storedwal
 from pytest_pgrestore.sources.backuptool import BackupTool
+from pytest_pgrestore.sources.basebackup.unpacking import TABLESPACE_MAP
 from pytest_pgrestore.sources.copying import in_parallel
 from pytest_pgrestore.sources.protocol import Located
 from pytest_pgrestore.sources.selection import no_backup, pick, untried
 from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
+from pytest_pgrestore.sources.wal import storedwal
 from pytest_pgrestore.sources.walg import catalogue
 from pytest_pgrestore.sources.walg.messages import failed
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
     from pytest_pgrestore.sources.protocol import Request
-    from pytest_pgrestore.sources.storedwal import WalPlan
+    from pytest_pgrestore.sources.wal.storedwal import WalPlan
 
 VERIFY = "wal-g wal-verify"
 FILES = "files"
@@ -41,8 +42,6 @@ _VERSION = re.compile(r"wal-g version v?(\S+)")
 _PREFIX = re.compile(r"(?:WALG|WALE)_\w*_PREFIX$|^WALG_FILE_PREFIX$")
 _ABSENT = 74
 """Status of wal-fetch for what is not in the storage; every other one is an error."""
-
-_TABLESPACE_MAP = "tablespace_map"
 
 _NO_CHECKSUMS = (
     "The files of the backup against checksums of their own: WAL-G keeps none; what its compression and PostgreSQL's"
@@ -280,7 +279,7 @@ def _into(spec: Mapping[str, Any], sandbox: Sandbox) -> dict[str, Any]:
 
 def _link_tablespaces(spec: Mapping[str, Any], sandbox: Sandbox) -> None:
     """Lead each tablespace into the sandbox; the map that came along names production's paths, and beats the links."""
-    (sandbox.data / _TABLESPACE_MAP).unlink(missing_ok=True)
+    (sandbox.data / TABLESPACE_MAP).unlink(missing_ok=True)
     for oid in spec.get("tablespaces") or ():
         link, place = sandbox.data / "pg_tblspc" / str(oid), sandbox.tablespaces / str(oid)
         if link.is_symlink():

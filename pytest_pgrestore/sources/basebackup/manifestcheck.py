@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.sources.manifest import MANIFEST, read_manifest
-from pytest_pgrestore.sources.unpacking import TABLESPACE_MAP
+from pytest_pgrestore.sources.basebackup.manifest import MANIFEST, read_manifest
+from pytest_pgrestore.sources.basebackup.unpacking import TABLESPACE_MAP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

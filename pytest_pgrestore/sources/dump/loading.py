@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError, HarnessError
-from pytest_pgrestore.sources import dumpfile, messages
-from pytest_pgrestore.sources.dumptables import choose_tables, entries_of, use_list
-from pytest_pgrestore.sources.sqlrewrite import EXISTING, Rewriter, roles_named
-from pytest_pgrestore.sources.sqlstream import SqlStream
+from pytest_pgrestore.sources.dump import dumpfile, messages
+from pytest_pgrestore.sources.dump.sqlrewrite import EXISTING, Rewriter, roles_named
+from pytest_pgrestore.sources.dump.sqlstream import SqlStream
+from pytest_pgrestore.sources.dump.tables import choose_tables, entries_of, use_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.process import Completed
     from pytest_pgrestore.sandboxes.protocol import Sandbox
-    from pytest_pgrestore.sources.dumpfile import DumpFile
+    from pytest_pgrestore.sources.dump.dumpfile import DumpFile
+    from pytest_pgrestore.sources.dump.toc import Entry, Toc
     from pytest_pgrestore.sources.protocol import Connection
-    from pytest_pgrestore.sources.toc import Entry, Toc
 
 _PARALLEL = ("custom", "directory")
 """Formats pg_restore can read from several processes at once."""

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
-from pytest_pgrestore.sources.backuplabel import BackupLabel, parse_label
 from pytest_pgrestore.sources.codecs import codec_of, open_plain, plain_name, reading
 from pytest_pgrestore.sources.copying import copy_plain, in_parallel
-from pytest_pgrestore.sources.walheader import HEADER_BYTES, Expected, fault
+from pytest_pgrestore.sources.wal.backuplabel import BackupLabel, parse_label
+from pytest_pgrestore.sources.wal.header import HEADER_BYTES, Expected, fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from pytest_pgrestore.sources.timelines import TimelinePath
+    from pytest_pgrestore.sources.wal.timelines import TimelinePath
 
 _HISTORY = re.compile(r"([0-9A-F]{8})\.history")
 _BACKUP_FILE = re.compile(r"([0-9A-F]{24})\.[0-9A-F]{8}\.backup")

@@ -6,14 +6,14 @@ import shutil
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.sources.unpacking import TABLESPACE_MAP, Places, lay_out
+from pytest_pgrestore.sources.basebackup.unpacking import TABLESPACE_MAP, Places, lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_pgrestore.sandboxes.protocol import Sandbox
-    from pytest_pgrestore.sources.backupdir import BackupDirectory
+    from pytest_pgrestore.sources.basebackup.directory import BackupDirectory
 
 WORKSHOP = "chain"
 """Directory of the sandbox that tars of a chain are unpacked in, until they are combined and verified."""

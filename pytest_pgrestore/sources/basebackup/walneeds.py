@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
-from pytest_pgrestore.sources import preflight, timelines, walarchive
-from pytest_pgrestore.sources.backupdir import control_identifier, scan_for_major
+from pytest_pgrestore.sources.basebackup.directory import scan_for_major
+from pytest_pgrestore.sources.basebackup.unpacking import wal_in_tars
 from pytest_pgrestore.sources.copying import copy_plain
-from pytest_pgrestore.sources.unpacking import wal_in_tars
-from pytest_pgrestore.sources.walarchive import Supply, WalFile, WalFiles
-from pytest_pgrestore.sources.walheader import Expected, read_header
+from pytest_pgrestore.sources.wal import preflight, segments, timelines
+from pytest_pgrestore.sources.wal.header import Expected, control_identifier, read_header
+from pytest_pgrestore.sources.wal.segments import Supply, WalFile, WalFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.sandboxes.protocol import Sandbox
-    from pytest_pgrestore.sources.backupdir import BackupDirectory
+    from pytest_pgrestore.sources.basebackup.directory import BackupDirectory
     from pytest_pgrestore.sources.protocol import Request
-    from pytest_pgrestore.sources.timelines import TimelinePath
+    from pytest_pgrestore.sources.wal.timelines import TimelinePath
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,11 @@ def wal_for(request: Request, backup: Backup, directory: BackupDirectory, files:
     own = _own_wal(directory, files, label.start_lsn, stop, segment_bytes)
     histories = own.history_texts() | files.history_texts()
     path, notes = timelines.follow(histories, label.start_timeline, request.timeline, stop)
-    by_name = walarchive.supply(own.segments | files.segments, path, label.start_lsn, segment_bytes)
+    by_name = segments.supply(own.segments | files.segments, path, label.start_lsn, segment_bytes)
     expected = _expected(backup, by_name, segment_bytes)
     return Wal(
         path=path,
-        found=walarchive.sound(by_name, expected, preflight.until(request.target, stop)),
+        found=segments.sound(by_name, expected, preflight.until(request.target, stop)),
         end=by_name.end,
         stop=stop,
         expected=expected,
@@ -90,7 +90,7 @@ def stage(wal: Wal, sandbox: Sandbox) -> str:
             (sandbox.wal / file.name).rename(into / file.name)
             _require_sound(into / file.name, expected)
     outside = [file for file in wal.found.files if file.in_tar is None]
-    walarchive.stage(((file.path, into / file.name) for file in outside), lambda path: _require_sound(path, expected))
+    segments.stage(((file.path, into / file.name) for file in outside), lambda path: _require_sound(path, expected))
     _stage_histories(wal, sandbox, into)
     sandbox.adopt(into)
     return f"{wal.found.words()} staged"
@@ -100,7 +100,7 @@ def _own_wal(directory: BackupDirectory, files: WalFiles, start: Lsn, stop: Lsn,
     """Return the WAL the backup brought along."""
     if not directory.tar:
         folder = directory.path / "pg_wal"
-        return walarchive.scan(folder) if folder.is_dir() else WalFiles()
+        return segments.scan(folder) if folder.is_dir() else WalFiles()
     own = WalFiles()
     timeline = directory.needed_label().start_timeline
     needed = (
@@ -140,7 +140,7 @@ def _major_by_reading(directory: BackupDirectory) -> int:
 
 
 def _require_sound(path: Path, expected: Expected) -> None:
-    problem = walarchive.fault_of(WalFile(path.name, path), Segment.parse(path.name, expected.segment_bytes), expected)
+    problem = segments.fault_of(WalFile(path.name, path), Segment.parse(path.name, expected.segment_bytes), expected)
     if problem is not None:
         raise BackupNotRestorable(
             f"WAL segment {path.name} {problem}",

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
-from pytest_pgrestore.sources import commits
-from pytest_pgrestore.sources.walarchive import WalFile
+from pytest_pgrestore.sources.wal import commits
+from pytest_pgrestore.sources.wal.segments import WalFile
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from pytest_pgrestore.sources.dump.toc import Entry
     from pytest_pgrestore.sources.protocol import Connection
-    from pytest_pgrestore.sources.toc import Entry
 
 _NAMED = 5
 """Missing things named in the message; the rest is counted."""

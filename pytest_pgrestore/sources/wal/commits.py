@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Tools
-    from pytest_pgrestore.sources.walarchive import WalFile
+    from pytest_pgrestore.sources.wal.segments import WalFile
 
 _END = re.compile(
     r"tx:\s+(\d+), lsn: ([0-9A-F]+/[0-9A-F]+),.*?desc: (COMMIT|ABORT)(?:_PREPARED (\d+):)?"

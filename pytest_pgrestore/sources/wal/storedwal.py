@@ -16,11 +16,10 @@ from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.target import AtName, AtTime
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.wal import Lsn, Segment
-from pytest_pgrestore.sources import commits, preflight, timelines, walarchive
-from pytest_pgrestore.sources.backupdir import control_identifier
-from pytest_pgrestore.sources.backuplabel import BackupLabel
-from pytest_pgrestore.sources.walarchive import Supply, WalFile, WalFiles
-from pytest_pgrestore.sources.walheader import Expected
+from pytest_pgrestore.sources.wal import commits, preflight, segments, timelines
+from pytest_pgrestore.sources.wal.backuplabel import BackupLabel
+from pytest_pgrestore.sources.wal.header import Expected, control_identifier
+from pytest_pgrestore.sources.wal.segments import Supply, WalFile, WalFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox
     from pytest_pgrestore.sources.protocol import Request
-    from pytest_pgrestore.sources.timelines import TimelinePath
+    from pytest_pgrestore.sources.wal.timelines import TimelinePath
 
 CHECK = "archive"
 _BATCH = 8
@@ -134,7 +133,7 @@ def plan(request: Request, backup: Backup, start_file: str, stored: StoredWal) -
     stop = max(backup.stop_lsn or label.start_lsn, label.start_lsn)
     path, notes = timelines.follow(stored.histories, label.start_timeline, request.timeline, stop)
     files = {name: WalFile(name, Path(name)) for name in stored.segments}
-    whole = walarchive.supply(files, path, label.start_lsn, segment_bytes)
+    whole = segments.supply(files, path, label.start_lsn, segment_bytes)
     preflight.require_complete(request.target, stop, whole)
     if isinstance(request.target, AtTime):
         preflight.require_past(request.target, request.now)
@@ -144,7 +143,7 @@ def plan(request: Request, backup: Backup, start_file: str, stored: StoredWal) -
         target=request.target,
         now=request.now,
         path=path,
-        found=walarchive.limited(whole, segment_bytes, preflight.until(request.target, stop)),
+        found=segments.limited(whole, segment_bytes, preflight.until(request.target, stop)),
         beyond=_beyond(path, files, segment_bytes) if request.timeline == "latest" else (),
         end=whole.end,
         start=label.start_lsn,
@@ -180,14 +179,14 @@ def stage(wanted: WalPlan, sandbox: Sandbox) -> str:
         TargetUnreachable: The target is not among it.
     """
     major = sandbox.tools.major
-    brought = walarchive.scan(sandbox.wal)
+    brought = segments.scan(sandbox.wal)
     expected = Expected(wanted.segment_bytes, control_identifier(sandbox.data), major)
-    by_name = walarchive.supply(brought.segments, wanted.path, wanted.start, wanted.segment_bytes)
-    found = walarchive.sound(by_name, expected, preflight.until(wanted.target, wanted.stop))
+    by_name = segments.supply(brought.segments, wanted.path, wanted.start, wanted.segment_bytes)
+    found = segments.sound(by_name, expected, preflight.until(wanted.target, wanted.stop))
     if not found.broken and wanted.found.broken and len(found.files) == len(wanted.found.files):
         found = Supply(found.files, found.end, wanted.found.broken, wanted.found.cut_off)
     if wanted.beyond:
-        every = WalFiles(segments=brought.segments | walarchive.scan(sandbox.wal / _BEYOND).segments)
+        every = WalFiles(segments=brought.segments | segments.scan(sandbox.wal / _BEYOND).segments)
         preflight.refuse_foreign(wanted.path, every, wanted.segment_bytes, sandbox.tools)
     preflight.require_reachable(preflight.Question(wanted.target, wanted.stop, found, wanted.now, sandbox.tools))
     into = sandbox.data / "pg_wal"

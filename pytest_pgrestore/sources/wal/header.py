@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.wal import Lsn
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_pgrestore.model.wal import Segment
 
 _LONG_HEADER = struct.Struct("<HHIQI4xQII")
@@ -114,3 +116,16 @@ def _differences(header: WalHeader, segment: Segment, expected: Expected) -> lis
         ),
         (header.timeline > segment.timeline, f"belongs to timeline {header.timeline}"),
     ]
+
+
+def control_identifier(data: Path) -> int | None:
+    """Return the system identifier in a data directory's pg_control, which are its first eight bytes.
+
+    Source: src/include/catalog/pg_control.h, ControlFileData.
+    """
+    try:
+        with (data / "global" / "pg_control").open("rb") as stream:
+            start = stream.read(8)
+    except FileNotFoundError:
+        return None
+    return int.from_bytes(start, "little") if any(start) else None

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.backup import Backup
 from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError
 from pytest_pgrestore.model.target import Latest
-from pytest_pgrestore.sources import dumpfile, globs, messages, toc
-from pytest_pgrestore.sources.dumpcontents import compare
-from pytest_pgrestore.sources.loading import Choice, Loading
+from pytest_pgrestore.sources.dump import dumpfile, globs, messages, toc
+from pytest_pgrestore.sources.dump.contents import compare
+from pytest_pgrestore.sources.dump.loading import Choice, Loading
+from pytest_pgrestore.sources.dump.rolefile import RoleFile
 from pytest_pgrestore.sources.protocol import Located
-from pytest_pgrestore.sources.rolefile import RoleFile
 
 if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox, Tools
-    from pytest_pgrestore.sources.dumpfile import DumpFile
+    from pytest_pgrestore.sources.dump.dumpfile import DumpFile
     from pytest_pgrestore.sources.protocol import Connection, Request
 
 COMPRESSED_GROWTH = 2

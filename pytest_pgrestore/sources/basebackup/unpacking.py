@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
+from pytest_pgrestore.sources.basebackup.manifest import MANIFEST
+from pytest_pgrestore.sources.basebackup.tars import extract, list_files
 from pytest_pgrestore.sources.copying import copy_file, copy_tree, in_parallel
-from pytest_pgrestore.sources.manifest import MANIFEST
-from pytest_pgrestore.sources.tars import extract, list_files
-from pytest_pgrestore.sources.walarchive import WalFile
-from pytest_pgrestore.sources.walheader import HEADER_BYTES
+from pytest_pgrestore.sources.wal.header import HEADER_BYTES
+from pytest_pgrestore.sources.wal.segments import WalFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_pgrestore.sources.backupdir import BackupDirectory
+    from pytest_pgrestore.sources.basebackup.directory import BackupDirectory
 
 TABLESPACE_MAP = "tablespace_map"
 """Names production's directories; a server that finds it links them into the copy, so it never gets there."""

@@ -9,9 +9,9 @@ import pytest
 
 from pytest_pgrestore.model.errors import TargetUnreachable
 from pytest_pgrestore.model.wal import Lsn, Segment
-from pytest_pgrestore.sources.timelines import TimelinePath, follow, parse_history
-from pytest_pgrestore.sources.walarchive import WalFile, scan, sound, supply
-from pytest_pgrestore.sources.walheader import Expected, fault, read_header
+from pytest_pgrestore.sources.wal.header import Expected, fault, read_header
+from pytest_pgrestore.sources.wal.segments import WalFile, scan, sound, supply
+from pytest_pgrestore.sources.wal.timelines import TimelinePath, follow, parse_history
 
 MIB = 1 << 20
 SYSTEM = 7711133938856625400

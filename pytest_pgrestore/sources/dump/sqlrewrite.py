@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.sources import toc
+from pytest_pgrestore.sources.dump import toc
 
 if TYPE_CHECKING:
     import psycopg

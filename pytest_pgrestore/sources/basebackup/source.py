@@ -10,12 +10,19 @@ from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.target import AtName, AtXid
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.sources import commits, incremental, manifestcheck, preflight, timelines, walarchive, walneeds
-from pytest_pgrestore.sources.backupdir import BackupDirectory, facts, find_backups, restored_bytes, stored_bytes
+from pytest_pgrestore.sources.basebackup import incremental, manifestcheck, walneeds
+from pytest_pgrestore.sources.basebackup.directory import (
+    BackupDirectory,
+    facts,
+    find_backups,
+    restored_bytes,
+    stored_bytes,
+)
+from pytest_pgrestore.sources.basebackup.unpacking import Places, lay_out
 from pytest_pgrestore.sources.protocol import Located
 from pytest_pgrestore.sources.selection import choose, no_backup
-from pytest_pgrestore.sources.unpacking import Places, lay_out
-from pytest_pgrestore.sources.walarchive import Supply, WalFile, WalFiles
+from pytest_pgrestore.sources.wal import commits, preflight, segments, timelines
+from pytest_pgrestore.sources.wal.segments import Supply, WalFile, WalFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +31,8 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.model.wal import Lsn
     from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
+    from pytest_pgrestore.sources.basebackup.walneeds import Wal
     from pytest_pgrestore.sources.protocol import Request
-    from pytest_pgrestore.sources.walneeds import Wal
 
 _COMPRESSED_GROWTH = 4
 """How much larger than its compressed tar a cluster is taken to be, when no manifest tells."""
@@ -156,7 +163,7 @@ class BasebackupSource:
         return commits.nearest(stops, choice.target) + ([broken] if broken else [])
 
     def _archive(self) -> WalFiles:
-        return walarchive.scan(self._wal) if self._wal is not None else WalFiles()
+        return segments.scan(self._wal) if self._wal is not None else WalFiles()
 
     def _require_some_from(self, files: WalFiles, found: Supply) -> None:
         """Refuse an archive that has nothing to do with the backup: its own WAL would restore it, and hide that.
@@ -220,7 +227,7 @@ def _position(request: Request, catalogue: Sequence[tuple[Backup, BackupDirector
         return None
     first = min(labels, key=lambda label: label.start_lsn)
     path, _ = timelines.follow(files.history_texts(), first.start_timeline, request.timeline, first.start_lsn)
-    found = walarchive.supply(files.segments, path, first.start_lsn, segment_bytes)
+    found = segments.supply(files.segments, path, first.start_lsn, segment_bytes)
     tools = request.find_tools(next((entry.server_major for entry, _ in catalogue if entry.server_major), None))
     stops = commits.stops_in(found.files, tools, named=isinstance(target, AtName))
     stop = commits.find(target, stops)

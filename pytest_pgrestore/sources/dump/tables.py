@@ -12,7 +12,7 @@ from pytest_pgrestore.model.errors import BackupNotRestorable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_pgrestore.sources.toc import Entry, Listed, Toc
+    from pytest_pgrestore.sources.dump.toc import Entry, Listed, Toc
 
 _TABLES = ("TABLE", "FOREIGN TABLE", "VIEW", "MATERIALIZED VIEW")
 _NAMED = 10

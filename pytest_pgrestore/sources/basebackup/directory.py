@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.backup import Backup
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.sources.backuplabel import BackupLabel, moment, parse_label
+from pytest_pgrestore.sources.basebackup.manifest import MANIFEST, UNFINISHED, Manifest, read_manifest
+from pytest_pgrestore.sources.basebackup.tars import read_members
 from pytest_pgrestore.sources.codecs import SUFFIXES, plain_name, reading
-from pytest_pgrestore.sources.manifest import MANIFEST, UNFINISHED, Manifest, read_manifest
-from pytest_pgrestore.sources.tars import read_members
+from pytest_pgrestore.sources.wal.backuplabel import BackupLabel, moment, parse_label
+from pytest_pgrestore.sources.wal.header import control_identifier
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -264,16 +265,3 @@ def _system_identifier(directory: BackupDirectory) -> int | None:
     if directory.manifest is not None and directory.manifest.system_identifier is not None:
         return directory.manifest.system_identifier
     return None if directory.tar else control_identifier(directory.path)
-
-
-def control_identifier(data: Path) -> int | None:
-    """Return the system identifier in a data directory's pg_control, which are its first eight bytes.
-
-    Source: src/include/catalog/pg_control.h, ControlFileData.
-    """
-    try:
-        with (data / "global" / "pg_control").open("rb") as stream:
-            start = stream.read(8)
-    except FileNotFoundError:
-        return None
-    return int.from_bytes(start, "little") if any(start) else None

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.sources import toc
-from pytest_pgrestore.sources.dumpfile import TAIL_BYTES
+from pytest_pgrestore.sources.dump import toc
+from pytest_pgrestore.sources.dump.dumpfile import TAIL_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError
-from pytest_pgrestore.sources import dumpfile, globs, toc
+from pytest_pgrestore.sources.dump import dumpfile, globs, toc
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_pgrestore.sources.dumpfile import DumpFile
+    from pytest_pgrestore.sources.dump.dumpfile import DumpFile
 
 _ROLE = re.compile(rb'^CREATE ROLE ("(?:[^"]|"")+"|[^\s;]+);', re.MULTILINE)
 

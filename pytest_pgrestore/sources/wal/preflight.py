@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
 from pytest_pgrestore.model.target import AtLsn, AtTime, Immediate, Latest
 from pytest_pgrestore.model.wal import Lsn, Segment
-from pytest_pgrestore.sources import commits
+from pytest_pgrestore.sources.wal import commits
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Tools
-    from pytest_pgrestore.sources.timelines import TimelinePath
-    from pytest_pgrestore.sources.walarchive import Supply, WalFile, WalFiles
+    from pytest_pgrestore.sources.wal.segments import Supply, WalFile, WalFiles
+    from pytest_pgrestore.sources.wal.timelines import TimelinePath
 
 _FILL = "restore what is missing from another copy of the archive, or take a new base backup now."
 

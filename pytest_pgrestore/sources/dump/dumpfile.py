@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.sources import archiveheader, toc
 from pytest_pgrestore.sources.codecs import CHUNK_BYTES, codec_of, open_plain, reading
+from pytest_pgrestore.sources.dump import archiveheader, toc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,1 @@
+"""Base backups: what pg_basebackup took, laid out as a data directory."""
