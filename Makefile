@@ -34,7 +34,8 @@ lint: $(STAMPS)/dev
 bench: $(STAMPS)/dev
 	$(BIN)/python tests/benchmarks/drill_against_script.py
 	$(BIN)/python -m tests.benchmarks.docker_against_local
-	$(BIN)/python -m tests.benchmarks.pgbackrest_drill
+	$(BIN)/python -m tests.benchmarks.tool_drills
+	$(BIN)/python -m tests.benchmarks.wal_ahead
 
 clean:
 	rm -rf $(VENV) $(STAMPS) dist build pgrestore-demo pgrestore-report
