@@ -127,10 +127,30 @@ def place() -> Iterator[Path]:
     shutil.rmtree(directory)
 
 
+WORKERS = {"one-process": [], "xdist": ["-n2"]}
+"""Flags of a run without and with workers."""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what drills in each kind of sandbox, but where a module says that the sandbox does not matter to it."""
-    if "drills" in metafunc.fixturenames:
-        metafunc.parametrize("drills", getattr(metafunc.module, "RUNTIMES", RUNTIMES), indirect=True)
+    """Run what drills in each kind of sandbox, but where a module says that the sandbox does not matter to it.
+
+    A test that takes `workers` runs with them too: in the first kind of sandbox, and in all of them where it says so by
+    the mark `everywhere`.
+    """
+    if "drills" not in metafunc.fixturenames:
+        return
+    runtimes = getattr(metafunc.module, "RUNTIMES", RUNTIMES)
+    if "workers" not in metafunc.fixturenames:
+        metafunc.parametrize("drills", runtimes, indirect=True)
+        return
+    everywhere = metafunc.definition.get_closest_marker("everywhere") is not None
+    ways = [
+        pytest.param(runtime, flags, id=f"{runtime}-{name}")
+        for runtime in runtimes
+        for name, flags in WORKERS.items()
+        if everywhere or not flags or runtime == runtimes[0]
+    ]
+    metafunc.parametrize(("drills", "workers"), ways, indirect=["drills"])
 
 
 @pytest.fixture

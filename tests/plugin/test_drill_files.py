@@ -9,7 +9,6 @@ import pytest
 if TYPE_CHECKING:
     from tests.plugin.conftest import Drills
 
-BOTH = pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one-process", "xdist"])
 
 DRILL = """
 source = "shop"
@@ -28,7 +27,7 @@ expect = "no rows"
 """
 
 
-@BOTH
+@pytest.mark.everywhere
 def test_a_drill_file_is_a_drill(drills: Drills, workers: list[str]) -> None:
     """No Python needed."""
     drills.drill_file("shop", DRILL)
@@ -62,35 +61,50 @@ def test_a_drill_file_and_a_test_share_one_restore(drills: Drills) -> None:
     assert len(drills.record("shop@immediate").assertions) == 3
 
 
-@BOTH
-@pytest.mark.parametrize(
-    ("sql", "expect", "verdict", "status", "message"),
-    [
-        ("select count(*) from orders", '">= 101"', "failed", 1, "the observed value does not satisfy >= 101"),
-        ("select id from orders", '"no rows"', "failed", 1, "expected no rows, the query returned 100"),
-        ("select 1 where false", '"rows"', "failed", 1, "expected rows, the query returned none"),
-        ("select discount from orders", '"rows"', "failed", 1, "SQLSTATE 42703"),
-        ("select note from orders limit 1", '"other"', "failed", 1, "the observed value does not satisfy = other"),
-        ("delete from orders", '"no rows"', "failed", 1, "SQLSTATE 25006"),
-        ("select 'many'", '">= 5"', "could not verify", 6, "the query returns a text"),
-    ],
-    ids=["count", "rows", "no rows", "column", "value", "write", "kinds"],
-)
-def test_an_assertion_that_does_not_hold_is_told_without_values(
-    drills: Drills, workers: list[str], sql: str, expect: str, verdict: str, status: int, message: str
-) -> None:
-    """Expected against observed, as counts and verdicts."""
-    drills.drill_file(
-        "shop", f'source = "shop"\ntarget = "immediate"\n[[assert]]\nname = "x"\nsql = "{sql}"\nexpect = {expect}\n'
-    )
+BROKEN = [
+    ("count", "select count(*) from orders", '">= 101"', "the observed value does not satisfy >= 101"),
+    ("rows", "select id from orders", '"no rows"', "expected no rows, the query returned 100"),
+    ("no rows", "select 1 where false", '"rows"', "expected rows, the query returned none"),
+    ("column", "select discount from orders", '"rows"', "SQLSTATE 42703"),
+    ("value", "select note from orders limit 1", '"other"', "the observed value does not satisfy = other"),
+    ("write", "delete from orders", '"no rows"', "SQLSTATE 25006"),
+]
+"""Name, query, expectation, and what is said when it does not hold."""
+
+
+def asserting(name: str, sql: str, expect: str) -> str:
+    """Return an assertion as a drill file spells it."""
+    return f'[[assert]]\nname = "{name}"\nsql = "{sql}"\nexpect = {expect}\n'
+
+
+def test_assertions_that_do_not_hold_are_told_without_values(drills: Drills, workers: list[str]) -> None:
+    """Expected against observed, as counts and verdicts; each is asked whatever became of the ones before it."""
+    asked = [asserting(name, sql, expect) for name, sql, expect, _ in BROKEN]
+    drills.drill_file("shop", 'source = "shop"\ntarget = "immediate"\n' + "".join(asked))
 
     result = drills.run(*workers)
 
-    assert result.ret == status
+    assert result.ret == 1
+    outcomes = drills.record("shop@immediate").assertions
+    told = {outcome.name.rpartition("::")[2]: (outcome.verdict.value, outcome.message) for outcome in outcomes}
+    assert len(told) == len(BROKEN)
+    for name, _, _, message in BROKEN:
+        assert told[name][0] == "failed"
+        assert message in told[name][1]
+    assert "secret-note" not in result.stdout.str() + "".join(outcome.message for outcome in outcomes)
+
+
+def test_an_assertion_that_cannot_be_judged_could_not_verify(drills: Drills, workers: list[str]) -> None:
+    """A text is neither more nor less than five."""
+    asked = asserting("kinds", "select 'many'", '">= 5"')
+    drills.drill_file("shop", f'source = "shop"\ntarget = "immediate"\n{asked}')
+
+    result = drills.run(*workers)
+
+    assert result.ret == 6
     (outcome,) = drills.record("shop@immediate").assertions
-    assert outcome.verdict == verdict
-    assert message in outcome.message
-    assert "secret-note" not in result.stdout.str() + outcome.message
+    assert outcome.verdict == "could not verify"
+    assert "the query returns a text" in outcome.message
 
 
 def test_a_drill_file_runs_once_for_each_copy(drills: Drills) -> None:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from tests.plugin.conftest import Drills
 
-BOTH = pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one-process", "xdist"])
 
 MANY = """
     import os
@@ -41,7 +40,7 @@ MANY = """
 """
 
 
-@BOTH
+@pytest.mark.everywhere
 def test_each_drill_is_restored_once_and_tells_all(drills: Drills, workers: list[str]) -> None:
     """One restore per distinct drill and run, shared by all workers and torn down once."""
     drills.write(test_many=MANY)
@@ -74,7 +73,6 @@ def test_the_items_of_a_drill_come_before_its_first_test(drills: Drills) -> None
     ) - len([name for name in names if name.startswith("pgrestore::shop@immediate")])
 
 
-@BOTH
 def test_collect_only_starts_nothing(drills: Drills, workers: list[str], tmp_path: Path) -> None:
     """Looking is free: no run directory, no server, no report, no complaint that no drill ran."""
     drills.write(test_many=MANY)
@@ -161,7 +159,6 @@ def test_last_failed_runs_the_failed_item_again(drills: Drills) -> None:
     result.stdout.fnmatch_lines(["FAILED pgrestore::shop@latest::rto*"])
 
 
-@BOTH
 def test_subtests_are_assertions_of_their_own(drills: Drills, workers: list[str]) -> None:
     """Pytest's own JUnit file loses those that pass."""
     drills.write(
@@ -227,7 +224,6 @@ def test_a_copy_is_removed_after_its_last_test(drills: Drills) -> None:
     assert removed(drills.record("shop@latest"))
 
 
-@BOTH
 def test_the_factory_restores_for_a_fixture_of_ones_own(drills: Drills, workers: list[str]) -> None:
     """The drill belongs to every test that uses the fixture, also when the fixture is cached."""
     drills.write(

@@ -37,7 +37,7 @@ WAITS = """
 """
 
 
-@pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one-process", "xdist"])
+@pytest.mark.everywhere
 @pytest.mark.parametrize(
     ("number", "group"),
     [(signal.SIGINT, True), (signal.SIGTERM, False), (signal.SIGTERM, True)],

@@ -5,12 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 if TYPE_CHECKING:
     from tests.plugin.conftest import Drills
 
-BOTH = pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one-process", "xdist"])
 
 TWO = """
     import pytest
@@ -23,7 +20,6 @@ TWO = """
 """
 
 
-@BOTH
 def test_the_plan_of_every_drill_is_printed_and_nothing_runs(drills: Drills, workers: list[str], place: Path) -> None:
     """Backup, binaries, steps, checks, settings; no copy, no report."""
     drills.write(test_a=TWO)

@@ -429,7 +429,6 @@ def test_a_session_fixture_that_breaks_after_the_last_test(drills: Drills) -> No
         assert "assert not 'plain-value'" in text
 
 
-@pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one-process", "xdist"])
 def test_a_drill_file_tells_no_value(drills: Drills, workers: list[str]) -> None:
     """Also where the server complains of one."""
     drills.drill_file(

@@ -9,7 +9,6 @@ import pytest
 if TYPE_CHECKING:
     from tests.plugin.conftest import Drills
 
-BOTH = pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one-process", "xdist"])
 
 RUNTIMES = ("local",)
 """Mistakes are told before there is a sandbox."""
@@ -23,7 +22,6 @@ def refused(drills: Drills, *args: Any) -> Any:
     return f"{result.stdout.str()}\n{result.stderr.str()}"
 
 
-@BOTH
 def test_all_bad_requests_of_a_run_are_told_at_once(drills: Drills, workers: list[str]) -> None:
     """Across markers, functions and drill files; each with its place."""
     drills.write(
@@ -89,7 +87,6 @@ def test_the_same_drill_with_two_objectives_is_refused(drills: Drills) -> None:
     assert "test_a.py::test_b: drill shop@latest has other objectives here than at test_a.py::test_a" in text
 
 
-@BOTH
 def test_bad_settings_are_refused_before_anything_is_collected(drills: Drills, workers: list[str]) -> None:
     """Flags and file together."""
     drills.settings('[sandbox]\nruntime = "dokcer"')

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from tests.plugin.conftest import Drills
 
-BOTH = pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one-process", "xdist"])
 
 PASSES = """
     import pytest
@@ -32,7 +31,7 @@ def outcomes(drills: Drills, key: Any = "shop@latest") -> Any:
     return {outcome.name.rpartition("::")[2]: (outcome.verdict, outcome.message) for outcome in found}
 
 
-@BOTH
+@pytest.mark.everywhere
 def test_a_good_drill_passes(drills: Drills, workers: list[str]) -> None:
     """The healthy twin of everything below."""
     drills.write(test_a=PASSES)
@@ -46,7 +45,6 @@ def test_a_good_drill_passes(drills: Drills, workers: list[str]) -> None:
         result.stdout.fnmatch_lines([f"*: *{name}"])
 
 
-@BOTH
 def test_a_false_assertion_fails_and_its_message_holds_no_value(drills: Drills, workers: list[str]) -> None:
     """Evidence is kept and passed on: it names the line, not the rows."""
     drills.write(
@@ -121,7 +119,7 @@ def test_a_write_through_the_read_only_connection_fails_with_a_hint(drills: Dril
     result.stdout.fnmatch_lines(["*HINT: pgrestore_conn is read-only; use pgrestore_clone*"])
 
 
-@BOTH
+@pytest.mark.everywhere
 def test_a_backup_that_does_not_restore_fails_once_with_its_cause(drills: Drills, workers: list[str]) -> None:
     """The first cause stands in one item; the others and the tests say that nothing was measured."""
     damaged = drills.pytester.path / "damaged"
@@ -148,7 +146,6 @@ def test_a_backup_that_does_not_restore_fails_once_with_its_cause(drills: Drills
     assert outcomes(drills, "bad@latest")["test_true"][0] == "could not verify"
 
 
-@BOTH
 @pytest.mark.parametrize(
     "flags",
     [
@@ -168,7 +165,6 @@ def test_a_harness_that_fails_could_not_verify(drills: Drills, workers: list[str
     assert "HINT: " in result.stdout.str()
 
 
-@BOTH
 @pytest.mark.parametrize("name", ["rto", "rpo"])
 def test_a_missed_objective_fails_the_run(drills: Drills, workers: list[str], name: str) -> None:
     """Everything came back, too late or too little."""
@@ -206,7 +202,6 @@ def test_a_missed_objective_of_a_factory_drill_fails_the_run_too(drills: Drills)
     assert result.ret == 1
 
 
-@BOTH
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
