@@ -21,8 +21,9 @@ test: $(STAMPS)/dev
 	$(MAKE) lint
 	# What a run of its own imports, as the plugin tests, demo and scenarios start it, is the wheel and not this tree.
 	cd / && '$(abspath $(BIN))/python' -c 'import pytest_pgrestore as p; assert "site-packages" in p.__file__, p.__file__'
-	# By file, so that a world of backups is built by one worker and not by both; the many quick ones last.
-	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+	# By file, so that a world of backups is built by one worker and not by all; the many quick ones last. One worker
+	# more than the two cores of the smallest machine: each waits for servers and containers now and then.
+	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
 		tests/plugin tests/real tests/unit
 	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 2 scenarios
 

@@ -164,5 +164,8 @@ def test_a_daemon_that_dies_in_the_middle_is_one_sentence(
 
     with pytest.raises(HarnessError, match="no Docker daemon answers there"):
         run.close()
+    # What is ours goes without the daemon too, and so does the lock, with which containers end.
+    assert not run.root.exists()
     assert "no Docker daemon answers there" in (sandbox.why_ended() or "")
+    del run, tools, sandbox
     gc.collect()

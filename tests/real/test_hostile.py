@@ -22,8 +22,8 @@ from tests.real.worlds import MAJORS, Drilled
 
 Drilling = Callable[..., Drilled]
 BY_NAME = {hazard.name: hazard for hazard in HAZARDS}
-TABLE = {"local": MAJORS, "docker": (15, 18)}
-"""Each hazard in each sandbox, and on each major: a release in the middle in one of them."""
+TABLE = {"local": MAJORS, "docker": MAJORS[-1:]}
+"""Each hazard on each major, and in each sandbox."""
 
 CASES = [
     (runtime, major, hazard)

@@ -56,7 +56,11 @@ class DockerRun:
         engine = connect()
         account = server_account(settings.user)
         directory = RunDirectory.open(settings.directory, account, run_id, settings.time_limit_seconds)
-        directory.swept += removal.sweep(engine, boot_identity(), _unused)
+        try:
+            directory.swept += removal.sweep(engine, boot_identity(), _unused)
+        except BaseException:
+            directory.close()
+            raise
         return cls(settings, engine, directory)
 
     @classmethod
@@ -282,16 +286,27 @@ class DockerRun:
         )
 
     def close(self) -> list[str]:
-        """Remove everything that is left and not kept; return what could not be removed."""
+        """Remove everything that is left and not kept; return what could not be removed.
+
+        Raises:
+            HarnessError: The daemon does not answer; the directory is removed all the same, and with its lock the
+                containers end as soon as they can.
+        """
         kept = [drill for drill in guardian.drills_of(self.root) if (drill / guardian.KEEP).exists()]
+        try:
+            remains = self._remove_containers(kept)
+        finally:
+            left = self.directory.close()
+        return remains + left
+
+    def _remove_containers(self, kept: Sequence[Path]) -> list[str]:
+        if not kept:
+            return removal.remove_all(self.engine, {removal.RUN: self.root.name})
         remains = []
-        if kept:
-            for labels in (self._labels(READER), *(self._labels(key) for key in self._sandboxes)):
-                if self.drill_root(labels[removal.DRILL]) not in kept:
-                    remains += removal.remove_all(self.engine, labels)
-        else:
-            remains += removal.remove_all(self.engine, {removal.RUN: self.root.name})
-        return remains + self.directory.close()
+        for labels in (self._labels(READER), *(self._labels(key) for key in self._sandboxes)):
+            if self.drill_root(labels[removal.DRILL]) not in kept:
+                remains += removal.remove_all(self.engine, labels)
+        return remains
 
     def drill_root(self, drill_key: str) -> Path:
         """Return the directory of a drill on this machine, whether it is there or not; its logs are in ``logs``."""
