@@ -272,6 +272,7 @@ def test_a_backup_being_taken_meanwhile(world: Backed, tool_drill: Drilling) -> 
         assert not running.done()
         world.server.sql("checkpoint")
         running.result()
+    world.server.archived()  # else what was written goes on arriving under the eyes of other tests
     backup = drilled.result.record.backup
     assert backup is not None
     assert (backup.label, drilled.rows()) == (world.labels["full2"], world.server.rows)
@@ -284,6 +285,7 @@ def test_a_tool_that_is_not_there(world: Backed, tool_drill: Drilling) -> None:
 
 def test_a_copy_that_would_archive_cannot(world: Backed, tool_drill: Drilling) -> None:
     """Production's archive_command is in the restored configuration; nothing new is in the repository."""
+    world.server.archived()
     before = segments(world, 1)
 
     drilled = tool_drill(world.source(1), database="postgres")
