@@ -145,7 +145,6 @@ def test_a_daemon_that_does_not_see_our_files_is_refused(
     assert "the daemon does not see the files of this machine" in refused.value.hint
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # docker-py keeps what was cut off
 def test_a_daemon_that_dies_in_the_middle_is_one_sentence(
     starting: Callable[..., Daemon], settings: DockerSettings
 ) -> None:

@@ -191,17 +191,19 @@ def start(engine: Engine, image: Image, settings: DockerSettings, account: Accou
     from testcontainers.core.container import DockerContainer
 
     labels = _all_labels(settings, wish)
-    made = DockerContainer(
-        image.name,
-        docker_client_kw={"timeout": engine.client.api.timeout},
-        labels=labels,
-        **_arguments(settings, account, wish),
-    )
+    starting = f"starting a container of image {image.name}"
+    with speaking(starting):  # it asks the daemon for its version
+        made = DockerContainer(
+            image.name,
+            docker_client_kw={"timeout": engine.client.api.timeout},
+            labels=labels,
+            **_arguments(settings, account, wish),
+        )
     if wish.published:
         # with_exposed_ports would open it to everybody; an address is passed on as docker-py understands it.
         made.ports = cast("dict[str, int | None]", {f"{SERVER_PORT}/tcp": ("127.0.0.1", None)})
     try:
-        with _ryuk(settings), speaking(f"starting a container of image {image.name}"):
+        with _ryuk(settings), speaking(starting):
             made.start()
             identity = made.get_container_id()
             state = engine.client.api.inspect_container(identity)["State"]

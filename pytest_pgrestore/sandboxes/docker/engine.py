@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,9 @@ CALL_SECONDS = 60
 """Deadline of one question to the daemon; a daemon that hangs is *could not verify*, not a job that never ends."""
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
+
+_CONNECTING = "docker.transport.unixconn"
+"""Module of docker-py whose socket stays open where connecting fails."""
 
 _MAPPED_USERS = {"name=rootless": "rootless", "name=userns": "with user namespaces (userns-remap)"}
 
@@ -60,7 +64,6 @@ def _connect(host: str) -> Engine:
     import docker
 
     with speaking(f"asking the Docker daemon at {host}"):
-        _knock(host)
         client = docker.DockerClient(base_url=host, timeout=CALL_SECONDS, version="auto", **_tls())
         facts = client.info()
     for option, words in _MAPPED_USERS.items():
@@ -70,18 +73,6 @@ def _connect(host: str) -> Engine:
                 hint='set runtime = "local", which cuts the network off without root too, or use an ordinary daemon.',
             )
     return Engine(client, host, str(facts.get("ServerVersion", "unknown")))
-
-
-def _knock(host: str) -> None:
-    """Connect and hang up: docker-py leaves the sockets of a daemon that is not there to the garbage collector."""
-    scheme, _, address = host.partition("://")
-    if scheme == "unix":
-        with socket.socket(socket.AF_UNIX) as door:
-            door.settimeout(CALL_SECONDS)
-            door.connect("/" + address.lstrip("/"))
-    elif scheme == "tcp":
-        name, _, port = address.partition("/")[0].rpartition(":")
-        socket.create_connection((name.strip("[]"), int(port)), CALL_SECONDS).close()
 
 
 def _tls() -> dict[str, Any]:
@@ -111,6 +102,7 @@ def speaking(what: str) -> Iterator[None]:
         # The daemon's own words: they name the missing file, port, image.
         raise HarnessError(f"{what} failed: {_first_line(exc.explanation or exc)}", hint=_hint(exc)) from exc
     except (requests.Timeout, TimeoutError) as exc:
+        _hang_up(exc)
         raise HarnessError(
             f"{what} failed: the Docker daemon did not answer within {CALL_SECONDS:g} s",
             hint="look whether it hangs: docker info; its log says more.",
@@ -124,11 +116,23 @@ def speaking(what: str) -> Iterator[None]:
         PermissionError,
         ValueError,
     ) as exc:
+        _hang_up(exc)
         raise HarnessError(
             f"{what} failed: {_plainly(exc)}",
             hint='start Docker, or name the daemon in DOCKER_HOST, or set runtime = "local": `pgrestore doctor`'
             " says what is here.",
         ) from exc
+
+
+def _hang_up(exc: BaseException) -> None:
+    """Close the socket docker-py could not connect: left to the garbage collector it would warn in a user's test."""
+    error: BaseException | None = exc
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            held = frame.f_locals.get("sock") if frame.f_globals["__name__"] == _CONNECTING else None
+            if isinstance(held, socket.socket):
+                held.close()
+        error = error.__cause__ or error.__context__
 
 
 def _plainly(exc: BaseException) -> str:
