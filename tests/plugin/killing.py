@@ -46,7 +46,7 @@ LAST = ("teardown", "report")
 
 TESTS = """
 import os
-import time
+import select
 from pathlib import Path
 
 import pytest
@@ -57,11 +57,11 @@ def test_first(pgrestore_conn):
     assert pgrestore_conn.execute("select count(*) from orders").fetchone() == (0,)
 
 def test_waits(pgrestore_conn):
+    go = os.open("go", os.O_RDONLY | os.O_NONBLOCK)
     Path("waiting.new").write_text(str(os.getpid()))
     Path("waiting.new").rename("waiting")
-    deadline = time.monotonic() + 300
-    while not Path("go").exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
+    assert select.select([go], [], [], 300)[0]
+    os.close(go)
     assert pgrestore_conn.execute("select count(*) from orders").fetchone() == (0,)
     Path("tested").touch()
 """
@@ -97,6 +97,8 @@ class Project:
         self.runtime = runtime
         self.base = place / f"pgrestore-{os.geteuid()}"
         directory.mkdir()
+        os.mkfifo(directory / "go")
+        self._go: int | None = None
         (directory / "pytest.ini").write_text("[pytest]\n")
         (directory / "test_shop.py").write_text(TESTS)
         (directory / "pgrestore.toml").write_text(world.settings(f'[sandbox]\ndirectory = "{place}"\n'))
@@ -116,8 +118,10 @@ class Project:
             )
 
     def go(self) -> None:
-        """Let its test end."""
-        (self.directory / "go").touch()
+        """Let its test end, now or when it comes to that: what is written stays in the pipe while one end is open."""
+        if self._go is None:
+            self._go = os.open(self.directory / "go", os.O_RDWR)
+            os.write(self._go, b"go")
 
     @property
     def output(self) -> str:
@@ -203,6 +207,8 @@ class Project:
 
     def finish(self) -> None:
         """End it, when a test failed before it did, or before it was started."""
+        if self._go is not None:
+            os.close(self._go)
         if not hasattr(self, "child"):
             return
         if self.child.poll() is None:
@@ -240,7 +246,7 @@ def labelled(run_id: str) -> list[str]:
 
 
 def until(done: Callable[[], bool], what: str) -> None:
-    """Wait for `done`, asking every millisecond: some phases are short."""
+    """Wait for `done`, asking every millisecond: some phases are short, and seen from outside they send no word."""
     wait_until(done, what=what, timeout_seconds=DEADLINE_SECONDS, sleep=lambda _seconds: time.sleep(0.001))
 
 

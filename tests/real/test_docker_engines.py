@@ -166,5 +166,9 @@ def test_a_daemon_that_dies_in_the_middle_is_one_sentence(
     # What is ours goes without the daemon too, and so does the lock, with which containers end.
     assert not run.root.exists()
     assert "no Docker daemon answers there" in (sandbox.why_ended() or "")
+    # And a run that cannot even begin leaves nothing behind.
+    with pytest.raises(HarnessError, match="no Docker daemon answers there"):
+        DockerRun.open(settings, "y")
+    assert not run.root.with_name("y").exists()
     del run, tools, sandbox
     gc.collect()

@@ -246,6 +246,18 @@ def test_a_hanging_daemon_is_given_up(
     gc.collect()
 
 
+def test_a_daemon_that_is_gone_before_a_container_is_one_sentence(
+    another_daemon: Callable[[str], None], opening: Callable[..., DockerRun]
+) -> None:
+    """The library that starts it asks for the daemon's version first."""
+    run = opening()
+    tools = run.find_tools(MAJOR)
+    another_daemon("unix:///nonexistent/docker.sock")
+
+    with pytest.raises(HarnessError, match=r"starting a container of image .* failed: no Docker daemon answers there"):
+        run.sandbox("shop@latest", tools)
+
+
 def test_a_missing_image_is_not_pulled_behind_the_users_back(opening: Callable[..., DockerRun]) -> None:
     """With pull = false."""
     run = opening(image="pgrestore-no-such-image:{major}")

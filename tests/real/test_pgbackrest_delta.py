@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -18,10 +19,14 @@ from pytest_pgrestore.sources.pgbackrest.kept import MARKER, Kept
 from pytest_pgrestore.sources.pgbackrest.source import PgbackrestSource
 from tests.real.pgbackrest_worlds import Backed, backed
 from tests.real.production import digests
-from tests.real.worlds import Drilled
+from tests.real.worlds import Drilled, as_root
 
 Drilling = Callable[..., Drilled]
 
+NOBODY = 65534
+ROOT_ONLY = pytest.mark.skipif(
+    not as_root() and os.environ.get("CI") != "true", reason="only root can give a directory away"
+)
 SPACE = "select oid from pg_tablespace where spcname = 'extra'"
 
 
@@ -105,6 +110,12 @@ def filled(directory: Path) -> None:
     (directory / "PG_VERSION").write_text("15\n")
 
 
+def foreign(directory: Path) -> None:
+    """Make an empty one of another user."""
+    directory.mkdir()
+    os.chown(directory, NOBODY, NOBODY)
+
+
 def opened(directory: Path) -> None:
     """Make one of ours that others may read."""
     Kept(directory).claim()
@@ -115,7 +126,8 @@ def opened(directory: Path) -> None:
     ("spoil", "cause"),
     [
         pytest.param(filled, "holds files that are not ours", id="somebody's"),
-        pytest.param(opened, "is not this user's alone", id="open"),
+        pytest.param(foreign, "belongs to another user", id="another's", marks=ROOT_ONLY),
+        pytest.param(opened, "holds a copy of production, and others may read it", id="open"),
     ],
 )
 @pytest.mark.parametrize("tool_run", ["local"], indirect=True)

@@ -54,29 +54,35 @@ class Kept:
         """Make the directory, or see that it is one of ours.
 
         Raises:
-            HarnessError: It holds something else, others can read it, or it cannot be made.
+            HarnessError: It is another user's, holds something else, others can read it, or it cannot be made.
         """
         try:
             self.directory.mkdir(mode=0o700, exist_ok=True)
-            if not any(self.directory.iterdir()):
+            own = self.directory.stat().st_uid == os.geteuid()
+            if own and not any(self.directory.iterdir()):
                 self.directory.chmod(0o700)
                 (self.directory / MARKER).write_text(_WORDS)
             ours = (self.directory / MARKER).is_file()
-            status = self.directory.stat()
+            private = not self.directory.stat().st_mode & 0o077
         except OSError as exc:
             raise HarnessError(
                 f"{self.directory} for `delta` cannot be used: {exc.strerror}",
                 hint="name a directory whose parent is there, and that this user may write.",
             ) from None
+        if not own:
+            raise HarnessError(
+                f"{self.directory} for `delta` belongs to another user, and a copy of production would stay in it",
+                hint="name a directory of the user who runs pytest, or one that is not there yet.",
+            )
         if not ours:
             raise HarnessError(
                 f"{self.directory} holds files that are not ours, and --delta removes what it does not know",
                 hint="name a new or an empty directory in `delta`.",
             )
-        if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+        if not private:
             raise HarnessError(
-                f"{self.directory} holds a copy of production, and is not this user's alone",
-                hint=f"chown it to the user who runs pytest, and chmod 700 {self.directory}.",
+                f"{self.directory} holds a copy of production, and others may read it",
+                hint=f"look who did, then chmod 700 {self.directory}.",
             )
 
     @contextmanager
