@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sources.wal import storedwal
+from pytest_pgrestore.sources.wal.segments import empty_wal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +79,8 @@ def unheard(_step: str, _text: str) -> None:
 
 
 def hand_over(sandbox: Sandbox) -> None:
-    """Give what a tool laid out to the server's user."""
+    """Give what a tool laid out to the server's user; WAL is not what came along, but what was brought."""
+    empty_wal(sandbox.data)
     for folder in (sandbox.data, sandbox.tablespaces, sandbox.wal):
         sandbox.adopt(folder)
     sandbox.data.chmod(0o700)

@@ -135,6 +135,7 @@ def clouded(major: int, store: Store) -> Iterator[Clouded]:
         archive = f"barman-cloud-wal-archive --gzip --endpoint-url {store.endpoint} {' '.join(made.place)}"
         push.write_text("\n".join(["#!/bin/sh", *lines, f'exec {archive} "$1"']) + "\n")
         push.chmod(0o755)
+        server.link_wal()
         server.start({"archive_command": f"{push} %p"})
         space = server.directory / "space"
         server.run("mkdir", str(space))

@@ -164,6 +164,7 @@ def barmaned(major: int) -> Iterator[Barmaned]:
         # In the file, so that a restored copy has it: Barman changes it there, and a drill must not archive.
         with (server.data / "postgresql.conf").open("a") as stream:
             stream.write(f"archive_mode = on\narchive_command = '{copies}'\n")
+        server.link_wal()
         server.start({"summarize_wal": "on"} if major >= BLOCKS_SINCE else {})
         space = server.directory / "space"
         server.run("mkdir", str(space))

@@ -206,6 +206,7 @@ def backed(major: int) -> Iterator[Backed]:
         made = Backed(server)
         made.config.write_text(configuration(server, directories_of(server)))
         push = f"pgbackrest --config={made.config} --stanza={STANZA} archive-push %p"
+        server.link_wal()
         server.start({"archive_command": push})
         space = server.directory / "space"
         server.run("mkdir", str(space))

@@ -90,6 +90,14 @@ class Production:
         options = " ".join("-c '" + f"{name}={value}".replace("'", "'\\''") + "'" for name, value in wanted.items())
         self.run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.directory / "server.log"), "-o", options, "start")
 
+    def link_wal(self) -> None:
+        """Keep WAL elsewhere behind a link, as `initdb --waldir` does; the server is not started yet.
+
+        A restore could follow it.
+        """
+        self.run("mv", str(self.data / "pg_wal"), str(self.directory / "wal-of-production"))
+        self.run("ln", "-s", str(self.directory / "wal-of-production"), str(self.data / "pg_wal"))
+
     def stop(self) -> None:
         """Stop the server."""
         self.run("pg_ctl", "-D", str(self.data), "-w", "-m", "fast", "stop")

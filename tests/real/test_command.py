@@ -61,6 +61,7 @@ def taken() -> Iterator[Taken]:
             server.run("mkdir", str(directory / name))
         commands = directory / "commands"
         shutil.copytree(EXAMPLE, commands)
+        server.link_wal()
         server.start({"archive_command": f"cp %p {directory}/wal/%f"})
         server.sql("create table ledger (i int primary key)")
         server.sql("insert into ledger select generate_series(1, 100)")

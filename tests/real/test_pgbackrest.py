@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 
+from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.sandboxes.account import server_account
 from tests.real.pgbackrest_worlds import Backed, backed
 from tests.real.production import digests
 from tests.real.worlds import Drilled
@@ -75,6 +79,39 @@ def test_recovery_stops_exactly_there(
     assert digests(world.repository(repo)) == before
     location = str(drilled.ask("select pg_tablespace_location(oid) from pg_tablespace where spcname = 'extra'"))
     assert not location.startswith(str(world.server.directory))
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A directory of production's that the server's user may write."""
+    place = short_directory()
+    yield place
+    shutil.rmtree(place)
+
+
+@pytest.mark.parametrize(("tool_run", "major"), [("local", 15), ("docker", 17)], indirect=["tool_run"])
+def test_what_production_says_of_a_restore_is_not_done(
+    worlds: Worlds, tool_drill: Drilling, major: int, tmp_path: Path, elsewhere: Path
+) -> None:
+    """Its file and variables name places of its own, and some databases only; `restore` empties the spool, too."""
+    world = worlds(major)
+    queued = elsewhere / "spool" / "archive" / "main" / "out" / "000000010000000000000001.ok"
+    queued.parent.mkdir(parents=True)
+    queued.touch()
+    server_account().own_tree(elsewhere)
+    text = world.config.read_text().replace(f"{world.server.directory}/spool", str(elsewhere / "spool"))
+    config = tmp_path / "pgbackrest.conf"
+    config.write_text(
+        f"{text}\n[global:restore]\nlink-map=pg_wal={elsewhere}/wal\ntablespace-map-all={elsewhere}/spaces\n"
+        "db-include=elsewhere\nlink-all=y\nforce=y\n"
+    )
+    said = {"PGBACKREST_PG1_PATH": str(elsewhere / "data"), "PGBACKREST_SPOOL_PATH": str(elsewhere / "spool")}
+
+    drilled = tool_drill(world.source(1, config=config, env=said), database="postgres")
+
+    assert drilled.rows() == world.server.rows
+    assert queued.exists()
+    assert [path.name for path in elsewhere.iterdir()] == ["spool"]
 
 
 @pytest.mark.parametrize("tool_run", ["local"], indirect=True)

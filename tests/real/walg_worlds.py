@@ -105,6 +105,7 @@ def pushed(major: int, **env: str) -> Iterator[Pushed]:
     with production(major, start=False, mounts=[Path(WALG), *keys]) as server:
         store = server.directory / "store"
         server.run("mkdir", str(store))
+        server.link_wal()
         made = Pushed(server, {"WALG_FILE_PREFIX": str(store), **env})
         _push(made)
         yield made

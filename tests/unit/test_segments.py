@@ -10,7 +10,7 @@ import pytest
 from pytest_pgrestore.model.errors import TargetUnreachable
 from pytest_pgrestore.model.wal import Lsn, Segment
 from pytest_pgrestore.sources.wal.header import Expected, fault, read_header
-from pytest_pgrestore.sources.wal.segments import WalFile, scan, sound, supply
+from pytest_pgrestore.sources.wal.segments import WalFile, empty_wal, scan, sound, supply
 from pytest_pgrestore.sources.wal.timelines import TimelinePath, follow, parse_history
 
 MIB = 1 << 20
@@ -229,3 +229,24 @@ def test_a_timeline_that_cannot_be_reached_is_refused(wanted: int, words: str) -
     """It never turns into another one."""
     with pytest.raises(TargetUnreachable, match=words):
         follow(HISTORIES, 1, wanted, Lsn(0x400000))
+
+
+@pytest.mark.parametrize("there", ["a link", "files", "nothing"])
+def test_wal_is_laid_out_in_the_copy_and_nowhere_else(tmp_path: Path, there: str) -> None:
+    """A link of `initdb --waldir` leads to production's directory."""
+    production, data = tmp_path / "production", tmp_path / "data"
+    for place in (production, data):
+        place.mkdir()
+    (production / "0").touch()
+    if there == "a link":
+        (data / "pg_wal").symlink_to(production)
+    if there == "files":
+        (data / "pg_wal" / "archive_status").mkdir(parents=True)
+        (data / "pg_wal" / "0").touch()
+
+    empty_wal(data)
+
+    place = data / "pg_wal"
+    assert not place.is_symlink()
+    assert [path.name for path in place.iterdir()] == ["archive_status"]
+    assert (production / "0").exists()

@@ -37,4 +37,3 @@ def put_back(sandbox: Sandbox, label: str) -> None:
             path.rmdir()
         else:
             path.unlink(missing_ok=True)
-    (data / "pg_wal" / "archive_status").mkdir(mode=0o700, parents=True, exist_ok=True)

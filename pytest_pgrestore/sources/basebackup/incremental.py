@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.sources.basebackup.unpacking import TABLESPACE_MAP, Places, lay_out
+from pytest_pgrestore.sources.wal.segments import empty_wal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,10 +141,7 @@ def _run(inputs: Sequence[Path], way: str, sandbox: Sandbox, timeout_seconds: fl
 def _tidy(sandbox: Sandbox) -> None:
     """Take out of the result what must not steer a server: WAL comes later, checked."""
     (sandbox.data / TABLESPACE_MAP).unlink(missing_ok=True)
-    wal = sandbox.data / "pg_wal"
-    shutil.rmtree(wal, ignore_errors=True)
-    for folder in (wal, wal / "archive_status"):
-        folder.mkdir(mode=0o700)
+    empty_wal(sandbox.data)
 
 
 def _clear(sandbox: Sandbox) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from pytest_pgrestore.sources.basebackup.manifest import MANIFEST
 from pytest_pgrestore.sources.basebackup.tars import extract, list_files
 from pytest_pgrestore.sources.copying import copy_file, copy_tree, in_parallel
 from pytest_pgrestore.sources.wal.header import HEADER_BYTES
-from pytest_pgrestore.sources.wal.segments import WalFile
+from pytest_pgrestore.sources.wal.segments import WalFile, empty_wal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +47,7 @@ def lay_out(directory: BackupDirectory, places: Places) -> int:
         HarnessError: It cannot be read.
     """
     files = (_from_tars if directory.tar else _from_tree)(directory, places)
-    _empty_wal(places.data)
+    empty_wal(places.data)
     _require_tablespaces(directory, places)
     return files
 
@@ -138,16 +137,6 @@ def _tablespace(places: Places, oid: str) -> Path:
     into.mkdir(mode=0o700)
     (places.data / "pg_tblspc" / oid).symlink_to(into)
     return into
-
-
-def _empty_wal(data: Path) -> None:
-    """Leave pg_wal empty but for the directory a server expects; WAL is staged later, checked."""
-    wal = data / "pg_wal"
-    if wal.is_symlink():
-        wal.unlink()
-    shutil.rmtree(wal, ignore_errors=True)
-    for folder in (wal, wal / "archive_status"):
-        folder.mkdir(mode=0o700)
 
 
 def _require_tablespaces(directory: BackupDirectory, places: Places) -> None:

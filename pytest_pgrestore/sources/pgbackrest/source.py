@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.protocol import Request
 
 _GROWTH = 1.1
+_WHOLE_AND_INSIDE = ("--reset-link-map", "--reset-tablespace-map-all", "--reset-db-include", "--reset-db-exclude")
+"""What production's file may say of a restore: files elsewhere, or some databases only."""
+
 _VERSION = re.compile(r"^pgBackRest (\d+)\.(\d+)(?:\.(\d+))?", re.MULTILINE)
 _ROOT_REFUSED_SINCE = (2, 59)
 
@@ -190,9 +193,11 @@ class PgbackrestSource(ToolSource[_Choice]):
     def _restore(self, tool: BackupTool, located: Located, tablespaces: Path) -> None:
         choice, label = self._chosen(located), located.backup.label
         maps = [f"--tablespace-map={oid}={tablespaces / str(oid)}" for oid, _ in choice.tablespaces]
+        maps = maps or ["--reset-tablespace-map"]
         done = tool.run(
             "restore",
             *(f"--repo={choice.repository.number}", f"--set={label}", "--type=none", "--archive-mode=off", *maps),
+            *_WHOLE_AND_INSIDE,
             "restore",
         )
         if done.status != 0:
@@ -223,8 +228,16 @@ class PgbackrestSource(ToolSource[_Choice]):
     def _tool(
         self, toolbox: Toolbox, log: Callable[[str, str], None], sandbox: Sandbox | None = None
     ) -> tuple[BackupTool, str]:
-        """Return pgBackRest with the settings that beat those of production's file, and its version in words."""
+        """Return pgBackRest with the settings that beat those of production's file, and its version in words.
+
+        Variables of the user's may be production's too, and name its directories: they beat what is only a wish.
+        """
         settings = self._settings
+        wishes = {
+            "PGBACKREST_PROCESS_MAX": str(settings.processes or os.cpu_count() or 1),
+            # Of an accident in the repository it is certain at once; a store gets time.
+            "PGBACKREST_JOB_RETRY_INTERVAL": "1",
+        }
         ours = {
             "PGBACKREST_STANZA": settings.stanza,
             # Standard output is for data.
@@ -233,18 +246,17 @@ class PgbackrestSource(ToolSource[_Choice]):
             "PGBACKREST_LOG_LEVEL_FILE": "off",
             "PGBACKREST_LOG_TIMESTAMP": "n",
             "PGBACKREST_ARCHIVE_ASYNC": "n",
-            "PGBACKREST_PROCESS_MAX": str(settings.processes or os.cpu_count() or 1),
-            # Of an accident in the repository it is certain at once; a store gets time.
-            "PGBACKREST_JOB_RETRY_INTERVAL": "1",
         }
         if settings.config is not None:
             ours["PGBACKREST_CONFIG"] = str(settings.config)
         if sandbox is None:
-            ours["PGBACKREST_IO_TIMEOUT"] = "20"
+            wishes["PGBACKREST_IO_TIMEOUT"] = "20"
         else:
             ours |= {
                 "PGBACKREST_PG1_PATH": str(sandbox.data),
                 "PGBACKREST_LOCK_PATH": str(sandbox.wal / "lock"),
+                # A restore removes the stanza's directory there: production's queue of what is to be archived.
+                "PGBACKREST_SPOOL_PATH": str(sandbox.wal / "spool"),
                 "PGBACKREST_LINK_ALL": "n",
                 "PGBACKREST_DELTA": "n",
                 "PGBACKREST_FORCE": "n",
@@ -254,7 +266,7 @@ class PgbackrestSource(ToolSource[_Choice]):
         if version >= _ROOT_REFUSED_SINCE and os.geteuid() == 0:
             # For the files that root would leave; this one may write nothing but the copy.
             ours["PGBACKREST_ALLOW_ROOT"] = "y"
-        return replace(tool, env={**ours, **settings.env}), f"pgBackRest {'.'.join(map(str, version))}"
+        return replace(tool, env={**wishes, **settings.env, **ours}), f"pgBackRest {'.'.join(map(str, version))}"
 
     def _catalogue(self, tool: BackupTool, repository: Repository) -> catalogue.Catalogue:
         done = tool.run("catalogue", f"--repo={repository.number}", "info", "--output=json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -203,6 +204,20 @@ def fault_of(file: WalFile, segment: Segment, expected: Expected) -> str | None:
     except BackupNotRestorable as exc:
         return f"does not unpack: {exc.problem}"
     return fault(start, size, segment, expected)
+
+
+def empty_wal(data: Path) -> None:
+    """Make pg_wal of a copy a directory with nothing in it but what a server expects there.
+
+    WAL is staged into it later, checked. What `initdb --waldir` makes comes back as a link to production's directory,
+    or not at all, with some tools.
+    """
+    wal = data / "pg_wal"
+    if wal.is_symlink():
+        wal.unlink()
+    shutil.rmtree(wal, ignore_errors=True)
+    for folder in (wal, wal / "archive_status"):
+        folder.mkdir(mode=0o700)
 
 
 def stage(pairs: Iterable[tuple[Path, Path]], finished: Callable[[Path], None]) -> None:
