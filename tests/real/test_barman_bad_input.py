@@ -81,6 +81,19 @@ def test_the_copy_of_the_home_is_green(broken: Barmaned, tool_drill: Drilling, n
 
 
 @docker
+def test_a_server_whose_wal_only_streams(broken: Barmaned, tool_drill: Drilling) -> None:
+    """As Barman's own template has it; production's slot is nothing that a restore needs."""
+    file = broken.server.directory / "barman.d" / "stream.conf"
+    text = file.read_text()
+    assert "archiver = on" in text
+    file.write_text(text.replace("archiver = on", "streaming_archiver = on\nslot_name = barman"))
+
+    drilled = tool_drill(broken.source(), database="postgres")
+
+    assert drilled.rows() == broken.server.rows
+
+
+@docker
 def test_a_wrong_server_name(broken: Barmaned, tool_drill: Drilling) -> None:
     """A typo is nothing learned about backups, and the names there are help."""
     could_not_verify(tool_drill(broken.source("shopp")), "server 'shopp'", "packed, rsync, stream")

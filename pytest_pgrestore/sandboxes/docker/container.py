@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,6 +20,7 @@ from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes.docker.engine import speaking
 from pytest_pgrestore.sandboxes.docker.execute import execute
 from pytest_pgrestore.sandboxes.docker.removal import EXPIRES, MANAGED, remove_all
+from pytest_pgrestore.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
 
 SERVER_PORT = 5432
+_BEGINNING_SECONDS = 5.0
+"""Of a process in a container: the runtime, whose it is at first, takes some milliseconds."""
+
 _OOM_FILES = ("sys/fs/cgroup/memory.events", "sys/fs/cgroup/memory/memory.oom_control")
 _OOM_KILLS = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
 _LIFELINE = 'flock -x "$0" true; while [ -n "$1" ] && [ -e "$1" ]; do sleep 5; done'
@@ -224,7 +228,13 @@ def _hold(engine: Engine, identity: str, account: Account) -> int:
         user = f"{account.uid}:{account.gid}"
         created = engine.client.api.exec_create(identity, ["sleep", "infinity"], user=user, workdir="/")
         engine.client.api.exec_start(created["Id"], detach=True)
-        return int(engine.client.api.exec_inspect(created["Id"])["Pid"])
+        pid = int(engine.client.api.exec_inspect(created["Id"])["Pid"])
+    # For some milliseconds it is still the container runtime, which nobody may look into; what cannot be is said later.
+    with suppress(HarnessError):
+        wait_until(
+            lambda: os.access(f"/proc/{pid}/root/", os.X_OK), what="the process", timeout_seconds=_BEGINNING_SECONDS
+        )
+    return pid
 
 
 def _require_running(image: Image, state: Mapping[str, Any]) -> None:

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.secret import Secret
 
 DEFAULT_CONFIGS = ("~/.barman.conf", "/etc/barman.conf", "/etc/barman/barman.conf")
-_KEPT = re.compile(
-    r"\w+_directory|compression|custom_\w+|backup_method|backup_compression\w*|archiver|streaming_archiver|encryption\w*"
-)
+_KEPT = re.compile(r"\w+_directory|compression|custom_\w+|backup_method|backup_compression\w*|encryption\w*")
 """Options of a server that reading its home takes."""
 
 _NOT_KEPT = {"barman_lock_directory", "configuration_files_directory"}
@@ -136,6 +134,8 @@ class Server:
             "conninfo": "host=/nonexistent",
             "streaming_conninfo": "host=/nonexistent",
             "ssh_command": "false",
+            # A server needs one way for WAL to come in, and streaming would take production's slot. None is used.
+            "archiver": "on",
             "recovery_staging_path": str(staging),
             "local_staging_path": str(staging),
             "path_prefix": ":".join(prefix),
