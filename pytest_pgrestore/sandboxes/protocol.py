@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.model.errors import HarnessError
     from pytest_pgrestore.model.evidence import Teardown
-    from pytest_pgrestore.process import Completed
+    from pytest_pgrestore.system.process import Completed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

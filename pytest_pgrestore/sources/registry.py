@@ -6,12 +6,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.sources.barman.table import BarmanTable
+from pytest_pgrestore.sources.basebackup.table import BasebackupTable
+from pytest_pgrestore.sources.command.table import CommandTable
+from pytest_pgrestore.sources.dump.table import DumpTable
+from pytest_pgrestore.sources.pgbackrest.table import PgbackrestTable
+from pytest_pgrestore.sources.walg.table import WalgTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_pgrestore.settings.source_tables import SourceTable
     from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
 
+
+SOURCE_TABLES: dict[str, type[SourceTable]] = {
+    "dump": DumpTable,
+    "basebackup": BasebackupTable,
+    "pgbackrest": PgbackrestTable,
+    "walg": WalgTable,
+    "command": CommandTable,
+    "barman": BarmanTable,
+}
+"""Types of sources by name."""
 
 TYPES = ("dump", "basebackup", "pgbackrest", "barman", "walg", "command")
 
@@ -101,7 +118,7 @@ def _walg(name: str, settings: Mapping[str, Any]) -> PhysicalSource:
 
 
 def _barman(name: str, settings: Mapping[str, Any]) -> PhysicalSource:
-    from pytest_pgrestore.sources.barman.settings import BarmanSettings
+    from pytest_pgrestore.sources.barman.own_config import BarmanSettings
 
     keys = ("server", "url", "endpoint_url", "cloud_provider", "get_wal", "jobs", "verify", "check")
     own = {key: settings[key] for key in keys}
@@ -110,7 +127,7 @@ def _barman(name: str, settings: Mapping[str, Any]) -> PhysicalSource:
         from pytest_pgrestore.sources.barman.source import BarmanSource
 
         return BarmanSource(name, read)
-    from pytest_pgrestore.sources.barman.cloud import BarmanCloudSource
+    from pytest_pgrestore.sources.barman.cloud.source import BarmanCloudSource
 
     return BarmanCloudSource(name, read)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pytest_pgrestore.lab.cluster import PORT, Cluster
+from pytest_pgrestore.demo.cluster import PORT, Cluster
 
 MAJOR = 15
 """What the pgBackRest and the Barman of Debian 12 know."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from tests.benchmarks.bare_tools import CORES, MAJOR, NAME, Pgbackrest, Place, build
 from tests.benchmarks.tool_drills import told
 

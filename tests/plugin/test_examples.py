@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_pgrestore.reports.load import load
+from pytest_pgrestore.evidence.file import load
 from tests.plugin.conftest import removed
 from tests.real.barman_worlds import barmaned
 from tests.real.pgbackrest_worlds import backed

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.verdict import Verdict
 from tests.plugin.conftest import removed
 from tests.plugin.killing import DEADLINE_SECONDS, LAST, PHASES, Kill, Project, kill, some, until

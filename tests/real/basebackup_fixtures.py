@@ -11,16 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
+from pytest_pgrestore.model.drill import Drill
 from pytest_pgrestore.model.evidence import Check, DrillRecord
-from pytest_pgrestore.model.plan import Drill
 from pytest_pgrestore.model.target import Latest, RecoveryTarget, Timeline
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.recovery.drill import DrillSettings, run_drill
+from pytest_pgrestore.restore.drill import DrillSettings, run_drill
 from pytest_pgrestore.sandboxes.protocol import Run, Sandbox, Toolbox, Tools
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from pytest_pgrestore.sources.protocol import Located, Request
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.system.waiting import wait_until
 
 DEADLINE = 120.0
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.lab.cluster import PORT, Cluster, short_directory
+from pytest_pgrestore.demo.cluster import PORT, Cluster, short_directory
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from uuid import uuid4
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sandboxes.docker.engine import connect
+from pytest_pgrestore.sandboxes.docker.daemon.client import connect
 from pytest_pgrestore.sandboxes.docker.run import DockerRun
-from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
+from pytest_pgrestore.sandboxes.local.run import LocalRun
 from pytest_pgrestore.sandboxes.protocol import Run
-from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings
+from pytest_pgrestore.sandboxes.settings import DockerSettings, LocalSettings
 from tests.real.worlds import MAJORS
 
 RUNTIMES = ("local", "docker")

@@ -12,7 +12,7 @@ import lz4.frame
 import pytest
 import zstandard
 
-from pytest_pgrestore.lab.damage import cut, flip
+from pytest_pgrestore.demo.damage import cut, flip
 from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, Immediate, Latest
 from pytest_pgrestore.model.verdict import Verdict

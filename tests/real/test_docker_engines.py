@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sandboxes.docker.engine import connect
-from pytest_pgrestore.sandboxes.docker.image import image_for
+from pytest_pgrestore.sandboxes.docker.daemon.client import connect
+from pytest_pgrestore.sandboxes.docker.daemon.image import image_for
 from pytest_pgrestore.sandboxes.docker.run import DockerRun
-from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.sandboxes.settings import DockerSettings
+from pytest_pgrestore.system.waiting import wait_until
 from tests.real.sandboxes import docker_settings, require_docker
 
 DEADLINE = 60.0

@@ -19,15 +19,15 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sandboxes.docker import image as images
-from pytest_pgrestore.sandboxes.docker import removal
-from pytest_pgrestore.sandboxes.docker.engine import Engine, connect
+from pytest_pgrestore.sandboxes.docker.daemon import image as images
+from pytest_pgrestore.sandboxes.docker.daemon import removal
+from pytest_pgrestore.sandboxes.docker.daemon.client import Engine, connect
 from pytest_pgrestore.sandboxes.docker.run import DockerRun, sweep
 from pytest_pgrestore.sandboxes.docker.sandbox import DockerSandbox
-from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.sandboxes.settings import DockerSettings
+from pytest_pgrestore.system.waiting import wait_until
 from tests.real.sandboxes import docker_settings, require_docker
 
 MAJOR = 17
@@ -233,7 +233,7 @@ def test_a_hanging_daemon_is_given_up(
     another_daemon: Callable[[str], None], settings: DockerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It takes the connection and never answers."""
-    from pytest_pgrestore.sandboxes.docker import engine as module
+    from pytest_pgrestore.sandboxes.docker.daemon import client as module
 
     monkeypatch.setattr(module, "CALL_SECONDS", 1)
     with socket.socket() as silent:
@@ -431,7 +431,7 @@ def test_the_sweep_takes_ours_and_leaves_other_peoples(
     live.sandbox("shop@latest", live.find_tools(MAJOR))
     image = images.image_for(engine, settings, MAJOR, (settings.directory or Path()) / "lock")
     stranger = engine.client.containers.create(image.name, "true", labels={"somebody": "else"})
-    from pytest_pgrestore.sandboxes.docker.engine import boot_identity
+    from pytest_pgrestore.sandboxes.docker.daemon.client import boot_identity
 
     dead = engine.client.containers.create(
         image.name,
@@ -467,7 +467,7 @@ def test_the_sweep_takes_ours_and_leaves_other_peoples(
 
 def test_a_kept_container_outlives_the_run_until_it_is_cleaned(settings: DockerSettings, engine: Engine) -> None:
     """--pgrestore-keep says how to get in, and how to remove it."""
-    from pytest_pgrestore.commands.clean import clean_up
+    from pytest_pgrestore.cli.clean import clean_up
 
     run = DockerRun.open(settings, "kept")
     sandbox = empty_server(run)

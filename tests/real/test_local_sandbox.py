@@ -14,14 +14,16 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.process import run as run_process
-from pytest_pgrestore.recovery.quarantine import server_settings
-from pytest_pgrestore.sandboxes import guardian, leftovers, network
-from pytest_pgrestore.sandboxes.local import LocalSandbox
-from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings, sweep
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.restore.quarantine.settings import server_settings
+from pytest_pgrestore.sandboxes import watchdog
+from pytest_pgrestore.sandboxes.local.run import LocalRun, sweep
+from pytest_pgrestore.sandboxes.local.sandbox import LocalSandbox
+from pytest_pgrestore.sandboxes.settings import LocalSettings
+from pytest_pgrestore.system import network, process_table
+from pytest_pgrestore.system.process import run as run_process
+from pytest_pgrestore.system.waiting import wait_until
 from tests.plugin.killing import orphaned_memory
 from tests.real.worlds import MAJORS
 
@@ -69,7 +71,7 @@ def test_a_server_runs_and_nothing_of_it_is_left(run: LocalRun, major: int) -> N
     sandbox = empty_server(run, major)
     with connect(sandbox) as connection:
         row = connection.execute("select current_setting('server_version_num')::int / 10000").fetchone()
-    memory = guardian.memory_of_dead_server(sandbox.root)
+    memory = watchdog.memory_of_dead_server(sandbox.root)
     held = memory.existing()
 
     teardown = run.close_drill("shop@latest")
@@ -141,7 +143,7 @@ def test_nothing_survives_a_run_that_was_killed(settings: LocalSettings, number:
 
     assert done.returncode == -signal.Signals[number], done.stderr
     wait_until(lambda: not root.exists(), what="the guardian", timeout_seconds=DEADLINE)
-    assert leftovers.processes_below(root) == []
+    assert process_table.processes_below(root) == []
 
 
 def test_a_joined_process_keeps_the_run_alive(run: LocalRun, settings: LocalSettings) -> None:
@@ -164,7 +166,7 @@ def test_the_sweep_takes_dead_runs_and_leaves_kept_ones(settings: LocalSettings)
     told = opened.keep_drill("shop@latest")
     opened.close()
     (dead / "drills" / "x" / "data").mkdir(parents=True)
-    (dead / guardian.LOCK).touch()
+    (dead / watchdog.LOCK).touch()
 
     assert sweep(settings) == [str(dead)]
     assert opened.drill_root("shop@latest").exists()
@@ -188,22 +190,22 @@ def test_a_kept_copy_goes_when_the_time_limit_passes(settings: LocalSettings) ->
     """The guardian stays for it, and does not hold up the end of the run."""
     run = LocalRun.open(replace(settings, time_limit_seconds=LIMIT_SECONDS), uuid4().hex[:8])
     sandbox = empty_server(run, 18)
-    server = guardian.server_of(sandbox.root)
+    server = watchdog.server_of(sandbox.root)
     run.keep_drill("shop@latest")
     run.close()
 
-    assert guardian.alive(server)
+    assert watchdog.alive(server)
     wait_until(lambda: not run.root.exists(), what="the limit", timeout_seconds=DEADLINE)
-    assert not guardian.alive(server)
+    assert not watchdog.alive(server)
 
 
 def test_the_sweep_takes_a_kept_copy_whose_time_is_over(settings: LocalSettings) -> None:
     """A restart of the machine ends the guardian that would have removed it."""
     root = (settings.directory or Path()) / f"pgrestore-{os.geteuid()}" / "old"
     (root / "drills" / "x").mkdir(parents=True)
-    (root / "drills" / "x" / guardian.KEEP).touch()
-    (root / guardian.LOCK).touch()
-    (root / guardian.UNTIL).write_text("1.0")
+    (root / "drills" / "x" / watchdog.KEEP).touch()
+    (root / watchdog.LOCK).touch()
+    (root / watchdog.UNTIL).write_text("1.0")
 
     assert sweep(settings) == [str(root)]
     assert not root.exists()
@@ -214,7 +216,7 @@ def test_the_memory_of_another_server_is_left_alone(run: LocalRun) -> None:
     production = empty_server(run, 18, "production@latest")
     copy = run.sandbox("copy@latest", run.find_tools(18))
     (copy.data / "postmaster.pid").write_text((production.data / "postmaster.pid").read_text())
-    memory = guardian.memory_of_dead_server(production.root)
+    memory = watchdog.memory_of_dead_server(production.root)
 
     teardown = run.close_drill("copy@latest")
 
@@ -238,12 +240,12 @@ def test_a_stopped_initdb_leaves_no_shared_memory(run: LocalRun, seconds: float)
 def test_a_server_that_nobody_wrote_down_is_removed(run: LocalRun) -> None:
     """A kill may come between the start of the server and the record of it."""
     sandbox = empty_server(run, 18)
-    server = guardian.server_of(sandbox.root)
-    (sandbox.root / guardian.SERVER).unlink()
+    server = watchdog.server_of(sandbox.root)
+    (sandbox.root / watchdog.SERVER).unlink()
 
-    guardian.remove_drills(run.root)
+    watchdog.remove_drills(run.root)
 
-    assert not guardian.alive(server)
+    assert not watchdog.alive(server)
     assert not sandbox.root.exists()
 
 

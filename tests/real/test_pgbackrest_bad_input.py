@@ -13,7 +13,7 @@ import pytest
 from pytest_pgrestore.model.objectives import Judgement, Objectives
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.system.waiting import wait_until
 from tests.real.pgbackrest_worlds import Backed, backed
 from tests.real.worlds import Drilled
 

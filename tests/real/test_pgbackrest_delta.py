@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.objectives import Judgement, Objectives
+from pytest_pgrestore.sandboxes.local.run import LocalRun
 from pytest_pgrestore.sandboxes.protocol import Run
-from pytest_pgrestore.sandboxes.run import LocalRun
-from pytest_pgrestore.sources.pgbackrest.kept import MARKER, Kept
+from pytest_pgrestore.sources.pgbackrest.delta import MARKER, Kept
 from pytest_pgrestore.sources.pgbackrest.source import PgbackrestSource
 from tests.real.pgbackrest_worlds import Backed, backed
 from tests.real.production import digests

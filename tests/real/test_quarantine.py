@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.worlds import MAJORS, Drilled
 
@@ -137,7 +137,7 @@ def test_what_roles_and_databases_set_does_not_hold(hostile: Hostile, drill: Dri
 def test_the_check_fires_when_the_quarantine_does_not_hold() -> None:
     """A check that cannot fail proves nothing: the same questions, asked of production itself."""
     from pytest_pgrestore.checks.isolation import NetworkState, isolation
-    from pytest_pgrestore.sandboxes.reach import interfaces_of
+    from pytest_pgrestore.system.network import interfaces_of
 
     # This process has the machine's own network, as a server has that was started without care.
     state = NetworkState("", cut=True, interfaces=interfaces_of(os.getpid()))

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.target import AtLsn, RecoveryTarget
-from pytest_pgrestore.recovery.clone import clone
-from pytest_pgrestore.recovery.instance import RestoredInstance
-from pytest_pgrestore.sandboxes.run import LocalRun
-from pytest_pgrestore.sandboxes.tools import LocalTools
+from pytest_pgrestore.restore.clone import clone
+from pytest_pgrestore.restore.instance import RestoredInstance
+from pytest_pgrestore.sandboxes.local.programs import LocalTools
+from pytest_pgrestore.sandboxes.local.run import LocalRun
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.system.waiting import wait_until
 from tests.real.worlds import MAJORS, Drilled
 
 Drilling = Callable[..., Drilled]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.model.objectives import Judgement, Objectives
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid, Latest
 from pytest_pgrestore.model.wal import Lsn

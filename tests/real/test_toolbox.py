@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sandboxes.docker.engine import connect
+from pytest_pgrestore.sandboxes.docker.daemon.client import connect
 from pytest_pgrestore.sandboxes.docker.sandbox import DockerSandbox
 from pytest_pgrestore.sandboxes.protocol import Need, Run, Sandbox
-from pytest_pgrestore.sandboxes.reach import interfaces_of
+from pytest_pgrestore.system.network import interfaces_of
 from tests.real.sandboxes import BACKUP_TOOLS, opened_run
 
 SECRET = {"STORE_KEY": 'it\'s "secret"; echo $HOME'}

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid, Immediate, Latest, RecoveryTarget, exclusive
-from pytest_pgrestore.recovery.drill import DrillResult
+from pytest_pgrestore.restore.drill import DrillResult
 
 MAJORS = (15, 17, 18)
 DEADLINE_SECONDS = 120.0

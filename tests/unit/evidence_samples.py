@@ -22,7 +22,7 @@ from pytest_pgrestore.model.evidence import (
 )
 from pytest_pgrestore.model.objectives import Judgement
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.recovery.figures import RTO_DEFINITION
+from pytest_pgrestore.restore.judgement.objectives import RTO_DEFINITION
 
 START = datetime(2026, 6, 15, 14, 30, tzinfo=UTC)
 COUNTED = frozenset({"fetch", "configure", "start", "replay", "promote", "ready"})

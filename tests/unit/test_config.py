@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from pytest_pgrestore.config import load_config
-from pytest_pgrestore.configfile import find_config
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.settings.find_file import find_config
+from pytest_pgrestore.settings.read_file import Config
+from pytest_pgrestore.settings.read_file import load_config as load_with
+from pytest_pgrestore.sources.registry import SOURCE_TABLES
 
 GOOD = """
 [sources.shop]
@@ -46,6 +48,11 @@ def write(tmp_path: Path) -> Any:
         return path
 
     return _write
+
+
+def load_config(path: Path, environ: dict[str, str]) -> Config:
+    """Return the settings in the file at `path`, with our own types of sources."""
+    return load_with(path, environ, tables=SOURCE_TABLES)
 
 
 def mistakes(path: Path, environ: Any = None) -> str:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_pgrestore.ledger import Ledger
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import DrillRecord, Failure, ObjectiveResult
 from pytest_pgrestore.model.objectives import Judgement
-from pytest_pgrestore.recovery.drill import DrillResult
-from pytest_pgrestore.recovery.instance import Access
+from pytest_pgrestore.restore.drill import DrillResult
+from pytest_pgrestore.restore.instance import Access
+from pytest_pgrestore.session.results import Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path

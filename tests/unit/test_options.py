@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pgrestore.durations import parse_duration
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.target import Immediate, Latest
-from pytest_pgrestore.options import BY_NAME, SETTINGS, Given, Setting, resolve
+from pytest_pgrestore.settings.durations import parse_duration
+from pytest_pgrestore.settings.options import BY_NAME, SETTINGS, Given, Setting, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

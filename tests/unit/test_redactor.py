@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from pytest_pgrestore.model.secret import Secret
-from pytest_pgrestore.outcomes import describe
-from pytest_pgrestore.redaction import Redactor, constants_of, names_of
-from pytest_pgrestore.scrubbing import Scrubber, passwords_in
+from pytest_pgrestore.privacy.exceptions import describe
+from pytest_pgrestore.privacy.masking import Scrubber, passwords_in
+from pytest_pgrestore.privacy.row_values import Redactor, constants_of, names_of
 
 REDACTOR = Redactor(b"key")
 

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from lxml import html as parser
 
+from pytest_pgrestore.evidence.file import load
 from pytest_pgrestore.model.evidence import Evidence, Phase, to_json
 from pytest_pgrestore.model.objectives import Judgement
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.reports import html
 from pytest_pgrestore.reports.findings import findings
-from pytest_pgrestore.reports.html import render
-from pytest_pgrestore.reports.load import load
-from pytest_pgrestore.reports.waterfall import LEFT, PLOT, waterfall
+from pytest_pgrestore.reports.html import report as html
+from pytest_pgrestore.reports.html.report import render
+from pytest_pgrestore.reports.html.waterfall import LEFT, PLOT, waterfall
 from tests.unit.evidence_samples import (
     SAMPLES,
     assertions,

@@ -9,9 +9,9 @@ import pytest
 
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.target import AtTime, Immediate, Latest
-from pytest_pgrestore.options import Given
-from pytest_pgrestore.requests import make_request, marker_arguments
-from pytest_pgrestore.sourcetables import DumpTable
+from pytest_pgrestore.session.drill_request import make_request, marker_arguments
+from pytest_pgrestore.settings.options import Given
+from pytest_pgrestore.sources.dump.table import DumpTable
 
 SHOP = DumpTable(type="dump", path="x", rto=timedelta(minutes=30), max_age=timedelta(days=1))
 CRM = DumpTable(type="dump", path="y")

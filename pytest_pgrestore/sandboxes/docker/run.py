@@ -9,24 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sandboxes import guardian
-from pytest_pgrestore.sandboxes.account import server_account
-from pytest_pgrestore.sandboxes.docker import removal
-from pytest_pgrestore.sandboxes.docker.container import Container, Wish, start
-from pytest_pgrestore.sandboxes.docker.engine import Engine, boot_identity, connect
-from pytest_pgrestore.sandboxes.docker.image import Image, image_for
+from pytest_pgrestore.sandboxes import watchdog
+from pytest_pgrestore.sandboxes.docker.daemon import removal
+from pytest_pgrestore.sandboxes.docker.daemon.client import Engine, boot_identity, connect
+from pytest_pgrestore.sandboxes.docker.daemon.container import Container, Wish, start
+from pytest_pgrestore.sandboxes.docker.daemon.image import Image, image_for
+from pytest_pgrestore.sandboxes.docker.programs import ContainerTools, Programs, programs_of
 from pytest_pgrestore.sandboxes.docker.sandbox import CONTAINER_ENDED, DockerSandbox, remove_drill
-from pytest_pgrestore.sandboxes.docker.toolbox import ContainerToolbox
-from pytest_pgrestore.sandboxes.docker.tools import ContainerTools, Programs, programs_of
-from pytest_pgrestore.sandboxes.rundirectory import RunDirectory, base_directory, is_abandoned
-from pytest_pgrestore.sandboxes.toolbox import HostToolbox
+from pytest_pgrestore.sandboxes.docker.tool_runner import ContainerToolbox
+from pytest_pgrestore.sandboxes.host_tool_runner import HostToolbox
+from pytest_pgrestore.sandboxes.run_directory import RunDirectory, base_directory, is_abandoned
+from pytest_pgrestore.system.account import server_account
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_pgrestore.model.evidence import Teardown
-    from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
     from pytest_pgrestore.sandboxes.protocol import Need, Toolbox, Tools
+    from pytest_pgrestore.sandboxes.settings import DockerSettings
 
 READER = "(reading backups)"
 """Label of the container whose programs read backups before a drill has a container of its own."""
@@ -180,7 +180,7 @@ class DockerRun:
             labels=labels,
             lock=self.directory.lock,
             passwd=self._passwd,
-            keep=place / guardian.KEEP,
+            keep=place / watchdog.KEEP,
             reads=(*_mountable(reads), place, self.root / "scratch"),
             writes=(place / "s", place / "logs"),
             copy=copy,
@@ -277,7 +277,7 @@ class DockerRun:
     def keep_drill(self, drill_key: str) -> str:
         """Leave the drill's container running after the run; return how to connect and how to remove it."""
         root = self.drill_root(drill_key)
-        (root / guardian.KEEP).write_text("")
+        (root / watchdog.KEEP).write_text("")
         who = f"as {self.account.name} or root: " if self.account.drop else ""
         hours = self.settings.time_limit_seconds / 3600
         return (
@@ -292,7 +292,7 @@ class DockerRun:
             HarnessError: The daemon does not answer; the directory is removed all the same, and with its lock the
                 containers end as soon as they can.
         """
-        kept = [drill for drill in guardian.drills_of(self.root) if (drill / guardian.KEEP).exists()]
+        kept = [drill for drill in watchdog.drills_of(self.root) if (drill / watchdog.KEEP).exists()]
         try:
             remains = self._remove_containers(kept)
         finally:
@@ -325,7 +325,7 @@ def sweep(*, kept: bool = False) -> list[str]:
 
     def to_go(root: Path) -> bool:
         if kept and is_abandoned(root):
-            guardian.forget_keeping(root)
+            watchdog.forget_keeping(root)
         return _unused(root)
 
     return removal.sweep(connect(), boot_identity(), to_go)
@@ -333,7 +333,7 @@ def sweep(*, kept: bool = False) -> list[str]:
 
 def _unused(root: Path) -> bool:
     """Tell whether nobody uses the run any more, and nobody kept anything of it."""
-    return is_abandoned(root) and not any((drill / guardian.KEEP).exists() for drill in guardian.drills_of(root))
+    return is_abandoned(root) and not any((drill / watchdog.KEEP).exists() for drill in watchdog.drills_of(root))
 
 
 def _mountable(paths: Sequence[Path]) -> tuple[Path, ...]:

@@ -19,21 +19,22 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import Teardown
-from pytest_pgrestore.sandboxes import guardian, processes, reach
-from pytest_pgrestore.sandboxes.docker.container import SERVER_PORT, Container
-from pytest_pgrestore.sandboxes.docker.engine import speaking
-from pytest_pgrestore.sandboxes.docker.removal import TOOL, remove_all
-from pytest_pgrestore.sandboxes.docker.tools import environment
+from pytest_pgrestore.sandboxes import watchdog
+from pytest_pgrestore.sandboxes.docker.daemon.client import speaking
+from pytest_pgrestore.sandboxes.docker.daemon.container import SERVER_PORT, Container
+from pytest_pgrestore.sandboxes.docker.daemon.removal import TOOL, remove_all
+from pytest_pgrestore.sandboxes.docker.programs import environment
+from pytest_pgrestore.system import network, process_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from pytest_pgrestore.sandboxes.account import Account
-    from pytest_pgrestore.sandboxes.docker.engine import Engine
-    from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
-    from pytest_pgrestore.sandboxes.docker.tools import ContainerTools
+    from pytest_pgrestore.sandboxes.docker.daemon.client import Engine
+    from pytest_pgrestore.sandboxes.docker.programs import ContainerTools
     from pytest_pgrestore.sandboxes.protocol import Need, Toolbox
+    from pytest_pgrestore.sandboxes.settings import DockerSettings
+    from pytest_pgrestore.system.account import Account
 
 NO_NETWORK = "cut: a container without network (--network none)"
 PUBLISHED = "NOT cut: the server's port is published on 127.0.0.1, which takes a network that leads out"
@@ -251,12 +252,12 @@ class DockerSandbox:
             self._server = str(created["Id"])
             api.exec_start(self._server, detach=True)
             pid = int(api.exec_inspect(self._server)["Pid"])
-        record = {"pid": pid, "started": processes.start_time(pid), "container": self.container.identity}
-        (self.place / guardian.SERVER).write_text(json.dumps(record))
+        record = {"pid": pid, "started": process_table.start_time(pid), "container": self.container.identity}
+        (self.place / watchdog.SERVER).write_text(json.dumps(record))
 
     def exit_status(self) -> int | None:
         """Return the exit status of the server, negative for a signal; None while it runs."""
-        if self._server is None or guardian.alive(guardian.server_of(self.place)):
+        if self._server is None or watchdog.alive(watchdog.server_of(self.place)):
             return None
         with speaking("asking how the server ended"):
             try:
@@ -282,8 +283,8 @@ class DockerSandbox:
 
     def network_interfaces(self) -> list[str] | None:
         """Return the network interfaces of the running server's namespace; None where the system does not tell."""
-        server = guardian.server_of(self.place)
-        return None if server is None else reach.interfaces_of(server[0])
+        server = watchdog.server_of(self.place)
+        return None if server is None else network.interfaces_of(server[0])
 
     def open_sockets(self) -> list[str]:
         """Return none: of this machine the container sees the backups, its own socket, and nothing else."""
@@ -295,7 +296,7 @@ class DockerSandbox:
 
     def stop(self) -> None:
         """Stop the server in an orderly way and wait for it."""
-        guardian.stop_server(self.place, _STOP_SIGNALS)
+        watchdog.stop_server(self.place, _STOP_SIGNALS)
 
     def close(self) -> Teardown:
         """Remove container, volume and directory, and prove it."""

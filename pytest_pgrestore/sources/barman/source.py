@@ -14,17 +14,17 @@ from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import Need
-from pytest_pgrestore.sources.backuptool import BackupTool
-from pytest_pgrestore.sources.barman import catalogue, ownchecks
+from pytest_pgrestore.sources.backup_tool import BackupTool
+from pytest_pgrestore.sources.barman import catalogue, checks
 from pytest_pgrestore.sources.barman.choosing import choose_entry, require_restorable, untried_of
-from pytest_pgrestore.sources.barman.copy import put_back
 from pytest_pgrestore.sources.barman.messages import failed
-from pytest_pgrestore.sources.barman.settings import Server, config_file, server_of
+from pytest_pgrestore.sources.barman.own_config import Server, config_file, server_of
+from pytest_pgrestore.sources.barman.put_back import put_back
 from pytest_pgrestore.sources.barman.wal import GetWalBringer, ShelfBringer, Shelves, listed
-from pytest_pgrestore.sources.basebackup import manifestcheck
+from pytest_pgrestore.sources.basebackup import manifest_check
 from pytest_pgrestore.sources.protocol import Located
-from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
-from pytest_pgrestore.sources.wal import storedwal
+from pytest_pgrestore.sources.tool_source import Choice, ToolSource, hand_over, required, unheard
+from pytest_pgrestore.sources.wal import stored_wal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
     from pytest_pgrestore.sources.barman.catalogue import Entry
-    from pytest_pgrestore.sources.barman.settings import BarmanSettings
+    from pytest_pgrestore.sources.barman.own_config import BarmanSettings
     from pytest_pgrestore.sources.protocol import Request
 
 WORKSHOP = "barman"
@@ -93,8 +93,8 @@ class BarmanSource(ToolSource[_Choice]):
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
-        own = ownchecks.NAMES if self._settings.check else ()
-        return (storedwal.CHECK, *((manifestcheck.NAME,) if self._settings.verify else ()), *own)
+        own = checks.NAMES if self._settings.check else ()
+        return (stored_wal.CHECK, *((manifest_check.NAME,) if self._settings.verify else ()), *own)
 
     def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
         """Return the catalogue, oldest first; backups that are not complete are left out."""
@@ -123,7 +123,7 @@ class BarmanSource(ToolSource[_Choice]):
                     hint="find out what removed them; take a new full backup.",
                 )
         shelves = listed(server)
-        wal = storedwal.plan(request, backup, entry.start_file, shelves.wal)
+        wal = stored_wal.plan(request, backup, entry.start_file, shelves.wal)
         located = Located(
             backup=backup,
             selection=selection,
@@ -160,7 +160,7 @@ class BarmanSource(ToolSource[_Choice]):
             raise failed(done, self._place, f"backup {label} was not restored")
         put_back(sandbox, label)
         bringer = GetWalBringer(tool, self._server) if self._by_tool else ShelfBringer(choice.shelves)
-        words = storedwal.bring(choice.wal, bringer, sandbox)
+        words = stored_wal.bring(choice.wal, bringer, sandbox)
         shutil.rmtree(sandbox.wal / WORKSHOP / "staging", ignore_errors=True)
         hand_over(sandbox)
         way = "by get-wal" if self._by_tool else "read from Barman's home"
@@ -169,16 +169,16 @@ class BarmanSource(ToolSource[_Choice]):
     def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:
         """Verify what was restored against the backup's manifest, and have Barman check its own where switched on."""
         choice = self._chosen(located)
-        checks = []
+        found = []
         if self._settings.verify and self._has_manifest(choice.entry):
             inputs = [self._server.backup(label) / "data" for label in (*located.backup.chain, located.backup.label)]
-            checks.append(manifestcheck.verify(sandbox, inputs if located.backup.chain else []))
+            found.append(manifest_check.verify(sandbox, inputs if located.backup.chain else []))
         if self._settings.check:
             tool = self._tool(sandbox.toolbox(self.need), choice.log, sandbox, located.server_major, mirrored=True)
-            checks.append(ownchecks.check_backup(tool, self._server.name, located.backup.label))
-            if not ownchecks.why_not_verified(choice.entry, self._has_manifest(choice.entry)):
-                checks.append(ownchecks.verify_backup(tool, self._server.name, located.backup.label))
-        return tuple(checks)
+            found.append(checks.check_backup(tool, self._server.name, located.backup.label))
+            if not checks.why_not_verified(choice.entry, self._has_manifest(choice.entry)):
+                found.append(checks.verify_backup(tool, self._server.name, located.backup.label))
+        return tuple(found)
 
     @property
     def _place(self) -> str:
@@ -198,11 +198,11 @@ class BarmanSource(ToolSource[_Choice]):
         said = []
         if settings.verify and not has_manifest:
             said.append(
-                Check(name=manifestcheck.NAME, verdict=Verdict.SKIPPED, message="backups by rsync have no manifest")
+                Check(name=manifest_check.NAME, verdict=Verdict.SKIPPED, message="backups by rsync have no manifest")
             )
-        why = ownchecks.why_not_verified(entry, has_manifest)
+        why = checks.why_not_verified(entry, has_manifest)
         if settings.check and why:
-            said.append(Check(name=ownchecks.VERIFY_BACKUP, verdict=Verdict.SKIPPED, message=why))
+            said.append(Check(name=checks.VERIFY_BACKUP, verdict=Verdict.SKIPPED, message=why))
         return tuple(said)
 
     def _not_checked(self, entry: Entry) -> tuple[str, ...]:
@@ -230,9 +230,9 @@ class BarmanSource(ToolSource[_Choice]):
             workspace = sandbox.wal / WORKSHOP
             (workspace / "staging").mkdir(mode=0o700, parents=True, exist_ok=True)
         if mirrored:
-            changes = ownchecks.mirror(self._server, workspace / "mirror")
+            changes = checks.mirror(self._server, workspace / "mirror")
         elif sandbox is not None and self._by_tool:
-            changes = {"wals_directory": str(ownchecks.linked(self._server.wals, workspace / "wals"))}
+            changes = {"wals_directory": str(checks.linked(self._server.wals, workspace / "wals"))}
         user = pwd.getpwuid(os.geteuid()).pw_name
         text = self._server.derived(workspace, workspace / "staging", major, user, **changes)
         kind = "reading" if sandbox is None else "checking" if mirrored else "restoring"

@@ -10,7 +10,7 @@ from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.target import AtName, AtXid
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.sources.basebackup import incremental, manifestcheck, walneeds
+from pytest_pgrestore.sources.basebackup import incremental, manifest_check, wal_needed
 from pytest_pgrestore.sources.basebackup.directory import (
     BackupDirectory,
     facts,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.model.wal import Lsn
     from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
-    from pytest_pgrestore.sources.basebackup.walneeds import Wal
+    from pytest_pgrestore.sources.basebackup.wal_needed import Wal
     from pytest_pgrestore.sources.protocol import Request
 
 _COMPRESSED_GROWTH = 4
@@ -82,7 +82,7 @@ class BasebackupSource:
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
-        return (*((manifestcheck.NAME,) if self._verify else ()), *(("archive",) if self._wal is not None else ()))
+        return (*((manifest_check.NAME,) if self._verify else ()), *(("archive",) if self._wal is not None else ()))
 
     def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:  # noqa: ARG002 - no tool but PostgreSQL's
         """Return the catalogue, oldest first; backups that were never finished are left out."""
@@ -101,7 +101,7 @@ class BasebackupSource:
         backup, selection = choose(entries, request.target, _position(request, catalogue, files))
         directory = catalogue[entries.index(backup)][1]
         chain = incremental.chain_of(directory, [directory for _, directory in catalogue])
-        wal = walneeds.wal_for(request, backup, directory, files)
+        wal = wal_needed.wal_for(request, backup, directory, files)
         self._require_some_from(files, wal.found)
         _require_reachable(request, wal, files)
         located = Located(
@@ -140,15 +140,15 @@ class BasebackupSource:
         """Run pg_verifybackup on the restored files; WAL is checked on its own."""
         chain = self._choices[id(located)].chain
         if not self._verify:
-            return (manifestcheck.switched_off(),)
+            return (manifest_check.switched_off(),)
         inputs = incremental.inputs_of(chain, sandbox) if len(chain) > 1 else []
-        check = manifestcheck.verify(sandbox, inputs)
+        check = manifest_check.verify(sandbox, inputs)
         incremental.forget(sandbox)
         return (check,)
 
     def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
         """Copy the WAL recovery needs into pg_wal, and check every segment of it; the archive is only read."""
-        return walneeds.stage(self._choices[id(located)].wal, sandbox)
+        return wal_needed.stage(self._choices[id(located)].wal, sandbox)
 
     def reachable(self, located: Located, sandbox: Sandbox) -> list[str]:
         """Return the stops nearest the target, and what cuts the archive."""

@@ -10,16 +10,16 @@ from uuid import uuid4
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.model.wal import is_segment_name
 from pytest_pgrestore.sandboxes.protocol import Need
-from pytest_pgrestore.sources.backuptool import BackupTool
-from pytest_pgrestore.sources.basebackup import manifestcheck
+from pytest_pgrestore.sources.backup_tool import BackupTool
+from pytest_pgrestore.sources.basebackup import manifest_check
 from pytest_pgrestore.sources.basebackup.unpacking import TABLESPACE_MAP
 from pytest_pgrestore.sources.command import catalogue
 from pytest_pgrestore.sources.copying import in_parallel
 from pytest_pgrestore.sources.protocol import Located
 from pytest_pgrestore.sources.selection import no_backup, pick, untried
-from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
-from pytest_pgrestore.sources.wal import storedwal
-from pytest_pgrestore.sources.wal.storedwal import StoredWal
+from pytest_pgrestore.sources.tool_source import Choice, ToolSource, hand_over, required, unheard
+from pytest_pgrestore.sources.wal import stored_wal
+from pytest_pgrestore.sources.wal.stored_wal import StoredWal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.secret import Secret
     from pytest_pgrestore.model.target import RecoveryTarget
-    from pytest_pgrestore.process import Completed
     from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
     from pytest_pgrestore.sources.protocol import Request
+    from pytest_pgrestore.system.process import Completed
 
 PLACEHOLDERS = {
     "list": (),
@@ -113,7 +113,7 @@ class CommandSource(ToolSource[Choice]):
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
-        return (storedwal.CHECK, *((manifestcheck.NAME,) if self._settings.verify else ()))
+        return (stored_wal.CHECK, *((manifest_check.NAME,) if self._settings.verify else ()))
 
     def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
         """Return the catalogue, oldest first."""
@@ -128,7 +128,7 @@ class CommandSource(ToolSource[Choice]):
         every = [entry[0] for entry in entries]
         backup, selection = pick(every, request.target, self._settings.backup)
         start_file = next(name for entry, name in entries if entry is backup)
-        wal = storedwal.plan(request, backup, start_file, self._stored_wal(tool))
+        wal = stored_wal.plan(request, backup, start_file, self._stored_wal(tool))
         located = Located(
             backup=backup,
             selection=selection,
@@ -163,15 +163,15 @@ class CommandSource(ToolSource[Choice]):
         def bring(names: Sequence[str], into: Path) -> None:
             in_parallel(lambda name: self._bring_one(tool, name, into / name), names)
 
-        words = storedwal.bring(choice.wal, bring, sandbox)
+        words = stored_wal.bring(choice.wal, bring, sandbox)
         hand_over(sandbox)
         return f"backup {label} fetched by {self._settings.fetch[0]}; {words}"
 
     def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:  # noqa: ARG002 - protocol
         """Run pg_verifybackup on the restored files where they have a manifest."""
         if not self._settings.verify:
-            return (manifestcheck.switched_off(),)
-        return (manifestcheck.verify(sandbox, []),)
+            return (manifest_check.switched_off(),)
+        return (manifest_check.verify(sandbox, []),)
 
     def _tool(self, toolbox: Toolbox, log: Callable[[str, str], None]) -> BackupTool:
         settings = self._settings

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.backup import Backup
 from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError
 from pytest_pgrestore.model.target import Latest
-from pytest_pgrestore.sources.dump import dumpfile, globs, messages, toc
 from pytest_pgrestore.sources.dump.contents import compare
-from pytest_pgrestore.sources.dump.loading import Choice, Loading
-from pytest_pgrestore.sources.dump.rolefile import RoleFile
+from pytest_pgrestore.sources.dump.loading import messages
+from pytest_pgrestore.sources.dump.loading.load import Choice, Loading
+from pytest_pgrestore.sources.dump.loading.role_file import RoleFile
+from pytest_pgrestore.sources.dump.reading import dump_file, globs, toc
 from pytest_pgrestore.sources.protocol import Located
 
 if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox, Tools
-    from pytest_pgrestore.sources.dump.dumpfile import DumpFile
+    from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
     from pytest_pgrestore.sources.protocol import Connection, Request
 
 COMPRESSED_GROWTH = 2
@@ -115,7 +116,7 @@ class DumpSource:
 
     def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:  # noqa: ARG002 - no tool but PostgreSQL's
         """Return the dumps there are, oldest first; what is no dump is left out."""
-        return [_backup(dump) for path in self._paths() if (dump := dumpfile.inspect(path)) is not None]
+        return [_backup(dump) for path in self._paths() if (dump := dump_file.inspect(path)) is not None]
 
     def locate(self, request: Request) -> Located:
         """Choose the newest dump, and see that it is whole as far as that can be seen without loading it."""
@@ -127,7 +128,7 @@ class DumpSource:
         paths = self._paths()
         dump = self._newest(paths)
         self._choice.require_possible(dump)
-        dumpfile.require_complete(dump)
+        dump_file.require_complete(dump)
         major = max(dump.server_major or 0, dump.tool_major or 0) or None
         tools = request.find_tools(major)
         contents = _contents(dump, tools) if dump.is_archive else None
@@ -202,7 +203,7 @@ class DumpSource:
                 hint="find out why the backup job writes none, or correct `path` in the source.",
             )
         path = paths[-1]
-        dump = dumpfile.inspect(path)
+        dump = dump_file.inspect(path)
         if dump is not None and dump.readable:
             return dump
         if path.is_file() and path.stat().st_size == 0:

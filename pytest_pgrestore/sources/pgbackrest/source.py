@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError, HarnessError
 from pytest_pgrestore.sandboxes.protocol import Need
-from pytest_pgrestore.sources.backuptool import BackupTool
+from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.pgbackrest import catalogue, checks
-from pytest_pgrestore.sources.pgbackrest.kept import UNTIMED, Kept
+from pytest_pgrestore.sources.pgbackrest.delta import UNTIMED, Kept
 from pytest_pgrestore.sources.pgbackrest.messages import failed
-from pytest_pgrestore.sources.pgbackrest.settings import DEFAULT_INCLUDE, repositories
+from pytest_pgrestore.sources.pgbackrest.own_config import DEFAULT_INCLUDE, repositories
 from pytest_pgrestore.sources.pgbackrest.wal import Archive, Bringer, listed
 from pytest_pgrestore.sources.protocol import Located
 from pytest_pgrestore.sources.selection import no_backup, pick, untried
-from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
-from pytest_pgrestore.sources.wal import storedwal
+from pytest_pgrestore.sources.tool_source import Choice, ToolSource, hand_over, required, unheard
+from pytest_pgrestore.sources.wal import stored_wal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.secret import Secret
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
-    from pytest_pgrestore.sources.pgbackrest.settings import Repository
+    from pytest_pgrestore.sources.pgbackrest.own_config import Repository
     from pytest_pgrestore.sources.protocol import Request
 
 _GROWTH = 1.1
@@ -119,7 +119,7 @@ class PgbackrestSource(ToolSource[_Choice]):
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
-        return (storedwal.CHECK, checks.PAGES, *((checks.VERIFY,) if self._settings.verify else ()))
+        return (stored_wal.CHECK, checks.PAGES, *((checks.VERIFY,) if self._settings.verify else ()))
 
     def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
         """Return the catalogue, oldest first."""
@@ -144,7 +144,7 @@ class PgbackrestSource(ToolSource[_Choice]):
         tool, version = self._tool(request.find_toolbox(backup.server_major), request.log)
         about = self._details(tool, repository, backup.label)
         archive = listed(tool, repository, self._settings.stanza, entry.archive)
-        wal = storedwal.plan(request, backup, entry.start_file, archive.wal)
+        wal = stored_wal.plan(request, backup, entry.start_file, archive.wal)
         here, labels = not repository.remote, (*backup.chain, backup.label)
         stanza = self._settings.stanza
         located = Located(
@@ -186,7 +186,7 @@ class PgbackrestSource(ToolSource[_Choice]):
                 onto = {"PGBACKREST_PG1_PATH": str(kept.data), "PGBACKREST_DELTA": "y"}
                 self._restore(replace(tool, env={**tool.env, **onto}), located, kept.tablespaces)
                 kept.copy_into(sandbox)
-        words = storedwal.bring(choice.wal, Bringer(tool, repository, self._settings.stanza, choice.archive), sandbox)
+        words = stored_wal.bring(choice.wal, Bringer(tool, repository, self._settings.stanza, choice.archive), sandbox)
         hand_over(sandbox)
         return f"backup {label} ({located.backup.kind}) restored by pgBackRest, its checksums compared; {words}"
 

@@ -13,13 +13,13 @@ from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import Need
-from pytest_pgrestore.sources.backuptool import BackupTool
+from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.basebackup.unpacking import TABLESPACE_MAP
 from pytest_pgrestore.sources.copying import in_parallel
 from pytest_pgrestore.sources.protocol import Located
 from pytest_pgrestore.sources.selection import no_backup, pick, untried
-from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
-from pytest_pgrestore.sources.wal import storedwal
+from pytest_pgrestore.sources.tool_source import Choice, ToolSource, hand_over, required, unheard
+from pytest_pgrestore.sources.wal import stored_wal
 from pytest_pgrestore.sources.walg import catalogue
 from pytest_pgrestore.sources.walg.messages import failed
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
     from pytest_pgrestore.sources.protocol import Request
-    from pytest_pgrestore.sources.wal.storedwal import WalPlan
+    from pytest_pgrestore.sources.wal.stored_wal import WalPlan
 
 VERIFY = "wal-g wal-verify"
 FILES = "files"
@@ -111,7 +111,7 @@ class WalgSource(ToolSource[_Choice]):
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
-        return (storedwal.CHECK, FILES, *((VERIFY,) if self._settings.verify else ()))
+        return (stored_wal.CHECK, FILES, *((VERIFY,) if self._settings.verify else ()))
 
     def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
         """Return the catalogue, oldest first."""
@@ -133,7 +133,7 @@ class WalgSource(ToolSource[_Choice]):
         said = catalogue.sentinel(tool, backup.label)
         chain = catalogue.chain_of(tool, backup.label, said, labels.__contains__)
         backup = replace(backup, chain=chain, written_by="WAL-G")
-        wal = storedwal.plan(request, backup, entry.start_file, catalogue.stored_wal(tool))
+        wal = stored_wal.plan(request, backup, entry.start_file, catalogue.stored_wal(tool))
         directory = self._directory()
         located = Located(
             backup=backup,
@@ -171,7 +171,7 @@ class WalgSource(ToolSource[_Choice]):
         def bring(names: Sequence[str], into: Path) -> None:
             in_parallel(lambda name: _bring_one(tool, name, into), names)
 
-        words = storedwal.bring(choice.wal, bring, sandbox)
+        words = stored_wal.bring(choice.wal, bring, sandbox)
         hand_over(sandbox)
         return f"backup {label} ({located.backup.kind}) fetched by WAL-G; {words}"
 
