@@ -97,7 +97,7 @@ def pytest_keyboard_interrupt(excinfo: pytest.ExceptionInfo[BaseException]) -> N
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Note whose fixtures come next."""
-    item.config.stash[SESSION].association.running(item)
+    item.config.stash[SESSION].fixture_usage.running(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -105,13 +105,13 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, Any, Any]:
     """Note which fixture asks for drills."""
-    with request.config.stash[SESSION].association.within(fixturedef.argname, tuple(fixturedef.argnames)):
+    with request.config.stash[SESSION].fixture_usage.within(fixturedef.argname, tuple(fixturedef.argnames)):
         return (yield)
 
 
 def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
     """Note after which test a fixture ended."""
-    request.config.stash[SESSION].association.torn_down(fixturedef.argname)
+    request.config.stash[SESSION].fixture_usage.torn_down(fixturedef.argname)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -92,7 +92,7 @@ def look_again(state: Path) -> list[Check]:
 
 
 def _file(state: Path) -> Path:
-    # Not .json: the ledger of the run takes those in this directory for its own.
+    # Not .json: the results of the run are those in this directory.
     return state.with_name(state.name + ".listing")
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import HarnessError, PgRestoreError
-from pytest_pgrestore.sandboxes.host_tool_runner import HostToolbox
-from pytest_pgrestore.sandboxes.local.find_programs import Binaries, choose, choose_at_least, search
+from pytest_pgrestore.sandboxes.host_tool_runner import HostToolRunner
+from pytest_pgrestore.sandboxes.local.find_programs import Installation, choose, choose_at_least, search
 from pytest_pgrestore.sandboxes.run_directory import require_traversable
 from pytest_pgrestore.settings.find_file import find_config
 from pytest_pgrestore.settings.options import BY_NAME
@@ -92,7 +92,7 @@ def _docker(settings: Config | None, problems: list[str]) -> Iterator[str]:
     """Ask the daemon; build and pull nothing."""
     from pytest_pgrestore.sandboxes.docker.daemon.client import connect
     from pytest_pgrestore.sandboxes.docker.daemon.image import is_here
-    from pytest_pgrestore.sandboxes.settings import DEFAULT_BASE
+    from pytest_pgrestore.sandboxes.settings import DEFAULT_BASE_IMAGE
 
     try:
         engine = connect()
@@ -102,7 +102,7 @@ def _docker(settings: Config | None, problems: list[str]) -> Iterator[str]:
     yield f"engine: {engine.name}"
     table = settings.sandbox if settings else None
     own = table.image if table else None
-    wanted = own or (table.base if table else None) or DEFAULT_BASE
+    wanted = own or (table.base_image if table else None) or DEFAULT_BASE_IMAGE
     yield f"image: {wanted}" if own else f"image: built on {wanted} when a drill needs it"
     yield from _place(settings, problems)
     if "{major}" not in wanted:
@@ -128,7 +128,7 @@ def _programs(bindir: Path | None, problems: list[str]) -> Iterator[str]:
         problems += incomplete  # beside a complete one they do no harm
 
 
-def _broken(binaries: Binaries) -> Iterator[str]:
+def _broken(binaries: Installation) -> Iterator[str]:
     """Ask every tool for its version; a file that is there may lack a library."""
     for tool, purpose in TOOLS.items():
         program = binaries.directory / tool
@@ -175,11 +175,11 @@ def _sources(settings: Config | None, problems: list[str], *, local: bool) -> It
     for name, table in settings.sources.items():
         try:
             source = make_source(name, table.type, dict(table), _SOURCE_SECONDS)
-            need = source.need
-            if need is not None and not (local or need.on_host):
-                yield f"source {name} ({table.type}): {need.program} runs in its image; --pgrestore-plan asks it"
+            requirements = source.requirements
+            if requirements is not None and not (local or requirements.on_host):
+                yield f"source {name} ({table.type}): {requirements.program} runs in its image; --pgrestore-plan asks it"
                 continue
-            tool = None if need is None else HostToolbox(need, Path("/"), _SOURCE_SECONDS)
+            tool = None if requirements is None else HostToolRunner(requirements, Path("/"), _SOURCE_SECONDS)
             backups = source.backups(tool)
         except PgRestoreError as exc:
             problems.append(f"source {name}: {exc}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.sandboxes.local.find_programs import choose
-from pytest_pgrestore.sandboxes.local.programs import LocalTools, reachable_binaries
+from pytest_pgrestore.sandboxes.local.programs import LocalPrograms, reachable_installation
 from pytest_pgrestore.system.account import server_account
 from pytest_pgrestore.system.process import child_environment, die_with_parent, spawn
 from pytest_pgrestore.system.waiting import wait_until
@@ -40,12 +40,12 @@ class Cluster:
 
     Args:
         directory: Holds ``data``, ``archive``, ``log``; must be short enough for a socket.
-        tools: PostgreSQL's programs.
+        programs: PostgreSQL's programs.
     """
 
-    def __init__(self, directory: Path, tools: LocalTools) -> None:
+    def __init__(self, directory: Path, programs: LocalPrograms) -> None:
         self.directory = directory
-        self.tools = tools
+        self.programs = programs
         self.data = directory / "data"
         self.archive = directory / "archive"
         self.log = directory / "server.log"
@@ -69,11 +69,11 @@ class Cluster:
         account = server_account(user)
         directory.mkdir(parents=True, exist_ok=True)
         account.own(directory)
-        programs = reachable_binaries(choose(major), account, directory / "programs")
-        cluster = cls(directory, LocalTools(programs, account, DEADLINE_SECONDS, directory))
+        installation = reachable_installation(choose(major), account, directory / "programs")
+        cluster = cls(directory, LocalPrograms(installation, account, DEADLINE_SECONDS, directory))
         cluster.archive.mkdir(mode=0o700)
         account.own(cluster.archive)
-        cluster.tools.run(
+        cluster.programs.run(
             "initdb",
             "--pgdata",
             str(cluster.data),
@@ -105,17 +105,17 @@ class Cluster:
             "timezone": "UTC",
             "fsync": "off",
             "max_wal_senders": "4",
-            **({"summarize_wal": "on"} if self.tools.major >= 17 else {}),  # noqa: PLR2004 - where it came
+            **({"summarize_wal": "on"} if self.programs.major >= 17 else {}),  # noqa: PLR2004 - where it came
             **(settings or {}),
         }
-        argv = [str(self.tools.path("postgres")), "-D", str(self.data)]
+        argv = [str(self.programs.path("postgres")), "-D", str(self.data)]
         argv += [word for name, value in wanted.items() for word in ("-c", f"{name}={value}")]
         with self.log.open("ab") as log:
             self._child = spawn(
                 argv,
                 env=child_environment(),
                 streams=(log, subprocess.STDOUT),
-                account=self.tools.account,
+                account=self.programs.account,
                 prepare=die_with_parent(signal.SIGQUIT),
             )
 
@@ -205,7 +205,7 @@ class Cluster:
 
     def client(self, tool: str, *arguments: str) -> Completed:
         """Run a client program against this server, as the user it runs as."""
-        return self.tools.run(tool, *self.arguments(), *arguments)
+        return self.programs.run(tool, *self.arguments(), *arguments)
 
     def dump(self, path: Path, database: str, *arguments: str, form: str = "custom") -> Path:
         """Take a pg_dump of `database` into `path`; returns `path`."""
@@ -230,7 +230,7 @@ class Cluster:
         made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         for parent in (*made, folder):
-            self.tools.account.own(parent)
+            self.programs.account.own(parent)
 
 
 _ARCHIVED = "select last_archived_wal >= %s from pg_stat_archiver"

@@ -91,29 +91,29 @@ def _local(settings: RunSettings, run_id: str, root: Path | None) -> Run:
 
 def docker_settings(settings: RunSettings) -> DockerSettings:
     """Return how the docker sandbox is set up."""
-    from pytest_pgrestore.sandboxes.settings import DEFAULT_BASE, DockerSettings
+    from pytest_pgrestore.sandboxes.settings import DEFAULT_BASE_IMAGE, DockerSettings
 
     table = settings.file.sandbox
     local = local_settings(settings)
     return DockerSettings(
         image=settings.given.or_default("image", table.image),
-        base=str(settings.given.or_default("base", table.base) or DEFAULT_BASE),
+        base_image=str(settings.given.or_default("base_image", table.base_image) or DEFAULT_BASE_IMAGE),
         packages=tuple(table.packages),
         locales=tuple(table.locales),
         pull=table.pull,
         build_network=table.build_network,
         storage=settings.given.or_default("storage", table.storage),
-        reach=table.reach,
+        connect_by=table.connect_by,
         memory=table.memory,
         cpus=table.cpus,
-        processes=table.processes,
+        pids_limit=table.pids_limit,
         shm_size=table.shm_size,
         ryuk=table.ryuk,
         tool_network=table.tool_network,
         directory=local.directory,
         user=local.user,
         timeout_seconds=local.timeout_seconds,
-        time_limit_seconds=local.time_limit_seconds,
+        max_lifetime_seconds=local.max_lifetime_seconds,
     )
 
 
@@ -128,5 +128,7 @@ def local_settings(settings: RunSettings) -> LocalSettings:
         directory=None if directory is None else Path(directory),
         user=settings.file.sandbox.user,
         timeout_seconds=settings.timeout_seconds,
-        time_limit_seconds=settings.given.or_default("time_limit", settings.file.sandbox.time_limit).total_seconds(),
+        max_lifetime_seconds=settings.given.or_default(
+            "max_lifetime", settings.file.sandbox.max_lifetime
+        ).total_seconds(),
     )

@@ -73,13 +73,13 @@ class DrillSettings:
     Attributes:
         database: Where fixtures connect; None picks the only user database.
         freshness: Query that answers the freshest business moment.
-        live: Connection string of the live server, to compare with.
+        live_conninfo: Connection string of the live server, to compare with.
         superuser: A superuser of the copy that may log in; None finds one.
         timeout_seconds: Deadline of each wait.
     """
 
     database: str | None = None
     freshness: str | None = None
-    live: Secret | None = None
+    live_conninfo: Secret | None = None
     superuser: str | None = None
     timeout_seconds: float = 3600.0

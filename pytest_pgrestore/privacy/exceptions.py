@@ -37,10 +37,10 @@ def describe(error: BaseException) -> str:
         primary = _primary(error, state)
         words += f": {primary}" if primary else ""
         return f"{words}\n{WRITE_HINT}" if state == READ_ONLY else words
-    return type(error).__name__ if is_told_by_type(error) else str(error)
+    return type(error).__name__ if shows_type_only(error) else str(error)
 
 
-def is_told_by_type(error: BaseException) -> bool:
+def shows_type_only(error: BaseException) -> bool:
     """Tell whether nothing but the type of an exception may be told: its text is neither ours nor the server's."""
     return sqlstate_of(error) is None and not isinstance(error, PgRestoreError | AssertionFailed)
 

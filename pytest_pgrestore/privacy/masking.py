@@ -15,7 +15,7 @@ _SHORTEST = 4
 """Characters of a secret that is looked for: a shorter one stands in half the words of a report."""
 
 
-class Scrubber:
+class SecretMasker:
     """Strikes secrets from text.
 
     Args:
@@ -25,21 +25,21 @@ class Scrubber:
     def __init__(self, secrets: Iterable[str]) -> None:
         self._forms = sorted({form for text in secrets for form in _forms(text)}, key=len, reverse=True)
 
-    def scrub(self, value: Any) -> Any:
+    def mask(self, value: Any) -> Any:
         """Return `value` without the secrets in its texts; what pytest renders failures with is changed in place."""
         if not self._forms:
             return value
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, list):
-            return [self.scrub(entry) for entry in value]
+            return [self.mask(entry) for entry in value]
         if type(value) is tuple:
-            return tuple(self.scrub(entry) for entry in value)
+            return tuple(self.mask(entry) for entry in value)
         if isinstance(value, dict):
-            return {self.scrub(key): self.scrub(entry) for key, entry in value.items()}
+            return {self.mask(key): self.mask(entry) for key, entry in value.items()}
         if type(value).__module__.startswith("_pytest._code"):
             for name, entry in vars(value).items():
-                vars(value)[name] = self.scrub(entry)
+                vars(value)[name] = self.mask(entry)
         return value
 
     def _text(self, text: str) -> str:

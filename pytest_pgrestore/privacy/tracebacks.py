@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pgrestore.model.version import PACKAGE
-from pytest_pgrestore.privacy.exceptions import describe, is_told_by_type
+from pytest_pgrestore.privacy.exceptions import describe, shows_type_only
 from pytest_pgrestore.privacy.row_values import constants_of, names_of, redactable
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Rendering:
 
     def _told(self, error: BaseException, entries: list[TracebackEntry]) -> list[str]:
         """Return the lines that stand in place of the exception's own text."""
-        if not is_told_by_type(error):
+        if not shows_type_only(error):
             return describe(error).splitlines() or [type(error).__name__]
         name = type(error).__name__
         if isinstance(error, BaseExceptionGroup):

@@ -12,16 +12,16 @@ from pytest_pgrestore.model.evidence import BackupFacts, DataLossFigures, DrillR
 from pytest_pgrestore.model.stopwatch import Stopwatch
 from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.restore.judgement import objectives
-from pytest_pgrestore.sources.protocol import Request, is_logical
+from pytest_pgrestore.sources.protocol import LocateRequest, is_logical
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_pgrestore.model.drill import Drill
     from pytest_pgrestore.model.evidence import Check, Failure, RecoveredTo, ServerFacts
-    from pytest_pgrestore.restore.instance import Access
-    from pytest_pgrestore.sandboxes.protocol import Run, Sandbox, Toolbox, Tools
-    from pytest_pgrestore.sources.protocol import Located, Source
+    from pytest_pgrestore.restore.instance import ConnectionInfo
+    from pytest_pgrestore.sandboxes.protocol import PostgresPrograms, Run, Sandbox, ToolRunner
+    from pytest_pgrestore.sources.protocol import ChosenBackup, Source
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,9 +35,9 @@ class Attempt:
     progress: Callable[[str], None]
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     watch: Stopwatch = field(default_factory=Stopwatch)
-    located: Located | None = None
+    chosen: ChosenBackup | None = None
     sandbox: Sandbox | None = None
-    access: Access | None = None
+    access: ConnectionInfo | None = None
     recovered_to: RecoveredTo | None = None
     data_loss: DataLossFigures = field(default_factory=DataLossFigures)
     checks: list[Check] = field(default_factory=list)
@@ -49,42 +49,44 @@ class Attempt:
     said: dict[str, str] = field(default_factory=dict)
     """What backup tools printed, by the name of the log it goes to."""
 
-    def request(self) -> Request:
+    def request(self) -> LocateRequest:
         """Return what the source is asked."""
-        return Request(
+        return LocateRequest(
             target=self.drill.target,
             timeline=self.drill.timeline,
             now=self.started_at,
-            find_tools=self.find_tools,
-            find_toolbox=self.find_toolbox,
+            find_programs=self.find_programs,
+            find_tool_runner=self.find_tool_runner,
             log=self.keep,
         )
 
-    def find_tools(self, major: int | None) -> Tools:
+    def find_programs(self, major: int | None) -> PostgresPrograms:
         """Return programs for `major` that can read the backups; a newer server will do for a dump."""
         source = self.source
-        return self.run.find_tools(major, at_least=is_logical(source), reads=source.places, need=source.need)
+        return self.run.find_programs(
+            major, at_least=is_logical(source), reads=source.places, requirements=source.requirements
+        )
 
-    def find_toolbox(self, major: int | None) -> Toolbox:
+    def find_tool_runner(self, major: int | None) -> ToolRunner:
         """Return where the source's backup tool runs while it only reads."""
-        if self.source.need is None:
+        if self.source.requirements is None:
             raise HarnessError(f"source {self.source.name} needs no tool", hint="this is a bug: please report it.")
-        return self.run.toolbox(self.source.need, major)
+        return self.run.tool_runner(self.source.requirements, major)
 
     def keep(self, step: str, text: str) -> None:
         """Keep what a tool printed for the log of `step`."""
         self.said[step] = self.said.get(step, "") + text
 
-    def enter_sandbox(self, located: Located) -> Sandbox:
+    def enter_sandbox(self, chosen: ChosenBackup) -> Sandbox:
         """Return the drill's sandbox, with programs for the located backup's server."""
-        tools = self.find_tools(located.server_major)
-        self.sandbox = self.run.sandbox(self.drill.key, tools, located.needed_bytes, self.source.places)
+        programs = self.find_programs(chosen.server_major)
+        self.sandbox = self.run.sandbox(self.drill.key, programs, chosen.needed_bytes, self.source.places)
         return self.sandbox
 
     @property
     def one_moment(self) -> bool:
         """Whether the backup holds one moment and no commit after it: a dump, or files without archived WAL."""
-        return is_logical(self.source) or (self.located is not None and self.located.archive_end is None)
+        return is_logical(self.source) or (self.chosen is not None and self.chosen.archive_end is None)
 
     def record(self) -> DrillRecord:
         """Return what is known now as evidence."""
@@ -92,7 +94,7 @@ class Attempt:
         rpo = objectives.rpo(self.drill, self.data_loss, one_moment=self.one_moment) if restored else None
         phases = tuple(self.watch.phases)
         counted = sum(phase.seconds for phase in phases if phase.counts_toward_rto)
-        located = self.located
+        chosen = self.chosen
         return DrillRecord(
             drill=self.drill.key,
             source=self.source.name,
@@ -102,18 +104,18 @@ class Attempt:
             started_at=self.started_at,
             ended_at=datetime.now(UTC),
             database=self.access.database if self.access else self.settings.database,
-            backup=backup_facts(located) if located else None,
+            backup=backup_facts(chosen) if chosen else None,
             phases=phases,
             recovered_to=self.recovered_to,
-            rto=objectives.rto(self.drill, counted if restored else None, located.untimed if located else ""),
+            rto=objectives.rto(self.drill, counted if restored else None, chosen.rto_not_comparable if chosen else ""),
             rpo=rpo or objectives.not_measured(self.drill),
             data_loss=self.data_loss,
             checks=tuple(self.checks),
             checks_planned=check_names(self.drill, self.source),
             failure=self.failure,
             server=self.server,
-            not_checked=(*(located.not_checked if located else ()), *self.not_checked),
-            notes=(*(located.notes if located else ()), *self.notes),
+            not_checked=(*(chosen.not_checked if chosen else ()), *self.not_checked),
+            notes=(*(chosen.notes if chosen else ()), *self.notes),
             logs=self.logs,
         )
 
@@ -130,16 +132,16 @@ def check_names(drill: Drill, source: Source) -> tuple[str, ...]:
     return tuple(names)
 
 
-def backup_facts(located: Located) -> BackupFacts:
+def backup_facts(chosen: ChosenBackup) -> BackupFacts:
     """Return the chosen backup as evidence."""
-    backup = located.backup
+    backup = chosen.backup
     return BackupFacts(
         label=backup.label,
         location=str(backup.location),
         form=backup.form,
         kind=backup.kind,
-        selection=located.selection,
-        server_major=located.server_major,
+        selection=chosen.selection,
+        server_major=chosen.server_major,
         started_at=backup.started_at,
         stopped_at=backup.stopped_at,
         start_lsn=None if backup.start_lsn is None else str(backup.start_lsn),
@@ -150,5 +152,5 @@ def backup_facts(located: Located) -> BackupFacts:
         size_bytes=backup.size_bytes,
         written_by=backup.written_by,
         repository_bytes=backup.repository_bytes,
-        restored_by=located.restored_by or None,
+        restored_by=chosen.restored_by or None,
     )

@@ -35,10 +35,10 @@ def clone(instance: RestoredInstance, run: Run, name: str) -> RestoredInstance:
     access = instance.access
     with instance.connect() as connection:
         major = connection.info.server_version // 10000
-    sandbox = run.sandbox(name, run.find_tools(major), reads=(Path(access.socket_directory),))
+    sandbox = run.sandbox(name, run.find_programs(major), reads=(Path(access.socket_directory),))
     where = ["--host", access.socket_directory, "--port", str(access.port), "--username", access.user]
     mappings = [f"--tablespace-mapping={old}={sandbox.tablespaces / oid}" for oid, old in _tablespaces(instance)]
-    sandbox.tools.run(
+    sandbox.programs.run(
         "pg_basebackup",
         *where,
         "--pgdata",
@@ -69,7 +69,7 @@ def clone(instance: RestoredInstance, run: Run, name: str) -> RestoredInstance:
         access,
         drill=name,
         socket_directory=str(sandbox.socket_directory),
-        way=sandbox.way,
+        client_address=sandbox.client_address,
         nonce=nonce,
         log=str(sandbox.server_log()),
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.model.drill import Drill
     from pytest_pgrestore.model.evidence import DrillRecord, Teardown
-    from pytest_pgrestore.restore.instance import Access
+    from pytest_pgrestore.restore.instance import ConnectionInfo
     from pytest_pgrestore.sandboxes.protocol import Run
     from pytest_pgrestore.sources.protocol import PhysicalSource, Source
 
@@ -41,7 +41,7 @@ class DrillResult:
     """What a drill left: its record, and the way in when a server came up."""
 
     record: DrillRecord
-    access: Access | None
+    access: ConnectionInfo | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ def run_drill(
                 restore_backup(attempt, _physical(source), nonce)
             measure(attempt)
     except PgRestoreError as exc:
-        # When the guardian has removed the copy, whatever went wrong says nothing about the backup.
+        # When the watchdog has removed the copy, whatever went wrong says nothing about the backup.
         why = run.note_state(drill.key)
-        cause = run.overdue() or (_blameless(why) if exc.verdict is Verdict.FAILED else None) or exc
+        cause = run.time_limit_error() or (_blameless(why) if exc.verdict is Verdict.FAILED else None) or exc
         attempt.failure = Failure(
             problem=cause.problem, hint=cause.hint, verdict=cause.verdict, phase=attempt.watch.current or "locate"
         )
@@ -93,9 +93,9 @@ def run_drill(
     return DrillResult(attempt.record(), attempt.access if attempt.failure is None else None)
 
 
-def finish_drill(run: Run, drill_key: str, access: Access | None, log_directory: Path) -> Finish:
+def finish_drill(run: Run, drill_key: str, access: ConnectionInfo | None, log_directory: Path) -> Finish:
     """Ask the last questions, save the logs, remove the copy and prove it; from any process of the run."""
-    late = run.overdue()
+    late = run.time_limit_error()
     last = _time_limit(late.problem) if late is not None else None
     why = run.note_state(drill_key)
     if access is not None and why is not None and last is None:
@@ -143,17 +143,17 @@ def plan_drill(drill: Drill, source: Source, run: Run) -> RestorePlan:
     """
     logical = is_logical(source)
     attempt = Attempt(drill=drill, source=source, settings=DrillSettings(), run=run, progress=print)
-    located = source.locate(attempt.request())
-    tools = attempt.find_tools(located.server_major)
-    settings = server_settings(tools.major, "<run id>")
+    chosen = source.locate(attempt.request())
+    programs = attempt.find_programs(chosen.server_major)
+    settings = server_settings(programs.major, "<run id>")
     settings |= LOADING if logical else target_settings(drill.target)
-    settings |= {} if logical else {"recovery_target_timeline": str(located.timeline), "hot_standby": "off"}
+    settings |= {} if logical else {"recovery_target_timeline": str(chosen.timeline), "hot_standby": "off"}
     return RestorePlan(
         drill=drill,
         source_type=source.type,
-        backup=f"{located.backup.label} ({located.backup.form}, {located.backup.kind}): {located.selection}",
+        backup=f"{chosen.backup.label} ({chosen.backup.form}, {chosen.backup.kind}): {chosen.selection}",
         steps=_LOGICAL_STEPS if logical else _PHYSICAL_STEPS,
-        binaries=tools.origin,
+        binaries=programs.origin,
         settings=settings,
         checks=check_names(drill, source),
     )
@@ -189,7 +189,7 @@ def _blameless(why: str | None) -> HarnessError | None:
     return None if why is None else HarnessError(why, hint=hint)
 
 
-def _last_questions(access: Access) -> Check:
+def _last_questions(access: ConnectionInfo) -> Check:
     import psycopg
 
     try:

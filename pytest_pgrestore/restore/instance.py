@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class ConnectionInfo:
     """How to reach an instance from any process of the run. Plain data: it crosses process borders.
 
     Attributes:
         drill: Key of the drill.
         socket_directory: Private directory of the server's socket.
         port: Number in the socket's name.
-        way: How clients of ours connect: host, port, and where it takes a password the file that holds it.
+        client_address: How clients of ours connect: host, port, and where it takes a password the file that holds it.
         user: A superuser of the copy.
         database: Where the fixtures connect by default.
         nonce: cluster_name of the server, so that no other one is mistaken for it.
@@ -40,7 +40,7 @@ class Access:
     drill: str
     socket_directory: str
     port: int
-    way: dict[str, str]
+    client_address: dict[str, str]
     user: str
     database: str
     nonce: str
@@ -53,7 +53,7 @@ class Access:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Access:
+    def from_dict(cls, data: Mapping[str, Any]) -> ConnectionInfo:
         """Return what `to_dict` was made from."""
         return cls(**data)
 
@@ -62,7 +62,7 @@ class Access:
         from psycopg.conninfo import make_conninfo
 
         return make_conninfo(
-            **self.way,
+            **self.client_address,
             user=self.user,
             dbname=database or self.database,
             options=self.options + (" -c default_transaction_read_only=on" if read_only else ""),
@@ -79,7 +79,7 @@ class Access:
 class RestoredInstance:
     """A restored server. It stays up until the run, or the drill's last test, ends."""
 
-    def __init__(self, access: Access, record: DrillRecord) -> None:
+    def __init__(self, access: ConnectionInfo, record: DrillRecord) -> None:
         self.access = access
         self.record = record
 

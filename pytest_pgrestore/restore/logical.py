@@ -38,41 +38,41 @@ def restore_dump(attempt: Attempt, source: LogicalSource, nonce: str) -> None:
     """
     watch = attempt.watch
     with watch.phase("locate"):
-        attempt.located = located = source.locate(attempt.request())
-        attempt.checks.extend(located.checks)
+        attempt.chosen = chosen = source.locate(attempt.request())
+        attempt.checks.extend(chosen.checks)
     with watch.phase("provision"):
-        sandbox = attempt.enter_sandbox(located)
+        sandbox = attempt.enter_sandbox(chosen)
         repository.remember(
-            located.kept_in,
-            located.archived_in,
+            chosen.backup_paths,
+            chosen.wal_archive_paths,
             attempt.run.root / "state" / attempt.run.drill_root(attempt.drill.key).name,
         )
         # A name no dump carries: CREATE ROLE postgres in a pg_dumpall must not collide, nor change who we are.
         user = f"pgr_{nonce[:8]}"
         _make_cluster(sandbox, user)
     with watch.phase("start"):
-        sandbox.start({**server_settings(sandbox.tools.major, nonce), **LOADING})
+        sandbox.start({**server_settings(sandbox.programs.major, nonce), **LOADING})
         _wait_until_open(attempt, sandbox)
-    options = _load_options(sandbox.tools.major)
+    options = _load_options(sandbox.programs.major)
     connection = Connection(sandbox.socket_directory, sandbox.port, user, "postgres", options, _way_in(sandbox, user))
     with watch.phase("fetch") as lap:
-        database, lap.detail = source.load(located, sandbox, connection)
+        database, lap.detail = source.load(chosen, sandbox, connection)
     attempt.settings = replace(attempt.settings, database=database)
     with watch.phase("ready"):
         attempt.access = wait_and_log_in(attempt, sandbox, user, nonce)
-    attempt.checks.append(source.contents(located, sandbox, replace(connection, database=database)))
+    attempt.checks.append(source.contents(chosen, sandbox, replace(connection, database=database)))
 
 
 def _way_in(sandbox: Sandbox, user: str) -> dict[str, str]:
-    complaint = sandbox.admit(user, _load_options(sandbox.tools.major))
+    complaint = sandbox.allow_login(user, _load_options(sandbox.programs.major))
     if complaint:
         raise HarnessError(f"the empty server lets nobody in: {complaint}", hint="read the saved server log.")
-    return sandbox.way
+    return sandbox.client_address
 
 
 def _make_cluster(sandbox: Sandbox, user: str) -> None:
     # initdb wants the directory empty, which it is; --no-sync because the cluster is a throwaway until it is loaded.
-    sandbox.tools.run(
+    sandbox.programs.run(
         "initdb",
         "--pgdata",
         str(sandbox.data),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.restore.instance import Access
+from pytest_pgrestore.restore.instance import ConnectionInfo
 from pytest_pgrestore.restore.quarantine.settings import connection_options
 from pytest_pgrestore.system.waiting import wait_until
 
@@ -27,7 +27,7 @@ class LockedOutError(Exception):
     """The role is missing or may not log in: another superuser has to be found."""
 
 
-def wait_and_log_in(attempt: Attempt, sandbox: Sandbox, user: str, nonce: str) -> Access:
+def wait_and_log_in(attempt: Attempt, sandbox: Sandbox, user: str, nonce: str) -> ConnectionInfo:
     """Wait until the server answers a query and has left recovery; return how to reach it.
 
     Raises:
@@ -60,11 +60,11 @@ def wait_and_log_in(attempt: Attempt, sandbox: Sandbox, user: str, nonce: str) -
                 "the server is open but still in recovery", hint="read the saved server log: recovery has paused."
             )
         database = _database(attempt, connection)
-    return Access(
+    return ConnectionInfo(
         drill=attempt.drill.key,
         socket_directory=str(sandbox.socket_directory),
         port=sandbox.port,
-        way=sandbox.way,
+        client_address=sandbox.client_address,
         user=user,
         database=database,
         nonce=nonce,
@@ -79,12 +79,12 @@ def _try(sandbox: Sandbox, user: str) -> psycopg.Connection[Any] | None:
     import psycopg
     from psycopg.conninfo import make_conninfo
 
-    complaint = sandbox.admit(user, _options(sandbox))
+    complaint = sandbox.allow_login(user, _options(sandbox))
     if complaint:
         _refuse_locked_out(complaint, user)
         return None
     for database in _FALLBACK_DATABASES:
-        wanted = make_conninfo(**sandbox.way, user=user, dbname=database, options=_options(sandbox))
+        wanted = make_conninfo(**sandbox.client_address, user=user, dbname=database, options=_options(sandbox))
         try:
             return psycopg.connect(wanted, autocommit=True)
         except psycopg.OperationalError as exc:
@@ -130,4 +130,4 @@ def _database(attempt: Attempt, connection: psycopg.Connection[Any]) -> str:
 
 
 def _options(sandbox: Sandbox) -> str:
-    return connection_options(sandbox.tools.major, read_only=False)
+    return connection_options(sandbox.programs.major, read_only=False)

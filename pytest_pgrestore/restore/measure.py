@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from pytest_pgrestore.restore.attempt import Attempt
-    from pytest_pgrestore.restore.instance import Access
+    from pytest_pgrestore.restore.instance import ConnectionInfo
 
 _PREPARED = "select gid from pg_prepared_xacts order by prepared, gid"
 _UNLOGGED = "select count(*) from pg_class where relpersistence = 'u' and relkind in ('r', 'm')"
@@ -47,8 +47,8 @@ def measure(attempt: Attempt) -> None:
         _what_is_not_there(attempt, connection)
         if not is_logical(attempt.source):
             _fit(attempt, connection, access)
-    located = attempt.located
-    age = objectives.backup_age(attempt.drill, located.backup.stopped_at if located else None, attempt.started_at)
+    chosen = attempt.chosen
+    age = objectives.backup_age(attempt.drill, chosen.backup.stopped_at if chosen else None, attempt.started_at)
     attempt.checks.extend([age] if age else [])
     if not sandbox.network.startswith("cut"):
         attempt.not_checked.append("Whether the copy could have reached the network: it was not cut off.")
@@ -65,7 +65,7 @@ def _quarantine(attempt: Attempt, connection: psycopg.Connection[Any]) -> None:
     sandbox = attempt.sandbox
     if sandbox is None:
         return
-    ours = {**server_settings(sandbox.tools.major, ""), **sandbox.own_settings()}
+    ours = {**server_settings(sandbox.programs.major, ""), **sandbox.own_settings()}
     wanted = {name: ours[name] for name in ASKED if name in ours}
     state = NetworkState(sandbox.network, sandbox.network.startswith("cut"), sandbox.network_interfaces())
     check, settings = isolation(connection, wanted, state)
@@ -78,7 +78,7 @@ def _quarantine(attempt: Attempt, connection: psycopg.Connection[Any]) -> None:
     sped = logical.SPEEDUPS if is_logical(attempt.source) else ()
     attempt.server = ServerFacts(
         version="",
-        binaries=sandbox.tools.origin,
+        binaries=sandbox.programs.origin,
         sandbox=sandbox.kind,
         network=sandbox.network,
         settings={**settings, **speed},
@@ -88,7 +88,7 @@ def _quarantine(attempt: Attempt, connection: psycopg.Connection[Any]) -> None:
         raise HarnessError(check.message, hint="this must not happen: please report it with the saved logs.")
 
 
-def _facts(attempt: Attempt, connection: psycopg.Connection[Any], access: Access) -> None:
+def _facts(attempt: Attempt, connection: psycopg.Connection[Any], access: ConnectionInfo) -> None:
     row = connection.execute("select version()").fetchone()
     if attempt.server is not None and row is not None:
         attempt.server = replace(attempt.server, version=str(row[0]), system_identifier=access.system_identifier)
@@ -98,8 +98,8 @@ def _data_loss(attempt: Attempt, connection: psycopg.Connection[Any]) -> DataLos
     """Return every figure that can be had; the verdict picks one."""
     import psycopg
 
-    located, settings = attempt.located, attempt.settings
-    backup = located.backup if located else None
+    chosen, settings = attempt.chosen, attempt.settings
+    backup = chosen.backup if chosen else None
     as_of = _as_of(attempt)
     last_commit = _since(attempt, as_of)
     freshness = live = None
@@ -108,9 +108,9 @@ def _data_loss(attempt: Attempt, connection: psycopg.Connection[Any]) -> DataLos
             freshness = _since(attempt, objectives.freshest(connection, settings.freshness))
         except psycopg.Error as exc:
             attempt.not_checked.append(f"Freshness: the query failed ({exc.sqlstate}): {exc.diag.message_primary}.")
-    if settings.live is not None and isinstance(attempt.drill.target, Latest):
+    if settings.live_conninfo is not None and isinstance(attempt.drill.target, Latest):
         try:
-            live = objectives.seconds_behind_live(settings.live, settings.freshness, connection, last_commit)
+            live = objectives.seconds_behind_live(settings.live_conninfo, settings.freshness, connection, last_commit)
         except psycopg.Error as exc:
             attempt.not_checked.append(
                 f"The live server: it could not be asked ({exc.sqlstate or type(exc).__name__})."
@@ -125,7 +125,7 @@ def _data_loss(attempt: Attempt, connection: psycopg.Connection[Any]) -> DataLos
 
 def _as_of(attempt: Attempt) -> datetime | None:
     """Return the moment the copy's data is of: the last commit replayed, the start of a dump, the end of a backup."""
-    backup = attempt.located.backup if attempt.located else None
+    backup = attempt.chosen.backup if attempt.chosen else None
     if attempt.recovered_to is not None and not attempt.one_moment:
         return attempt.recovered_to.last_commit_at
     if backup is None:
@@ -148,7 +148,7 @@ def _what_is_not_there(attempt: Attempt, connection: psycopg.Connection[Any]) ->
         attempt.notes.append(f"{unlogged[0]} unlogged tables are empty: recovery never brings them back")
 
 
-def _fit(attempt: Attempt, connection: psycopg.Connection[Any], access: Access) -> None:
+def _fit(attempt: Attempt, connection: psycopg.Connection[Any], access: ConnectionInfo) -> None:
     """Name what differs between this place and the one the copy came from; a dump is sorted anew, and always fits."""
     import psycopg
 

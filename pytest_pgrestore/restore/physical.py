@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_pgrestore.restore.attempt import Attempt
-    from pytest_pgrestore.restore.instance import Access
+    from pytest_pgrestore.restore.instance import ConnectionInfo
     from pytest_pgrestore.restore.server.control_data import ControlData
     from pytest_pgrestore.sandboxes.protocol import Sandbox
-    from pytest_pgrestore.sources.protocol import Located, PhysicalSource
+    from pytest_pgrestore.sources.protocol import ChosenBackup, PhysicalSource
 
 DEFAULT_SUPERUSER = "postgres"
 _MIB = 1024 * 1024
@@ -41,36 +41,36 @@ def restore_backup(attempt: Attempt, source: PhysicalSource, nonce: str) -> None
     """
     watch = attempt.watch
     with watch.phase("locate"):
-        attempt.located = located = source.locate(attempt.request())
-        attempt.checks.extend(located.checks)
+        attempt.chosen = chosen = source.locate(attempt.request())
+        attempt.checks.extend(chosen.checks)
     with watch.phase("provision"):
-        sandbox = attempt.enter_sandbox(located)
+        sandbox = attempt.enter_sandbox(chosen)
         repository.remember(
-            located.kept_in,
-            located.archived_in,
+            chosen.backup_paths,
+            chosen.wal_archive_paths,
             attempt.run.root / "state" / attempt.run.drill_root(attempt.drill.key).name,
         )
     with watch.phase("fetch") as lap:
-        lap.detail = source.fetch(located, sandbox)
+        lap.detail = source.fetch(chosen, sandbox)
     with watch.phase("verify"):
-        found = source.verify(located, sandbox)
+        found = source.verify(chosen, sandbox)
         attempt.checks.extend(check for check in found if check.verdict is not Verdict.SKIPPED)
     with watch.phase("configure") as lap:
         control = control_data.read(sandbox)
-        lap.detail = _configure(sandbox, source, located)
+        lap.detail = _configure(sandbox, source, chosen)
         _put_tools_away(attempt, sandbox)
-        attempt.notes += tablespaces.keep_inside(sandbox, located.backup.start_lsn, control.segment_bytes)
+        attempt.notes += tablespaces.keep_inside(sandbox, chosen.backup.start_lsn, control.segment_bytes)
     settings = {
-        **server_settings(sandbox.tools.major, nonce),
-        **recovery_settings(attempt.drill.target, located.timeline, control, sandbox.tools.major),
+        **server_settings(sandbox.programs.major, nonce),
+        **recovery_settings(attempt.drill.target, chosen.timeline, control, sandbox.programs.major),
     }
-    log = _recover(attempt, source, located, sandbox, settings)
+    log = _recover(attempt, source, chosen, sandbox, settings)
     with watch.phase("ready"):
         attempt.access = _log_in(attempt, sandbox, settings, nonce)
-    _judge(attempt, located, control, log)
+    _judge(attempt, chosen, control, log)
 
 
-def _configure(sandbox: Sandbox, source: PhysicalSource, located: Located) -> str:
+def _configure(sandbox: Sandbox, source: PhysicalSource, chosen: ChosenBackup) -> str:
     """Make the copy harmless and lay out the WAL it needs; nothing of it has run yet."""
     if not (sandbox.data / "backup_label").exists():
         raise BackupNotRestorable(
@@ -78,16 +78,16 @@ def _configure(sandbox: Sandbox, source: PhysicalSource, located: Located) -> st
             hint="take the backup with pg_basebackup or pg_backup_start/pg_backup_stop, and keep the label it gives.",
         )
     moved = sanitise(sandbox)
-    staged = source.stage_wal(located, sandbox)
+    staged = source.stage_wal(chosen, sandbox)
     return f"{staged}; moved away {len(moved)} files that would steer the server"
 
 
 def _put_tools_away(attempt: Attempt, sandbox: Sandbox) -> None:
     """End what filled the copy, before anything of the copy runs; the evidence says when."""
-    if attempt.source.need is None:
+    if attempt.source.requirements is None:
         return
-    network = sandbox.toolbox(attempt.source.need).network
-    sandbox.put_tools_away()
+    network = sandbox.tool_runner(attempt.source.requirements).network
+    sandbox.stop_tools()
     if network:
         moment = datetime.now(UTC).isoformat(timespec="seconds")
         attempt.notes.append(
@@ -99,7 +99,7 @@ def _put_tools_away(attempt: Attempt, sandbox: Sandbox) -> None:
 def _recover(
     attempt: Attempt,
     source: PhysicalSource,
-    located: Located,
+    chosen: ChosenBackup,
     sandbox: Sandbox,
     settings: Mapping[str, str],
 ) -> ServerLog:
@@ -124,10 +124,10 @@ def _recover(
             blameless = sandbox.why_ended()
             if blameless is not None:
                 raise HarnessError(blameless, hint="read the saved logs; container.json has the daemon's own words.")
-            near = source.reachable(located, sandbox)
+            near = source.reachable(chosen, sandbox)
             why = end_of_recovery.why_not_up(log.fatal(), ended, attempt.drill.target, near, log.bad_wal())
-            raise _without_blame(why, located)
-        reported = _report(attempt, log, located.archive_end, reported)
+            raise _without_blame(why, chosen)
+        reported = _report(attempt, log, chosen.archive_end, reported)
         return log.says_ready()
 
     try:
@@ -138,13 +138,13 @@ def _recover(
     return log
 
 
-def _without_blame(why: PgRestoreError, located: Located) -> PgRestoreError:
+def _without_blame(why: PgRestoreError, chosen: ChosenBackup) -> PgRestoreError:
     """Return the error of a target that was not reached, which is no fault of the backup where an older one may do."""
-    if not located.untried or not isinstance(why, TargetUnreachable):
+    if not chosen.other_candidates or not isinstance(why, TargetUnreachable):
         return why
     return HarnessError(
-        f"{why.problem}; it may lie before the end of backup {located.backup.label}, which its catalogue cannot tell",
-        hint=f"name an older one in `backup`: {', '.join(located.untried)}.",
+        f"{why.problem}; it may lie before the end of backup {chosen.backup.label}, which its catalogue cannot tell",
+        hint=f"name an older one in `backup`: {', '.join(chosen.other_candidates)}.",
     )
 
 
@@ -159,8 +159,8 @@ def _report(attempt: Attempt, log: ServerLog, end: Lsn | None, last: float) -> f
     if newest is None or newest[0] <= last:
         return last
     seconds, position = newest
-    located = attempt.located
-    start = located.backup.start_lsn if located else None
+    chosen = attempt.chosen
+    start = chosen.backup.start_lsn if chosen else None
     text = f"{attempt.drill.key}: replayed to {position}"
     if start is not None and position > start:
         speed = (position - start) / seconds
@@ -170,7 +170,7 @@ def _report(attempt: Attempt, log: ServerLog, end: Lsn | None, last: float) -> f
     return seconds
 
 
-def _log_in(attempt: Attempt, sandbox: Sandbox, settings: Mapping[str, str], nonce: str) -> Access:
+def _log_in(attempt: Attempt, sandbox: Sandbox, settings: Mapping[str, str], nonce: str) -> ConnectionInfo:
     """Log in, through single-user mode where production has no superuser of a known name."""
     try:
         return wait_and_log_in(attempt, sandbox, attempt.settings.superuser or DEFAULT_SUPERUSER, nonce)
@@ -183,7 +183,7 @@ def _log_in(attempt: Attempt, sandbox: Sandbox, settings: Mapping[str, str], non
     return wait_and_log_in(attempt, sandbox, user, nonce)
 
 
-def _judge(attempt: Attempt, located: Located, control: ControlData, log: ServerLog) -> None:
+def _judge(attempt: Attempt, chosen: ChosenBackup, control: ControlData, log: ServerLog) -> None:
     """Compare the end of recovery with the target; asked from the server, told by its log."""
     if attempt.access is None:
         return
@@ -198,16 +198,16 @@ def _judge(attempt: Attempt, located: Located, control: ControlData, log: Server
         bad_wal=log.bad_wal(),
     )
     attempt.checks.append(
-        end_of_recovery.target_reached(attempt.drill.target, reached, located.archive_end, control.segment_bytes)
+        end_of_recovery.target_reached(attempt.drill.target, reached, chosen.archive_end, control.segment_bytes)
     )
     stopped = reached.stopped_transaction
     attempt.recovered_to = RecoveredTo(
         lsn=None if end is None else str(end),
         last_commit_at=reached.last_commit_at,
         last_commit_xid=stopped[1] if stopped and stopped[0] == "after" else None,
-        timeline=located.timeline,
+        timeline=chosen.timeline,
         reason=(reached.stopping or "end of WAL") + f"; opened on timeline {timeline}",
-        archive_end_lsn=None if located.archive_end is None else str(located.archive_end),
+        archive_end_lsn=None if chosen.archive_end is None else str(chosen.archive_end),
     )
     if control.system_identifier != attempt.access.system_identifier:
         raise HarnessError(
@@ -216,7 +216,7 @@ def _judge(attempt: Attempt, located: Located, control: ControlData, log: Server
         )
 
 
-def _ask(access: Access) -> tuple[Lsn | None, datetime | None, int]:
+def _ask(access: ConnectionInfo) -> tuple[Lsn | None, datetime | None, int]:
     with access.open() as connection:
         row = connection.execute(
             "select pg_last_wal_replay_lsn()::text, pg_last_xact_replay_timestamp(),"

@@ -14,32 +14,32 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_pgrestore.sandboxes.protocol import Need
+    from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 
 
 @dataclass(frozen=True, slots=True)
-class HostToolbox:
-    """Implements `sandboxes.protocol.Toolbox` with processes of this machine.
+class HostToolRunner:
+    """Implements `sandboxes.protocol.ToolRunner` with processes of this machine.
 
     Args:
-        need: The tool.
-        directory: Where it stands while it runs: by it the guardian knows it.
+        requirements: The tool.
+        directory: Where it stands while it runs: by it the watchdog knows it.
         timeout_seconds: Deadline of a call that is given none.
     """
 
-    need: Need
+    requirements: ToolRequirements
     directory: Path
     timeout_seconds: float
 
     @property
     def origin(self) -> str:
         """Where the tool is."""
-        return f"this machine, {shutil.which(self.need.program) or self.need.program}"
+        return f"this machine, {shutil.which(self.requirements.program) or self.requirements.program}"
 
     @property
     def network(self) -> str:
         """Which network it has."""
-        return "this machine's" if self.need.network else ""
+        return "this machine's" if self.requirements.network else ""
 
     @property
     def scratch(self) -> Path:
@@ -62,7 +62,7 @@ class HostToolbox:
         """Run the tool; see the protocol."""
         found = shutil.which(argv[0])
         if found is None:
-            package = f" (package {' '.join(self.need.packages)})" if self.need.packages else ""
+            package = f" (package {' '.join(self.requirements.packages)})" if self.requirements.packages else ""
             raise HarnessError(
                 f"{argv[0]} is not on this machine",
                 hint=f"install it{package}, or name its path in `program`.",

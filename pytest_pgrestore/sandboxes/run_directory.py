@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.system.account import Account
 
 FOLDERS = ("drills", "programs", "state", "scratch", watchdog.COPIES)
-"""Of each drill; copied programs; the ledger; what a tool is given to read; the copies that live in containers."""
+"""Of each drill; copied programs; the results; what a tool is given to read; the copies that live in containers."""
 
 HEADROOM_BYTES = 64 * 1024 * 1024
 """Free space wanted beyond the estimate: server log, WAL written by the promotion."""
@@ -36,22 +36,22 @@ _HALF_MADE_SECONDS = 3600.0
 class RunDirectory:
     """One run's directory. Make it with `open`, or `join` the one another process of the run made."""
 
-    def __init__(self, root: Path, lock: IO[str], time_limit_seconds: float) -> None:
+    def __init__(self, root: Path, lock: IO[str], max_lifetime_seconds: float) -> None:
         self.root = root
-        self.time_limit_seconds = time_limit_seconds
-        self.swept: list[str] = []
+        self.max_lifetime_seconds = max_lifetime_seconds
+        self.removed_leftovers: list[str] = []
         self._lock = lock
-        self._guardian: subprocess.Popen[bytes] | None = None
+        self._watchdog: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def open(cls, parent: Path | None, account: Account, run_id: str, time_limit_seconds: float) -> RunDirectory:
-        """Make the directory, sweep what dead runs left, and start the guardian.
+    def open(cls, parent: Path | None, account: Account, run_id: str, max_lifetime_seconds: float) -> RunDirectory:
+        """Make the directory, sweep what dead runs left, and start the watchdog.
 
         Args:
             parent: Where; None is the system's temporary directory.
             account: Whom servers run as.
             run_id: Its name.
-            time_limit_seconds: How long copies may live, kept ones too; then the guardian removes them.
+            max_lifetime_seconds: How long copies may live, kept ones too; then the watchdog removes them.
 
         Raises:
             HarnessError: The place cannot be written, or belongs to somebody else.
@@ -59,26 +59,26 @@ class RunDirectory:
         base = base_directory(parent, account)
         mode = 0o711 if account.drop else 0o700
         unlocked = base / f".{run_id}"
-        watcher = _start_guardian(base / run_id, time_limit_seconds)
+        watcher = _start_watchdog(base / run_id, max_lifetime_seconds)
         unlocked.mkdir(mode=0o700)
         lock = (unlocked / watchdog.LOCK).open("w")
         fcntl.flock(lock, fcntl.LOCK_SH)
         for folder in FOLDERS:
             (unlocked / folder).mkdir()
             (unlocked / folder).chmod(mode)
-        (unlocked / watchdog.UNTIL).write_text(str(time.time() + time_limit_seconds))
+        (unlocked / watchdog.UNTIL).write_text(str(time.time() + max_lifetime_seconds))
         unlocked.chmod(mode)
-        run = cls(unlocked.rename(base / run_id), lock, time_limit_seconds)
-        run._guardian = watcher
-        run.swept = sweep(parent, account)
+        run = cls(unlocked.rename(base / run_id), lock, max_lifetime_seconds)
+        run._watchdog = watcher
+        run.removed_leftovers = sweep(parent, account)
         return run
 
     @classmethod
-    def join(cls, root: Path, time_limit_seconds: float) -> RunDirectory:
+    def join(cls, root: Path, max_lifetime_seconds: float) -> RunDirectory:
         """Take part in the run whose directory is `root`."""
         lock = (root / watchdog.LOCK).open()
         fcntl.flock(lock, fcntl.LOCK_SH)
-        return cls(root, lock, time_limit_seconds)
+        return cls(root, lock, max_lifetime_seconds)
 
     @property
     def lock(self) -> Path:
@@ -93,14 +93,14 @@ class RunDirectory:
         """Return the place of a drill's copy that lives in a container."""
         return self.root / watchdog.COPIES / _slug(drill_key)
 
-    def overdue(self) -> HarnessError | None:
+    def time_limit_error(self) -> HarnessError | None:
         """Return what to tell when the run's time limit has passed and its copies were removed; None before."""
         if not (self.root / watchdog.OVERDUE).exists():
             return None
-        limit = timedelta(seconds=self.time_limit_seconds)
+        limit = timedelta(seconds=self.max_lifetime_seconds)
         return HarnessError(
             f"the time limit of {limit} passed, and every copy of this run was removed",
-            hint="find out what took so long, or raise sandbox.time_limit.",
+            hint="find out what took so long, or raise sandbox.max_lifetime.",
         )
 
     def require_time(self) -> None:
@@ -109,7 +109,7 @@ class RunDirectory:
         Raises:
             HarnessError: It has passed.
         """
-        late = self.overdue()
+        late = self.time_limit_error()
         if late is not None:
             raise late
 
@@ -130,12 +130,12 @@ class RunDirectory:
         """Remove everything that is left and not kept; return what could not be removed."""
         kept = watchdog.remove_run(self.root)
         self._lock.close()
-        if self._guardian is not None and self._guardian.stdin is not None:
-            self._guardian.stdin.close()
+        if self._watchdog is not None and self._watchdog.stdin is not None:
+            self._watchdog.stdin.close()
             if kept:
-                self._guardian.returncode = 0  # it stays until the time limit; Popen complains of children that do
+                self._watchdog.returncode = 0  # it stays until the time limit; Popen complains of children that do
             else:
-                self._guardian.wait()
+                self._watchdog.wait()
         return [] if kept or not self.root.exists() else [str(self.root)]
 
 
@@ -168,8 +168,8 @@ def sweep(parent: Path | None, account: Account, *, kept: bool = False) -> list[
     return removed
 
 
-def _start_guardian(root: Path, limit_seconds: float) -> subprocess.Popen[bytes]:
-    """Start the guardian of the run whose directory will be `root`, before there is anything to guard.
+def _start_watchdog(root: Path, limit_seconds: float) -> subprocess.Popen[bytes]:
+    """Start the watchdog of the run whose directory will be `root`, before there is anything to guard.
 
     Not a child that dies with us: outliving us is its purpose. Its standard input ends when we do.
     """

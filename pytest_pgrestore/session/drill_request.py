@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_pgrestore.settings.options import Given
+    from pytest_pgrestore.settings.options import ExplicitSettings
     from pytest_pgrestore.settings.source_tables import SourceTable
 
 ARGUMENTS = ("source", "target", "timeline", "inclusive", "rto", "rpo", "database")
@@ -50,7 +50,7 @@ class DrillRequest:
 
 
 @dataclass(slots=True)
-class Mistakes:
+class UsageErrors:
     """What is wrong with the requests of a run, each mistake once with the first place it stands at."""
 
     places: dict[str, list[str]] = field(default_factory=dict)
@@ -98,7 +98,7 @@ def marker_arguments(markers: Iterable[pytest.Mark]) -> tuple[dict[str, Any], li
 
 
 def make_request(
-    arguments: Mapping[str, Any], given: Given, sources: Mapping[str, SourceTable], place: str
+    arguments: Mapping[str, Any], given: ExplicitSettings, sources: Mapping[str, SourceTable], place: str
 ) -> DrillRequest:
     """Return the drill that `arguments` ask for; what they leave open, `given` and the source say.
 

@@ -15,11 +15,11 @@ import pytest
 
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.privacy.row_values import Redactor
-from pytest_pgrestore.session.drill_request import DrillRequest, Mistakes, make_request, marker_arguments
-from pytest_pgrestore.session.fixture_usage import Association
-from pytest_pgrestore.session.keys import FIXTURES, MARKER, NOT_MEASURED, NOT_UP, REQUEST
+from pytest_pgrestore.session.drill_request import DrillRequest, UsageErrors, make_request, marker_arguments
+from pytest_pgrestore.session.fixture_usage import FixtureUsage
+from pytest_pgrestore.session.keys import FIXTURES, MARKER, NO_SERVER, NOT_MEASURED, REQUEST
 from pytest_pgrestore.session.progress import Progress
-from pytest_pgrestore.session.results import Ledger
+from pytest_pgrestore.session.results import DrillResults
 from pytest_pgrestore.settings.run_settings import RunSettings
 from pytest_pgrestore.system.signals import TermSignal
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.model.drill import Drill
     from pytest_pgrestore.model.evidence import DrillRecord, Failure
-    from pytest_pgrestore.privacy.masking import Scrubber
+    from pytest_pgrestore.privacy.masking import SecretMasker
     from pytest_pgrestore.restore.drill import DrillResult, Finish
     from pytest_pgrestore.restore.instance import RestoredInstance
     from pytest_pgrestore.sandboxes.protocol import Run
@@ -51,8 +51,8 @@ class DrillSession:
         self.started_at = datetime.now(UTC)
         self.worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
         self.requests: dict[str, DrillRequest] = {}
-        self.mistakes = Mistakes()
-        self.association = Association()
+        self.usage_errors = UsageErrors()
+        self.fixture_usage = FixtureUsage()
         self.finished: dict[str, Finish] = {}
         self.refusal: HarnessError | None = None
         self.term_signal = TermSignal()
@@ -88,10 +88,10 @@ class DrillSession:
         return self.settings.switch("show_values")
 
     @cached_property
-    def scrubber(self) -> Scrubber:
+    def masker(self) -> SecretMasker:
         """What strikes the secrets this run knows: connection strings of the settings file, and PGPASSWORD."""
         from pytest_pgrestore.model.secret import Secret
-        from pytest_pgrestore.privacy.masking import Scrubber, passwords_in
+        from pytest_pgrestore.privacy.masking import SecretMasker, passwords_in
 
         found = [self.environ.get("PGPASSWORD", "")]
         for table in self.settings.sources.values():
@@ -99,7 +99,7 @@ class DrillSession:
                 found += passwords_in(value) if isinstance(value, Secret) else []
                 entries = value.values() if isinstance(value, dict) else ()
                 found += [entry.reveal() for entry in entries if isinstance(entry, Secret)]
-        return Scrubber(found)
+        return SecretMasker(found)
 
     def source(self, name: str) -> LogicalSource | PhysicalSource:
         """Return the source called `name`."""
@@ -151,14 +151,14 @@ class DrillSession:
         return self._opened
 
     @cached_property
-    def ledger(self) -> Ledger:
+    def results(self) -> DrillResults:
         """What came of the drills so far."""
-        return Ledger(self.run.root / "state", self.settings.timeout_seconds)
+        return DrillResults(self.run.root / "state", self.settings.timeout_seconds)
 
     def belongs(self, item: pytest.Item) -> DrillRequest | None:
         """Return the drill `item` belongs to by marker or fixture; None when it has none, or asks wrongly.
 
-        What is wrong goes to `mistakes`.
+        What is wrong goes to `usage_errors`.
         """
         if REQUEST in item.stash:
             return item.stash[REQUEST]
@@ -167,11 +167,11 @@ class DrillSession:
             return None
         arguments, wrong = marker_arguments(markers)
         for text in wrong:
-            self.mistakes.add(item.nodeid, text)
+            self.usage_errors.add(item.nodeid, text)
         try:
             request = make_request(arguments, self.settings.given, self.settings.sources, item.nodeid)
         except ConfigError as exc:
-            self.mistakes.add(item.nodeid, str(exc))
+            self.usage_errors.add(item.nodeid, str(exc))
             return None
         item.stash[REQUEST] = request
         self.register(request)
@@ -181,7 +181,7 @@ class DrillSession:
         """Note that a drill is wanted; the same restore with other objectives is a mistake."""
         first = self.requests.setdefault(request.drill.key, request)
         if first.drill.objectives != request.drill.objectives:
-            self.mistakes.add(
+            self.usage_errors.add(
                 request.place,
                 f"drill {request.drill.key} has other objectives here than at {first.place}\n"
                 "HINT: one restore is measured once; give both the same rto and rpo.",
@@ -208,15 +208,15 @@ class DrillSession:
                     progress=progress.show,
                 )
 
-        return self.ledger.obtain(drill.key, restore, lambda failure: self._unfinished(drill, failure))
+        return self.results.obtain(drill.key, restore, lambda failure: self._unfinished(drill, failure))
 
     def instance_for(self, item: pytest.Item) -> RestoredInstance:
         """Return the restored instance of the drill `item` belongs to; a drill that did not come up fails the test."""
         __tracebackhide__ = True
         request = self.belongs(item)
         if request is None:
-            pytest.fail("\n".join(self.mistakes.lines()) or "this test belongs to no drill", pytrace=False)
-        self.association.note(item, request.drill.key)
+            pytest.fail("\n".join(self.usage_errors.lines()) or "this test belongs to no drill", pytrace=False)
+        self.fixture_usage.note(item, request.drill.key)
         instance = self.instance_of(request.drill, request.database)
         if isinstance(instance, str):
             item.stash[NOT_MEASURED] = True
@@ -232,7 +232,7 @@ class DrillSession:
         except HarnessError:
             result = None
         if result is None or result.access is None:
-            return f"{NOT_UP}, see pgrestore::{drill.key}::restored"
+            return f"{NO_SERVER}, see pgrestore::{drill.key}::restored"
         access = result.access if database is None else replace(result.access, database=database)
         return RestoredInstance(access, result.record)
 

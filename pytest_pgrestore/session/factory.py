@@ -39,15 +39,15 @@ class Factory:
         found, wrong = marker_arguments([pytest.mark.pgrestore(**given).mark])
         if wrong:
             pytest.fail("\n".join(wrong), pytrace=False)
-        place = session.association.place
+        place = session.fixture_usage.place
         request = make_request(found, session.settings.given, session.settings.sources, place)
         session.register(request)
-        if session.mistakes.places:
-            pytest.fail("\n".join(session.mistakes.lines()), pytrace=False)
-        session.association.asked(request.drill.key)
+        if session.usage_errors.places:
+            pytest.fail("\n".join(session.usage_errors.lines()), pytrace=False)
+        session.fixture_usage.asked(request.drill.key)
         instance = session.instance_of(request.drill, request.database)
         if isinstance(instance, str):
-            session.association.not_measured()
+            session.fixture_usage.not_measured()
             pytest.fail(instance, pytrace=False)
         return instance
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-class Association:
+class FixtureUsage:
     """Follows the fixtures being set up, so a test that reads a cached fixture is still counted for its drill."""
 
     def __init__(self) -> None:

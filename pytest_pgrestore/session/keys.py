@@ -14,14 +14,14 @@ FIXTURES = frozenset({"pgrestore_instance", "pgrestore_conn", "pgrestore_clone"}
 REQUEST = pytest.StashKey[DrillRequest]()
 """On an item: the drill it belongs to."""
 
-NOT_UP = "not measured: the restore did not come up"
+NO_SERVER = "not measured: the restore did not come up"
 """Message of every test whose drill has no server; the cause is reported once, by the item `restored`."""
 
 NOT_MEASURED = pytest.StashKey[bool]()
 """On an item: it could not run because its drill did not come up."""
 
-BUILT_IN = pytest.StashKey[bool]()
+IS_DRILL_CHECK = pytest.StashKey[bool]()
 """On an item: it is one of a drill's own checks and not a test of the user's."""
 
-TELLS_ITSELF = pytest.StashKey[bool]()
+WORDS_OWN_FAILURE = pytest.StashKey[bool]()
 """On an item: it words its failures itself, without values."""

@@ -38,7 +38,7 @@ _PATIENCE = 10
 """Times the deadline of a single step that another process may take: a restore has several steps."""
 
 
-class Ledger:
+class DrillResults:
     """The drills of one run, whichever of its processes restored them.
 
     Args:
@@ -108,10 +108,10 @@ class Ledger:
     def _load(self, path: Path) -> DrillResult:
         from pytest_pgrestore.evidence.file import load
         from pytest_pgrestore.restore.drill import DrillResult
-        from pytest_pgrestore.restore.instance import Access
+        from pytest_pgrestore.restore.instance import ConnectionInfo
 
         entry = json.loads(path.read_text(encoding="utf-8"))
-        access = None if entry["access"] is None else Access.from_dict(entry["access"])
+        access = None if entry["access"] is None else ConnectionInfo.from_dict(entry["access"])
         return DrillResult(load(entry["evidence"]).drills[0], access)
 
     def _write(self, key: str, record: DrillRecord, result: DrillResult | None = None, *, final: bool = True) -> None:

@@ -6,7 +6,8 @@ Light on purpose: every pytest run of our users loads this module.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import argparse
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ class Setting:
         help: One line for ``pytest --help`` and the documentation.
         metavar: Stands for the value in the help text; empty for a switch.
         file_key: Its place in ``pgrestore.toml``; empty where there is none.
+        was: Its old name, which is refused with the new one as the hint; empty where it never had another.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Setting:
     help: str
     metavar: str = ""
     file_key: str = ""
+    was: str = ""
 
     @property
     def flag(self) -> str:
@@ -66,6 +69,11 @@ class Setting:
     def key(self) -> str:
         """Ini spelling, and argparse dest."""
         return f"pgrestore_{self.name}"
+
+    @property
+    def old(self) -> Setting | None:
+        """The setting under its old name; None where it never had another."""
+        return replace(self, name=self.was, was="") if self.was else None
 
     @property
     def variable(self) -> str:
@@ -147,11 +155,12 @@ SETTINGS = (
         help="where copies run: docker (a container) or local (a process of this machine)",
     ),
     Setting(
-        name="time_limit",
+        name="max_lifetime",
+        was="time_limit",
         parse=parse_duration,
         default=timedelta(hours=12),
         metavar="DURATION",
-        file_key="sandbox.time_limit",
+        file_key="sandbox.max_lifetime",
         help="longest life of a run's copies, kept ones too; they are removed when it passes",
     ),
     Setting(
@@ -171,11 +180,12 @@ SETTINGS = (
         help="image of your own that has the server; {major} stands for its major version",
     ),
     Setting(
-        name="base",
+        name="base_image",
+        was="base",
         parse=str,
         default=None,
         metavar="IMAGE",
-        file_key="sandbox.base",
+        file_key="sandbox.base_image",
         help="what our image is built on: postgres:{major} (the default), or a Debian",
     ),
     Setting(
@@ -221,7 +231,7 @@ BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ExplicitSettings:
     """What flags, environment and ini say; a name is missing where nobody said anything."""
 
     values: Mapping[str, Any]
@@ -254,13 +264,16 @@ def add_options(parser: pytest.Parser) -> None:
                 const="false",
                 help=f"turn {setting.flag} off",
             )
+        if setting.old is not None:  # so that it is refused by us, who know the new name
+            group.addoption(setting.old.flag, dest=setting.old.key, default=None, help=argparse.SUPPRESS)
+            parser.addini(setting.old.key, f"renamed: {setting.key}", type="string", default=None)
         if setting.metavar:
             parser.addini(setting.key, setting.help, type="string", default=None)
         else:
             parser.addini(setting.key, setting.help, type="bool", default=None)
 
 
-def resolve(config: pytest.Config, environ: Mapping[str, str], only: Collection[str] = ()) -> Given:
+def resolve(config: pytest.Config, environ: Mapping[str, str], only: Collection[str] = ()) -> ExplicitSettings:
     """Return what flags, environment and ini say, in this order of precedence.
 
     Args:
@@ -272,7 +285,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str], only: Collection[
         pytest.UsageError: With every mistake at once.
     """
     values: dict[str, Any] = {}
-    mistakes = [] if only else list(_mistyped_variables(environ))
+    mistakes = [] if only else [*_mistyped_variables(environ), *_old_names(config, environ)]
     for setting in (BY_NAME[name] for name in only or BY_NAME):
         for spelling, text, directory in _spellings(setting, config, environ):
             if text is None:
@@ -284,7 +297,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str], only: Collection[
             break
     if mistakes:
         raise pytest.UsageError("\n".join(mistakes))
-    return Given(values)
+    return ExplicitSettings(values)
 
 
 def _spellings(setting: Setting, config: pytest.Config, environ: Mapping[str, str]) -> Iterator[tuple[str, Any, Path]]:
@@ -304,9 +317,25 @@ def _value(setting: Setting, text: Any, directory: Path) -> Any:
     return directory / value.expanduser() if isinstance(value, Path) else value
 
 
+def _old_names(config: pytest.Config, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a complaint for each old name of a setting that is used."""
+    for setting in SETTINGS:
+        if setting.old is None:
+            continue
+        new = (setting.flag, setting.variable, setting.key)
+        for (spelling, text, _), today in zip(_spellings(setting.old, config, environ), new, strict=True):
+            if text is not None:
+                yield f"{spelling}: this setting has another name now\nHINT: write {today}."
+
+
 def _mistyped_variables(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield a complaint for each variable that was probably meant to be ours: a typo is never the default."""
     known = {setting.variable for setting in SETTINGS}
+    known_before = {setting.old.variable for setting in SETTINGS if setting.old is not None}
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known and (near := nearest(name, known, cutoff=_VARIABLE_CUTOFF)):
+        if (
+            name.startswith(PREFIX)
+            and name not in known | known_before
+            and (near := nearest(name, known, cutoff=_VARIABLE_CUTOFF))
+        ):
             yield f"unknown environment variable {name}\nHINT: did you mean {near}?"

@@ -6,9 +6,10 @@ Imports pydantic, and is therefore imported inside functions only.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,7 +19,7 @@ from pytest_pgrestore.settings.suggest import known_names
 from pytest_pgrestore.settings.toml import Duration, Table, read_table, read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
 _VARIABLE = re.compile(r"\$(\$\{[^}]*\}?)|\$\{([^}]*)\}")
 _SIZE = r"^[1-9][0-9]*[kmg]$"
@@ -30,26 +31,33 @@ _SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 class SandboxTable(Table):
     """``[sandbox]``: the throwaway place PostgreSQL runs in."""
 
+    renamed: ClassVar[Mapping[str, str]] = {
+        "base": "base_image",
+        "processes": "pids_limit",
+        "reach": "connect_by",
+        "time_limit": "max_lifetime",
+    }
+
     runtime: str | None = None
     bindir: str | None = None
     directory: str | None = None
     user: str | None = None
     timeout: Duration | None = None
     image: str | None = None
-    base: str | None = None
+    base_image: str | None = None
     packages: list[str] = Field(default_factory=list)
     locales: list[str] = Field(default_factory=list)
     pull: bool = True
     build_network: str | None = None
     storage: Literal["volume", "tmpfs", "bind"] | None = None
-    reach: Literal["socket", "port"] = "socket"
+    connect_by: Literal["socket", "port"] = "socket"
     memory: Annotated[str, Field(pattern=_SIZE)] | None = None
     cpus: Annotated[float, Field(gt=0)] | None = None
-    processes: Annotated[int, Field(ge=64)] = 1024
+    pids_limit: Annotated[int, Field(ge=64)] = 1024
     shm_size: Annotated[str, Field(pattern=_SIZE)] = "256m"
     ryuk: bool = False
     tool_network: str = "bridge"
-    time_limit: Duration | None = None
+    max_lifetime: Duration | None = None
 
 
 class ReportsTable(Table):

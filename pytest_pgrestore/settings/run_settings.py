@@ -12,7 +12,7 @@ import pytest
 from pytest_pgrestore.model.drill import DrillSettings
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.settings.find_file import find_config
-from pytest_pgrestore.settings.options import DEFAULT_REPORT_DIRECTORY, SETTINGS, Given, resolve
+from pytest_pgrestore.settings.options import DEFAULT_REPORT_DIRECTORY, SETTINGS, ExplicitSettings, resolve
 from pytest_pgrestore.settings.suggest import known_names
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class RunSettings:
         return self.asked_for and bool(resolve(self._config, self._environ, only=("plan",))["plan"])
 
     @cached_property
-    def given(self) -> Given:
+    def given(self) -> ExplicitSettings:
         """What flags, environment and ini say.
 
         Raises:
@@ -156,7 +156,7 @@ class RunSettings:
         return DrillSettings(
             database=table.database,
             freshness=table.freshness,
-            live=table.live,
+            live_conninfo=table.live_conninfo,
             superuser=table.superuser,
             timeout_seconds=self.timeout_seconds,
         )

@@ -5,7 +5,8 @@ Imports pydantic, and is therefore imported inside functions only.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -22,13 +23,15 @@ def _secret(value: Any) -> Any:
 class SourceTable(Table):
     """``[sources.NAME]``: what every type of source takes."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"live": "live_conninfo"}
+
     type: str
     database: str | None = None
     rto: Duration | None = None
     rpo: Duration | None = None
     max_age: Duration | None = None
     freshness: str | None = None
-    live: Annotated[Secret, BeforeValidator(_secret)] | None = None
+    live_conninfo: Annotated[Secret, BeforeValidator(_secret)] | None = None
     superuser: str | None = None
     copies: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Other places of the same backups: a name to the keys that differ there. Each is a source ``NAME.COPY``."""
@@ -39,15 +42,17 @@ class ToolTable(SourceTable):
 
     Attributes:
         program: Name of the tool, or its path on this machine; None is the tool's usual name.
-        tool: Where it runs beside a docker sandbox: in the image, or on this machine.
+        tool_location: Where it runs beside a docker sandbox: in a container, or on this machine.
         env: Variables for it that everybody may see.
         secrets: Names of variables of pytest's environment that it gets and nobody sees; read as name and value.
         network: Whether its repository is reached by the network; None asks its configuration.
         backup: Label of the backup to restore; None chooses one for the target.
     """
 
+    renamed: ClassVar[Mapping[str, str]] = {**SourceTable.renamed, "tool": "tool_location"}
+
     program: str | None = None
-    tool: Literal["image", "host"] = "image"
+    tool_location: Literal["container", "host"] = "container"
     env: dict[str, str] = Field(default_factory=dict)
     secrets: dict[str, Annotated[Secret, BeforeValidator(_secret)]] = Field(default_factory=dict)
     network: bool | None = None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
@@ -17,7 +18,6 @@ from pytest_pgrestore.settings.durations import parse_duration
 from pytest_pgrestore.settings.suggest import known_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 _LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
@@ -36,8 +36,13 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
 class Table(BaseModel):
-    """A TOML table with known keys only, frozen once read."""
+    """A TOML table with known keys only, frozen once read.
 
+    Attributes:
+        renamed: Keys of before 1.0, each with its name of today; the error about an old key names the new one.
+    """
+
+    renamed: ClassVar[Mapping[str, str]] = {}
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
 
 
@@ -87,13 +92,19 @@ def _mistake(model: type[Table], where: str, error: Mapping[str, Any]) -> str:
     place = ".".join(part for part in (where, key) if part)
     match error["type"]:
         case "extra_forbidden":
-            return f"{place}: unknown key\nHINT: {known_names(str(error['loc'][-1]), keys_of(model))}"
+            return f"{place}: unknown key\nHINT: {_right_name(model, str(error['loc'][-1]))}"
         case "missing":
             return f"{place}: missing\nHINT: this key is required."
         case "value_error":
             problem, _, hint = error["msg"].removeprefix("Value error, ").partition("; ")
             return f"{place}: {problem}\nHINT: {hint}"
     return f"{place}: {error['msg'][:1].lower()}{error['msg'][1:]}\nHINT: see docs/configuration.md for what goes here."
+
+
+def _right_name(model: type[Table], key: str) -> str:
+    if key in model.renamed:
+        return f"it is called {model.renamed[key]} now."
+    return known_names(key, keys_of(model))
 
 
 def keys_of(model: type[Table]) -> list[str]:

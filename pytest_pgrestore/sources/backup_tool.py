@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_pgrestore.model.secret import Secret
-    from pytest_pgrestore.sandboxes.protocol import Toolbox
+    from pytest_pgrestore.sandboxes.protocol import ToolRunner
     from pytest_pgrestore.system.process import Completed
 
 _STRUCK = "***"
@@ -22,14 +22,14 @@ class BackupTool:
     """Runs one tool for one restore.
 
     Attributes:
-        toolbox: Where it runs.
+        tool_runner: Where it runs.
         program: Its name or path.
         env: Variables everybody may see.
         secrets: Variables nobody may see.
         log: Keeps what it printed, under the name of the step.
     """
 
-    toolbox: Toolbox
+    tool_runner: ToolRunner
     program: str
     env: Mapping[str, str]
     secrets: Mapping[str, Secret]
@@ -58,7 +58,7 @@ class BackupTool:
             HarnessError: It could not be run or did not end in time.
         """
         clear = {name: secret.reveal() for name, secret in self.secrets.items()}
-        done = self.toolbox.run(
+        done = self.tool_runner.run(
             program or self.program,
             *arguments,
             timeout_seconds=timeout_seconds,

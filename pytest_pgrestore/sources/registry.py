@@ -90,7 +90,7 @@ def _pgbackrest(name: str, settings: Mapping[str, Any], timeout_seconds: float) 
     from pytest_pgrestore.sources.pgbackrest.source import PgbackrestSettings, PgbackrestSource
 
     told = PgbackrestSettings(
-        **{key: settings[key] for key in ("stanza", "repo", "processes", "verify")},
+        **{key: settings[key] for key in ("stanza", "repo", "process_max", "verify")},
         **_tool_settings(settings, "pgbackrest"),
         delta=None if settings["delta"] is None else Path(settings["delta"]),
     )
@@ -100,11 +100,13 @@ def _pgbackrest(name: str, settings: Mapping[str, Any], timeout_seconds: float) 
 def _command(name: str, settings: Mapping[str, Any]) -> PhysicalSource:
     from pytest_pgrestore.sources.command.source import CommandSettings, CommandSource
 
-    own = {key: settings[key] for key in ("list", "fetch", "wal", "wal_list", "verify", "backup", "env", "secrets")}
+    own = {
+        key: settings[key] for key in ("list", "fetch", "wal_fetch", "wal_list", "verify", "backup", "env", "secrets")
+    }
     told = CommandSettings(
         **own,
-        reads=[Path(path) for path in settings["reads"]],
-        on_host=settings["tool"] == "host",
+        read_paths=[Path(path) for path in settings["read_paths"]],
+        on_host=settings["tool_location"] == "host",
         network=bool(settings["network"]),
     )
     return CommandSource(name, told)
@@ -138,7 +140,7 @@ def _tool_settings(settings: Mapping[str, Any], program: str) -> dict[str, Any]:
         "config": None if settings["config"] is None else Path(settings["config"]),
         "backup": settings["backup"],
         "program": settings["program"] or program,
-        "on_host": settings["tool"] == "host",
+        "on_host": settings["tool_location"] == "host",
         "env": settings["env"],
         "secrets": settings["secrets"],
         "network": settings["network"],

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
-    from pytest_pgrestore.sources.protocol import Located
+    from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
+    from pytest_pgrestore.sources.protocol import ChosenBackup
     from pytest_pgrestore.sources.wal.stored_wal import WalPlan
 
 
@@ -43,35 +43,35 @@ class ToolSource(Generic[ChoiceT]):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._choices: dict[int, tuple[Located, ChoiceT]] = {}
+        self._choices: dict[int, tuple[ChosenBackup, ChoiceT]] = {}
 
     @property
     def places(self) -> tuple[Path, ...]:
         """Return nothing: PostgreSQL's programs read the copy, and the tool alone the repository."""
         return ()
 
-    def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
+    def stage_wal(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
         """Check the WAL that was brought, and lay it out for the server."""
-        return stored_wal.stage(self._chosen(located).wal, sandbox)
+        return stored_wal.stage(self._choice_of(chosen).wal, sandbox)
 
-    def reachable(self, located: Located, sandbox: Sandbox) -> list[str]:
+    def reachable(self, chosen: ChosenBackup, sandbox: Sandbox) -> list[str]:
         """Return the stops nearest the target, and what cuts the archive."""
-        return stored_wal.reachable(self._chosen(located).wal, sandbox)
+        return stored_wal.reachable(self._choice_of(chosen).wal, sandbox)
 
-    def _keep(self, located: Located, choice: ChoiceT) -> Located:
+    def _keep(self, chosen: ChosenBackup, choice: ChoiceT) -> ChosenBackup:
         # By identity: two drills of one backup differ in what they want of it. Held, so that no other gets its number.
-        self._choices[id(located)] = located, choice
-        return located
+        self._choices[id(chosen)] = chosen, choice
+        return chosen
 
-    def _chosen(self, located: Located) -> ChoiceT:
-        return self._choices[id(located)][1]
+    def _choice_of(self, chosen: ChosenBackup) -> ChoiceT:
+        return self._choices[id(chosen)][1]
 
 
-def required(toolbox: Toolbox | None, tool: str) -> Toolbox:
+def required(tool_runner: ToolRunner | None, tool: str) -> ToolRunner:
     """Return where the tool runs; a catalogue that only it can read takes it."""
-    if toolbox is None:
+    if tool_runner is None:
         raise HarnessError(f"the catalogue takes {tool}", hint="this is a bug: please report it.")
-    return toolbox
+    return tool_runner
 
 
 def unheard(_step: str, _text: str) -> None:

@@ -1,6 +1,6 @@
 """Our processes below a directory, and the shared memory they leave when they are killed: found, ended, removed.
 
-Standard library only, as the guardian that uses it.
+Standard library only, as the watchdog that uses it.
 """
 
 from __future__ import annotations

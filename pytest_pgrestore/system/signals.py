@@ -34,7 +34,7 @@ class TermSignal:
     def disarm(self) -> None:
         """Ignore SIGTERM and Ctrl-C from now on: the copies are being removed and the reports written.
 
-        Somebody's own teardown may hang, so the third Ctrl-C counts; the guardian then removes the copies.
+        Somebody's own teardown may hang, so the third Ctrl-C counts; the watchdog then removes the copies.
         """
         self._armed = False
         if self._previous and signal.SIGINT not in self._previous:

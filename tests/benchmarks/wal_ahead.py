@@ -58,7 +58,7 @@ def by_workers(place: Place, data: Path) -> None:
     shelf = spool / "archive" / NAME / "in"
     shelf.mkdir(parents=True)
     for path in (spool, *spool.rglob("*")):
-        place.cluster.tools.account.own(path)
+        place.cluster.programs.account.own(path)
     names = TOOL.segments(place)
     TOOL.run(place, data, "archive-get:async", "--archive-async", f"--spool-path={spool}", *names)
     for name in names:

@@ -130,7 +130,7 @@ class Project:
 
     @property
     def root(self) -> Path | None:
-        """The run's directory, as its guardian was told; None before there is a guardian."""
+        """The run's directory, as its watchdog was told; None before there is a watchdog."""
         if self._root is None:
             for pid in children(self.child.pid):
                 words = command(pid).split()

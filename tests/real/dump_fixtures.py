@@ -117,7 +117,7 @@ def build(cluster: Cluster, dumps: Path) -> None:
     cluster.sql("grant team to reader")
     place = cluster.directory / "space"
     place.mkdir(mode=0o700)
-    cluster.tools.account.own(place)
+    cluster.programs.account.own(place)
     cluster.sql(f"create tablespace fast location '{place}'")
     cluster.sql("create database shop")
     cluster.sql(SCHEMA, database="shop")

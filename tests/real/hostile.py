@@ -128,8 +128,8 @@ class Production:
         (place / "data" / "tablespace_map").unlink()
         if not (place / "data" / "standby.signal").exists():
             (place / "data" / "recovery.signal").touch()
-        self.cluster.tools.account.own_tree(place)
-        cluster = Cluster(place, self.cluster.tools)
+        self.cluster.programs.account.own_tree(place)
+        cluster = Cluster(place, self.cluster.programs)
         try:
             cluster.start({**NAIVE, "restore_command": f"cp {self.cluster.archive}/%f %p", **settings})
             yield cluster
@@ -167,7 +167,7 @@ def production(major: int) -> Iterator[Production]:
             made = Production(cluster, address)
             for folder in (made.hooks, made.space):
                 folder.mkdir()
-                cluster.tools.account.own(folder)
+                cluster.programs.account.own(folder)
             with (cluster.data / "pg_hba.conf").open("a") as hba:
                 hba.write(f"host all all {address}/8 trust\nhost replication all {address}/8 trust\n")
             cluster.sql("select pg_reload_conf()")

@@ -150,7 +150,7 @@ def test_a_kept_instance_is_removed_by_clean(tmp_path: Path) -> None:
     """What --pgrestore-keep prints must work."""
     place = short_directory()
     run = LocalRun.open(LocalSettings(directory=place), "kept")
-    run.sandbox("shop@latest", run.find_tools(None))
+    run.sandbox("shop@latest", run.find_programs(None))
     told = run.keep_drill("shop@latest")
     run.close()
     kept = run.drill_root("shop@latest")

@@ -104,9 +104,9 @@ def _rename_and_lock(cluster: Cluster, major: int) -> None:
 def _backup(cluster: Cluster, directory: Path) -> Path:
     backup = directory / "c" / "backups" / "one"
     backup.parent.mkdir()
-    cluster.tools.account.own(backup.parent)
+    cluster.programs.account.own(backup.parent)
     where = ["--host", str(cluster.directory), "--username", "backup", "--pgdata", str(backup)]
-    cluster.tools.run("pg_basebackup", *where, "--checkpoint=fast", "--no-sync")
+    cluster.programs.run("pg_basebackup", *where, "--checkpoint=fast", "--no-sync")
     return backup
 
 
@@ -166,9 +166,9 @@ def test_a_copy_in_which_no_superuser_may_log_in_is_opened(drill: Drilling, majo
             cluster.sql("alter role postgres nologin")
             backup = directory / "c" / "b" / "one"
             backup.parent.mkdir()
-            cluster.tools.account.own(backup.parent)
+            cluster.programs.account.own(backup.parent)
             where = ["--host", str(cluster.directory), "--username", "backup", "--pgdata", str(backup)]
-            cluster.tools.run("pg_basebackup", *where, "--checkpoint=fast", "--no-sync")
+            cluster.programs.run("pg_basebackup", *where, "--checkpoint=fast", "--no-sync")
         drilled = drill(BasebackupSource("shop", str(backup)), database="postgres")
         rows = drilled.rows()
     finally:

@@ -68,7 +68,7 @@ def build(major: int) -> World:
     with Cluster.create(world.directory, major) as cluster:
         place = world.directory / "space"
         place.mkdir()
-        cluster.tools.account.own(place)
+        cluster.programs.account.own(place)
         cluster.sql("create database shop")
         cluster.sql(f"create tablespace extra location '{place}'")
         cluster.sql("create table ledger (i int primary key) tablespace extra", database="shop")

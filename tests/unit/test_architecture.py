@@ -75,7 +75,7 @@ def test_a_run_without_drills_stays_light(pytester: pytest.Pytester) -> None:
 
 def test_our_code_is_known_by_the_directory_of_the_package() -> None:
     """Frames below it are ours: a constant that moves down with its file would call the other rooms the user's."""
-    assert PACKAGE == Path(pytest_pgrestore.__file__).parent
+    assert Path(pytest_pgrestore.__file__).parent == PACKAGE
 
 
 @pytest.mark.parametrize("name", pytest_pgrestore.__all__)

@@ -22,7 +22,7 @@ path = "backups/*.dump"
 globals = "/srv/globals.sql"
 rto = "15m"
 max_age = "PT36H"
-live = "postgresql://reader:${SHOP_PASSWORD}@db/shop"
+live_conninfo = "postgresql://reader:${SHOP_PASSWORD}@db/shop"
 
 [sources.ledger]
 type = "basebackup"
@@ -79,7 +79,7 @@ def test_a_secret_is_filled_in_and_does_not_show(write: Any) -> None:
     """A connection string with a password must not reach a log."""
     config = load_config(write(GOOD), {"SHOP_PASSWORD": "tiger"})
 
-    live = config.sources["shop"].live
+    live = config.sources["shop"].live_conninfo
     assert live is not None
     assert live.reveal() == "postgresql://reader:tiger@db/shop"
     assert "tiger" not in repr(config)
@@ -89,7 +89,7 @@ def test_a_missing_variable_is_named(write: Any) -> None:
     """The name helps; a value would not be there anyway, and must never show."""
     text = mistakes(write(GOOD))
 
-    assert "sources.shop.live: environment variable SHOP_PASSWORD is not set" in text
+    assert "sources.shop.live_conninfo: environment variable SHOP_PASSWORD is not set" in text
 
 
 def test_a_doubled_dollar_keeps_the_braces(write: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pytest_pgrestore.model.drill import Drill
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError, TargetUnreachable
 from pytest_pgrestore.model.evidence import DataLossFigures
-from pytest_pgrestore.model.objectives import Judgement, Objectives
+from pytest_pgrestore.model.objectives import Objectives, ObjectiveStatus
 from pytest_pgrestore.model.target import AtLsn, AtTime, AtXid, Immediate, Latest, RecoveryTarget
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.wal import Lsn
@@ -176,16 +176,18 @@ HOUR = timedelta(hours=1)
 @pytest.mark.parametrize(
     ("loss", "one_moment", "judgement"),
     [
-        (DataLossFigures(last_commit_seconds=10), False, Judgement.MET),
-        (DataLossFigures(last_commit_seconds=7200), False, Judgement.NOT_MEASURED),
-        (DataLossFigures(last_commit_seconds=7200), True, Judgement.MISSED),
-        (DataLossFigures(), False, Judgement.NOT_MEASURED),
-        (DataLossFigures(last_commit_seconds=7200, freshness_seconds=10), False, Judgement.MET),
-        (DataLossFigures(last_commit_seconds=10, freshness_seconds=7200), False, Judgement.MISSED),
-        (DataLossFigures(freshness_seconds=7200, live_seconds=0), False, Judgement.MET),
+        (DataLossFigures(last_commit_seconds=10), False, ObjectiveStatus.MET),
+        (DataLossFigures(last_commit_seconds=7200), False, ObjectiveStatus.NOT_MEASURED),
+        (DataLossFigures(last_commit_seconds=7200), True, ObjectiveStatus.MISSED),
+        (DataLossFigures(), False, ObjectiveStatus.NOT_MEASURED),
+        (DataLossFigures(last_commit_seconds=7200, freshness_seconds=10), False, ObjectiveStatus.MET),
+        (DataLossFigures(last_commit_seconds=10, freshness_seconds=7200), False, ObjectiveStatus.MISSED),
+        (DataLossFigures(freshness_seconds=7200, live_seconds=0), False, ObjectiveStatus.MET),
     ],
 )
-def test_the_best_witness_decides_the_rpo(loss: DataLossFigures, judgement: Judgement, *, one_moment: bool) -> None:
+def test_the_best_witness_decides_the_rpo(
+    loss: DataLossFigures, judgement: ObjectiveStatus, *, one_moment: bool
+) -> None:
     """On an idle source an old commit proves nothing: that is "not measured", never "met" and never "missed"."""
     drill = Drill("shop", Latest(), objectives=Objectives(rpo=HOUR))
 
@@ -198,7 +200,7 @@ def test_the_rpo_is_not_judged_on_a_point_in_time() -> None:
 
     assert (
         objectives.rpo(drill, DataLossFigures(last_commit_seconds=99_999), one_moment=False).judgement
-        is Judgement.NOT_SET
+        is ObjectiveStatus.NOT_SET
     )
 
 

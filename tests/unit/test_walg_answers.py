@@ -72,7 +72,7 @@ def tool() -> Callable[[dict[str, str]], BackupTool]:
 
     def _tool(said: dict[str, str]) -> BackupTool:
         return BackupTool(
-            toolbox=Answers(said),  # type: ignore[arg-type]
+            tool_runner=Answers(said),  # type: ignore[arg-type]
             program="wal-g",
             env={},
             secrets={},

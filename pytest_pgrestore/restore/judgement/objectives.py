@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.evidence import Check, DataLossFigures, ObjectiveResult
-from pytest_pgrestore.model.objectives import Judgement, judge
+from pytest_pgrestore.model.objectives import ObjectiveStatus, judge
 from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.model.verdict import Verdict
 
@@ -33,19 +33,19 @@ _IDLE = (
 )
 
 
-def rto(drill: Drill, seconds: float | None, untimed: str = "") -> ObjectiveResult:
+def rto(drill: Drill, seconds: float | None, rto_not_comparable: str = "") -> ObjectiveResult:
     """Return the RTO verdict; None seconds (no server came up) is "not measured".
 
     Args:
         drill: With its objectives.
         seconds: What was measured.
-        untimed: Why that is not what a disaster would take; then it is shown and not judged.
+        rto_not_comparable: Why that is not what a disaster would take; then it is shown and not judged.
     """
-    measured = None if seconds is None or untimed else timedelta(seconds=seconds)
+    measured = None if seconds is None or rto_not_comparable else timedelta(seconds=seconds)
     return ObjectiveResult(
         name="rto",
         judgement=judge(measured, drill.objectives.rto),
-        definition=f"{RTO_DEFINITION}; not judged: {untimed}" if untimed else RTO_DEFINITION,
+        definition=f"{RTO_DEFINITION}; not judged: {rto_not_comparable}" if rto_not_comparable else RTO_DEFINITION,
         objective_seconds=_seconds(drill.objectives.rto),
         measured_seconds=seconds,
     )
@@ -59,14 +59,14 @@ def rpo(drill: Drill, loss: DataLossFigures, *, one_moment: bool) -> ObjectiveRe
     """
     objective = drill.objectives.rpo
     if not isinstance(drill.target, Latest):
-        return _result(objective, None, Judgement.NOT_SET, _NOT_JUDGED)
+        return _result(objective, None, ObjectiveStatus.NOT_SET, _NOT_JUDGED)
     for seconds, definition in ((loss.live_seconds, _BY_LIVE), (loss.freshness_seconds, _BY_FRESHNESS)):
         if seconds is not None:
             return _result(objective, seconds, judge(timedelta(seconds=seconds), objective), definition)
     seconds, definition = loss.last_commit_seconds, _BY_BACKUP if one_moment else _BY_COMMIT
     judgement = judge(None if seconds is None else timedelta(seconds=seconds), objective)
-    if judgement is Judgement.MISSED and not one_moment:
-        judgement, definition = Judgement.NOT_MEASURED, definition + _IDLE
+    if judgement is ObjectiveStatus.MISSED and not one_moment:
+        judgement, definition = ObjectiveStatus.NOT_MEASURED, definition + _IDLE
     return _result(objective, seconds, judgement, definition)
 
 
@@ -74,7 +74,7 @@ def not_measured(drill: Drill) -> ObjectiveResult:
     """Return the RPO result of a drill that did not come up."""
     applies = isinstance(drill.target, Latest)
     objective = drill.objectives.rpo
-    judgement = judge(None, objective) if applies else Judgement.NOT_SET
+    judgement = judge(None, objective) if applies else ObjectiveStatus.NOT_SET
     return _result(objective, None, judgement, _BY_COMMIT if applies else _NOT_JUDGED)
 
 
@@ -142,7 +142,7 @@ def seconds_behind_live(
 
 
 def _result(
-    objective: timedelta | None, seconds: float | None, judgement: Judgement, definition: str
+    objective: timedelta | None, seconds: float | None, judgement: ObjectiveStatus, definition: str
 ) -> ObjectiveResult:
     return ObjectiveResult(
         name="rpo",

@@ -45,7 +45,7 @@ def read(sandbox: Sandbox) -> ControlData:
     Raises:
         BackupNotRestorable: The file is missing or damaged.
     """
-    done = sandbox.tools.run("pg_controldata", "-D", str(sandbox.data), check=False)
+    done = sandbox.programs.run("pg_controldata", "-D", str(sandbox.data), check=False)
     facts = parse(done.stdout)
     if done.status != 0 or "Database system identifier" not in facts:
         raise BackupNotRestorable(

@@ -40,7 +40,7 @@ def find_offline(sandbox: Sandbox, settings: Mapping[str, str]) -> str:
 
 def _ask(sandbox: Sandbox, settings: Mapping[str, str], query: str) -> list[str]:
     overrides = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    done = sandbox.tools.run(
+    done = sandbox.programs.run(
         "postgres",
         "--single",
         "-D",

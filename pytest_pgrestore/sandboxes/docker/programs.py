@@ -26,7 +26,7 @@ _ENVIRONMENT = ("LC_ALL", "LC_MESSAGES", "LANGUAGE", "TZ", "PGTZ")
 
 
 @dataclass(frozen=True, slots=True)
-class Programs:
+class Installation:
     """The server programs an image has.
 
     Attributes:
@@ -42,25 +42,25 @@ class Programs:
     version: str
 
 
-def programs_of(image: Image, container: Container, major: int | None) -> Programs:
+def installation_of(image: Image, container: Container, major: int | None) -> Installation:
     """Return the server programs in `container`, of `major` where there are several.
 
     Raises:
         HarnessError: There is no server in the image.
     """
     done = container.execute(["sh", "-c", _FIND], timeout_seconds=_PROBE_SECONDS)
-    found = [Programs(image, match[1], int(match[3]), match[2]) for match in _SERVER.finditer(done.stdout)]
+    found = [Installation(image, match[1], int(match[3]), match[2]) for match in _SERVER.finditer(done.stdout)]
     if not found:
         raise HarnessError(
             f"image {image.name} has no PostgreSQL server",
             hint="name an image that has one in sandbox.image, or leave it out and let one be built.",
         )
-    exact = [programs for programs in found if programs.major == major]
-    return exact[0] if exact else max(found, key=lambda programs: programs.major)
+    exact = [installation for installation in found if installation.major == major]
+    return exact[0] if exact else max(found, key=lambda installation: installation.major)
 
 
-class ContainerTools:
-    """Implements `sandboxes.protocol.Tools`.
+class ContainerPrograms:
+    """Implements `sandboxes.protocol.PostgresPrograms`.
 
     Args:
         programs: What to run.
@@ -70,9 +70,9 @@ class ContainerTools:
     """
 
     def __init__(
-        self, programs: Programs, container: Callable[[], Container], scratch: Path, timeout_seconds: float
+        self, installation: Installation, container: Callable[[], Container], scratch: Path, timeout_seconds: float
     ) -> None:
-        self.programs = programs
+        self.installation = installation
         self.scratch = scratch
         self._make = container
         self._timeout_seconds = timeout_seconds
@@ -85,18 +85,18 @@ class ContainerTools:
     @property
     def major(self) -> int:
         """Major version of the programs."""
-        return self.programs.major
+        return self.installation.major
 
     @property
     def origin(self) -> str:
         """Image and digest, with the full version of the server."""
-        image = self.programs.image
+        image = self.installation.image
         kind = "built here" if image.built else "the user's"
-        return f"image {image.name} ({kind}, {image.identity}), PostgreSQL {self.programs.version}"
+        return f"image {image.name} ({kind}, {image.identity}), PostgreSQL {self.installation.version}"
 
     def path(self, tool: str) -> str:
         """Return the path of program `tool` in the container."""
-        return f"{self.programs.directory}/{tool}"
+        return f"{self.installation.directory}/{tool}"
 
     def run(
         self,
@@ -119,7 +119,7 @@ class ContainerTools:
         )
         if done.status in (126, 127) and not done.stdout:
             raise HarnessError(
-                f"{tool} does not run in image {self.programs.image.name}: {done.tail()}",
+                f"{tool} does not run in image {self.installation.image.name}: {done.tail()}",
                 hint="the image needs the full server package; name another one in sandbox.image.",
             )
         if check and done.status != 0:

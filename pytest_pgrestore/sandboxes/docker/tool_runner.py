@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.sandboxes.docker.daemon.container import Container
     from pytest_pgrestore.sandboxes.docker.daemon.image import Image
-    from pytest_pgrestore.sandboxes.protocol import Need
+    from pytest_pgrestore.sandboxes.protocol import ToolRequirements
     from pytest_pgrestore.system.process import Completed
 
 _NOT_FOUND = 127
@@ -30,11 +30,11 @@ _WITH_SECRETS = 'set -a; . "$0"; set +a; exec "$@"'
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerToolbox:
-    """Implements `sandboxes.protocol.Toolbox` with a container.
+class ContainerToolRunner:
+    """Implements `sandboxes.protocol.ToolRunner` with a container.
 
     Args:
-        need: The tool.
+        requirements: The tool.
         image: Of the container.
         container: Where it runs.
         network: Which network that has; empty for none.
@@ -42,7 +42,7 @@ class ContainerToolbox:
         timeout_seconds: Deadline of a call that is given none.
     """
 
-    need: Need
+    requirements: ToolRequirements
     image: Image
     container: Container
     network: str
@@ -79,7 +79,7 @@ class ContainerToolbox:
             raise HarnessError(
                 f"{argv[0]} does not run in image {self.image.name}: {done.tail()}",
                 hint="take an image that has it, or leave sandbox.image out and let one be built"
-                f' (package {" ".join(self.need.packages) or "in sandbox.packages"}), or set tool = "host".',
+                f' (package {" ".join(self.requirements.packages) or "in sandbox.packages"}), or set tool_location = "host".',
             )
         return done
 

@@ -30,7 +30,7 @@ _PROBE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Binaries:
+class Installation:
     """A directory of PostgreSQL programs whose server answered ``--version``."""
 
     directory: Path
@@ -44,7 +44,7 @@ class Binaries:
 class Search:
     """What was found, and every place looked at with what was there."""
 
-    found: list[Binaries] = field(default_factory=list)
+    found: list[Installation] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
 
 
@@ -66,11 +66,11 @@ def search(configured: Path | None = None) -> Search:
             continue
         major, text = version
         result.places.append(f"{directory} ({origin}): PostgreSQL {text}")
-        result.found.append(Binaries(real, major, text, origin))
+        result.found.append(Installation(real, major, text, origin))
     return result
 
 
-def choose(major: int | None, configured: Path | None = None) -> Binaries:
+def choose(major: int | None, configured: Path | None = None) -> Installation:
     """Return programs of exactly `major`; None takes the newest.
 
     Raises:
@@ -90,7 +90,7 @@ def choose(major: int | None, configured: Path | None = None) -> Binaries:
     )
 
 
-def choose_at_least(major: int, configured: Path | None = None) -> Binaries:
+def choose_at_least(major: int, configured: Path | None = None) -> Installation:
     """Return programs of `major` or, when there are none, of the oldest newer version: enough for a dump.
 
     Raises:

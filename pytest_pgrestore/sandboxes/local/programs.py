@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sandboxes.local.find_programs import Binaries
+from pytest_pgrestore.sandboxes.local.find_programs import Installation
 from pytest_pgrestore.system.process import Completed, child_environment, run
 
 if TYPE_CHECKING:
@@ -24,19 +24,19 @@ _HEADERS = shutil.ignore_patterns("include")
 
 
 @dataclass(frozen=True, slots=True)
-class LocalTools:
-    """Implements `sandboxes.protocol.Tools` with the programs of one directory."""
+class LocalPrograms:
+    """Implements `sandboxes.protocol.PostgresPrograms` with the programs of one directory."""
 
-    binaries: Binaries
+    installation: Installation
     account: Account
     timeout_seconds: float
     directory: Path
-    """Where they stand while they run: by it the guardian knows them."""
+    """Where they stand while they run: by it the watchdog knows them."""
 
     @property
     def major(self) -> int:
         """Major version of the programs."""
-        return self.binaries.major
+        return self.installation.major
 
     @property
     def scratch(self) -> Path:
@@ -46,7 +46,7 @@ class LocalTools:
     @property
     def origin(self) -> str:
         """Where they were found, with their full version."""
-        return f"{self.binaries.directory} ({self.binaries.origin}, PostgreSQL {self.binaries.version})"
+        return f"{self.installation.directory} ({self.installation.origin}, PostgreSQL {self.installation.version})"
 
     def path(self, tool: str) -> Path:
         """Return the path of program `tool`.
@@ -54,7 +54,7 @@ class LocalTools:
         Raises:
             HarnessError: It is not among the programs found.
         """
-        program = self.binaries.directory / tool
+        program = self.installation.directory / tool
         if not os.access(program, os.X_OK):
             raise HarnessError(
                 f"{tool} is missing from {self.origin}",
@@ -84,24 +84,26 @@ class LocalTools:
         )
 
 
-def reachable_binaries(binaries: Binaries, account: Account, shelf: Path) -> Binaries:
-    """Return `binaries`, copied to `shelf` where `account` cannot run them where they are.
+def reachable_installation(installation: Installation, account: Account, shelf: Path) -> Installation:
+    """Return `installation`, copied to `shelf` where `account` cannot run them where they are.
 
     A virtual environment below root's home is closed to the unprivileged user that root drops to.
 
     Raises:
         HarnessError: They do not run as a copy either.
     """
-    if not account.drop or _runs_for(binaries, account):
-        return binaries
-    copy = shelf / str(binaries.major)
+    if not account.drop or _runs_for(installation, account):
+        return installation
+    copy = shelf / str(installation.major)
     if not copy.exists():
-        _shelve(binaries.directory.parent, copy)
-    home = binaries.directory.parent
-    shelved = Binaries(copy / home.parent.name / home.name / "bin", binaries.major, binaries.version, binaries.origin)
+        _shelve(installation.directory.parent, copy)
+    home = installation.directory.parent
+    shelved = Installation(
+        copy / home.parent.name / home.name / "bin", installation.major, installation.version, installation.origin
+    )
     if not _runs_for(shelved, account):
         raise HarnessError(
-            f"user {account.name}, which the server runs as, cannot run the programs in {binaries.directory}",
+            f"user {account.name}, which the server runs as, cannot run the programs in {installation.directory}",
             hint="open that directory to every user, or name another one in sandbox.bindir.",
         )
     return shelved
@@ -146,9 +148,9 @@ def _link_or_copy(source: str, target: str) -> None:
     os.chmod(target, wanted)  # noqa: PTH101
 
 
-def _runs_for(binaries: Binaries, account: Account) -> bool:
+def _runs_for(installation: Installation, account: Account) -> bool:
     # initdb, because it needs the libraries that the server itself does not.
-    program = next((path for name in ("initdb", "postgres") if (path := binaries.directory / name).exists()), None)
+    program = next((path for name in ("initdb", "postgres") if (path := installation.directory / name).exists()), None)
     try:
         done = run(
             [str(program), "--version"],

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.sandboxes import run_directory, watchdog
-from pytest_pgrestore.sandboxes.host_tool_runner import HostToolbox
+from pytest_pgrestore.sandboxes.host_tool_runner import HostToolRunner
 from pytest_pgrestore.sandboxes.local import find_programs
-from pytest_pgrestore.sandboxes.local.programs import LocalTools, reachable_binaries
+from pytest_pgrestore.sandboxes.local.programs import LocalPrograms, reachable_installation
 from pytest_pgrestore.sandboxes.local.sandbox import LocalSandbox
 from pytest_pgrestore.sandboxes.run_directory import RunDirectory
 from pytest_pgrestore.sandboxes.settings import LocalSettings
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.model.errors import HarnessError
     from pytest_pgrestore.model.evidence import Teardown
-    from pytest_pgrestore.sandboxes.protocol import Need, Tools
+    from pytest_pgrestore.sandboxes.protocol import PostgresPrograms, ToolRequirements
 
 
 class LocalRun:
@@ -35,18 +35,18 @@ class LocalRun:
 
     @classmethod
     def open(cls, settings: LocalSettings, run_id: str) -> LocalRun:
-        """Make the run's directory, sweep what dead runs left, and start the guardian.
+        """Make the run's directory, sweep what dead runs left, and start the watchdog.
 
         Raises:
             HarnessError: The place cannot be written, or belongs to somebody else.
         """
         account = server_account(settings.user)
-        return cls(settings, RunDirectory.open(settings.directory, account, run_id, settings.time_limit_seconds))
+        return cls(settings, RunDirectory.open(settings.directory, account, run_id, settings.max_lifetime_seconds))
 
     @classmethod
     def join(cls, settings: LocalSettings, root: Path) -> LocalRun:
         """Take part in the run whose directory is `root`."""
-        return cls(settings, RunDirectory.join(root, settings.time_limit_seconds))
+        return cls(settings, RunDirectory.join(root, settings.max_lifetime_seconds))
 
     @property
     def root(self) -> Path:
@@ -54,58 +54,58 @@ class LocalRun:
         return self.directory.root
 
     @property
-    def swept(self) -> list[str]:
+    def removed_leftovers(self) -> list[str]:
         """What dead runs had left."""
-        return self.directory.swept
+        return self.directory.removed_leftovers
 
     @property
     def timeout_seconds(self) -> float:
         """Deadline of one tool or one wait."""
         return self.settings.timeout_seconds
 
-    def find_tools(
+    def find_programs(
         self,
         major: int | None,
         *,
         at_least: bool = False,
         reads: Sequence[Path] = (),  # noqa: ARG002 - everything here is within reach
-        need: Need | None = None,  # noqa: ARG002 - what runs beside them is on this machine too
-    ) -> LocalTools:
+        requirements: ToolRequirements | None = None,  # noqa: ARG002 - what runs beside them is on this machine too
+    ) -> LocalPrograms:
         """Return PostgreSQL's programs for `major` (None: the newest), runnable by the server's user."""
         if at_least and major is not None:
             found = find_programs.choose_at_least(major, self.settings.bindir)
         else:
             found = find_programs.choose(major, self.settings.bindir)
-        usable = reachable_binaries(found, self.account, self.root / "programs")
-        return LocalTools(usable, self.account, self.settings.timeout_seconds, self.root)
+        usable = reachable_installation(found, self.account, self.root / "programs")
+        return LocalPrograms(usable, self.account, self.settings.timeout_seconds, self.root)
 
-    def toolbox(self, need: Need, major: int | None) -> HostToolbox:  # noqa: ARG002 - one machine, one tool
+    def tool_runner(self, requirements: ToolRequirements, major: int | None) -> HostToolRunner:  # noqa: ARG002 - one machine, one tool
         """Return where a backup tool runs that only reads."""
-        return HostToolbox(need, self.root, self.settings.timeout_seconds)
+        return HostToolRunner(requirements, self.root, self.settings.timeout_seconds)
 
     def sandbox(
         self,
         drill_key: str,
-        tools: Tools,
+        programs: PostgresPrograms,
         needed_bytes: int | None = None,
         reads: Sequence[Path] = (),  # noqa: ARG002 - everything here is within reach
     ) -> LocalSandbox:
-        """Return a fresh sandbox for one drill; `tools` are those of `find_tools`.
+        """Return a fresh sandbox for one drill; `programs` are those of `find_programs`.
 
         Raises:
             HarnessError: The disk has no room for `needed_bytes`, or the run's time is over.
         """
         self.directory.require_time()
         self.directory.require_room(self.root, needed_bytes)
-        own = tools if isinstance(tools, LocalTools) else self.find_tools(tools.major)
+        own = programs if isinstance(programs, LocalPrograms) else self.find_programs(programs.major)
         made = LocalSandbox(self.drill_root(drill_key), own, cut=self.cut)
         made.create()
         self._sandboxes[drill_key] = made
         return made
 
-    def overdue(self) -> HarnessError | None:
+    def time_limit_error(self) -> HarnessError | None:
         """Return what to tell when the run's time limit has passed and its copies were removed; None before."""
-        return self.directory.overdue()
+        return self.directory.time_limit_error()
 
     @property
     def cut(self) -> bool:
@@ -117,7 +117,7 @@ class LocalRun:
     def close_drill(self, drill_key: str) -> Teardown:
         """Stop the drill's server, remove its directory, and prove it; from any process of the run."""
         ours = self._sandboxes.pop(drill_key, None)
-        sandbox = ours or LocalSandbox(self.drill_root(drill_key), self.find_tools(None), cut=False)
+        sandbox = ours or LocalSandbox(self.drill_root(drill_key), self.find_programs(None), cut=False)
         return sandbox.close()
 
     def note_state(self, drill_key: str) -> str | None:  # noqa: ARG002 - a process leaves nothing but its log

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import Teardown
 from pytest_pgrestore.sandboxes import watchdog
-from pytest_pgrestore.sandboxes.host_tool_runner import HostToolbox
+from pytest_pgrestore.sandboxes.host_tool_runner import HostToolRunner
 from pytest_pgrestore.system import network, process_table
 from pytest_pgrestore.system.process import child_environment, spawn
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_pgrestore.sandboxes.local.programs import LocalTools
-    from pytest_pgrestore.sandboxes.protocol import Need
+    from pytest_pgrestore.sandboxes.local.programs import LocalPrograms
+    from pytest_pgrestore.sandboxes.protocol import ToolRequirements
     from pytest_pgrestore.system.account import Account
 
 PORT = 5432
@@ -39,13 +39,13 @@ class LocalSandbox:
 
     Args:
         root: The drill's directory, not there yet for a new one.
-        tools: PostgreSQL's programs.
+        programs: PostgreSQL's programs.
         cut: Whether servers get a network namespace of their own.
     """
 
     port = PORT
 
-    def __init__(self, root: Path, tools: LocalTools, *, cut: bool) -> None:
+    def __init__(self, root: Path, programs: LocalPrograms, *, cut: bool) -> None:
         self.root = root
         self.data = root / "data"
         self.tablespaces = root / "tablespaces"
@@ -53,27 +53,27 @@ class LocalSandbox:
         self.logs = root / "logs"
         self.socket_directory = root / "s"
         self.config = root / "config"
-        self.kind = f"local, as user {tools.account.name}"
+        self.kind = f"local, as user {programs.account.name}"
         self.network = network.CUT if cut else network.OPEN
-        self._tools = tools
+        self._programs = programs
         self._cut = cut
         self._child: subprocess.Popen[bytes] | None = None
         self._starts = 0
 
     @property
-    def way(self) -> dict[str, str]:
+    def client_address(self) -> dict[str, str]:
         """How clients connect."""
         return {"host": str(self.socket_directory), "port": str(self.port)}
 
     @property
-    def tools(self) -> LocalTools:
+    def programs(self) -> LocalPrograms:
         """PostgreSQL's programs."""
-        return self._tools
+        return self._programs
 
     @property
     def account(self) -> Account:
         """The unprivileged user the server runs as."""
-        return self._tools.account
+        return self._programs.account
 
     def create(self) -> None:
         """Make the directories, private to the server's user.
@@ -120,11 +120,11 @@ class LocalSandbox:
             "unix_socket_permissions": "0700",
         }
 
-    def toolbox(self, need: Need) -> HostToolbox:
+    def tool_runner(self, requirements: ToolRequirements) -> HostToolRunner:
         """Return where a backup tool runs that fills this sandbox."""
-        return HostToolbox(need, self.root, self.tools.timeout_seconds)
+        return HostToolRunner(requirements, self.root, self.programs.timeout_seconds)
 
-    def put_tools_away(self) -> None:
+    def stop_tools(self) -> None:
         """Nothing to do: a tool of this machine has ended when its call has."""
 
     def start(self, settings: Mapping[str, str]) -> None:
@@ -132,7 +132,7 @@ class LocalSandbox:
         if self._child is not None and self._child.poll() is None:
             raise HarnessError(f"a server runs in {self.root} already", hint="this is a bug: please report it.")
         self._starts += 1
-        argv = [str(self.tools.path("postgres")), "-D", str(self.data)]
+        argv = [str(self.programs.path("postgres")), "-D", str(self.data)]
         for name, value in {**settings, **self.own_settings()}.items():
             argv += ["-c", f"{name}={value}"]
         with self.server_log().open("wb") as log:
@@ -141,13 +141,13 @@ class LocalSandbox:
                 argv,
                 env=child_environment(),
                 streams=(log, subprocess.STDOUT),
-                cwd=self.root,  # by which the guardian knows it, also when we die before the next lines
+                cwd=self.root,  # by which the watchdog knows it, also when we die before the next lines
                 prepare=network.enter(self.account, cut=self._cut),
             )
         record = {"pid": self._child.pid, "started": process_table.start_time(self._child.pid)}
         (self.root / watchdog.SERVER).write_text(json.dumps(record))
 
-    def admit(self, user: str, options: str) -> str:  # noqa: ARG002 - the directory of the socket is the lock
+    def allow_login(self, user: str, options: str) -> str:  # noqa: ARG002 - the directory of the socket is the lock
         """Return nothing: whoever reaches the socket is let in."""
         return ""
 

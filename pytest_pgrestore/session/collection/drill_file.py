@@ -16,7 +16,7 @@ from pytest_pgrestore.session.collection.expectations import Expectation, parse_
 from pytest_pgrestore.session.drill_request import DrillRequest, copies_of, make_request
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.factory import connect
-from pytest_pgrestore.session.keys import MARKER, REQUEST, TELLS_ITSELF
+from pytest_pgrestore.session.keys import MARKER, REQUEST, WORDS_OWN_FAILURE
 from pytest_pgrestore.settings.toml import Table, read_table, read_toml
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class DrillFile(pytest.File):
             table = read_drill(self.path)
             requests = self._requests(table)
         except ConfigError as exc:
-            state.mistakes.add(self.nodeid, str(exc))
+            state.usage_errors.add(self.nodeid, str(exc))
             return
         lines = [number for number, _ in _headers(self.path)]
         for copy, request in requests.items():
@@ -84,7 +84,7 @@ class DrillFile(pytest.File):
                 name = f"{entry.name} [{copy}]" if copy else entry.name
                 item = SqlAssertion.from_parent(self, name=name, table=entry, line=line)
                 item.stash[REQUEST] = request
-                item.stash[TELLS_ITSELF] = True
+                item.stash[WORDS_OWN_FAILURE] = True
                 item.add_marker(getattr(pytest.mark, MARKER)(request.drill.source))
                 yield item
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.model.objectives import Judgement
+from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.drill_request import DrillRequest
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.keys import BUILT_IN, MARKER, NOT_UP, REQUEST
+from pytest_pgrestore.session.keys import IS_DRILL_CHECK, MARKER, NO_SERVER, REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ class DrillNode(pytest.Collector):
         for name in check_names(request.drill, source):
             item = DrillItem.from_parent(self, name=name)
             item.stash[REQUEST] = request
-            item.stash[BUILT_IN] = True
+            item.stash[IS_DRILL_CHECK] = True
             # So that -m pgrestore selects the drill together with its tests.
             item.add_marker(getattr(pytest.mark, MARKER)(request.drill.source))
             yield item
@@ -72,7 +72,7 @@ class DrillItem(pytest.Item):
         try:
             result = self.config.stash[SESSION].obtain(self.stash[REQUEST].drill)
         except HarnessError as exc:
-            return Verdict.COULD_NOT_VERIFY, str(exc) if self.name == RESTORED else NOT_UP
+            return Verdict.COULD_NOT_VERIFY, str(exc) if self.name == RESTORED else NO_SERVER
         return judged(result.record, self.name)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -103,12 +103,12 @@ def _with_drills(session: pytest.Session, items: list[pytest.Item]) -> list[pyte
     seen = set()
     for item in items:
         request = state.belongs(item)
-        if request is not None and request.drill.key not in seen and not state.mistakes.places:
+        if request is not None and request.drill.key not in seen and not state.usage_errors.places:
             seen.add(request.drill.key)
             ordered += _collected(session, request)
         ordered.append(item)
-    if state.mistakes.places:
-        raise pytest.UsageError("\n".join(state.mistakes.lines()))
+    if state.usage_errors.places:
+        raise pytest.UsageError("\n".join(state.usage_errors.lines()))
     return ordered
 
 
@@ -130,7 +130,7 @@ def judged(record: DrillRecord, name: str) -> tuple[Verdict, str]:
     if check is not None:
         return check.verdict, _told(check)
     if record.failure is not None:
-        return Verdict.COULD_NOT_VERIFY, NOT_UP
+        return Verdict.COULD_NOT_VERIFY, NO_SERVER
     if name in {"rto", "rpo"}:
         return _objective(record.rto if name == "rto" else record.rpo)
     return Verdict.COULD_NOT_VERIFY, "not measured: the drill left no result for it"
@@ -154,13 +154,13 @@ def _objective(result: ObjectiveResult) -> tuple[Verdict, str]:
     name = result.name.upper()
     what = result.definition or name
     match result.judgement:
-        case Judgement.MET:
+        case ObjectiveStatus.MET:
             return Verdict.PASSED, ""
-        case Judgement.NOT_SET:
+        case ObjectiveStatus.NOT_SET:
             return Verdict.SKIPPED, f"no {name} is set"
-        case Judgement.NOT_MEASURED:
+        case ObjectiveStatus.NOT_MEASURED:
             return Verdict.COULD_NOT_VERIFY, f"{name} of {_seconds(result.objective_seconds)} not measured: {what}"
-        case Judgement.MISSED:
+        case ObjectiveStatus.MISSED:
             measured, objective = _seconds(result.measured_seconds), _seconds(result.objective_seconds)
             return Verdict.FAILED, f"{name} missed: {measured}, objective {objective} ({what})"
 

@@ -15,7 +15,7 @@ from pytest_pgrestore.session.keys import REQUEST
 from pytest_pgrestore.session.outcomes.outcomes import Outcomes
 
 if TYPE_CHECKING:
-    from pytest_pgrestore.session.control.finish import Closing
+    from pytest_pgrestore.session.control.finish import RunEnd
 
 FACTORY = "pgrestore"
 """Fixture that restores on demand: a test that may ask for any drill at any time."""
@@ -54,7 +54,7 @@ class Controller:
         self._interruption: str | None = None
         self._usage: str | None = None
         self._planned: list[Verdict] | None = None
-        self._closing: Closing | None = None
+        self._closing: RunEnd | None = None
         self._finished = False
         self._keys: dict[str, str] = {}
         self._open: Counter[str] = Counter()
@@ -94,7 +94,7 @@ class Controller:
         if self._open[key] == 0 and not self._state.settings.switch("keep"):
             from pytest_pgrestore.session.control.finish import finish_one
 
-            result = self._state.ledger.results().get(key)
+            result = self._state.results.results().get(key)
             if result is not None:
                 with self._state.term_signal.held():
                     finish_one(self._state, key, result)

@@ -36,7 +36,7 @@ _JUDGED_BY_US = frozenset({pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pyt
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
+class RunEnd:
     """What the end of a run came to."""
 
     exit_status: int
@@ -46,7 +46,7 @@ class Closing:
     """For the terminal: what was kept, what could not be removed or written."""
 
 
-def close(state: DrillSession, outcomes: Outcomes, exit_status: int, interruption: str | None) -> Closing:
+def close(state: DrillSession, outcomes: Outcomes, exit_status: int, interruption: str | None) -> RunEnd:
     """Remove the copies and write the reports, once per run; nothing happens in a run without drills.
 
     Args:
@@ -61,10 +61,10 @@ def close(state: DrillSession, outcomes: Outcomes, exit_status: int, interruptio
         remarks += [f"could not remove {path}" for path in state.run.close()]
     unwanted = not records and not state.settings.asked_for
     if unwanted or exit_status in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR}:
-        return Closing(exit_status, remarks=tuple(remarks))
+        return RunEnd(exit_status, remarks=tuple(remarks))
     problems = tuple(find_problems(state, records, outcomes, interruption))
     if not records and not problems:
-        return Closing(exit_status, remarks=tuple(remarks))
+        return RunEnd(exit_status, remarks=tuple(remarks))
     evidence = Evidence(
         run_id=state.run_id,
         plugin_version=__version__,
@@ -77,7 +77,7 @@ def close(state: DrillSession, outcomes: Outcomes, exit_status: int, interruptio
     )
     paths, written = _write(state, evidence, remarks)
     status = choose_exit_status(exit_status, evidence, outcomes, written=written)
-    return Closing(status, evidence, paths, tuple(remarks))
+    return RunEnd(status, evidence, paths, tuple(remarks))
 
 
 def choose_exit_status(exit_status: int, evidence: Evidence, outcomes: Outcomes, *, written: bool = True) -> int:
@@ -135,8 +135,8 @@ def finish_one(state: DrillSession, key: str, result: DrillResult) -> None:
 
 def _settle(state: DrillSession, outcomes: Outcomes, remarks: list[str]) -> Iterable[DrillRecord]:
     """Yield the record of every drill with its assertions, its copy removed, or kept where that was asked."""
-    keep = state.settings.switch("keep") and state.run.overdue() is None
-    for key, result in state.ledger.results().items():
+    keep = state.settings.switch("keep") and state.run.time_limit_error() is None
+    for key, result in state.results.results().items():
         record = replace(result.record, assertions=outcomes.of(key))
         if keep and key not in state.finished and record.verdict() is not Verdict.PASSED:
             remarks.append(f"kept {key}: {state.run.keep_drill(key)}")

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.keys import BUILT_IN, REQUEST
+from pytest_pgrestore.session.keys import IS_DRILL_CHECK, REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ class Worker:
 
         root = (self._state.worker_input or {}).get("pgrestore_root")
         tests = {
-            item.nodeid: (item.stash[REQUEST].drill.key, item.stash.get(BUILT_IN, False))
+            item.nodeid: (item.stash[REQUEST].drill.key, item.stash.get(IS_DRILL_CHECK, False))
             for item in session.items
             if REQUEST in item.stash
         }

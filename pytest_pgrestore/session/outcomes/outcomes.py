@@ -17,7 +17,7 @@ from pytest_pgrestore.model.verdict import Verdict, worst
 from pytest_pgrestore.model.version import PACKAGE
 from pytest_pgrestore.privacy.exceptions import READ_ONLY, WRITE_HINT, describe, sqlstate_of
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.keys import BUILT_IN, NOT_MEASURED, NOT_UP, REQUEST
+from pytest_pgrestore.session.keys import IS_DRILL_CHECK, NO_SERVER, NOT_MEASURED, REQUEST
 
 if TYPE_CHECKING:
     import pytest
@@ -51,16 +51,16 @@ def annotate(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestR
     drills = drills_of(item)
     if not drills:
         return
-    own = item.stash.get(BUILT_IN, False)
+    own = item.stash.get(IS_DRILL_CHECK, False)
     found = None if own else outcome_of(item, call, report)
     plain = None if found is None else asdict(found) | {"verdict": str(found.verdict)}
-    scrub = item.config.stash[SESSION].scrubber.scrub
-    vars(report)[ATTRIBUTE] = {"drills": sorted(drills), "outcome": scrub(plain)}
+    mask = item.config.stash[SESSION].masker.mask
+    vars(report)[ATTRIBUTE] = {"drills": sorted(drills), "outcome": mask(plain)}
 
 
 def drills_of(item: pytest.Item) -> set[str]:
     """Return the keys of the drills `item` belongs to, by marker, by fixture, or on demand."""
-    drills = set(item.config.stash[SESSION].association.drills_of(item))
+    drills = set(item.config.stash[SESSION].fixture_usage.drills_of(item))
     if REQUEST in item.stash:
         drills.add(item.stash[REQUEST].drill.key)
     return drills
@@ -83,8 +83,8 @@ def outcome_of(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.Tes
         return base
     if report.skipped:
         return replace(base, verdict=Verdict.SKIPPED, message=_reason(report))
-    if item.stash.get(NOT_MEASURED, False) or item.config.stash[SESSION].association.lacks_instance(item):
-        return replace(base, verdict=Verdict.COULD_NOT_VERIFY, message=NOT_UP)
+    if item.stash.get(NOT_MEASURED, False) or item.config.stash[SESSION].fixture_usage.lacks_instance(item):
+        return replace(base, verdict=Verdict.COULD_NOT_VERIFY, message=NO_SERVER)
     error = call.excinfo.value if call.excinfo is not None else None
     return replace(base, verdict=verdict_of(error, report.when), message=_message(item, call, report))
 

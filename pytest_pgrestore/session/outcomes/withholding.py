@@ -15,7 +15,7 @@ import pytest
 
 from pytest_pgrestore.model.version import PACKAGE
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.keys import BUILT_IN, TELLS_ITSELF
+from pytest_pgrestore.session.keys import IS_DRILL_CHECK, WORDS_OWN_FAILURE
 from pytest_pgrestore.session.outcomes.outcomes import ATTRIBUTE, drills_of
 
 if TYPE_CHECKING:
@@ -37,23 +37,23 @@ _FROM_ELSEWHERE = ("PytestUnraisableExceptionWarning", "PytestUnhandledThreadExc
 def withhold(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
     """Take values of rows and secrets out of `report`, when it is about a drill."""
     state = item.config.stash[SESSION]
-    ends_here = report.when == "teardown" and state.association.tore_down(item)
+    ends_here = report.when == "teardown" and state.fixture_usage.tore_down(item)
     if not drills_of(item) and not ends_here:
         return
-    if not state.shows_values and not item.stash.get(BUILT_IN, False):
+    if not state.shows_values and not item.stash.get(IS_DRILL_CHECK, False):
         _withhold(item, call, report, state.redactor)
-    scrub = state.scrubber.scrub
-    report.longrepr = scrub(report.longrepr)
-    report.sections = scrub(report.sections)
-    report.user_properties = scrub(report.user_properties)
+    mask = state.masker.mask
+    report.longrepr = mask(report.longrepr)
+    report.sections = mask(report.sections)
+    report.user_properties = mask(report.user_properties)
     if hasattr(report, "wasxfail"):
-        report.wasxfail = scrub(report.wasxfail)
+        report.wasxfail = mask(report.wasxfail)
 
 
 def explain_comparison(config: pytest.Config, operator: str, left: Any, right: Any) -> list[str] | None:
     """Return how the two sides of a comparison differ, without values; None where pytest may show them."""
     state = config.stash[SESSION]
-    item = state.association.current
+    item = state.fixture_usage.current
     if item is None or not drills_of(item) or state.shows_values:
         return None
     from pytest_pgrestore.privacy.tracebacks import COMPARED
@@ -88,12 +88,12 @@ class LateReports:
             return
         if told["outcome"] is not None and not self._state.shows_values:
             report.sections = _sections(report)
-        report.sections = self._state.scrubber.scrub(report.sections)
+        report.sections = self._state.masker.mask(report.sections)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_warning_recorded(self, warning_message: warnings.WarningMessage, nodeid: str) -> None:
         """Take the text out of a warning that the user's code gave in a test of a drill; place and type stay."""
-        item = self._state.association.current
+        item = self._state.fixture_usage.current
         if item is None or item.nodeid != nodeid or not drills_of(item) or self._state.shows_values:
             return
         kind = type(warning_message.message).__name__
@@ -118,7 +118,7 @@ def _withhold(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.Test
         report.wasxfail = f"reason: {text_of(excinfo, redactor)}"
     if isinstance(excinfo.value, pytest.FixtureLookupError) or _raised_by_us(excinfo):
         return
-    if report.when == "call" and item.stash.get(TELLS_ITSELF, False):
+    if report.when == "call" and item.stash.get(WORDS_OWN_FAILURE, False):
         return
     report.longrepr = Rendering(item, redactor).of(excinfo)
 

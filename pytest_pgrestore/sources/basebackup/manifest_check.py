@@ -63,10 +63,10 @@ def _problem(path: Path, sandbox: Sandbox, *, ours: bool) -> str:
     """Return what pg_verifybackup complains of, one sentence; empty when it does not."""
     # Without the map, which never gets here; WAL is checked segment by segment when it is staged.
     arguments = ["--no-parse-wal", "--quiet", f"--ignore={TABLESPACE_MAP}"]
-    if sandbox.tools.major >= _FORMAT_SINCE:
+    if sandbox.programs.major >= _FORMAT_SINCE:
         # Else it takes a copy that lost PG_VERSION for a backup in tar format.
         arguments.append("--format=plain")
-    done = sandbox.tools.run("pg_verifybackup", *arguments, str(path), check=False, as_caller=not ours)
+    done = sandbox.programs.run("pg_verifybackup", *arguments, str(path), check=False, as_caller=not ours)
     if done.status == 0:
         return ""
     errors = [line.partition("error: ")[2] for line in done.stderr.splitlines() if "error: " in line]

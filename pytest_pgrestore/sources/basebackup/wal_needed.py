@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.sandboxes.protocol import Sandbox
     from pytest_pgrestore.sources.basebackup.directory import BackupDirectory
-    from pytest_pgrestore.sources.protocol import Request
+    from pytest_pgrestore.sources.protocol import LocateRequest
     from pytest_pgrestore.sources.wal.timelines import TimelinePath
 
 
@@ -49,7 +49,7 @@ class Wal:
     notes: tuple[str, ...]
 
 
-def wal_for(request: Request, backup: Backup, directory: BackupDirectory, files: WalFiles) -> Wal:
+def wal_for(request: LocateRequest, backup: Backup, directory: BackupDirectory, files: WalFiles) -> Wal:
     """Return the WAL there is for the chosen backup: the archive's, and what the backup brought along."""
     label = directory.needed_label()
     segment_bytes = label.segment_bytes()

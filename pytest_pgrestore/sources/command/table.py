@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,10 +16,12 @@ Words = list[str]
 class CommandTable(ToolTable):
     """``type = "command"``: commands of the user's own."""
 
+    renamed: ClassVar[Mapping[str, str]] = {**ToolTable.renamed, "reads": "read_paths", "wal": "wal_fetch"}
+
     type: Literal["command"]
     fetch: Words
-    wal: Words
+    wal_fetch: Words
     wal_list: Words
-    reads: Words = Field(default_factory=list)
+    read_paths: Words = Field(default_factory=list)
     verify: bool = True
     list: Words

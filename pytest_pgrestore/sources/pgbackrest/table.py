@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,11 +13,13 @@ from pytest_pgrestore.settings.source_tables import ToolTable
 class PgbackrestTable(ToolTable):
     """``type = "pgbackrest"``: a stanza of pgBackRest."""
 
+    renamed: ClassVar[Mapping[str, str]] = {**ToolTable.renamed, "processes": "process_max"}
+
     type: Literal["pgbackrest"]
     stanza: str
     config: str | None = None
     repo: Annotated[int, Field(ge=1)] | None = None
-    processes: Annotated[int, Field(ge=1)] | None = None
+    process_max: Annotated[int, Field(ge=1)] | None = None
     verify: bool = False
     delta: str | None = None
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox
-    from pytest_pgrestore.sources.protocol import Request
+    from pytest_pgrestore.sources.protocol import LocateRequest
     from pytest_pgrestore.sources.wal.timelines import TimelinePath
 
 CHECK = "archive"
@@ -109,7 +109,7 @@ class WalPlan:
         return len(self.found.files) * self.segment_bytes
 
 
-def plan(request: Request, backup: Backup, start_file: str, stored: StoredWal) -> WalPlan:
+def plan(request: LocateRequest, backup: Backup, start_file: str, stored: StoredWal) -> WalPlan:
     """Return the WAL the chosen backup needs for the target.
 
     Args:
@@ -178,7 +178,7 @@ def stage(wanted: WalPlan, sandbox: Sandbox) -> str:
         BackupNotRestorable: A segment is damaged or foreign, or the end of the archive is not the end of production.
         TargetUnreachable: The target is not among it.
     """
-    major = sandbox.tools.major
+    major = sandbox.programs.major
     brought = segments.scan(sandbox.wal)
     expected = Expected(wanted.segment_bytes, control_identifier(sandbox.data), major)
     by_name = segments.supply(brought.segments, wanted.path, wanted.start, wanted.segment_bytes)
@@ -187,8 +187,8 @@ def stage(wanted: WalPlan, sandbox: Sandbox) -> str:
         found = Supply(found.files, found.end, wanted.found.broken, wanted.found.cut_off)
     if wanted.beyond:
         every = WalFiles(segments=brought.segments | segments.scan(sandbox.wal / _BEYOND).segments)
-        preflight.refuse_foreign(wanted.path, every, wanted.segment_bytes, sandbox.tools)
-    preflight.require_reachable(preflight.Question(wanted.target, wanted.stop, found, wanted.now, sandbox.tools))
+        preflight.refuse_foreign(wanted.path, every, wanted.segment_bytes, sandbox.programs)
+    preflight.require_reachable(preflight.Question(wanted.target, wanted.stop, found, wanted.now, sandbox.programs))
     into = sandbox.data / "pg_wal"
     for file in found.files:
         file.path.rename(into / file.name)
@@ -206,7 +206,7 @@ def reachable(wanted: WalPlan, sandbox: Sandbox) -> list[str]:
     """Return the stops nearest the target, and what cuts the archive."""
     files = sorted((sandbox.data / "pg_wal").glob("?" * 24))
     staged = [WalFile(path.name, path) for path in files]
-    stops = commits.stops_in(staged, sandbox.tools, named=isinstance(wanted.target, AtName))
+    stops = commits.stops_in(staged, sandbox.programs, named=isinstance(wanted.target, AtName))
     broken = wanted.found.break_words()
     return commits.nearest(stops, wanted.target) + ([broken] if broken else [])
 
@@ -247,5 +247,5 @@ def _passes(wanted: WalPlan, names: Sequence[str], sandbox: Sandbox) -> bool:
     if not isinstance(wanted.target, AtTime):
         return True
     there = [WalFile(name, sandbox.wal / name) for name in names if (sandbox.wal / name).exists()]
-    last = commits.last_end(there, sandbox.tools)
+    last = commits.last_end(there, sandbox.programs)
     return last is not None and last.when is not None and preflight.is_passed(wanted.target, last.when)

@@ -41,7 +41,7 @@ _LIFELINE = 'flock -x "$0" true; while [ -n "$1" ] && [ -e "$1" ]; do sleep 5; d
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class ContainerSpec:
     """What a container is to be.
 
     Attributes:
@@ -186,7 +186,7 @@ class Container:
         return int(found[0]["HostPort"])
 
 
-def start(engine: Engine, image: Image, settings: DockerSettings, account: Account, wish: Wish) -> Container:
+def start(engine: Engine, image: Image, settings: DockerSettings, account: Account, spec: ContainerSpec) -> Container:
     """Start a container that does nothing but wait for its end.
 
     Raises:
@@ -194,16 +194,16 @@ def start(engine: Engine, image: Image, settings: DockerSettings, account: Accou
     """
     from testcontainers.core.container import DockerContainer
 
-    labels = _all_labels(settings, wish)
+    labels = _all_labels(settings, spec)
     starting = f"starting a container of image {image.name}"
     with speaking(starting):  # it asks the daemon for its version
         made = DockerContainer(
             image.name,
             docker_client_kw={"timeout": engine.client.api.timeout},
             labels=labels,
-            **_arguments(settings, account, wish),
+            **_arguments(settings, account, spec),
         )
-    if wish.published:
+    if spec.published:
         # with_exposed_ports would open it to everybody; an address is passed on as docker-py understands it.
         made.ports = cast("dict[str, int | None]", {f"{SERVER_PORT}/tcp": ("127.0.0.1", None)})
     try:
@@ -214,7 +214,7 @@ def start(engine: Engine, image: Image, settings: DockerSettings, account: Accou
         _require_running(image, state)
     except BaseException:
         # A container that was made and not started stays for ever: nothing but us removes it.
-        remove_all(engine, wish.labels)
+        remove_all(engine, spec.labels)
         raise
     finally:
         made.get_docker_client().client.close()  # it has a client of its own, and we have ours
@@ -259,60 +259,60 @@ def _ryuk(settings: DockerSettings) -> Iterator[None]:
         testcontainers_config.ryuk_disabled = before
 
 
-def _all_labels(settings: DockerSettings, wish: Wish) -> dict[str, str]:
-    expires = str(int(time.time() + settings.time_limit_seconds))
-    return {MANAGED: "true", EXPIRES: expires, **wish.labels}
+def _all_labels(settings: DockerSettings, spec: ContainerSpec) -> dict[str, str]:
+    expires = str(int(time.time() + settings.max_lifetime_seconds))
+    return {MANAGED: "true", EXPIRES: expires, **spec.labels}
 
 
-def _arguments(settings: DockerSettings, account: Account, wish: Wish) -> dict[str, Any]:
+def _arguments(settings: DockerSettings, account: Account, spec: ContainerSpec) -> dict[str, Any]:
     # The first process is root's, and waits; what we run in the container as another user has no capability at all.
     # Root of ours may read every backup: there it needs this one right for that.
     reading = ["DAC_OVERRIDE"] if account.drop else []
-    limit = ["timeout", "-s", "KILL", f"{settings.time_limit_seconds:.0f}"]
+    limit = ["timeout", "-s", "KILL", f"{settings.max_lifetime_seconds:.0f}"]
     return {
-        "command": [*limit, "sh", "-c", _LIFELINE, str(wish.lock), str(wish.keep or "")],
+        "command": [*limit, "sh", "-c", _LIFELINE, str(spec.lock), str(spec.keep or "")],
         "entrypoint": [],
         "user": "0:0",
         "group_add": [] if account.drop else [str(group) for group in os.getgroups()],
         "network": None,
-        "network_mode": "bridge" if wish.published else wish.network,
+        "network_mode": "bridge" if spec.published else spec.network,
         "init": True,
         "auto_remove": True,
         "read_only": True,
         "cap_drop": ["ALL"],
-        "cap_add": ["CHOWN", *reading, *wish.rights],
+        "cap_add": ["CHOWN", *reading, *spec.rights],
         "security_opt": ["no-new-privileges:true"],
         "mem_limit": settings.memory,
         "memswap_limit": settings.memory,
         "nano_cpus": None if settings.cpus is None else int(settings.cpus * 1e9),
-        "pids_limit": settings.processes,
+        "pids_limit": settings.pids_limit,
         "shm_size": settings.shm_size,
         "stop_signal": "SIGKILL",
-        "mounts": list(_mounts(settings, wish)),
+        "mounts": list(_mounts(settings, spec)),
     }
 
 
-def _mounts(settings: DockerSettings, wish: Wish) -> Iterator[Any]:
+def _mounts(settings: DockerSettings, spec: ContainerSpec) -> Iterator[Any]:
     from docker.types import DriverConfig, Mount
 
     # Mounts and never "volumes": those make a directory where the daemon does not find one.
-    for path in sorted({wish.lock, *wish.reads}):
+    for path in sorted({spec.lock, *spec.reads}):
         yield Mount(str(path), str(path), type="bind", read_only=True)
-    for path in wish.writes:
+    for path in spec.writes:
         yield Mount(str(path), str(path), type="bind")
     # initdb asks for the name of its user, and the image does not know ours.
-    yield Mount("/etc/passwd", str(wish.passwd), type="bind", read_only=True)
-    if Path("/tmp") not in wish.reads:  # noqa: S108 - the container's own
+    yield Mount("/etc/passwd", str(spec.passwd), type="bind", read_only=True)
+    if Path("/tmp") not in spec.reads:  # noqa: S108 - the container's own
         yield Mount("/tmp", None, type="tmpfs")  # noqa: S108
-    if wish.copy is not None and wish.shared is not None:
-        yield Mount(str(wish.copy), wish.shared, type="volume", no_copy=True)
-    elif wish.copy is not None and settings.storage == "volume":
+    if spec.copy is not None and spec.shared is not None:
+        yield Mount(str(spec.copy), spec.shared, type="volume", no_copy=True)
+    elif spec.copy is not None and settings.storage == "volume":
         # Without a source it is anonymous: Docker removes it with the container.
-        yield Mount(str(wish.copy), None, type="volume", labels=_all_labels(settings, wish), no_copy=True)
-    elif wish.copy is not None and settings.storage == "tmpfs":
+        yield Mount(str(spec.copy), None, type="volume", labels=_all_labels(settings, spec), no_copy=True)
+    elif spec.copy is not None and settings.storage == "tmpfs":
         # A volume in memory and not a plain tmpfs: only a volume can be shared with a backup tool's container.
         memory = DriverConfig("local", {"type": "tmpfs", "device": "tmpfs", "o": "mode=0700"})
-        labels = _all_labels(settings, wish)
-        yield Mount(str(wish.copy), None, type="volume", labels=labels, no_copy=True, driver_config=memory)
-    elif wish.copy is not None:
-        yield Mount(str(wish.copy), str(wish.copy), type="bind")
+        labels = _all_labels(settings, spec)
+        yield Mount(str(spec.copy), None, type="volume", labels=labels, no_copy=True, driver_config=memory)
+    elif spec.copy is not None:
+        yield Mount(str(spec.copy), str(spec.copy), type="bind")

@@ -67,7 +67,7 @@ def image_for(engine: Engine, settings: DockerSettings, major: int | None, lock:
 def _built(engine: Engine, settings: DockerSettings, major: int, lock: Path) -> Image:
     from filelock import FileLock
 
-    base = settings.base.replace("{major}", str(major))
+    base = settings.base_image.replace("{major}", str(major))
     digest = content_digest(_present(engine, base, settings)["Id"], settings, major)
     name = f"{REPOSITORY}:{major}-{digest}"
     found = _find(engine, name)
@@ -127,7 +127,7 @@ def _pull(engine: Engine, name: str, timeout_seconds: float) -> None:
     from docker.utils import parse_repository_tag
 
     repository, tag = parse_repository_tag(name)
-    hint = f"docker pull {name} says more; without a registry name an image of this machine in sandbox.base or .image."
+    hint = f"docker pull {name} says more; without a registry name an image of this machine in sandbox.base_image or .image."
     with speaking(f"pulling image {name}"), _patience(engine, timeout_seconds):
         try:
             for line in engine.client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):

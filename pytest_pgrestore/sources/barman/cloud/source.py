@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sandboxes.protocol import Need
+from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.barman import catalogue
-from pytest_pgrestore.sources.barman.choosing import choose_entry, require_restorable, untried_of
+from pytest_pgrestore.sources.barman.choosing import choose_entry, other_candidates_of, require_restorable
 from pytest_pgrestore.sources.barman.cloud import scripts
 from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.barman.put_back import put_back
 from pytest_pgrestore.sources.copying import WORKERS, in_parallel
-from pytest_pgrestore.sources.protocol import Located
+from pytest_pgrestore.sources.protocol import ChosenBackup
 from pytest_pgrestore.sources.tool_source import Choice, ToolSource, hand_over, required, unheard
 from pytest_pgrestore.sources.wal import stored_wal
 from pytest_pgrestore.sources.wal.stored_wal import StoredWal
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.target import RecoveryTarget
-    from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
+    from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
     from pytest_pgrestore.sources.barman.catalogue import Entry
     from pytest_pgrestore.sources.barman.own_config import BarmanSettings
-    from pytest_pgrestore.sources.protocol import Request
+    from pytest_pgrestore.sources.protocol import LocateRequest
 
 LIST, RESTORE, WAL = "barman-cloud-backup-list", "barman-cloud-restore", "barman-cloud-wal-restore"
 _SEGMENT_DIGITS = 24
@@ -74,11 +74,11 @@ class BarmanCloudSource(ToolSource[_Choice]):
         self._settings = settings
 
     @property
-    def need(self) -> Need:
+    def requirements(self) -> ToolRequirements:
         """What barman-cloud needs to run: the files that variables name are for it, e.g. AWS_CA_BUNDLE."""
         settings = self._settings
         files = (Path(value) for value in settings.env.values() if value.startswith("/"))
-        return Need(
+        return ToolRequirements(
             program=self._program(LIST),
             packages=("barman-cli-cloud", "ca-certificates"),
             reads=tuple(path for path in files if path.exists()),
@@ -90,25 +90,25 @@ class BarmanCloudSource(ToolSource[_Choice]):
         """Return the names of the checks this source reports."""
         return (stored_wal.CHECK,)
 
-    def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
+    def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:
         """Return the catalogue, oldest first; backups that are not complete are left out."""
-        found = self._stored(self._tool(required(toolbox, "Barman"), unheard))
+        found = self._stored(self._tool(required(tool_runner, "Barman"), unheard))
         return [entry.backup for entry in found.entries if entry.status in catalogue.COMPLETE]
 
-    def locate(self, request: Request) -> Located:
+    def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the backup for `request` and see whether its target can be reached; reads only."""
-        toolbox = request.find_toolbox(None)
-        found = self._stored(self._tool(toolbox, request.log))
+        tool_runner = request.find_tool_runner(None)
+        found = self._stored(self._tool(tool_runner, request.log))
         entry, selection, left_out = choose_entry(found.entries, self._settings.backup, request, self._place)
         require_restorable(entry)
         backup, major = entry.backup, entry.backup.server_major
-        if request.find_toolbox(major) is not toolbox:
+        if request.find_tool_runner(major) is not tool_runner:
             # The one that restores: another image may have another version.
-            toolbox = request.find_toolbox(major)
-            found = self._stored(self._tool(toolbox, request.log))
-        wal = stored_wal.plan(request, backup, entry.start_file, self._wal(found, toolbox, request.log))
+            tool_runner = request.find_tool_runner(major)
+            found = self._stored(self._tool(tool_runner, request.log))
+        wal = stored_wal.plan(request, backup, entry.start_file, self._wal(found, tool_runner, request.log))
         left_out += [f"the description of backup {label} cannot be read" for label in found.unreadable]
-        located = Located(
+        chosen = ChosenBackup(
             backup=backup,
             selection=selection,
             server_major=major or 0,
@@ -118,16 +118,16 @@ class BarmanCloudSource(ToolSource[_Choice]):
             checks=(wal.check(),),
             not_checked=("The files of the backup: barman-cloud stores no manifest to compare them with.",),
             notes=(*left_out, *wal.notes, f"restored from {self._place}"),
-            untried=untried_of(found.entries, entry, request, self._settings.backup),
-            restored_by=f"barman-cloud {found.version}, {toolbox.origin}",
+            other_candidates=other_candidates_of(found.entries, entry, request, self._settings.backup),
+            restored_by=f"barman-cloud {found.version}, {tool_runner.origin}",
         )
-        return self._keep(located, _Choice(wal=wal, log=request.log, entry=entry))
+        return self._keep(chosen, _Choice(wal=wal, log=request.log, entry=entry))
 
-    def fetch(self, located: Located, sandbox: Sandbox) -> str:
+    def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
         """Let barman-cloud restore into the sandbox, and bring the WAL ahead of replay."""
-        choice = self._chosen(located)
-        label = located.backup.label
-        tool = self._tool(sandbox.toolbox(self.need), choice.log)
+        choice = self._choice_of(chosen)
+        label = chosen.backup.label
+        tool = self._tool(sandbox.tool_runner(self.requirements), choice.log)
         maps: list[str] = []
         for name, oid in choice.entry.tablespaces:
             (sandbox.tablespaces / str(oid)).mkdir(mode=0o700)
@@ -141,7 +141,7 @@ class BarmanCloudSource(ToolSource[_Choice]):
         hand_over(sandbox)
         return f"backup {label} restored by barman-cloud; {words}"
 
-    def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:  # noqa: ARG002 - the protocol's
+    def verify(self, chosen: ChosenBackup, sandbox: Sandbox) -> tuple[Check, ...]:  # noqa: ARG002 - the protocol's
         """Return nothing: barman-cloud stores no manifest."""
         return ()
 
@@ -164,10 +164,10 @@ class BarmanCloudSource(ToolSource[_Choice]):
         provider = ("--cloud-provider", settings.cloud_provider) if settings.cloud_provider else ()
         return (*provider, *(("--endpoint-url", settings.endpoint_url) if settings.endpoint_url else ()))
 
-    def _tool(self, toolbox: Toolbox, log: Callable[[str, str], None]) -> BackupTool:
+    def _tool(self, tool_runner: ToolRunner, log: Callable[[str, str], None]) -> BackupTool:
         settings = self._settings
         tool = BackupTool(
-            toolbox=toolbox, program=self._program(LIST), env=settings.env, secrets=settings.secrets, log=log
+            tool_runner=tool_runner, program=self._program(LIST), env=settings.env, secrets=settings.secrets, log=log
         )
         return replace(tool, env={"AWS_MAX_ATTEMPTS": "3", **settings.env})
 
@@ -198,13 +198,13 @@ class BarmanCloudSource(ToolSource[_Choice]):
         entries = catalogue.entries(document["backups"], location)
         return _Stored(entries, document["unreadable"], document["wals"], document["version"])
 
-    def _wal(self, found: _Stored, toolbox: Toolbox, log: Callable[[str, str], None]) -> StoredWal:
+    def _wal(self, found: _Stored, tool_runner: ToolRunner, log: Callable[[str, str], None]) -> StoredWal:
         segments = [name for name in found.names if len(name) == _SEGMENT_DIGITS]
         histories = {}
-        tool = self._tool(toolbox, log)
+        tool = self._tool(tool_runner, log)
         for name in (name for name in found.names if name.endswith(_HISTORY)):
             # The tool's own file, so its own memory: only what it prints comes back.
-            path = toolbox.writable / name
+            path = tool_runner.writable / name
             place = (*self._options(), self._url, self._settings.server, name, str(path))
             done = tool.run("catalogue", *place, program=self._program(WAL))
             if done.status != 0:

@@ -124,7 +124,7 @@ class Loading:
         self._require_extensions(contents)
         self._make_database(contents, database)
         self._load_schema(database)
-        done = self._sandbox.tools.run(
+        done = self._sandbox.programs.run(
             "pg_restore",
             *self._connection.arguments(),
             "--dbname",
@@ -206,7 +206,7 @@ class Loading:
             raise messages.extensions_missing("the dump", missing)
 
     def _psql(self, chunks: Iterable[bytes], database: str) -> Completed:
-        return self._sandbox.tools.run(
+        return self._sandbox.programs.run(
             "psql",
             "--no-psqlrc",
             "--quiet",
