@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_pgrestore.demo.cluster import short_directory
-from pytest_pgrestore.model.secret import Secret
 from pytest_pgrestore.sources.barman.cloud.source import BarmanCloudSource
 from pytest_pgrestore.sources.barman.own_config import BarmanSettings
 from pytest_pgrestore.system.process import Completed
 from tests.real import stores
 from tests.real.production import Production, production
+from tests.real.tool_worlds import as_secrets
 
 BUCKET = "ledger-backups"
 SERVER = "shop"
@@ -128,9 +128,7 @@ class Clouded:
             "secrets": self.credentials,
         }
         plain |= changes
-        plain["secrets"] = {
-            name: Secret(str(value)) for name, value in dict(plain["secrets"]).items()
-        }  # type: ignore[call-overload]
+        plain["secrets"] = as_secrets(plain["secrets"])
         return BarmanCloudSource("shop", BarmanSettings(**plain))  # type: ignore[arg-type]
 
 
