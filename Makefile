@@ -31,6 +31,7 @@ lint: $(STAMPS)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 bench: $(STAMPS)/dev
 	$(BIN)/python tests/benchmarks/drill_against_script.py

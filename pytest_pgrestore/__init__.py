@@ -5,25 +5,25 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.model.version import __version__ as __version__
+
 if TYPE_CHECKING:
-    from pytest_pgrestore.factory import Factory as Factory
     from pytest_pgrestore.model.errors import BackupNotRestorable as BackupNotRestorable
     from pytest_pgrestore.model.errors import ConfigError as ConfigError
     from pytest_pgrestore.model.errors import HarnessError as HarnessError
     from pytest_pgrestore.model.errors import PgRestoreError as PgRestoreError
     from pytest_pgrestore.model.errors import TargetUnreachable as TargetUnreachable
     from pytest_pgrestore.model.verdict import Verdict as Verdict
-    from pytest_pgrestore.recovery.instance import RestoredInstance as RestoredInstance
-
-__version__ = "0.1.0"
+    from pytest_pgrestore.restore.instance import RestoredInstance as RestoredInstance
+    from pytest_pgrestore.session.factory import Factory as Factory
 
 _HOMES = {
     "BackupNotRestorable": "pytest_pgrestore.model.errors",
     "ConfigError": "pytest_pgrestore.model.errors",
-    "Factory": "pytest_pgrestore.factory",
+    "Factory": "pytest_pgrestore.session.factory",
     "HarnessError": "pytest_pgrestore.model.errors",
     "PgRestoreError": "pytest_pgrestore.model.errors",
-    "RestoredInstance": "pytest_pgrestore.recovery.instance",
+    "RestoredInstance": "pytest_pgrestore.restore.instance",
     "TargetUnreachable": "pytest_pgrestore.model.errors",
     "Verdict": "pytest_pgrestore.model.verdict",
 }

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pgrestore import controller, hookspecs, options
-from pytest_pgrestore.fixtures import pgrestore, pgrestore_clone, pgrestore_conn, pgrestore_instance
-from pytest_pgrestore.interrupts import give_lines
-from pytest_pgrestore.items import insert_drills
-from pytest_pgrestore.outcomes import annotate, explain
-from pytest_pgrestore.session import MARKER, SESSION, DrillSession
-from pytest_pgrestore.withholding import LateReports, explain_comparison, withhold
+from pytest_pgrestore.extending import hookspecs
+from pytest_pgrestore.session.collection.drill_items import insert_drills
+from pytest_pgrestore.session.control import controller
+from pytest_pgrestore.session.control.interruption import give_lines
+from pytest_pgrestore.session.drill_session import SESSION, DrillSession
+from pytest_pgrestore.session.fixtures import pgrestore, pgrestore_clone, pgrestore_conn, pgrestore_instance
+from pytest_pgrestore.session.keys import MARKER
+from pytest_pgrestore.session.outcomes.outcomes import annotate, explain
+from pytest_pgrestore.session.outcomes.withholding import LateReports, explain_comparison, withhold
+from pytest_pgrestore.settings import options
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -74,7 +77,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """Collect drill files."""
     if file_path.suffix != ".toml" or not file_path.name.startswith("drill_"):
         return None
-    from pytest_pgrestore.drillfile import DrillFile
+    from pytest_pgrestore.session.collection.drill_file import DrillFile
 
     return DrillFile.from_parent(parent, path=file_path)
 
@@ -94,7 +97,7 @@ def pytest_keyboard_interrupt(excinfo: pytest.ExceptionInfo[BaseException]) -> N
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Note whose fixtures come next."""
-    item.config.stash[SESSION].association.running(item)
+    item.config.stash[SESSION].fixture_usage.running(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -102,13 +105,13 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, Any, Any]:
     """Note which fixture asks for drills."""
-    with request.config.stash[SESSION].association.within(fixturedef.argname, tuple(fixturedef.argnames)):
+    with request.config.stash[SESSION].fixture_usage.within(fixturedef.argname, tuple(fixturedef.argnames)):
         return (yield)
 
 
 def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
     """Note after which test a fixture ended."""
-    request.config.stash[SESSION].association.torn_down(fixturedef.argname)
+    request.config.stash[SESSION].fixture_usage.torn_down(fixturedef.argname)
 
 
 @pytest.hookimpl(tryfirst=True)

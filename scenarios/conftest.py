@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
-from pytest_pgrestore.lab.shop import DATABASE, build_shop, trade
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
+from pytest_pgrestore.demo.shop import DATABASE, build_shop, trade
 
 collect_ignore_glob = ["*/project/*"]
 

@@ -42,3 +42,7 @@ class BackupNotRestorable(PgRestoreError):  # noqa: N818 - the name is the findi
 
 class TargetUnreachable(BackupNotRestorable):
     """The backup restores, but not to the point that was asked for."""
+
+
+class AssertionFailed(Exception):  # noqa: N818 - a finding, not an error of ours
+    """The answer does not fit; its text holds no row value unless values were asked for."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pytest_pgrestore.model.objectives import Judgement
+from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict, worst
 
 SCHEMA_VERSION = 1
@@ -77,7 +77,7 @@ class ObjectiveResult:
 
     name: str
     """``rto`` or ``rpo``."""
-    judgement: Judgement
+    judgement: ObjectiveStatus
     definition: str
     objective_seconds: float | None = None
     measured_seconds: float | None = None
@@ -85,13 +85,13 @@ class ObjectiveResult:
     def verdict(self) -> Verdict:
         """Return what the judgement means for the drill."""
         match self.judgement:
-            case Judgement.MISSED:
+            case ObjectiveStatus.MISSED:
                 return Verdict.FAILED
-            case Judgement.NOT_MEASURED:
+            case ObjectiveStatus.NOT_MEASURED:
                 return Verdict.COULD_NOT_VERIFY
-            case Judgement.MET:
+            case ObjectiveStatus.MET:
                 return Verdict.PASSED
-            case Judgement.NOT_SET:
+            case ObjectiveStatus.NOT_SET:
                 return Verdict.SKIPPED
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 
-class Judgement(StrEnum):
+class ObjectiveStatus(StrEnum):
     """How a measurement stands to its objective. "Not measured" is never met."""
 
     MET = "met"
@@ -31,10 +31,10 @@ class Objectives:
     max_age: timedelta | None = None
 
 
-def judge(measured: timedelta | None, objective: timedelta | None) -> Judgement:
+def judge(measured: timedelta | None, objective: timedelta | None) -> ObjectiveStatus:
     """Compare a measurement with its objective; equal counts as met."""
     if objective is None:
-        return Judgement.NOT_SET
+        return ObjectiveStatus.NOT_SET
     if measured is None:
-        return Judgement.NOT_MEASURED
-    return Judgement.MET if measured <= objective else Judgement.MISSED
+        return ObjectiveStatus.NOT_MEASURED
+    return ObjectiveStatus.MET if measured <= objective else ObjectiveStatus.MISSED

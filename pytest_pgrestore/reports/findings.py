@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.objectives import Judgement
+from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict, worst
 from pytest_pgrestore.reports.format import both, duration, moment, one_line, share
 
@@ -115,7 +115,7 @@ def objective_words(result: ObjectiveResult) -> str:
     name = result.name.upper()
     objective = f"no {name} is set" if result.objective_seconds is None else f"{name} {both(result.objective_seconds)}"
     rest = margin(result)
-    if result.judgement is Judgement.NOT_MEASURED and result.measured_seconds is not None:
+    if result.judgement is ObjectiveStatus.NOT_MEASURED and result.measured_seconds is not None:
         rest = "no verdict"
     return f"{measured}, {objective}" + (f", {rest}" if rest else "")
 
@@ -141,9 +141,9 @@ def _restored(record: DrillRecord) -> Finding:
 def _objective(record: DrillRecord, result: ObjectiveResult) -> Finding:
     rto = result.name == RTO
     message = objective_words(result)
-    if result.judgement is Judgement.NOT_SET and result.objective_seconds is not None:
+    if result.judgement is ObjectiveStatus.NOT_SET and result.objective_seconds is not None:
         message = result.definition
-    elif result.judgement is Judgement.NOT_MEASURED and result.measured_seconds is not None:
+    elif result.judgement is ObjectiveStatus.NOT_MEASURED and result.measured_seconds is not None:
         message = f"{message}: {result.definition}"
     return Finding(
         name=RTO if rto else RPO,
@@ -159,11 +159,11 @@ def _objective(record: DrillRecord, result: ObjectiveResult) -> Finding:
 
 
 def _objective_hint(record: DrillRecord, result: ObjectiveResult) -> str:
-    if result.judgement is Judgement.NOT_MEASURED:
+    if result.judgement is ObjectiveStatus.NOT_MEASURED:
         if record.failure is not None:
             return "mend the restore first: nothing can be measured before it."
         return "name a freshness query or a live connection for this source." if result.name == RPO else ""
-    if result.judgement is not Judgement.MISSED:
+    if result.judgement is not ObjectiveStatus.MISSED:
         return ""
     if result.name == RPO:
         return "archive more often (archive_timeout), or look whether archiving stands still."

@@ -9,7 +9,7 @@ import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.objectives import Judgement
+from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.reports.findings import findings, first_cause
 from pytest_pgrestore.reports.format import duration, one_line, visible
@@ -56,10 +56,10 @@ def _against(result: ObjectiveResult) -> str:
     measured = duration(result.measured_seconds)
     if result.objective_seconds is None:
         return measured
-    judged = "" if result.judgement is Judgement.MET else f" {result.judgement}"
-    if result.judgement is Judgement.NOT_MEASURED and result.measured_seconds is None:
+    judged = "" if result.judgement is ObjectiveStatus.MET else f" {result.judgement}"
+    if result.judgement is ObjectiveStatus.NOT_MEASURED and result.measured_seconds is None:
         judged = ""  # said already
-    if result.judgement is Judgement.NOT_SET:
+    if result.judgement is ObjectiveStatus.NOT_SET:
         judged = " not judged"
     return f"{measured} / {duration(result.objective_seconds)}{judged}"
 

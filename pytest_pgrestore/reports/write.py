@@ -8,7 +8,9 @@ from uuid import uuid4
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import to_json
-from pytest_pgrestore.reports import html, junit, markdown
+from pytest_pgrestore.reports import markdown
+from pytest_pgrestore.reports.html import report as html
+from pytest_pgrestore.reports.junit import report as junit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.model.errors import HarnessError
     from pytest_pgrestore.model.evidence import Teardown
-    from pytest_pgrestore.process import Completed
+    from pytest_pgrestore.system.process import Completed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class ToolRequirements:
     """What a backup tool needs to run.
 
     Attributes:
@@ -35,7 +35,7 @@ class Need:
     on_host: bool = False
 
 
-class Toolbox(Protocol):
+class ToolRunner(Protocol):
     """Where a backup tool runs: on this machine, or in a container of its own beside the drill's.
 
     Paths are the same for us and for the tool. Safe to use from several threads.
@@ -69,7 +69,7 @@ class Toolbox(Protocol):
         """Run the tool as the user who started pytest; whatever its status, that is not judged here.
 
         Args:
-            argv: The program of the `Need` and its arguments; never a secret.
+            argv: The program of the `ToolRequirements` and its arguments; never a secret.
             timeout_seconds: Deadline; None is the drill's.
             env: Variables on top of a clean environment.
             secrets: Variables nobody may see: they reach a container by a file that only its user can read.
@@ -80,7 +80,7 @@ class Toolbox(Protocol):
         ...
 
 
-class Tools(Protocol):
+class PostgresPrograms(Protocol):
     """PostgreSQL's programs of one major version, ready to run.
 
     Attributes:
@@ -136,10 +136,10 @@ class Sandbox(Protocol):
         logs: What is kept after the drill: server log and tool output, no data.
         socket_directory: Holds the server's Unix socket; 0700.
         port: Number in the socket's name.
-        tools: PostgreSQL's programs.
+        programs: PostgreSQL's programs.
         kind: What it is and whom the server runs as, in words, for the evidence.
         network: How egress is cut, in words, for the evidence.
-        way: How clients of ours connect: host, port, and where it takes a password the file that holds it.
+        client_address: How clients of ours connect: host, port, and where it takes a password the file that holds it.
     """
 
     root: Path
@@ -153,10 +153,10 @@ class Sandbox(Protocol):
     network: str
 
     @property
-    def way(self) -> dict[str, str]: ...
+    def client_address(self) -> dict[str, str]: ...
 
     @property
-    def tools(self) -> Tools: ...
+    def programs(self) -> PostgresPrograms: ...
 
     def adopt(self, path: Path) -> None:
         """Give a file or tree that we wrote to the server's user."""
@@ -166,7 +166,7 @@ class Sandbox(Protocol):
         """Return the settings that only the sandbox knows: its own files, and the one way in."""
         ...
 
-    def toolbox(self, need: Need) -> Toolbox:
+    def tool_runner(self, requirements: ToolRequirements) -> ToolRunner:
         """Return where a backup tool runs that fills this sandbox; it can write to `data`, `tablespaces` and `wal`.
 
         Raises:
@@ -174,16 +174,16 @@ class Sandbox(Protocol):
         """
         ...
 
-    def put_tools_away(self) -> None:
-        """End what `toolbox` gave, and its network with it; before the first server starts."""
+    def stop_tools(self) -> None:
+        """End what `tool_runner` gave, and its network with it; before the first server starts."""
         ...
 
     def start(self, settings: Mapping[str, str]) -> None:
         """Start PostgreSQL on `data` with `settings` on its command line; return at once, ready or not."""
         ...
 
-    def admit(self, user: str, options: str) -> str:
-        """Let `user` in by `way`, where that takes a password; return why not, in psql's words, empty when done.
+    def allow_login(self, user: str, options: str) -> str:
+        """Let `user` in by `client_address`, where that takes a password; return why not, in psql's words, empty when done.
 
         Args:
             user: A superuser of the copy.
@@ -238,23 +238,28 @@ class Run(Protocol):
     @property
     def timeout_seconds(self) -> float: ...
 
-    def find_tools(
-        self, major: int | None, *, at_least: bool = False, reads: Sequence[Path] = (), need: Need | None = None
-    ) -> Tools:
+    def find_programs(
+        self,
+        major: int | None,
+        *,
+        at_least: bool = False,
+        reads: Sequence[Path] = (),
+        requirements: ToolRequirements | None = None,
+    ) -> PostgresPrograms:
         """Return PostgreSQL's programs for `major` (None: the newest).
 
         Args:
             major: Server major wanted.
             at_least: A newer major will do where this one is not to be had: enough for a dump.
             reads: Files and directories of backups the programs must be able to read.
-            need: The backup tool that is to run beside them.
+            requirements: The backup tool that is to run beside them.
 
         Raises:
             HarnessError: There are none; every place looked at is named.
         """
         ...
 
-    def toolbox(self, need: Need, major: int | None) -> Toolbox:
+    def tool_runner(self, requirements: ToolRequirements, major: int | None) -> ToolRunner:
         """Return where a backup tool runs that only reads; `major` is the server's, None where not known yet.
 
         Raises:
@@ -263,7 +268,7 @@ class Run(Protocol):
         ...
 
     def sandbox(
-        self, drill_key: str, tools: Tools, needed_bytes: int | None = None, reads: Sequence[Path] = ()
+        self, drill_key: str, programs: PostgresPrograms, needed_bytes: int | None = None, reads: Sequence[Path] = ()
     ) -> Sandbox:
         """Return a fresh sandbox for one drill.
 
@@ -291,7 +296,7 @@ class Run(Protocol):
         """Remove everything that is left and not kept; return what could not be removed."""
         ...
 
-    def overdue(self) -> HarnessError | None:
+    def time_limit_error(self) -> HarnessError | None:
         """Return what to tell when the run's time limit has passed and its copies were removed; None before."""
         ...
 

@@ -14,32 +14,32 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.target import RecoveryTarget, Timeline
     from pytest_pgrestore.model.wal import Lsn
-    from pytest_pgrestore.sandboxes.protocol import Need, Sandbox, Toolbox, Tools
+    from pytest_pgrestore.sandboxes.protocol import PostgresPrograms, Sandbox, ToolRequirements, ToolRunner
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class LocateRequest:
     """What `Source.locate` is asked.
 
     Attributes:
         target: Where recovery is to stop.
         timeline: Which timeline to follow there.
         now: Start of the drill, aware; ages are measured from it.
-        find_tools: Finds PostgreSQL's programs for a server major (None: the newest).
-        find_toolbox: Finds where the source's backup tool runs while it only reads, for a server major.
+        find_programs: Finds PostgreSQL's programs for a server major (None: the newest).
+        find_tool_runner: Finds where the source's backup tool runs while it only reads, for a server major.
         log: Keeps what a tool printed, under a name, beside the drill's other logs.
     """
 
     target: RecoveryTarget
     timeline: Timeline
     now: datetime
-    find_tools: Callable[[int | None], Tools]
-    find_toolbox: Callable[[int | None], Toolbox]
+    find_programs: Callable[[int | None], PostgresPrograms]
+    find_tool_runner: Callable[[int | None], ToolRunner]
     log: Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Located:
+class ChosenBackup:
     """The backup chosen for a request, and what restoring it takes.
 
     Attributes:
@@ -52,11 +52,11 @@ class Located:
         checks: Verdicts reached already, e.g. that the archive has no hole.
         not_checked: What this source cannot know, a sentence each.
         notes: What a reader should know.
-        kept_in: Files and directories of the backup, which must be the same after the drill.
-        archived_in: Directories that production adds WAL to while the drill runs.
-        untried: Older backups that may reach the target where this one does not: where it lies only their WAL tells.
+        backup_paths: Files and directories of the backup, which must be the same after the drill.
+        wal_archive_paths: Directories that production adds WAL to while the drill runs.
+        other_candidates: Older backups that may reach the target where this one does not: where it lies only their WAL tells.
         restored_by: Backup tool, its version and where it runs; empty where PostgreSQL's own programs do it.
-        untimed: Why the time of this restore is not that of one in a disaster; empty where it is.
+        rto_not_comparable: Why the time of this restore is not that of one in a disaster; empty where it is.
     """
 
     backup: Backup
@@ -68,11 +68,11 @@ class Located:
     checks: tuple[Check, ...] = ()
     not_checked: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
-    kept_in: tuple[Path, ...] = ()
-    archived_in: tuple[Path, ...] = ()
-    untried: tuple[str, ...] = ()
+    backup_paths: tuple[Path, ...] = ()
+    wal_archive_paths: tuple[Path, ...] = ()
+    other_candidates: tuple[str, ...] = ()
     restored_by: str = ""
-    untimed: str = ""
+    rto_not_comparable: str = ""
 
 
 class Source(Protocol):
@@ -82,7 +82,7 @@ class Source(Protocol):
         name: The user's name for it.
         type: The tool, as in ``pgrestore.toml``.
         places: Files and directories of this machine that hold the backups; tools must be able to read them.
-        need: What its backup tool needs to run; None where PostgreSQL's own programs do.
+        requirements: What its backup tool needs to run; None where PostgreSQL's own programs do.
     """
 
     @property
@@ -95,20 +95,20 @@ class Source(Protocol):
     def places(self) -> tuple[Path, ...]: ...
 
     @property
-    def need(self) -> Need | None: ...
+    def requirements(self) -> ToolRequirements | None: ...
 
-    def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
+    def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:
         """Return the catalogue, oldest first.
 
         Args:
-            toolbox: Where the tool of `need` runs; None where there is no need.
+            tool_runner: Where the tool of `requirements` runs; None where there is no need.
 
         Raises:
             HarnessError: It could not be read: missing directory, permission.
         """
         ...
 
-    def locate(self, request: Request) -> Located:
+    def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the backup for `request`, reading only.
 
         Raises:
@@ -125,7 +125,7 @@ class Source(Protocol):
 class PhysicalSource(Source, Protocol):
     """Restores files and WAL: recovery follows."""
 
-    def fetch(self, located: Located, sandbox: Sandbox) -> str:
+    def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
         """Fill `sandbox.data`, tablespaces included, with the server's user as owner.
 
         WAL is not part of it: see `stage_wal`. Returns what happened, in words, for the phase.
@@ -136,15 +136,15 @@ class PhysicalSource(Source, Protocol):
         """
         ...
 
-    def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:
+    def verify(self, chosen: ChosenBackup, sandbox: Sandbox) -> tuple[Check, ...]:
         """Verify the restored files against the backup's manifest before anything touches them, or have its tool do so.
 
         A failed verification is a failed check and not an exception; no manifest is *could not verify*
-        or a sentence in `Located.not_checked`.
+        or a sentence in `ChosenBackup.not_checked`.
         """
         ...
 
-    def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
+    def stage_wal(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
         """Put the WAL that recovery needs into ``sandbox.data/pg_wal``, complete and plain.
 
         Returns words for the phase.
@@ -154,7 +154,7 @@ class PhysicalSource(Source, Protocol):
         """
         ...
 
-    def reachable(self, located: Located, sandbox: Sandbox) -> list[str]:
+    def reachable(self, chosen: ChosenBackup, sandbox: Sandbox) -> list[str]:
         """Return the reachable points nearest the target, for the message of a target that was missed."""
         ...
 
@@ -169,7 +169,7 @@ class Connection:
         user: A superuser.
         database: Where to connect.
         options: Startup options, which beat ALTER ROLE/DATABASE ... SET.
-        way: How psycopg connects from here where that is not the socket.
+        client_address: How psycopg connects from here where that is not the socket.
     """
 
     socket_directory: Path
@@ -177,15 +177,15 @@ class Connection:
     user: str
     database: str
     options: str = ""
-    way: Mapping[str, str] | None = None
+    client_address: Mapping[str, str] | None = None
 
     def conninfo(self, database: str | None = None) -> str:
         """Return a connection string for ``psycopg.connect``."""
         from psycopg.conninfo import make_conninfo
 
-        way = self.way or {"host": str(self.socket_directory), "port": str(self.port)}
+        client_address = self.client_address or {"host": str(self.socket_directory), "port": str(self.port)}
         return make_conninfo(
-            **way,
+            **client_address,
             user=self.user,
             dbname=database or self.database,
             options=self.options,
@@ -199,7 +199,7 @@ class Connection:
 class LogicalSource(Source, Protocol):
     """Restores by loading SQL into an empty, running server: no recovery."""
 
-    def load(self, located: Located, sandbox: Sandbox, connection: Connection) -> tuple[str, str]:
+    def load(self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection) -> tuple[str, str]:
         """Load the dump through `connection`, which names an empty cluster's ``postgres`` database.
 
         Returns:
@@ -211,7 +211,7 @@ class LogicalSource(Source, Protocol):
         """
         ...
 
-    def contents(self, located: Located, sandbox: Sandbox, connection: Connection) -> Check:
+    def contents(self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection) -> Check:
         """Compare what the dump's table of contents promised with what the server's catalogue holds."""
         ...
 

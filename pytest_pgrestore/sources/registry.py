@@ -6,12 +6,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.sources.barman.table import BarmanTable
+from pytest_pgrestore.sources.basebackup.table import BasebackupTable
+from pytest_pgrestore.sources.command.table import CommandTable
+from pytest_pgrestore.sources.dump.table import DumpTable
+from pytest_pgrestore.sources.pgbackrest.table import PgbackrestTable
+from pytest_pgrestore.sources.walg.table import WalgTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_pgrestore.settings.source_tables import SourceTable
     from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
 
+
+SOURCE_TABLES: dict[str, type[SourceTable]] = {
+    "dump": DumpTable,
+    "basebackup": BasebackupTable,
+    "pgbackrest": PgbackrestTable,
+    "walg": WalgTable,
+    "command": CommandTable,
+    "barman": BarmanTable,
+}
+"""Types of sources by name."""
 
 TYPES = ("dump", "basebackup", "pgbackrest", "barman", "walg", "command")
 
@@ -73,7 +90,7 @@ def _pgbackrest(name: str, settings: Mapping[str, Any], timeout_seconds: float) 
     from pytest_pgrestore.sources.pgbackrest.source import PgbackrestSettings, PgbackrestSource
 
     told = PgbackrestSettings(
-        **{key: settings[key] for key in ("stanza", "repo", "processes", "verify")},
+        **{key: settings[key] for key in ("stanza", "repo", "process_max", "verify")},
         **_tool_settings(settings, "pgbackrest"),
         delta=None if settings["delta"] is None else Path(settings["delta"]),
     )
@@ -83,11 +100,13 @@ def _pgbackrest(name: str, settings: Mapping[str, Any], timeout_seconds: float) 
 def _command(name: str, settings: Mapping[str, Any]) -> PhysicalSource:
     from pytest_pgrestore.sources.command.source import CommandSettings, CommandSource
 
-    own = {key: settings[key] for key in ("list", "fetch", "wal", "wal_list", "verify", "backup", "env", "secrets")}
+    own = {
+        key: settings[key] for key in ("list", "fetch", "wal_fetch", "wal_list", "verify", "backup", "env", "secrets")
+    }
     told = CommandSettings(
         **own,
-        reads=[Path(path) for path in settings["reads"]],
-        on_host=settings["tool"] == "host",
+        read_paths=[Path(path) for path in settings["read_paths"]],
+        on_host=settings["tool_location"] == "host",
         network=bool(settings["network"]),
     )
     return CommandSource(name, told)
@@ -101,7 +120,7 @@ def _walg(name: str, settings: Mapping[str, Any]) -> PhysicalSource:
 
 
 def _barman(name: str, settings: Mapping[str, Any]) -> PhysicalSource:
-    from pytest_pgrestore.sources.barman.settings import BarmanSettings
+    from pytest_pgrestore.sources.barman.own_config import BarmanSettings
 
     keys = ("server", "url", "endpoint_url", "cloud_provider", "get_wal", "jobs", "verify", "check")
     own = {key: settings[key] for key in keys}
@@ -110,7 +129,7 @@ def _barman(name: str, settings: Mapping[str, Any]) -> PhysicalSource:
         from pytest_pgrestore.sources.barman.source import BarmanSource
 
         return BarmanSource(name, read)
-    from pytest_pgrestore.sources.barman.cloud import BarmanCloudSource
+    from pytest_pgrestore.sources.barman.cloud.source import BarmanCloudSource
 
     return BarmanCloudSource(name, read)
 
@@ -121,7 +140,7 @@ def _tool_settings(settings: Mapping[str, Any], program: str) -> dict[str, Any]:
         "config": None if settings["config"] is None else Path(settings["config"]),
         "backup": settings["backup"],
         "program": settings["program"] or program,
-        "on_host": settings["tool"] == "host",
+        "on_host": settings["tool_location"] == "host",
         "env": settings["env"],
         "secrets": settings["secrets"],
         "network": settings["network"],

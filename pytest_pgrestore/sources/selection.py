@@ -64,7 +64,9 @@ def pick(
     )
 
 
-def untried(backups: Sequence[Backup], chosen: Backup, target: RecoveryTarget, wanted: str | None) -> tuple[str, ...]:
+def other_candidates(
+    backups: Sequence[Backup], chosen: Backup, target: RecoveryTarget, wanted: str | None
+) -> tuple[str, ...]:
     """Return the older backups that may reach a target which `chosen` does not, where no catalogue can place it."""
     if wanted is not None or not isinstance(target, AtName | AtXid):
         return ()

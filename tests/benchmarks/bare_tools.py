@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pytest_pgrestore.lab.cluster import PORT, Cluster
+from pytest_pgrestore.demo.cluster import PORT, Cluster
 
 MAJOR = 15
 """What the pgBackRest and the Barman of Debian 12 know."""
@@ -40,7 +40,7 @@ class Place:
 
     def run(self, *argv: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a program as the server's user; it must succeed."""
-        account = self.cluster.tools.account
+        account = self.cluster.programs.account
         environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(self.directory), **more}
         return subprocess.run(
             argv, env=environment, check=True, text=True, capture_output=True, **account.popen_arguments()
@@ -50,20 +50,20 @@ class Place:
         """Return an empty data directory in a directory of its own."""
         scratch = self.directory / "bare"
         scratch.mkdir()
-        self.cluster.tools.account.own(scratch)
+        self.cluster.programs.account.own(scratch)
         data = scratch / "d"
         data.mkdir(mode=0o700)
-        self.cluster.tools.account.own(data)
+        self.cluster.programs.account.own(data)
         return data
 
     def start_and_ask(self, data: Path, settings: Sequence[str] = ()) -> None:
         """Start a server on `data`, wait for the end of recovery, ask it once."""
         options = " ".join(f"-c '{setting}'" for setting in (*SETTINGS, f"unix_socket_directories={data.parent}"))
         options += "".join(f" -c '{setting}'" for setting in settings)
-        programs = self.cluster.tools.binaries.directory
+        bindir = self.cluster.programs.installation.directory
         log = data.parent / "server.log"
-        self.run(f"{programs}/pg_ctl", "-D", str(data), "-l", str(log), "-s", "-W", "start", "-o", options)
-        question = (f"{programs}/psql", "-h", str(data.parent), "-p", str(PORT), "-U", "postgres", "-Atc")
+        self.run(f"{bindir}/pg_ctl", "-D", str(data), "-l", str(log), "-s", "-W", "start", "-o", options)
+        question = (f"{bindir}/psql", "-h", str(data.parent), "-p", str(PORT), "-U", "postgres", "-Atc")
         deadline = time.monotonic() + DEADLINE_SECONDS
         while True:
             try:
@@ -77,8 +77,8 @@ class Place:
 
     def remove(self, data: Path) -> None:
         """Stop the server on `data`, and remove it."""
-        programs = self.cluster.tools.binaries.directory
-        self.run(f"{programs}/pg_ctl", "-D", str(data), "-s", "-m", "immediate", "-w", "stop")
+        bindir = self.cluster.programs.installation.directory
+        self.run(f"{bindir}/pg_ctl", "-D", str(data), "-s", "-m", "immediate", "-w", "stop")
         shutil.rmtree(data.parent)
 
 
@@ -231,10 +231,10 @@ class Barman:
         conninfo = f"host={socket} port={PORT} user=postgres dbname=postgres"
         (place.directory / "barman.conf").write_text(
             f"""[barman]
-barman_user = {place.cluster.tools.account.name}
+barman_user = {place.cluster.programs.account.name}
 barman_home = {place.directory}/home
 log_file = {place.directory}/barman.log
-path_prefix = {place.cluster.tools.binaries.directory}
+path_prefix = {place.cluster.programs.installation.directory}
 [{NAME}]
 description = "a benchmark"
 conninfo = {conninfo}
@@ -266,7 +266,7 @@ def build(tool: BareTool, directory: Path, scale: int, transactions: int) -> Pla
     """Back a server up, and archive the WAL of a load behind it."""
     settings = {"max_wal_size": "4GB", "archive_command": "false"}
     cluster = Cluster.create(directory / "c", MAJOR, wal_segment_mib=16, settings=settings)
-    cluster.tools.account.own(directory)
+    cluster.programs.account.own(directory)
     place = Place(directory, cluster)
     with cluster:
         tool.prepare(place)

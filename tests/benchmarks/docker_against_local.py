@@ -17,13 +17,13 @@ import subprocess
 import time
 from uuid import uuid4
 
-from pytest_pgrestore.lab.cluster import short_directory
-from pytest_pgrestore.sandboxes.docker.engine import connect
-from pytest_pgrestore.sandboxes.docker.image import image_for
+from pytest_pgrestore.demo.cluster import short_directory
+from pytest_pgrestore.sandboxes.docker.daemon.client import connect
+from pytest_pgrestore.sandboxes.docker.daemon.image import image_for
 from tests.benchmarks.drill_against_script import GIB, MAJOR, WORK, build, run_drill
 from tests.real.sandboxes import BASE, docker_settings, require_docker
 
-DOCKER = {"PGRESTORE_RUNTIME": "docker", "PGRESTORE_BASE": BASE}
+DOCKER = {"PGRESTORE_RUNTIME": "docker", "PGRESTORE_BASE_IMAGE": BASE}
 
 
 def run_bare(image: str) -> float:

@@ -20,7 +20,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
 
 GIB = 1024**3
 MAJOR = 17
@@ -84,15 +84,15 @@ def run_script(backups: Path, cluster: Cluster, directory: Path) -> float:
     """Return the wall seconds of the script."""
     scratch = directory / "script"
     scratch.mkdir()
-    cluster.tools.account.own(scratch)
+    cluster.programs.account.own(scratch)
     environment = {
         "PATH": os.environ["PATH"],
         "B": str(backups),
         "D": str(scratch / "d"),
-        "P": str(cluster.tools.binaries.directory),
+        "P": str(cluster.programs.installation.directory),
         "LC_ALL": "C.UTF-8",
     }
-    identity = cluster.tools.account.popen_arguments()
+    identity = cluster.programs.account.popen_arguments()
     started = time.monotonic()
     subprocess.run(["bash", "-c", SCRIPT], env=environment, check=True, stdout=subprocess.DEVNULL, **identity)
     seconds = time.monotonic() - started

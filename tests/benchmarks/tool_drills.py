@@ -14,7 +14,7 @@ import statistics
 import time
 from collections.abc import Sequence
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from tests.benchmarks import drill_against_script
 from tests.benchmarks.bare_tools import CORES, MAJOR, BareTool, Barman, Pgbackrest, Place, Walg, build
 from tests.benchmarks.drill_against_script import RESTORE, run_drill

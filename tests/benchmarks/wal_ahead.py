@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from tests.benchmarks.bare_tools import CORES, MAJOR, NAME, Pgbackrest, Place, build
 from tests.benchmarks.tool_drills import told
 
@@ -58,7 +58,7 @@ def by_workers(place: Place, data: Path) -> None:
     shelf = spool / "archive" / NAME / "in"
     shelf.mkdir(parents=True)
     for path in (spool, *spool.rglob("*")):
-        place.cluster.tools.account.own(path)
+        place.cluster.programs.account.own(path)
     names = TOOL.segments(place)
     TOOL.run(place, data, "archive-get:async", "--archive-async", f"--spool-path={spool}", *names)
     for name in names:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
-from pytest_pgrestore.reports.load import load
-from pytest_pgrestore.sandboxes.run import LocalSettings, sweep
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
+from pytest_pgrestore.evidence.file import load
+from pytest_pgrestore.sandboxes.local.run import sweep
+from pytest_pgrestore.sandboxes.settings import LocalSettings
 from tests.real.sandboxes import RUNTIMES, environment_of
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.reports.load import load
-from pytest_pgrestore.sandboxes import guardian
-from pytest_pgrestore.sandboxes.docker import removal
-from pytest_pgrestore.sandboxes.docker.engine import connect
-from pytest_pgrestore.sandboxes.leftovers import processes_below
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.evidence.file import load
+from pytest_pgrestore.sandboxes import watchdog
+from pytest_pgrestore.sandboxes.docker.daemon import removal
+from pytest_pgrestore.sandboxes.docker.daemon.client import connect
+from pytest_pgrestore.system.process_table import processes_below
+from pytest_pgrestore.system.waiting import wait_until
 from tests.real.sandboxes import environment_of
 
 if TYPE_CHECKING:
@@ -130,11 +130,11 @@ class Project:
 
     @property
     def root(self) -> Path | None:
-        """The run's directory, as its guardian was told; None before there is a guardian."""
+        """The run's directory, as its watchdog was told; None before there is a watchdog."""
         if self._root is None:
             for pid in children(self.child.pid):
                 words = command(pid).split()
-                if guardian.__name__ in words:
+                if watchdog.__name__ in words:
                     self._root = Path(words[-2])
         return self._root
 
@@ -175,7 +175,7 @@ class Project:
         """Return the xdist worker that restores, or runs the test that waits; else any."""
         if phase == "test":
             return int((self.directory / "waiting").read_text())
-        workers = [pid for pid in children(self.child.pid) if guardian.__name__ not in command(pid)]
+        workers = [pid for pid in children(self.child.pid) if watchdog.__name__ not in command(pid)]
         busy = [pid for pid in workers if any(path.parent.name == "state" for path in opened_by(pid))]
         joined = [pid for pid in workers if any(path.name == "run.lock" for path in opened_by(pid))]
         return (busy or joined or workers)[0]

@@ -107,7 +107,7 @@ def test_an_image_without_a_server_is_could_not_verify(contained: Callable[[str]
 
 def test_a_port_works_for_a_whole_run(contained: Callable[[str], Drills]) -> None:
     """Base backup and dump; and the reports say that the network was not cut."""
-    drills = contained('reach = "port"')
+    drills = contained('connect_by = "port"')
     drills.write(
         test_a=COUNTS,
         test_b="""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_pgrestore.reports.load import load
+from pytest_pgrestore.evidence.file import load
 from tests.plugin.conftest import removed
 from tests.real.barman_worlds import barmaned
 from tests.real.pgbackrest_worlds import backed
@@ -32,7 +32,7 @@ def test_the_docker_example_runs(drills: Drills, monkeypatch: pytest.MonkeyPatch
     (backups / "base").symlink_to(drills.world.base)
     (backups / "wal").symlink_to(drills.world.wal)
     monkeypatch.setenv("SHOP_BACKUPS", str(backups))
-    monkeypatch.setenv("PGRESTORE_BASE", environment_of("docker")["PGRESTORE_BASE"])
+    monkeypatch.setenv("PGRESTORE_BASE_IMAGE", environment_of("docker")["PGRESTORE_BASE_IMAGE"])
     settings = drills.pytester.path / "pgrestore.toml"
     settings.write_text(settings.read_text() + 'build_network = "host"\npull = false\n')
 
@@ -98,7 +98,7 @@ def test_the_barman_example_runs(drills: Drills, monkeypatch: pytest.MonkeyPatch
     text = settings.read_text().replace('server = "shop"', 'server = "stream"').replace('rpo = "1h"\n', "")
     packages = '", "'.join(BACKUP_TOOLS)
     settings.write_text(text + f'build_network = "host"\npull = false\npackages = ["{packages}"]\n')
-    monkeypatch.setenv("PGRESTORE_BASE", environment_of("docker")["PGRESTORE_BASE"])
+    monkeypatch.setenv("PGRESTORE_BASE_IMAGE", environment_of("docker")["PGRESTORE_BASE_IMAGE"])
     with barmaned(15) as world:
         monkeypatch.setenv("BARMAN_CONF", str(world.config))
 

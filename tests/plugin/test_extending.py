@@ -58,8 +58,8 @@ def test_a_sandbox_of_ones_own(drills: Drills) -> None:
     """It is entered instead of ours, with the run's settings."""
     (drills.pytester.path / "conftest.py").write_text(
         """
-from pytest_pgrestore.extending import Runtime
-from pytest_pgrestore.sandboxes.run import LocalRun
+from pytest_pgrestore.extending import Runtime, local_settings
+from pytest_pgrestore.sandboxes.local.run import LocalRun
 
 class NamedRun(LocalRun):
     def sandbox(self, *args, **kwargs):
@@ -68,7 +68,7 @@ class NamedRun(LocalRun):
         return made
 
 def enter(settings, run_id, root):
-    local = settings.local()
+    local = local_settings(settings)
     return NamedRun.open(local, run_id) if root is None else NamedRun.join(local, root)
 
 def pytest_pgrestore_runtimes():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.system.waiting import wait_until
 from tests.plugin.conftest import removed
 
 if TYPE_CHECKING:

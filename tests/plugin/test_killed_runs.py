@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.verdict import Verdict
 from tests.plugin.conftest import removed
 from tests.plugin.killing import DEADLINE_SECONDS, LAST, PHASES, Kill, Project, kill, some, until
@@ -99,7 +99,7 @@ def test_a_test_that_hangs_loses_its_copy_at_the_time_limit(
     """The process lives on and cannot be asked; what its tests find later says nothing about the backup."""
     project = Project(tmp_path / "hangs", world, places[0])
     try:
-        project.start("--pgrestore-time-limit=6s")
+        project.start("--pgrestore-max-lifetime=6s")
         until(lambda: project.reached("test"), "the test")
         root = project.root
         assert root is not None

@@ -463,7 +463,7 @@ def test_a_secret_of_the_run_is_never_seen(drills: Drills, monkeypatch: pytest.M
     """Connection strings from the environment, and the password of libpq's own variable."""
     monkeypatch.setenv("SHOP_DSN", "host=/nowhere dbname=shop user=monitor password=hush-4711")
     monkeypatch.setenv("PGPASSWORD", "quiet-0815")
-    drills.settings("[sources.live]\ntype = 'dump'\npath = '/nowhere'\nlive = '${SHOP_DSN}'\n")
+    drills.settings("[sources.live]\ntype = 'dump'\npath = '/nowhere'\nlive_conninfo = '${SHOP_DSN}'\n")
     drills.write(
         test_environment="""
             import os

@@ -110,9 +110,9 @@ def test_a_drill_without_any_source_is_refused(pytester: pytest.Pytester) -> Non
 
 def test_a_secret_that_is_not_set_is_refused_by_name(drills: Drills) -> None:
     """Wrong password variable."""
-    drills.settings('[sources.live]\ntype = "dump"\npath = "x"\nlive = "password=${NO_SUCH_VARIABLE}"')
+    drills.settings('[sources.live]\ntype = "dump"\npath = "x"\nlive_conninfo = "password=${NO_SUCH_VARIABLE}"')
 
-    assert "sources.live.live: environment variable NO_SUCH_VARIABLE is not set" in refused(drills)
+    assert "sources.live.live_conninfo: environment variable NO_SUCH_VARIABLE is not set" in refused(drills)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.secret import Secret
-from pytest_pgrestore.process import Completed
-from pytest_pgrestore.sources.barman.cloud import BarmanCloudSource
-from pytest_pgrestore.sources.barman.settings import BarmanSettings
+from pytest_pgrestore.sources.barman.cloud.source import BarmanCloudSource
+from pytest_pgrestore.sources.barman.own_config import BarmanSettings
+from pytest_pgrestore.system.process import Completed
 from tests.real import stores
 from tests.real.production import Production, production
 

@@ -11,16 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
+from pytest_pgrestore.model.drill import Drill
 from pytest_pgrestore.model.evidence import Check, DrillRecord
-from pytest_pgrestore.model.plan import Drill
 from pytest_pgrestore.model.target import Latest, RecoveryTarget, Timeline
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.recovery.drill import DrillSettings, run_drill
-from pytest_pgrestore.sandboxes.protocol import Run, Sandbox, Toolbox, Tools
+from pytest_pgrestore.restore.drill import DrillSettings, run_drill
+from pytest_pgrestore.sandboxes.protocol import PostgresPrograms, Run, Sandbox, ToolRunner
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
-from pytest_pgrestore.sources.protocol import Located, Request
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.sources.protocol import ChosenBackup, LocateRequest
+from pytest_pgrestore.system.waiting import wait_until
 
 DEADLINE = 120.0
 
@@ -86,9 +86,9 @@ def forked(world: World, backup: Path, point: str) -> Cluster:
 
     That is what a real recovery leaves when the first server is gone, and a foreign timeline when it is not.
     """
-    cluster = Cluster(world.directory / "f", world.cluster.tools)
+    cluster = Cluster(world.directory / "f", world.cluster.programs)
     cluster.archive = world.archive
-    account = cluster.tools.account
+    account = cluster.programs.account
     shutil.copytree(backup, cluster.data, symlinks=True)
     cluster.data.chmod(0o700)
     for link in (cluster.data / "pg_tblspc").iterdir():
@@ -112,7 +112,7 @@ def new_world(major: int) -> Iterator[World]:
         with Cluster.create(directory / "c", major) as cluster:
             for folder in ("fast", "backups", "mapped"):
                 (directory / folder).mkdir()
-                cluster.tools.account.own(directory / folder)
+                cluster.programs.account.own(directory / folder)
             cluster.sql(f"create tablespace fast location '{directory / 'fast'}'")
             cluster.sql("create table ledger (id serial primary key, note text)")
             cluster.sql("create table elsewhere (id int) tablespace fast")
@@ -140,30 +140,30 @@ def three_batches(major: int) -> Iterator[World]:
         yield world
 
 
-def request(run: Run, target: RecoveryTarget | None = None, timeline: Timeline = "latest") -> Request:
+def request(run: Run, target: RecoveryTarget | None = None, timeline: Timeline = "latest") -> LocateRequest:
     """Return what a drill asks `locate`."""
-    return Request(
+    return LocateRequest(
         target=target or Latest(),
         timeline=timeline,
         now=datetime.now(UTC),
-        find_tools=_reading_everything(run),
-        find_toolbox=_no_toolbox,
+        find_programs=_reading_everything(run),
+        find_tool_runner=_no_toolbox,
         log=lambda _step, _text: None,
     )
 
 
-def _no_toolbox(_major: int | None) -> Toolbox:
+def _no_toolbox(_major: int | None) -> ToolRunner:
     raise AssertionError("a base backup needs no tool but PostgreSQL's")
 
 
-def _reading_everything(run: Run) -> Callable[[int | None], Tools]:
-    return lambda major: run.find_tools(major, reads=(Path(tempfile.gettempdir()),))
+def _reading_everything(run: Run) -> Callable[[int | None], PostgresPrograms]:
+    return lambda major: run.find_programs(major, reads=(Path(tempfile.gettempdir()),))
 
 
-def fetched(source: BasebackupSource, run: Run, located: Located) -> Sandbox:
+def fetched(source: BasebackupSource, run: Run, chosen: ChosenBackup) -> Sandbox:
     """Return a fresh sandbox that holds the located backup."""
-    sandbox = run.sandbox(uuid4().hex, run.find_tools(located.server_major), reads=source.places)
-    source.fetch(located, sandbox)
+    sandbox = run.sandbox(uuid4().hex, run.find_programs(chosen.server_major), reads=source.places)
+    source.fetch(chosen, sandbox)
     return sandbox
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from pytest_pgrestore.model.plan import Drill
+from pytest_pgrestore.model.drill import Drill
 from pytest_pgrestore.model.target import Latest, RecoveryTarget
-from pytest_pgrestore.recovery.drill import DrillResult, DrillSettings, finish_drill, run_drill
+from pytest_pgrestore.restore.drill import DrillResult, DrillSettings, finish_drill, run_drill
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
 from tests.real.barman_worlds import Barmaned, barmaned

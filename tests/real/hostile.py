@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.lab.cluster import PORT, Cluster, short_directory
+from pytest_pgrestore.demo.cluster import PORT, Cluster, short_directory
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 
 if TYPE_CHECKING:
@@ -128,8 +128,8 @@ class Production:
         (place / "data" / "tablespace_map").unlink()
         if not (place / "data" / "standby.signal").exists():
             (place / "data" / "recovery.signal").touch()
-        self.cluster.tools.account.own_tree(place)
-        cluster = Cluster(place, self.cluster.tools)
+        self.cluster.programs.account.own_tree(place)
+        cluster = Cluster(place, self.cluster.programs)
         try:
             cluster.start({**NAIVE, "restore_command": f"cp {self.cluster.archive}/%f %p", **settings})
             yield cluster
@@ -167,7 +167,7 @@ def production(major: int) -> Iterator[Production]:
             made = Production(cluster, address)
             for folder in (made.hooks, made.space):
                 folder.mkdir()
-                cluster.tools.account.own(folder)
+                cluster.programs.account.own(folder)
             with (cluster.data / "pg_hba.conf").open("a") as hba:
                 hba.write(f"host all all {address}/8 trust\nhost replication all {address}/8 trust\n")
             cluster.sql("select pg_reload_conf()")

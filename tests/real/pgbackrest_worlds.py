@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.secret import Secret
-from pytest_pgrestore.process import Completed
 from pytest_pgrestore.sources.pgbackrest.source import PgbackrestSettings, PgbackrestSource
+from pytest_pgrestore.system.process import Completed
 from tests.real.production import PORT, Production, production
 from tests.real.stores import AzureStore, S3Store, SftpStore, azure_store, s3_store, sftp_store
 

@@ -16,15 +16,15 @@ from typing import Any
 
 import psycopg
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid, Immediate, Latest, RecoveryTarget, exclusive
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.process import Completed
-from pytest_pgrestore.sandboxes.account import server_account
-from pytest_pgrestore.sandboxes.docker.engine import connect
-from pytest_pgrestore.sandboxes.docker.execute import execute
-from pytest_pgrestore.sandboxes.docker.image import image_for
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.sandboxes.docker.daemon.client import connect
+from pytest_pgrestore.sandboxes.docker.daemon.exec import execute
+from pytest_pgrestore.sandboxes.docker.daemon.image import image_for
+from pytest_pgrestore.system.account import server_account
+from pytest_pgrestore.system.process import Completed
+from pytest_pgrestore.system.waiting import wait_until
 from tests.real.sandboxes import BACKUP_TOOLS, BUILD_SECONDS, DEADLINE_SECONDS, docker_settings, require_tool_images
 
 PORT = 5432

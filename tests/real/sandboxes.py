@@ -12,13 +12,13 @@ from uuid import uuid4
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sandboxes.docker.engine import connect
+from pytest_pgrestore.sandboxes.docker.daemon.client import connect
 from pytest_pgrestore.sandboxes.docker.run import DockerRun
-from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
+from pytest_pgrestore.sandboxes.local.run import LocalRun
 from pytest_pgrestore.sandboxes.protocol import Run
-from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings
+from pytest_pgrestore.sandboxes.settings import DockerSettings, LocalSettings
 from tests.real.worlds import MAJORS
 
 RUNTIMES = ("local", "docker")
@@ -45,7 +45,7 @@ def docker_settings(directory: Path, **changes: object) -> DockerSettings:
 
     Copies are in memory: they are small, many, and a server syncs every file of a copy when it starts.
     """
-    plain = {"base": BASE, "pull": False, "build_network": "host", "timeout_seconds": DEADLINE_SECONDS}
+    plain = {"base_image": BASE, "pull": False, "build_network": "host", "timeout_seconds": DEADLINE_SECONDS}
     plain |= {"storage": "tmpfs"}
     return DockerSettings(directory=directory, **(plain | changes))  # type: ignore[arg-type]
 
@@ -77,7 +77,7 @@ def _build_images(packages: tuple[str, ...]) -> None:
         run = DockerRun.open(settings, f"images-{os.getpid()}")
         try:
             for major in MAJORS:
-                run.find_tools(major)
+                run.find_programs(major)
         finally:
             run.close()
     finally:
@@ -88,7 +88,7 @@ def environment_of(runtime: str) -> dict[str, str]:
     """Return the variables that make a pytest of its own drill in this kind of sandbox."""
     if runtime == "docker":
         require_docker()
-    return {"PGRESTORE_RUNTIME": runtime, "PGRESTORE_BASE": BASE, "PGRESTORE_STORAGE": "tmpfs"}
+    return {"PGRESTORE_RUNTIME": runtime, "PGRESTORE_BASE_IMAGE": BASE, "PGRESTORE_STORAGE": "tmpfs"}
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.process import die_with_parent
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.system.process import die_with_parent
+from pytest_pgrestore.system.waiting import wait_until
 from tests.real.production import digests
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pgrestore-tests"

@@ -12,7 +12,7 @@ import lz4.frame
 import pytest
 import zstandard
 
-from pytest_pgrestore.lab.damage import cut, flip
+from pytest_pgrestore.demo.damage import cut, flip
 from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, Immediate, Latest
 from pytest_pgrestore.model.verdict import Verdict
@@ -173,10 +173,10 @@ def test_a_compressed_segment_cut_short_is_found(damaged: BasebackupSource, run:
 
 def test_only_the_wal_that_is_needed_is_copied(world: World, source: BasebackupSource, run: Run) -> None:
     """An archive holds weeks, a target near the backup needs minutes."""
-    located = source.locate(request(run, AtLsn(world.marks["two"].lsn)))
-    sandbox = fetched(source, run, located)
+    chosen = source.locate(request(run, AtLsn(world.marks["two"].lsn)))
+    sandbox = fetched(source, run, chosen)
 
-    source.stage_wal(located, sandbox)
+    source.stage_wal(chosen, sandbox)
     staged = {entry.name for entry in (sandbox.data / "pg_wal").iterdir() if len(entry.name) == 24}
 
     every = {entry.name for entry in world.archive.iterdir() if len(entry.name) == 24}
@@ -197,9 +197,9 @@ def test_segments_being_received_are_said_and_not_used(damaged: BasebackupSource
     segment = _segments(archive, damaged, run)[-1]
     segment.rename(segment.with_name(segment.name + ".partial"))
 
-    located = damaged.locate(request(run))
+    chosen = damaged.locate(request(run))
 
-    assert f"not used, because not complete: {segment.name}.partial" in located.notes
+    assert f"not used, because not complete: {segment.name}.partial" in chosen.notes
 
 
 def _segments(archive: Path, source: BasebackupSource, run: Run) -> list[Path]:

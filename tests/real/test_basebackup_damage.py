@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab.damage import cut, flip
+from pytest_pgrestore.demo.damage import cut, flip
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import Run

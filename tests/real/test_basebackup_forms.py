@@ -80,9 +80,9 @@ def test_the_catalogue_knows_every_form(forms: World) -> None:
     """Facts come from the label, the manifest and PG_VERSION, also out of a compressed tar."""
     catalogue = BasebackupSource("shop", str(forms.backups), wal=str(forms.archive)).backups()
 
-    assert [entry.label for entry in catalogue] == [*FORMS, *(ONLY_15 if forms.cluster.tools.major == 15 else {})]
+    assert [entry.label for entry in catalogue] == [*FORMS, *(ONLY_15 if forms.cluster.programs.major == 15 else {})]
     for entry in catalogue:
-        assert entry.server_major == forms.cluster.tools.major
+        assert entry.server_major == forms.cluster.programs.major
         assert (entry.kind, entry.timeline, entry.chain) == ("full", 1, ())
         assert entry.start_lsn is not None
         assert entry.stop_lsn is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab.damage import flip
+from pytest_pgrestore.demo.damage import flip
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.target import AtName
 from pytest_pgrestore.model.verdict import Verdict
@@ -90,9 +90,9 @@ def test_damage_in_any_link_is_found(chain: World, run: Run, tmp_path: Path) -> 
     table, block = _block_only_the_full_backup_has(backups)
     flip(backups / "full" / table, block * 8192 + 5000)
     source = BasebackupSource("shop", str(backups), wal=str(chain.archive))
-    located = source.locate(request(run))
+    chosen = source.locate(request(run))
 
-    (check,) = source.verify(located, fetched(source, run, located))
+    (check,) = source.verify(chosen, fetched(source, run, chosen))
 
     assert check.verdict is Verdict.FAILED
     assert check.message.startswith(f'full: checksum mismatch for file "{table}"')

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab.damage import cut, flip
+from pytest_pgrestore.demo.damage import cut, flip
 from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import Run
@@ -55,13 +55,13 @@ def test_damage_is_found_and_named(
         link.unlink()
         link.symlink_to(inside)
     healthy = BasebackupSource("shop", str(backup), wal=str(world.archive))
-    located = healthy.locate(request(run))
-    assert [check.verdict for check in healthy.verify(located, fetched(healthy, run, located))] == [Verdict.PASSED]
+    chosen = healthy.locate(request(run))
+    assert [check.verdict for check in healthy.verify(chosen, fetched(healthy, run, chosen))] == [Verdict.PASSED]
     harm(backup)
 
     damaged = BasebackupSource("shop", str(backup), wal=str(world.archive))
-    located = damaged.locate(request(run))
-    (check,) = damaged.verify(located, fetched(damaged, run, located))
+    chosen = damaged.locate(request(run))
+    (check,) = damaged.verify(chosen, fetched(damaged, run, chosen))
 
     assert check.verdict is Verdict.FAILED
     assert words in check.message
@@ -73,9 +73,9 @@ def test_no_manifest_is_not_green(world: World, run: Run, tmp_path: Path) -> Non
     backup = copy_of(world.backups / "a", tmp_path)
     (backup / "backup_manifest").unlink()
     source = BasebackupSource("shop", str(backup), wal=str(world.archive))
-    located = source.locate(request(run))
+    chosen = source.locate(request(run))
 
-    (check,) = source.verify(located, fetched(source, run, located))
+    (check,) = source.verify(chosen, fetched(source, run, chosen))
     consenting = BasebackupSource("shop", str(backup), wal=str(world.archive), verify=False)
 
     assert check.verdict is Verdict.COULD_NOT_VERIFY
@@ -91,9 +91,9 @@ def test_a_manifest_without_checksums_is_not_green(run: Run) -> None:
         backup = made.backup("plain", "--manifest-checksums=none")
         flip(backup / "base/1/1259", 5000)
         source = BasebackupSource("shop", str(backup))
-        located = source.locate(request(run))
+        chosen = source.locate(request(run))
 
-        (check,) = source.verify(located, fetched(source, run, located))
+        (check,) = source.verify(chosen, fetched(source, run, chosen))
 
         assert check.verdict is Verdict.COULD_NOT_VERIFY
         assert "--manifest-checksums=none" in check.message

@@ -88,13 +88,13 @@ def test_a_target_before_every_backup_is_refused(world: World, source: Basebacku
 def test_a_target_behind_the_archive_is_refused(world: World, source: BasebackupSource, run: Run) -> None:
     """Found before the restore, with the last commit named."""
     last = world.marks["three"]
-    located = source.locate(request(run))
-    assert located.archive_end is not None
+    chosen = source.locate(request(run))
+    assert chosen.archive_end is not None
 
     with pytest.raises(TargetUnreachable, match=rf"after the last commit in the archive, commit of .*xid:{last.xid},"):
         source.locate(request(run, AtTime(last.when)))
     with pytest.raises(TargetUnreachable, match="beyond the end of WAL"):
-        source.locate(request(run, AtLsn(located.archive_end)))
+        source.locate(request(run, AtLsn(chosen.archive_end)))
     with pytest.raises(TargetUnreachable, match="in the future"):
         source.locate(request(run, AtTime(last.when + timedelta(days=9999))))
     with pytest.raises(TargetUnreachable, match=r"nearest reachable: .*name:three"):
@@ -117,10 +117,10 @@ def test_an_unfinished_backup_is_left_out(world: World, run: Run, tmp_path: Path
     shutil.copytree(world.backups, backups, symlinks=True)
     (backups / "b" / "backup_manifest").rename(backups / "b" / "backup_manifest.tmp")
 
-    located = BasebackupSource("shop", str(backups), wal=str(world.archive)).locate(request(run))
+    chosen = BasebackupSource("shop", str(backups), wal=str(world.archive)).locate(request(run))
 
-    assert located.backup.label == "a"
-    assert "backup b was never finished" in located.notes
+    assert chosen.backup.label == "a"
+    assert "backup b was never finished" in chosen.notes
 
 
 def test_no_backup_is_a_finding_and_no_directory_is_not(run: Run, tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 import pytest_pgrestore
-from pytest_pgrestore.lab.cluster import short_directory
-from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings
+from pytest_pgrestore.demo.cluster import short_directory
+from pytest_pgrestore.sandboxes.local.run import LocalRun
+from pytest_pgrestore.sandboxes.settings import LocalSettings
 
 ROOT = Path(__file__).parent.parent.parent
 QUICKSTART = Path(pytest_pgrestore.__file__).parent / "lab" / "quickstart"
@@ -23,7 +24,7 @@ DEADLINE_SECONDS = 600
 def pgrestore(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the console script."""
     return subprocess.run(
-        [sys.executable, "-c", "from pytest_pgrestore.cli import main; main()", *arguments],
+        [sys.executable, "-c", "from pytest_pgrestore.cli.main import main; main()", *arguments],
         cwd=cwd,
         env={**os.environ, **environment},
         capture_output=True,
@@ -149,7 +150,7 @@ def test_a_kept_instance_is_removed_by_clean(tmp_path: Path) -> None:
     """What --pgrestore-keep prints must work."""
     place = short_directory()
     run = LocalRun.open(LocalSettings(directory=place), "kept")
-    run.sandbox("shop@latest", run.find_tools(None))
+    run.sandbox("shop@latest", run.find_programs(None))
     told = run.keep_drill("shop@latest")
     run.close()
     kept = run.drill_root("shop@latest")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab import damage
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
+from pytest_pgrestore.demo import damage
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.model.wal import is_segment_name
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.worlds import MAJORS, ROWS, Drilled, World, as_root, copied
@@ -281,9 +281,10 @@ def test_a_database_that_is_not_in_the_backup_is_named(worlds: Worlds, drill: Dr
 
 def test_a_full_disk_is_not_the_backups_fault(worlds: Worlds, tmp_path: Path) -> None:
     """Found before the restore where the sizes tell; needs a small file system of its own."""
-    from pytest_pgrestore.model.plan import Drill
-    from pytest_pgrestore.recovery.drill import DrillSettings, finish_drill, run_drill
-    from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings
+    from pytest_pgrestore.model.drill import Drill
+    from pytest_pgrestore.restore.drill import DrillSettings, finish_drill, run_drill
+    from pytest_pgrestore.sandboxes.local.run import LocalRun
+    from pytest_pgrestore.sandboxes.settings import LocalSettings
 
     if not as_root():
         assert os.environ.get("CI") != "true", "CI runs as root, or this would not be tested at all"

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import short_directory
-from pytest_pgrestore.sandboxes.leftovers import processes_below
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.demo.cluster import short_directory
+from pytest_pgrestore.system.process_table import processes_below
+from pytest_pgrestore.system.waiting import wait_until
 from tests.real.worlds import DEADLINE_SECONDS
 
-DEMO = [sys.executable, "-c", "from pytest_pgrestore.cli import main; main()", "demo"]
+DEMO = [sys.executable, "-c", "from pytest_pgrestore.cli.main import main; main()", "demo"]
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def test_the_demo_does_not_mind_the_project_it_is_run_in(tmp_path: Path) -> None
 
 def test_a_machine_without_programs_is_not_a_usage_error(tmp_path: Path) -> None:
     """Status 6, as for a drill run: the machine let us down, and the message says how to help it."""
-    wheels = "import pytest_pgrestore.sandboxes.binaries as b; b.WHEELS, b.SYSTEM_GLOBS = (), ()"
-    argv = [sys.executable, "-c", f"{wheels}; from pytest_pgrestore.cli import main; main()", "demo"]
+    wheels = "import pytest_pgrestore.sandboxes.local.find_programs as b; b.WHEELS, b.SYSTEM_GLOBS = (), ()"
+    argv = [sys.executable, "-c", f"{wheels}; from pytest_pgrestore.cli.main import main; main()", "demo"]
 
     done = subprocess.run(
         argv, cwd=tmp_path, env={**os.environ, "PATH": str(tmp_path)}, capture_output=True, text=True, check=False

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sandboxes.docker.engine import connect
-from pytest_pgrestore.sandboxes.docker.image import image_for
+from pytest_pgrestore.sandboxes.docker.daemon.client import connect
+from pytest_pgrestore.sandboxes.docker.daemon.image import image_for
 from pytest_pgrestore.sandboxes.docker.run import DockerRun
-from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.sandboxes.settings import DockerSettings
+from pytest_pgrestore.system.waiting import wait_until
 from tests.real.sandboxes import docker_settings, require_docker
 
 DEADLINE = 60.0
@@ -137,7 +137,7 @@ def test_a_daemon_that_does_not_see_our_files_is_refused(
     run = DockerRun.open(docker_settings(settings.directory or Path(), image=name), "x")
     try:
         with pytest.raises(HarnessError) as refused:
-            run.find_tools(MAJOR)
+            run.find_programs(MAJOR)
     finally:
         run.close()
 
@@ -152,8 +152,8 @@ def test_a_daemon_that_dies_in_the_middle_is_one_sentence(
     daemon = starting()
     name = give_image(daemon, settings)
     run = DockerRun.open(docker_settings(settings.directory or Path(), image=name), "x")
-    tools = run.find_tools(MAJOR)
-    sandbox = run.sandbox("shop@latest", tools)
+    programs = run.find_programs(MAJOR)
+    sandbox = run.sandbox("shop@latest", programs)
     threading.Timer(0.5, lambda: os.killpg(daemon.process.pid, signal.SIGKILL)).start()
 
     with pytest.raises(
@@ -170,5 +170,5 @@ def test_a_daemon_that_dies_in_the_middle_is_one_sentence(
     with pytest.raises(HarnessError, match="no Docker daemon answers there"):
         DockerRun.open(settings, "y")
     assert not run.root.with_name("y").exists()
-    del run, tools, sandbox
+    del run, programs, sandbox
     gc.collect()

@@ -19,15 +19,15 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sandboxes.docker import image as images
-from pytest_pgrestore.sandboxes.docker import removal
-from pytest_pgrestore.sandboxes.docker.engine import Engine, connect
+from pytest_pgrestore.sandboxes.docker.daemon import image as images
+from pytest_pgrestore.sandboxes.docker.daemon import removal
+from pytest_pgrestore.sandboxes.docker.daemon.client import Engine, connect
 from pytest_pgrestore.sandboxes.docker.run import DockerRun, sweep
 from pytest_pgrestore.sandboxes.docker.sandbox import DockerSandbox
-from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.sandboxes.settings import DockerSettings
+from pytest_pgrestore.system.waiting import wait_until
 from tests.real.sandboxes import docker_settings, require_docker
 
 MAJOR = 17
@@ -74,15 +74,15 @@ def left_of(engine: Engine, run_id: str) -> list[str]:
 
 def empty_server(run: DockerRun, key: str = "shop@latest") -> DockerSandbox:
     """Start a server on an empty cluster."""
-    sandbox = run.sandbox(key, run.find_tools(MAJOR))
-    sandbox.tools.run("initdb", "-D", str(sandbox.data), "-U", "boss", "-A", "trust", "--no-sync")
+    sandbox = run.sandbox(key, run.find_programs(MAJOR))
+    sandbox.programs.run("initdb", "-D", str(sandbox.data), "-U", "boss", "-A", "trust", "--no-sync")
     sandbox.start({})
     return sandbox
 
 
 def connect_to(sandbox: DockerSandbox) -> psycopg.Connection[Any]:
     """Connect as the superuser."""
-    return psycopg.connect(make_conninfo(**sandbox.way, user="boss", dbname="postgres"))
+    return psycopg.connect(make_conninfo(**sandbox.client_address, user="boss", dbname="postgres"))
 
 
 def ask(sandbox: DockerSandbox, query: str) -> Any:
@@ -131,7 +131,7 @@ def test_a_server_runs_and_nothing_of_it_is_left(opening: Callable[..., DockerRu
 
 def test_the_container_has_no_rights_it_does_not_need(opening: Callable[..., DockerRun]) -> None:
     """No network, no capability for the server, no new privileges, a root file system that is only read, limits."""
-    run = opening(memory="512m", cpus=1.5, processes=200, shm_size="64m")
+    run = opening(memory="512m", cpus=1.5, pids_limit=200, shm_size="64m")
 
     sandbox = empty_server(run)
 
@@ -158,17 +158,17 @@ def test_the_container_has_no_rights_it_does_not_need(opening: Callable[..., Doc
 
 def test_a_port_is_published_on_this_machine_only_and_asks_for_a_password(opening: Callable[..., DockerRun]) -> None:
     """Where a socket cannot cross, as with Docker Desktop; and the evidence says what that costs."""
-    run = opening(reach="port", storage="bind")
+    run = opening(connect_by="port", storage="bind")
     sandbox = empty_server(run)
-    wait_until(lambda: sandbox.admit("boss", "") == "", what="the server", timeout_seconds=DEADLINE)
+    wait_until(lambda: sandbox.allow_login("boss", "") == "", what="the server", timeout_seconds=DEADLINE)
 
-    assert sandbox.way["host"] == "127.0.0.1"
+    assert sandbox.client_address["host"] == "127.0.0.1"
     assert ask(sandbox, "select 1") == 1
     published = inspect(sandbox)["NetworkSettings"]["Ports"]["5432/tcp"]
     assert {entry["HostIp"] for entry in published} == {"127.0.0.1"}
     with pytest.raises(psycopg.OperationalError, match="password"):
-        psycopg.connect(host="127.0.0.1", port=sandbox.way["port"], user="boss", dbname="postgres")
-    passfile = Path(sandbox.way["passfile"])
+        psycopg.connect(host="127.0.0.1", port=sandbox.client_address["port"], user="boss", dbname="postgres")
+    passfile = Path(sandbox.client_address["passfile"])
     assert passfile.stat().st_mode & 0o777 == 0o600
     assert passfile.read_text().strip().rpartition(":")[2] not in json.dumps(inspect(sandbox))
     assert sandbox.network.startswith("NOT cut")
@@ -178,7 +178,7 @@ def test_backups_are_mounted_read_only(opening: Callable[..., DockerRun], tmp_pa
     """Not even root in the container may write there."""
     (tmp_path / "a.dump").write_text("x")
     run = opening()
-    sandbox = run.sandbox("shop@latest", run.find_tools(MAJOR), reads=(tmp_path,))
+    sandbox = run.sandbox("shop@latest", run.find_programs(MAJOR), reads=(tmp_path,))
 
     done = sandbox.container.execute(["touch", f"{tmp_path}/b"], timeout_seconds=DEADLINE, user="0:0")
 
@@ -233,7 +233,7 @@ def test_a_hanging_daemon_is_given_up(
     another_daemon: Callable[[str], None], settings: DockerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It takes the connection and never answers."""
-    from pytest_pgrestore.sandboxes.docker import engine as module
+    from pytest_pgrestore.sandboxes.docker.daemon import client as module
 
     monkeypatch.setattr(module, "CALL_SECONDS", 1)
     with socket.socket() as silent:
@@ -251,11 +251,11 @@ def test_a_daemon_that_is_gone_before_a_container_is_one_sentence(
 ) -> None:
     """The library that starts it asks for the daemon's version first."""
     run = opening()
-    tools = run.find_tools(MAJOR)
+    programs = run.find_programs(MAJOR)
     another_daemon("unix:///nonexistent/docker.sock")
 
     with pytest.raises(HarnessError, match=r"starting a container of image .* failed: no Docker daemon answers there"):
-        run.sandbox("shop@latest", tools)
+        run.sandbox("shop@latest", programs)
 
 
 def test_a_missing_image_is_not_pulled_behind_the_users_back(opening: Callable[..., DockerRun]) -> None:
@@ -263,7 +263,7 @@ def test_a_missing_image_is_not_pulled_behind_the_users_back(opening: Callable[.
     run = opening(image="pgrestore-no-such-image:{major}")
 
     with pytest.raises(HarnessError) as refused:
-        run.find_tools(MAJOR)
+        run.find_programs(MAJOR)
 
     assert "pgrestore-no-such-image:17 is not on this machine, and pulling is off" in refused.value.problem
     assert "docker pull" in refused.value.hint
@@ -274,7 +274,7 @@ def test_an_image_that_cannot_be_pulled_is_named(opening: Callable[..., DockerRu
     run = opening(image="127.0.0.1:1/nothing:here", pull=True)
 
     with pytest.raises(HarnessError, match=r"127\.0\.0\.1:1/nothing:here could not be pulled"):
-        run.find_tools(MAJOR)
+        run.find_programs(MAJOR)
 
 
 def test_an_image_without_a_server_is_named(opening: Callable[..., DockerRun]) -> None:
@@ -282,7 +282,7 @@ def test_an_image_without_a_server_is_named(opening: Callable[..., DockerRun]) -
     run = opening(image="pgrestore-test-base:17")
 
     with pytest.raises(HarnessError, match="has no PostgreSQL server"):
-        run.find_tools(MAJOR)
+        run.find_programs(MAJOR)
 
 
 def test_an_image_of_another_major_is_refused_for_files_and_fine_for_dumps(
@@ -294,8 +294,8 @@ def test_an_image_of_another_major_is_refused_for_files_and_fine_for_dumps(
     run = opening(image=newest.name)
 
     with pytest.raises(HarnessError, match="has PostgreSQL 18, and the backup needs 17"):
-        run.find_tools(MAJOR)
-    assert run.find_tools(MAJOR, at_least=True).major == 18
+        run.find_programs(MAJOR)
+    assert run.find_programs(MAJOR, at_least=True).major == 18
 
 
 def test_a_package_that_does_not_exist_fails_the_build_with_its_name(opening: Callable[..., DockerRun]) -> None:
@@ -303,7 +303,7 @@ def test_a_package_that_does_not_exist_fails_the_build_with_its_name(opening: Ca
     run = opening(packages=("postgresql-17-nosuchextension",))
 
     with pytest.raises(HarnessError) as refused:
-        run.find_tools(MAJOR)
+        run.find_programs(MAJOR)
 
     assert "could not be built" in refused.value.problem
     assert "postgresql-17-nosuchextension" in refused.value.problem
@@ -339,7 +339,7 @@ def test_a_container_out_of_memory_is_not_the_backups_fault(opening: Callable[..
 def test_a_tool_that_hangs_is_ended(opening: Callable[..., DockerRun]) -> None:
     """Also in the container, which a client that goes away does not end."""
     run = opening()
-    sandbox = run.sandbox("shop@latest", run.find_tools(MAJOR))
+    sandbox = run.sandbox("shop@latest", run.find_programs(MAJOR))
 
     with pytest.raises(HarnessError, match="sleep did not end within 1 s"):
         sandbox.container.execute(["sleep", "1000"], timeout_seconds=1)
@@ -348,7 +348,7 @@ def test_a_tool_that_hangs_is_ended(opening: Callable[..., DockerRun]) -> None:
 def test_input_is_fed_and_its_troubles_are_passed_on(opening: Callable[..., DockerRun]) -> None:
     """More than any buffer holds goes through whole; an exception of the feeder is the answer."""
     run = opening()
-    sandbox = run.sandbox("shop@latest", run.find_tools(MAJOR))
+    sandbox = run.sandbox("shop@latest", run.find_programs(MAJOR))
     chunks = [b"x" * 65536] * 64
 
     done = sandbox.container.execute(["sha256sum"], timeout_seconds=DEADLINE, stdin=iter(chunks))
@@ -375,7 +375,7 @@ def test_a_container_that_is_taken_away_is_one_sentence(opening: Callable[..., D
     wait_until(lambda: sandbox.exit_status() is not None, what="the end", timeout_seconds=DEADLINE)
     assert "the container ended" in (sandbox.why_ended() or "")
     with pytest.raises(HarnessError, match=r"running .*psql in the container failed"):
-        sandbox.tools.run("psql", "--version")
+        sandbox.programs.run("psql", "--version")
 
 
 # Nothing left.
@@ -412,13 +412,13 @@ def test_the_kernel_ends_the_container_of_a_killed_run(engine: Engine, settings:
 
     wait_until(lambda: left_of(engine, "child") == [], what="the end of the container", timeout_seconds=DEADLINE)
     runs = (settings.directory or Path()) / f"pgrestore-{os.geteuid()}"
-    wait_until(lambda: not (runs / "child").exists(), what="the guardian", timeout_seconds=DEADLINE)
+    wait_until(lambda: not (runs / "child").exists(), what="the watchdog", timeout_seconds=DEADLINE)
 
 
 def test_a_container_ends_when_its_time_has_passed(opening: Callable[..., DockerRun], engine: Engine) -> None:
     """Though the harness lives."""
-    run = opening(time_limit_seconds=3.0)
-    run.sandbox("shop@latest", run.find_tools(MAJOR))
+    run = opening(max_lifetime_seconds=3.0)
+    run.sandbox("shop@latest", run.find_programs(MAJOR))
 
     wait_until(lambda: left_of(engine, run.root.name) == [], what="the limit", timeout_seconds=DEADLINE)
 
@@ -428,10 +428,10 @@ def test_the_sweep_takes_ours_and_leaves_other_peoples(
 ) -> None:
     """A dead run's container that was made and never started; a live run's, and one that has nothing to do with us."""
     live = opening()
-    live.sandbox("shop@latest", live.find_tools(MAJOR))
+    live.sandbox("shop@latest", live.find_programs(MAJOR))
     image = images.image_for(engine, settings, MAJOR, (settings.directory or Path()) / "lock")
     stranger = engine.client.containers.create(image.name, "true", labels={"somebody": "else"})
-    from pytest_pgrestore.sandboxes.docker.engine import boot_identity
+    from pytest_pgrestore.sandboxes.docker.daemon.client import boot_identity
 
     dead = engine.client.containers.create(
         image.name,
@@ -467,7 +467,7 @@ def test_the_sweep_takes_ours_and_leaves_other_peoples(
 
 def test_a_kept_container_outlives_the_run_until_it_is_cleaned(settings: DockerSettings, engine: Engine) -> None:
     """--pgrestore-keep says how to get in, and how to remove it."""
-    from pytest_pgrestore.commands.clean import clean_up
+    from pytest_pgrestore.cli.clean import clean_up
 
     run = DockerRun.open(settings, "kept")
     sandbox = empty_server(run)

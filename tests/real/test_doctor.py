@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.commands.doctor import TOOLS, examine
-from pytest_pgrestore.lab.cluster import short_directory
-from pytest_pgrestore.sandboxes.account import server_account
-from pytest_pgrestore.sandboxes.binaries import choose
+from pytest_pgrestore.cli.doctor import TOOLS, examine
+from pytest_pgrestore.demo.cluster import short_directory
+from pytest_pgrestore.sandboxes.local.find_programs import choose
+from pytest_pgrestore.system.account import server_account
 from tests.real.sandboxes import require_docker
 
 MAJOR = 15

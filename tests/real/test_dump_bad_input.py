@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
-from pytest_pgrestore.sandboxes.account import server_account
-from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings
+from pytest_pgrestore.sandboxes.local.run import LocalRun
+from pytest_pgrestore.sandboxes.settings import LocalSettings
 from pytest_pgrestore.sources.dump.source import DumpSource
+from pytest_pgrestore.system.account import server_account
 from tests.real.dump_fixtures import COMPLETE, World, changed, world
 
 __all__ = ["changed", "world"]

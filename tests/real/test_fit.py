@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.checks.fit import preloads_left_out
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
+from pytest_pgrestore.checks.environment import preloads_left_out
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.worlds import MAJORS, Drilled
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pytest_pgrestore.lab.cluster import PORT
+from pytest_pgrestore.demo.cluster import PORT
+from pytest_pgrestore.model.drill import Drill
 from pytest_pgrestore.model.evidence import Check
-from pytest_pgrestore.model.plan import Drill
 from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.recovery.drill import DrillSettings, finish_drill, run_drill
-from pytest_pgrestore.sandboxes.run import LocalRun
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.restore.drill import DrillSettings, finish_drill, run_drill
+from pytest_pgrestore.sandboxes.local.run import LocalRun
+from pytest_pgrestore.system.waiting import wait_until
 from tests.real.hostile import HAZARDS, ROWS, Hazard, Production, production
 from tests.real.worlds import MAJORS, Drilled
 

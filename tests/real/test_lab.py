@@ -12,11 +12,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pytest_pgrestore.lab import damage, shop
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
+from pytest_pgrestore.demo import damage, shop
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sandboxes.leftovers import processes_below
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.system.process_table import processes_below
+from pytest_pgrestore.system.waiting import wait_until
 from tests.real.worlds import DEADLINE_SECONDS
 
 TABLES = ("customers", "orders", "order_lines", "payments")
@@ -79,7 +79,7 @@ def test_a_cluster_that_does_not_start_says_why_and_leaves_no_process(place: Pat
 KILLED = """
 import os, sys
 from pathlib import Path
-from pytest_pgrestore.lab.cluster import Cluster
+from pytest_pgrestore.demo.cluster import Cluster
 cluster = Cluster.create(Path(sys.argv[1]), 18)
 os.kill(os.getpid(), {number})
 """

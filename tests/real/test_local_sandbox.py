@@ -14,14 +14,16 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.process import run as run_process
-from pytest_pgrestore.recovery.quarantine import server_settings
-from pytest_pgrestore.sandboxes import guardian, leftovers, network
-from pytest_pgrestore.sandboxes.local import LocalSandbox
-from pytest_pgrestore.sandboxes.run import LocalRun, LocalSettings, sweep
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.restore.quarantine.settings import server_settings
+from pytest_pgrestore.sandboxes import watchdog
+from pytest_pgrestore.sandboxes.local.run import LocalRun, sweep
+from pytest_pgrestore.sandboxes.local.sandbox import LocalSandbox
+from pytest_pgrestore.sandboxes.settings import LocalSettings
+from pytest_pgrestore.system import network, process_table
+from pytest_pgrestore.system.process import run as run_process
+from pytest_pgrestore.system.waiting import wait_until
 from tests.plugin.killing import orphaned_memory
 from tests.real.worlds import MAJORS
 
@@ -49,8 +51,10 @@ def run(settings: LocalSettings) -> Iterator[LocalRun]:
 
 def empty_server(run: LocalRun, major: int, key: str = "shop@latest") -> LocalSandbox:
     """Return a sandbox with a running, empty server."""
-    sandbox = run.sandbox(key, run.find_tools(major))
-    sandbox.tools.run("initdb", "-D", str(sandbox.data), "-U", "boot", "-A", "trust", "--no-sync", "--locale=C.UTF-8")
+    sandbox = run.sandbox(key, run.find_programs(major))
+    sandbox.programs.run(
+        "initdb", "-D", str(sandbox.data), "-U", "boot", "-A", "trust", "--no-sync", "--locale=C.UTF-8"
+    )
     sandbox.start(server_settings(major, "nonce"))
     wait_until(lambda: "ready to accept" in sandbox.server_log().read_text(), what="start", timeout_seconds=DEADLINE)
     return sandbox
@@ -69,7 +73,7 @@ def test_a_server_runs_and_nothing_of_it_is_left(run: LocalRun, major: int) -> N
     sandbox = empty_server(run, major)
     with connect(sandbox) as connection:
         row = connection.execute("select current_setting('server_version_num')::int / 10000").fetchone()
-    memory = guardian.memory_of_dead_server(sandbox.root)
+    memory = watchdog.memory_of_dead_server(sandbox.root)
     held = memory.existing()
 
     teardown = run.close_drill("shop@latest")
@@ -83,7 +87,7 @@ def test_a_server_runs_and_nothing_of_it_is_left(run: LocalRun, major: int) -> N
 
 def test_teardown_says_what_it_could_not_remove(run: LocalRun) -> None:
     """A teardown that cannot fail proves nothing: a stranger process stands in the directory."""
-    sandbox = run.sandbox("shop@latest", run.find_tools(None))
+    sandbox = run.sandbox("shop@latest", run.find_programs(None))
     with subprocess.Popen(["sleep", "60"], cwd=sandbox.data) as intruder:
         teardown = run.close_drill("shop@latest")
         intruder.kill()
@@ -95,7 +99,7 @@ def test_teardown_says_what_it_could_not_remove(run: LocalRun) -> None:
 def test_the_server_has_no_network(run: LocalRun) -> None:
     """COPY TO PROGRAM and dblink pass a read-only transaction; only a missing network stops them."""
     if not run.cut:
-        assert run.sandbox("x", run.find_tools(None)).network == network.OPEN
+        assert run.sandbox("x", run.find_programs(None)).network == network.OPEN
         return
     sandbox = empty_server(run, 18)
     with connect(sandbox) as connection:
@@ -140,13 +144,13 @@ def test_nothing_survives_a_run_that_was_killed(settings: LocalSettings, number:
     root = Path(done.stdout.strip() or "/nonexistent")
 
     assert done.returncode == -signal.Signals[number], done.stderr
-    wait_until(lambda: not root.exists(), what="the guardian", timeout_seconds=DEADLINE)
-    assert leftovers.processes_below(root) == []
+    wait_until(lambda: not root.exists(), what="the watchdog", timeout_seconds=DEADLINE)
+    assert process_table.processes_below(root) == []
 
 
 def test_a_joined_process_keeps_the_run_alive(run: LocalRun, settings: LocalSettings) -> None:
     """Under xdist any worker may end first."""
-    run.sandbox("shop@latest", run.find_tools(18))
+    run.sandbox("shop@latest", run.find_programs(18))
     other = LocalRun.join(settings, run.root)
 
     run.directory._lock.close()
@@ -157,14 +161,14 @@ def test_a_joined_process_keeps_the_run_alive(run: LocalRun, settings: LocalSett
 
 
 def test_the_sweep_takes_dead_runs_and_leaves_kept_ones(settings: LocalSettings) -> None:
-    """What the guardian could not remove goes at the next start; what the user kept stays until he cleans it."""
+    """What the watchdog could not remove goes at the next start; what the user kept stays until he cleans it."""
     dead, kept = (settings.directory or Path()) / f"pgrestore-{os.geteuid()}" / "dead", "kept"
     opened = LocalRun.open(settings, kept)
-    opened.sandbox("shop@latest", opened.find_tools(18))
+    opened.sandbox("shop@latest", opened.find_programs(18))
     told = opened.keep_drill("shop@latest")
     opened.close()
     (dead / "drills" / "x" / "data").mkdir(parents=True)
-    (dead / guardian.LOCK).touch()
+    (dead / watchdog.LOCK).touch()
 
     assert sweep(settings) == [str(dead)]
     assert opened.drill_root("shop@latest").exists()
@@ -174,36 +178,36 @@ def test_the_sweep_takes_dead_runs_and_leaves_kept_ones(settings: LocalSettings)
 
 def test_copies_do_not_outlive_the_time_limit(settings: LocalSettings) -> None:
     """A hung pytest, or an instance kept and forgotten, must not leave production data on a build machine."""
-    run = LocalRun.open(replace(settings, time_limit_seconds=LIMIT_SECONDS), uuid4().hex[:8])
+    run = LocalRun.open(replace(settings, max_lifetime_seconds=LIMIT_SECONDS), uuid4().hex[:8])
     sandbox = empty_server(run, 18)
 
     wait_until(lambda: not sandbox.root.exists(), what="the limit", timeout_seconds=DEADLINE)
 
     with pytest.raises(HarnessError, match=r"time limit of 0:00:10 passed"):
-        run.sandbox("other@latest", run.find_tools(18))
+        run.sandbox("other@latest", run.find_programs(18))
     assert run.close() == []
 
 
 def test_a_kept_copy_goes_when_the_time_limit_passes(settings: LocalSettings) -> None:
-    """The guardian stays for it, and does not hold up the end of the run."""
-    run = LocalRun.open(replace(settings, time_limit_seconds=LIMIT_SECONDS), uuid4().hex[:8])
+    """The watchdog stays for it, and does not hold up the end of the run."""
+    run = LocalRun.open(replace(settings, max_lifetime_seconds=LIMIT_SECONDS), uuid4().hex[:8])
     sandbox = empty_server(run, 18)
-    server = guardian.server_of(sandbox.root)
+    server = watchdog.server_of(sandbox.root)
     run.keep_drill("shop@latest")
     run.close()
 
-    assert guardian.alive(server)
+    assert watchdog.alive(server)
     wait_until(lambda: not run.root.exists(), what="the limit", timeout_seconds=DEADLINE)
-    assert not guardian.alive(server)
+    assert not watchdog.alive(server)
 
 
 def test_the_sweep_takes_a_kept_copy_whose_time_is_over(settings: LocalSettings) -> None:
-    """A restart of the machine ends the guardian that would have removed it."""
+    """A restart of the machine ends the watchdog that would have removed it."""
     root = (settings.directory or Path()) / f"pgrestore-{os.geteuid()}" / "old"
     (root / "drills" / "x").mkdir(parents=True)
-    (root / "drills" / "x" / guardian.KEEP).touch()
-    (root / guardian.LOCK).touch()
-    (root / guardian.UNTIL).write_text("1.0")
+    (root / "drills" / "x" / watchdog.KEEP).touch()
+    (root / watchdog.LOCK).touch()
+    (root / watchdog.UNTIL).write_text("1.0")
 
     assert sweep(settings) == [str(root)]
     assert not root.exists()
@@ -212,9 +216,9 @@ def test_the_sweep_takes_a_kept_copy_whose_time_is_over(settings: LocalSettings)
 def test_the_memory_of_another_server_is_left_alone(run: LocalRun) -> None:
     """A backup taken as files brings production's postmaster.pid along, with the number of production's segment."""
     production = empty_server(run, 18, "production@latest")
-    copy = run.sandbox("copy@latest", run.find_tools(18))
+    copy = run.sandbox("copy@latest", run.find_programs(18))
     (copy.data / "postmaster.pid").write_text((production.data / "postmaster.pid").read_text())
-    memory = guardian.memory_of_dead_server(production.root)
+    memory = watchdog.memory_of_dead_server(production.root)
 
     teardown = run.close_drill("copy@latest")
 
@@ -226,9 +230,9 @@ def test_the_memory_of_another_server_is_left_alone(run: LocalRun) -> None:
 def test_a_stopped_initdb_leaves_no_shared_memory(run: LocalRun, seconds: float) -> None:
     """The postgres it runs leaves its segment behind when it is killed, so initdb is asked to see it off."""
     before = orphaned_memory()
-    sandbox = run.sandbox("shop@latest", run.find_tools(18))
+    sandbox = run.sandbox("shop@latest", run.find_programs(18))
     try:
-        sandbox.tools.run("initdb", "-D", str(sandbox.data), "-U", "boot", timeout_seconds=seconds)
+        sandbox.programs.run("initdb", "-D", str(sandbox.data), "-U", "boot", timeout_seconds=seconds)
     except HarnessError:
         pass
 
@@ -238,19 +242,19 @@ def test_a_stopped_initdb_leaves_no_shared_memory(run: LocalRun, seconds: float)
 def test_a_server_that_nobody_wrote_down_is_removed(run: LocalRun) -> None:
     """A kill may come between the start of the server and the record of it."""
     sandbox = empty_server(run, 18)
-    server = guardian.server_of(sandbox.root)
-    (sandbox.root / guardian.SERVER).unlink()
+    server = watchdog.server_of(sandbox.root)
+    (sandbox.root / watchdog.SERVER).unlink()
 
-    guardian.remove_drills(run.root)
+    watchdog.remove_drills(run.root)
 
-    assert not guardian.alive(server)
+    assert not watchdog.alive(server)
     assert not sandbox.root.exists()
 
 
 def test_a_place_without_room_is_refused_before_anything_starts(run: LocalRun) -> None:
     """Disk full in the middle looks like a bad backup."""
     with pytest.raises(HarnessError, match="free the disk"):
-        run.sandbox("shop@latest", run.find_tools(None), needed_bytes=10**18)
+        run.sandbox("shop@latest", run.find_programs(None), needed_bytes=10**18)
 
 
 def test_a_directory_of_somebody_else_is_refused(settings: LocalSettings) -> None:
@@ -272,7 +276,7 @@ def test_missing_programs_name_every_place_looked_at(tmp_path: Path) -> None:
     run = LocalRun.open(LocalSettings(directory=Path("/tmp"), bindir=tmp_path), uuid4().hex[:8])  # noqa: S108
     try:
         with pytest.raises(HarnessError, match="no working postgres there") as caught:
-            run.find_tools(18)
+            run.find_programs(18)
     finally:
         run.close()
 

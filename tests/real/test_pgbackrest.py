@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import short_directory
-from pytest_pgrestore.sandboxes.account import server_account
+from pytest_pgrestore.demo.cluster import short_directory
+from pytest_pgrestore.system.account import server_account
 from tests.real.pgbackrest_worlds import Backed, backed
 from tests.real.production import digests
 from tests.real.worlds import Drilled

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.model.objectives import Judgement, Objectives
+from pytest_pgrestore.model.objectives import Objectives, ObjectiveStatus
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.system.waiting import wait_until
 from tests.real.pgbackrest_worlds import Backed, backed
 from tests.real.worlds import Drilled
 
@@ -212,7 +212,7 @@ def test_an_archive_that_lags(broken: Backed, tool_drill: Drilling) -> None:
     drilled = tool_drill(broken.source(1), database="postgres", objectives=Objectives(rpo=timedelta(microseconds=1)))
 
     assert drilled.rows() < broken.server.rows
-    assert drilled.result.record.rpo.judgement is Judgement.NOT_MEASURED
+    assert drilled.result.record.rpo.judgement is ObjectiveStatus.NOT_MEASURED
     assert drilled.result.record.verdict() == "could not verify"
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from pytest_pgrestore.lab.cluster import short_directory
-from pytest_pgrestore.model.objectives import Judgement, Objectives
+from pytest_pgrestore.demo.cluster import short_directory
+from pytest_pgrestore.model.objectives import Objectives, ObjectiveStatus
+from pytest_pgrestore.sandboxes.local.run import LocalRun
 from pytest_pgrestore.sandboxes.protocol import Run
-from pytest_pgrestore.sandboxes.run import LocalRun
-from pytest_pgrestore.sources.pgbackrest.kept import MARKER, Kept
+from pytest_pgrestore.sources.pgbackrest.delta import MARKER, Kept
 from pytest_pgrestore.sources.pgbackrest.source import PgbackrestSource
 from tests.real.pgbackrest_worlds import Backed, backed
 from tests.real.production import digests
@@ -97,10 +97,10 @@ def test_its_time_is_not_judged(world: Backed, kept: Kept, tool_drill: Drilling)
     target, _ = world.server.points["name"]
     plain = tool_drill(world.source(), target, database="postgres", objectives=objectives)
 
-    assert drilled.result.record.rto.judgement is Judgement.NOT_MEASURED
+    assert drilled.result.record.rto.judgement is ObjectiveStatus.NOT_MEASURED
     assert "a disaster would not have" in drilled.result.record.rto.definition
     assert drilled.result.record.verdict() == "could not verify"
-    assert plain.result.record.rto.judgement is Judgement.MET
+    assert plain.result.record.rto.judgement is ObjectiveStatus.MET
     assert plain.result.record.not_checked != drilled.result.record.not_checked
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.worlds import MAJORS, Drilled
 
@@ -104,9 +104,9 @@ def _rename_and_lock(cluster: Cluster, major: int) -> None:
 def _backup(cluster: Cluster, directory: Path) -> Path:
     backup = directory / "c" / "backups" / "one"
     backup.parent.mkdir()
-    cluster.tools.account.own(backup.parent)
+    cluster.programs.account.own(backup.parent)
     where = ["--host", str(cluster.directory), "--username", "backup", "--pgdata", str(backup)]
-    cluster.tools.run("pg_basebackup", *where, "--checkpoint=fast", "--no-sync")
+    cluster.programs.run("pg_basebackup", *where, "--checkpoint=fast", "--no-sync")
     return backup
 
 
@@ -137,7 +137,7 @@ def test_what_roles_and_databases_set_does_not_hold(hostile: Hostile, drill: Dri
 def test_the_check_fires_when_the_quarantine_does_not_hold() -> None:
     """A check that cannot fail proves nothing: the same questions, asked of production itself."""
     from pytest_pgrestore.checks.isolation import NetworkState, isolation
-    from pytest_pgrestore.sandboxes.reach import interfaces_of
+    from pytest_pgrestore.system.network import interfaces_of
 
     # This process has the machine's own network, as a server has that was started without care.
     state = NetworkState("", cut=True, interfaces=interfaces_of(os.getpid()))
@@ -166,9 +166,9 @@ def test_a_copy_in_which_no_superuser_may_log_in_is_opened(drill: Drilling, majo
             cluster.sql("alter role postgres nologin")
             backup = directory / "c" / "b" / "one"
             backup.parent.mkdir()
-            cluster.tools.account.own(backup.parent)
+            cluster.programs.account.own(backup.parent)
             where = ["--host", str(cluster.directory), "--username", "backup", "--pgdata", str(backup)]
-            cluster.tools.run("pg_basebackup", *where, "--checkpoint=fast", "--no-sync")
+            cluster.programs.run("pg_basebackup", *where, "--checkpoint=fast", "--no-sync")
         drilled = drill(BasebackupSource("shop", str(backup)), database="postgres")
         rows = drilled.rows()
     finally:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
-from pytest_pgrestore.lab.shop import DATABASE, build_shop, trade
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
+from pytest_pgrestore.demo.shop import DATABASE, build_shop, trade
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

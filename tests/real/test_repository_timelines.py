@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.system.waiting import wait_until
 from tests.real.pgbackrest_worlds import STANZA, Backed, backed
 from tests.real.sandboxes import DEADLINE_SECONDS
 from tests.real.worlds import Drilled

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.target import AtLsn, RecoveryTarget
-from pytest_pgrestore.recovery.clone import clone
-from pytest_pgrestore.recovery.instance import RestoredInstance
-from pytest_pgrestore.sandboxes.run import LocalRun
-from pytest_pgrestore.sandboxes.tools import LocalTools
+from pytest_pgrestore.restore.clone import clone
+from pytest_pgrestore.restore.instance import RestoredInstance
+from pytest_pgrestore.sandboxes.local.programs import LocalPrograms
+from pytest_pgrestore.sandboxes.local.run import LocalRun
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
-from pytest_pgrestore.waiting import wait_until
+from pytest_pgrestore.system.waiting import wait_until
 from tests.real.worlds import MAJORS, Drilled
 
 Drilling = Callable[..., Drilled]
@@ -34,13 +34,13 @@ class Moved:
         major: Server major.
         directory: Holds ``backups/one``, ``archive`` and the tablespaces ``s0``, ``s1``...
         early: Before the first of them.
-        tools: Its programs.
+        programs: Its programs.
     """
 
     major: int
     directory: Path
     early: RecoveryTarget
-    tools: LocalTools
+    programs: LocalPrograms
 
     def source(self) -> BasebackupSource:
         """Return the backup and its archive."""
@@ -68,7 +68,7 @@ def moved(request: pytest.FixtureRequest) -> Iterator[Moved]:
         for number in range(SPACES):
             place = cluster.directory / f"s{number}{'x' * number}"
             place.mkdir()
-            cluster.tools.account.own(place)
+            cluster.programs.account.own(place)
             # Wide records between, so that pages end inside some of the small ones.
             cluster.sql("select pg_logical_emit_message(false, 'x', repeat('y', 7800))")
             cluster.sql(f"create tablespace space_{number} location '{place}'")
@@ -77,7 +77,7 @@ def moved(request: pytest.FixtureRequest) -> Iterator[Moved]:
         cluster.switch_wal()
         cluster.sql("insert into late select generate_series(51, 5000)")
         cluster.sql("checkpoint")
-        yield Moved(request.param, cluster.directory, early, cluster.tools)
+        yield Moved(request.param, cluster.directory, early, cluster.programs)
     shutil.rmtree(directory)
 
 
@@ -128,8 +128,8 @@ def test_without_the_remedy_production_is_overwritten(moved: Moved) -> None:
     (place / "data" / "recovery.signal").touch()
     before = moved.listing()
     (place / "archive").mkdir()
-    moved.tools.account.own_tree(place)
-    naive = Cluster(place, moved.tools)
+    moved.programs.account.own_tree(place)
+    naive = Cluster(place, moved.programs)
     (place / "data").chmod(0o700)
     try:
         naive.start({"restore_command": f"cp {moved.directory}/archive/%f %p", "archive_mode": "off"})

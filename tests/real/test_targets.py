@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
-from pytest_pgrestore.model.objectives import Judgement, Objectives
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
+from pytest_pgrestore.model.objectives import Objectives, ObjectiveStatus
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid, Latest
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
@@ -202,7 +202,7 @@ def test_objectives_are_judged_on_what_was_measured(worlds: Worlds, drill: Drill
 
     record = drill(source(worlds(18)), database="shop", objectives=objectives).result.record
 
-    assert (record.rto.judgement, record.rpo.judgement) == (Judgement.MISSED, Judgement.MET)
+    assert (record.rto.judgement, record.rpo.judgement) == (ObjectiveStatus.MISSED, ObjectiveStatus.MET)
     assert record.verdict() == "failed"
     assert record.rto.measured_seconds == record.restore_seconds()
     assert {phase.name for phase in record.phases if phase.counts_toward_rto} == {
@@ -218,17 +218,19 @@ def test_objectives_are_judged_on_what_was_measured(worlds: Worlds, drill: Drill
 @pytest.mark.parametrize(
     ("freshness", "judgement"),
     [
-        ("select now() - interval '2 days'", Judgement.MISSED),
-        ("select now()", Judgement.MET),
-        ("select null::timestamptz", Judgement.NOT_MEASURED),
+        ("select now() - interval '2 days'", ObjectiveStatus.MISSED),
+        ("select now()", ObjectiveStatus.MET),
+        ("select null::timestamptz", ObjectiveStatus.NOT_MEASURED),
     ],
     ids=["old row", "fresh row", "no row"],
 )
 def test_the_freshest_row_decides_the_rpo(
-    worlds: Worlds, drill: Drilling, freshness: str, judgement: Judgement
+    worlds: Worlds, drill: Drilling, freshness: str, judgement: ObjectiveStatus
 ) -> None:
     """The heartbeat is what the business knows of its data."""
-    objectives = Objectives(rpo=timedelta(seconds=0) if judgement is Judgement.NOT_MEASURED else timedelta(hours=1))
+    objectives = Objectives(
+        rpo=timedelta(seconds=0) if judgement is ObjectiveStatus.NOT_MEASURED else timedelta(hours=1)
+    )
 
     record = drill(source(worlds(18)), database="shop", freshness=freshness, objectives=objectives).result.record
 

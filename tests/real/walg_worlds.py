@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_pgrestore.lab.cluster import short_directory
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.secret import Secret
-from pytest_pgrestore.process import Completed
 from pytest_pgrestore.sources.walg.source import WalgSettings, WalgSource
+from pytest_pgrestore.system.process import Completed
 from tests.real.production import Production, production
 from tests.real.stores import S3Store, s3_store
 

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pytest_pgrestore.lab.cluster import Cluster, short_directory
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid, Immediate, Latest, RecoveryTarget, exclusive
-from pytest_pgrestore.recovery.drill import DrillResult
+from pytest_pgrestore.restore.drill import DrillResult
 
 MAJORS = (15, 17, 18)
 DEADLINE_SECONDS = 120.0
@@ -68,7 +68,7 @@ def build(major: int) -> World:
     with Cluster.create(world.directory, major) as cluster:
         place = world.directory / "space"
         place.mkdir()
-        cluster.tools.account.own(place)
+        cluster.programs.account.own(place)
         cluster.sql("create database shop")
         cluster.sql(f"create tablespace extra location '{place}'")
         cluster.sql("create table ledger (i int primary key) tablespace extra", database="shop")

@@ -20,9 +20,9 @@ from pytest_pgrestore.model.evidence import (
     ServerFacts,
     Teardown,
 )
-from pytest_pgrestore.model.objectives import Judgement
+from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.recovery.figures import RTO_DEFINITION
+from pytest_pgrestore.restore.judgement.objectives import RTO_DEFINITION
 
 START = datetime(2026, 6, 15, 14, 30, tzinfo=UTC)
 COUNTED = frozenset({"fetch", "configure", "start", "replay", "promote", "ready"})
@@ -45,7 +45,7 @@ def phases(*timed: tuple[str, float], failed: str = "") -> tuple[Phase, ...]:
     )
 
 
-def objective(name: str, judgement: Judgement, limit: float | None, measured: float | None) -> ObjectiveResult:
+def objective(name: str, judgement: ObjectiveStatus, limit: float | None, measured: float | None) -> ObjectiveResult:
     """Return the result of an objective with the definition it has in a run."""
     by_commit = "start of the drill minus the time of the last commit recovered"
     return ObjectiveResult(
@@ -115,9 +115,9 @@ def healthy_pitr(**changes: Any) -> DrillRecord:
                 reason="recovery stopping before commit of transaction 742, time 2026-06-15 14:05:01.2+00",
                 archive_end_lsn="1/C000000",
             ),
-            rto=objective("rto", Judgement.MET, 900.0, 723.4),
+            rto=objective("rto", ObjectiveStatus.MET, 900.0, 723.4),
             rpo=replace(
-                objective("rpo", Judgement.NOT_SET, 300.0, None),
+                objective("rpo", ObjectiveStatus.NOT_SET, 300.0, None),
                 definition="not judged: the RPO is measured on drills to latest, from the start of the drill",
             ),
             data_loss=DataLossFigures(last_commit_seconds=1500.1, backup_age_seconds=44_580.0),
@@ -167,9 +167,9 @@ def healthy_dump(**changes: Any) -> DrillRecord:
                 size_bytes=812_113,
             ),
             phases=phases(("locate", 0.01), ("provision", 2.41), ("start", 0.31), ("fetch", 3.6), ("ready", 0.09)),
-            rto=objective("rto", Judgement.MET, 1800.0, 4.0),
+            rto=objective("rto", ObjectiveStatus.MET, 1800.0, 4.0),
             rpo=replace(
-                objective("rpo", Judgement.MET, 300.0, 240.0),
+                objective("rpo", ObjectiveStatus.MET, 300.0, 240.0),
                 definition="start of the drill minus the moment the dump's data is of",
             ),
             data_loss=DataLossFigures(last_commit_seconds=240.0),
@@ -189,8 +189,8 @@ def failed(**changes: Any) -> DrillRecord:
         target="latest",
         phases=phases(("locate", 0.2), ("fetch", 402.0), ("configure", 9.0), ("replay", 12.5), failed="replay"),
         recovered_to=None,
-        rto=objective("rto", Judgement.NOT_MEASURED, 900.0, None),
-        rpo=objective("rpo", Judgement.NOT_MEASURED, 300.0, None),
+        rto=objective("rto", ObjectiveStatus.NOT_MEASURED, 900.0, None),
+        rpo=objective("rpo", ObjectiveStatus.NOT_MEASURED, 300.0, None),
         data_loss=DataLossFigures(),
         checks=(),
         checks_planned=("restored", "target reached", "quarantine", "rto", "rpo"),
@@ -219,7 +219,7 @@ def bad_data(**changes: Any) -> DrillRecord:
     """Return a drill that came up in more time than allowed, with rows missing."""
     broken = healthy_dump(
         drill="crm@latest timeline=2",
-        rto=objective("rto", Judgement.MISSED, 3.0, 4.0),
+        rto=objective("rto", ObjectiveStatus.MISSED, 3.0, 4.0),
         assertions=(
             *assertions(40),
             AssertionOutcome(
@@ -253,8 +253,8 @@ def could_not_verify(**changes: Any) -> DrillRecord:
             target="latest",
             started_at=START,
             ended_at=START,
-            rto=objective("rto", Judgement.NOT_MEASURED, 600.0, None),
-            rpo=objective("rpo", Judgement.NOT_SET, None, None),
+            rto=objective("rto", ObjectiveStatus.NOT_MEASURED, 600.0, None),
+            rpo=objective("rpo", ObjectiveStatus.NOT_SET, None, None),
             failure=Failure(
                 problem="no PostgreSQL 14 found; looked in /usr/lib/postgresql",
                 hint="install postgresql-14 or set --pgrestore-bindir.",
@@ -293,8 +293,8 @@ def hostile() -> DrillRecord:
         timeline_asked=bad,
         backup=BackupFacts(label=bad, location=bad, form=bad, kind=bad, selection=bad, chain=(bad,)),
         recovered_to=RecoveredTo(lsn=bad, reason=bad),
-        rto=replace(objective("rto", Judgement.MET, 900.0, 1.0), definition=bad),
-        rpo=replace(objective("rpo", Judgement.MISSED, 1.0, 2.0), definition=bad),
+        rto=replace(objective("rto", ObjectiveStatus.MET, 900.0, 1.0), definition=bad),
+        rpo=replace(objective("rpo", ObjectiveStatus.MISSED, 1.0, 2.0), definition=bad),
         phases=(Phase(name=bad, seconds=1.0, outcome=bad, counts_toward_rto=True, detail=bad),),
         checks=(Check(name=bad, verdict=Verdict.FAILED, message=bad, expected=bad, observed=bad),),
         checks_planned=(f"planned {bad}",),
@@ -348,8 +348,8 @@ SAMPLES: dict[str, Evidence] = {
         healthy_dump(
             checks=(),
             assertions=(),
-            rto=objective("rto", Judgement.NOT_SET, None, 4.0),
-            rpo=objective("rpo", Judgement.NOT_SET, None, None),
+            rto=objective("rto", ObjectiveStatus.NOT_SET, None, 4.0),
+            rpo=objective("rpo", ObjectiveStatus.NOT_SET, None, None),
         )
     ),
     "everything": run(

@@ -15,7 +15,7 @@ from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.sources.basebackup.directory import facts, find_backups, read_backup, scan_for_major
 from pytest_pgrestore.sources.basebackup.tars import extract
-from pytest_pgrestore.sources.wal.backuplabel import moment, parse_label
+from pytest_pgrestore.sources.wal.backup_label import moment, parse_label
 
 LABEL = """START WAL LOCATION: 0/A00028 (file 00000001000000000000000A)
 CHECKPOINT LOCATION: 0/A00080

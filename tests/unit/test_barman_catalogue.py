@@ -11,7 +11,7 @@ import pytest
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.sources.barman import catalogue
-from pytest_pgrestore.sources.barman.settings import server_of
+from pytest_pgrestore.sources.barman.own_config import server_of
 
 FULL: dict[str, object] = {
     "backup_id": "20261123T054831",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.process import Completed
 from pytest_pgrestore.sources.barman.messages import cause_in, failed
+from pytest_pgrestore.system.process import Completed
 
 NOTHING_LEARNED = [
     (

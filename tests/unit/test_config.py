@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from pytest_pgrestore.config import load_config
-from pytest_pgrestore.configfile import find_config
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.settings.find_file import find_config
+from pytest_pgrestore.settings.read_file import Config
+from pytest_pgrestore.settings.read_file import load_config as load_with
+from pytest_pgrestore.sources.registry import SOURCE_TABLES
 
 GOOD = """
 [sources.shop]
@@ -20,7 +22,7 @@ path = "backups/*.dump"
 globals = "/srv/globals.sql"
 rto = "15m"
 max_age = "PT36H"
-live = "postgresql://reader:${SHOP_PASSWORD}@db/shop"
+live_conninfo = "postgresql://reader:${SHOP_PASSWORD}@db/shop"
 
 [sources.ledger]
 type = "basebackup"
@@ -48,6 +50,11 @@ def write(tmp_path: Path) -> Any:
     return _write
 
 
+def load_config(path: Path, environ: dict[str, str]) -> Config:
+    """Return the settings in the file at `path`, with our own types of sources."""
+    return load_with(path, environ, tables=SOURCE_TABLES)
+
+
 def mistakes(path: Path, environ: Any = None) -> str:
     """Return what is said about the file at `path`."""
     with pytest.raises(ConfigError) as caught:
@@ -72,7 +79,7 @@ def test_a_secret_is_filled_in_and_does_not_show(write: Any) -> None:
     """A connection string with a password must not reach a log."""
     config = load_config(write(GOOD), {"SHOP_PASSWORD": "tiger"})
 
-    live = config.sources["shop"].live
+    live = config.sources["shop"].live_conninfo
     assert live is not None
     assert live.reveal() == "postgresql://reader:tiger@db/shop"
     assert "tiger" not in repr(config)
@@ -82,7 +89,7 @@ def test_a_missing_variable_is_named(write: Any) -> None:
     """The name helps; a value would not be there anyway, and must never show."""
     text = mistakes(write(GOOD))
 
-    assert "sources.shop.live: environment variable SHOP_PASSWORD is not set" in text
+    assert "sources.shop.live_conninfo: environment variable SHOP_PASSWORD is not set" in text
 
 
 def test_a_doubled_dollar_keeps_the_braces(write: Any) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_pgrestore.sandboxes.docker.execute import _read_frames, _reader
+from pytest_pgrestore.sandboxes.docker.daemon.exec import _read_frames, _reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_pgrestore.commands.demo import _Outcome, _unexpected
+from pytest_pgrestore.cli.demo import _Outcome, _unexpected
 from pytest_pgrestore.model.verdict import Verdict
 from tests.unit.evidence_samples import bad_data, failed, healthy_pitr, run
 

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore import closing, fixtures
-from pytest_pgrestore.config import ReportsTable, SandboxTable
-from pytest_pgrestore.drillfile import AssertTable, DrillTable
-from pytest_pgrestore.expectations import NO_ROWS, OPERATORS, ROWS
-from pytest_pgrestore.options import SETTINGS, Setting
-from pytest_pgrestore.requests import ARGUMENTS
-from pytest_pgrestore.sourcetables import SOURCE_TABLES
-from pytest_pgrestore.toml import Table, keys_of
+from pytest_pgrestore.session import fixtures
+from pytest_pgrestore.session.collection.drill_file import AssertTable, DrillTable
+from pytest_pgrestore.session.collection.expectations import NO_ROWS, OPERATORS, ROWS
+from pytest_pgrestore.session.control import finish
+from pytest_pgrestore.session.drill_request import ARGUMENTS
+from pytest_pgrestore.settings.options import SETTINGS, Setting
+from pytest_pgrestore.settings.read_file import ReportsTable, SandboxTable
+from pytest_pgrestore.settings.toml import Table, keys_of
+from pytest_pgrestore.sources.registry import SOURCE_TABLES
 
 TEXT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 
@@ -92,7 +93,7 @@ def test_every_exit_status_is_told() -> None:
     """A pipeline decides by them."""
     told = re.findall(r"^\| (\d) \|", section("## Exit statuses"), re.MULTILINE)
 
-    assert {int(number) for number in told} == {*map(int, pytest.ExitCode), closing.COULD_NOT_VERIFY}
+    assert {int(number) for number in told} == {*map(int, pytest.ExitCode), finish.COULD_NOT_VERIFY}
 
 
 def test_every_fixture_has_an_advert() -> None:

@@ -15,7 +15,7 @@ import pytest
 import zstandard
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
-from pytest_pgrestore.sources.dump import archiveheader, dumpfile
+from pytest_pgrestore.sources.dump.reading import archive_header, dump_file
 
 PLAIN = b"""--
 -- PostgreSQL database dump
@@ -84,7 +84,7 @@ def test_a_plain_dump_tells_its_facts(
     written: Callable[[bytes], Path], pack: Callable[[bytes], bytes], codec: str
 ) -> None:
     """The server's programs are chosen by them."""
-    dump = dumpfile.inspect(written(pack(PLAIN + CLOSING)))
+    dump = dump_file.inspect(written(pack(PLAIN + CLOSING)))
 
     assert dump is not None
     assert (dump.form, dump.codec, dump.server_major, dump.tool_major) == ("plain", codec, 17, 18)
@@ -94,7 +94,7 @@ def test_a_plain_dump_tells_its_facts(
 @pytest.mark.parametrize("minor", [14, 15, 16])
 def test_an_archive_tells_its_facts(written: Callable[[bytes], Path], minor: int) -> None:
     """The compression is written differently from 1.15 on."""
-    dump = dumpfile.inspect(written(archive(minor)))
+    dump = dump_file.inspect(written(archive(minor)))
 
     assert dump is not None
     assert (dump.form, dump.database, dump.server_major, dump.tool_major) == ("custom", "shop", 17, 18)
@@ -103,7 +103,7 @@ def test_an_archive_tells_its_facts(written: Callable[[bytes], Path], minor: int
 @pytest.mark.parametrize("length", range(5, len(archive()), 5))
 def test_an_archive_cut_within_its_header_is_still_an_archive(written: Callable[[bytes], Path], length: int) -> None:
     """pg_restore will say that it is damaged; reading its header must not fall over it."""
-    dump = dumpfile.inspect(written(archive()[:length]))
+    dump = dump_file.inspect(written(archive()[:length]))
 
     assert dump is not None
     assert dump.server_major is None
@@ -112,7 +112,7 @@ def test_an_archive_cut_within_its_header_is_still_an_archive(written: Callable[
 @pytest.mark.parametrize("data", [b"", b"hello", b"\x00" * 5000, b"select 1;\n", gzip.compress(b"hello", mtime=0)])
 def test_anything_else_is_no_dump(written: Callable[[bytes], Path], data: bytes) -> None:
     """An archive directory holds other files too."""
-    assert dumpfile.inspect(written(data)) is None
+    assert dump_file.inspect(written(data)) is None
 
 
 @pytest.fixture(params=["UTC", "Europe/Berlin", "America/New_York"])
@@ -128,12 +128,12 @@ def _zone(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.usefixtures("_zone")
 def test_the_start_of_an_archive_is_never_read_too_late() -> None:
     """The archive stores a wall clock without its zone; too late a start would hide data loss."""
-    header = archiveheader.parse_header(archive())
+    header = archive_header.parse_header(archive())
     assert header is not None
     as_utc = CLOCK.replace(tzinfo=UTC)
 
-    long_after = archiveheader.started_at(header, as_utc + timedelta(days=1))
-    before = archiveheader.started_at(header, as_utc - timedelta(hours=6))
+    long_after = archive_header.started_at(header, as_utc + timedelta(days=1))
+    before = archive_header.started_at(header, as_utc - timedelta(hours=6))
 
     assert long_after is not None
     assert long_after <= as_utc
@@ -142,7 +142,7 @@ def test_the_start_of_an_archive_is_never_read_too_late() -> None:
 
 def test_a_clock_on_summer_time_was_not_utc() -> None:
     """UTC has none, so that reading is dropped; where nothing else fits, the start is not known."""
-    header = archiveheader.parse_header(archive(summer=1))
+    header = archive_header.parse_header(archive(summer=1))
 
     assert header is not None
     assert header.daylight_saving
@@ -156,10 +156,10 @@ def test_a_clock_on_summer_time_was_not_utc() -> None:
 )  # fmt: skip
 def test_a_closing_line_is_seen(written: Callable[[bytes], Path], ending: bytes) -> None:
     """Newer minors write a line behind it."""
-    dump = dumpfile.inspect(written(PLAIN + ending))
+    dump = dump_file.inspect(written(PLAIN + ending))
 
     assert dump is not None
-    dumpfile.require_complete(dump)
+    dump_file.require_complete(dump)
 
 
 @pytest.mark.parametrize(
@@ -169,21 +169,21 @@ def test_a_closing_line_is_seen(written: Callable[[bytes], Path], ending: bytes)
 )
 def test_a_missing_closing_line_is_seen(written: Callable[[bytes], Path], ending: bytes) -> None:
     """Without this psql would end with status 0."""
-    dump = dumpfile.inspect(written(PLAIN + ending))
+    dump = dump_file.inspect(written(PLAIN + ending))
 
     assert dump is not None
     with pytest.raises(BackupNotRestorable, match="closing line"):
-        dumpfile.require_complete(dump)
+        dump_file.require_complete(dump)
 
 
 @pytest.mark.parametrize(("ending", "whole"), [(CLUSTER_CLOSING, True), (CLOSING, False)], ids=["cluster", "one-part"])
 def test_a_cluster_needs_its_own_closing_line(written: Callable[[bytes], Path], ending: bytes, *, whole: bool) -> None:
     """Each of its databases has one too, and the cluster's follows right behind the last."""
     head = PLAIN.replace(b"PostgreSQL database dump", b"PostgreSQL database cluster dump")
-    dump = dumpfile.inspect(written(head + CLOSING + (ending if whole else b"")))
+    dump = dump_file.inspect(written(head + CLOSING + (ending if whole else b"")))
 
     assert dump is not None
-    assert (dump.form, dumpfile.has_closing_line(dump, CLOSING + ending)) == ("cluster", whole)
+    assert (dump.form, dump_file.has_closing_line(dump, CLOSING + ending)) == ("cluster", whole)
 
 
 def test_the_version_is_found_behind_many_roles(written: Callable[[bytes], Path]) -> None:
@@ -193,7 +193,7 @@ def test_the_version_is_found_behind_many_roles(written: Callable[[bytes], Path]
     )
     head = b"--\n-- PostgreSQL database cluster dump\n--\n\n"
 
-    dump = dumpfile.inspect(written(head + roles + PLAIN + CLOSING + CLUSTER_CLOSING))
+    dump = dump_file.inspect(written(head + roles + PLAIN + CLOSING + CLUSTER_CLOSING))
 
     assert dump is not None
     assert (dump.form, dump.server_major) == ("cluster", 17)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_pgrestore.expectations import parse_expectation
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.session.collection.expectations import parse_expectation
 
 FITS = [
     ("no rows", []),

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_pgrestore.ledger import Ledger
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import DrillRecord, Failure, ObjectiveResult
-from pytest_pgrestore.model.objectives import Judgement
-from pytest_pgrestore.recovery.drill import DrillResult
-from pytest_pgrestore.recovery.instance import Access
+from pytest_pgrestore.model.objectives import ObjectiveStatus
+from pytest_pgrestore.restore.drill import DrillResult
+from pytest_pgrestore.restore.instance import ConnectionInfo
+from pytest_pgrestore.session.results import DrillResults
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 KEY = "shop@lsn:16/B374D848 exclusive"
-NOTHING = ObjectiveResult(name="rto", judgement=Judgement.NOT_SET, definition="")
+NOTHING = ObjectiveResult(name="rto", judgement=ObjectiveStatus.NOT_SET, definition="")
 RECORD = DrillRecord(
     drill=KEY,
     source="shop",
@@ -30,10 +30,10 @@ RECORD = DrillRecord(
     rto=NOTHING,
     rpo=replace(NOTHING, name="rpo"),
 )
-ACCESS = Access(
+ACCESS = ConnectionInfo(
     drill=KEY,
     socket_directory="/tmp/x",  # noqa: S108 - never used
-    way={"host": "/tmp/x", "port": "5432"},  # noqa: S108
+    client_address={"host": "/tmp/x", "port": "5432"},  # noqa: S108
     port=5432,
     user="postgres",
     database="shop",
@@ -68,11 +68,11 @@ def test_a_drill_is_restored_once_and_read_by_the_others(tmp_path: Path) -> None
     """Each process has a ledger of its own on the same directory."""
     restore = Restores()
 
-    results = [Ledger(tmp_path, 1).obtain(KEY, restore, unfinished) for _ in range(3)]
+    results = [DrillResults(tmp_path, 1).obtain(KEY, restore, unfinished) for _ in range(3)]
 
     assert restore.count == 1
     assert results == [DrillResult(RECORD, ACCESS)] * 3
-    assert Ledger(tmp_path, 1).results() == {KEY: DrillResult(RECORD, ACCESS)}
+    assert DrillResults(tmp_path, 1).results() == {KEY: DrillResult(RECORD, ACCESS)}
 
 
 def test_two_at_once_wait_for_each_other(tmp_path: Path) -> None:
@@ -88,10 +88,10 @@ def test_two_at_once_wait_for_each_other(tmp_path: Path) -> None:
 
     def ask() -> None:
         begun.wait(60)
-        found.append(Ledger(tmp_path, 60).obtain(KEY, second, unfinished))
+        found.append(DrillResults(tmp_path, 60).obtain(KEY, second, unfinished))
 
     threads = [
-        threading.Thread(target=lambda: Ledger(tmp_path, 60).obtain(KEY, slow, unfinished)),
+        threading.Thread(target=lambda: DrillResults(tmp_path, 60).obtain(KEY, slow, unfinished)),
         threading.Thread(target=ask),
     ]
     for thread in threads:
@@ -107,7 +107,7 @@ def test_two_at_once_wait_for_each_other(tmp_path: Path) -> None:
 
 def test_an_interrupted_restore_is_not_tried_again(tmp_path: Path) -> None:
     """What a half-made copy holds is nothing to build on, and the run is ending."""
-    ledger = Ledger(tmp_path, 1)
+    ledger = DrillResults(tmp_path, 1)
     with pytest.raises(KeyboardInterrupt):
         ledger.obtain(KEY, Restores(KeyboardInterrupt()), unfinished)
     restore = Restores()
@@ -123,7 +123,7 @@ def test_an_interrupted_restore_is_not_tried_again(tmp_path: Path) -> None:
 
 def test_a_restore_whose_process_died_is_known_as_such(tmp_path: Path) -> None:
     """The kernel frees the lock of a dead worker; what it left is an entry that is not final."""
-    ledger = Ledger(tmp_path, 1)
+    ledger = DrillResults(tmp_path, 1)
     ledger._write(KEY, unfinished(Failure(problem="x", hint="y", verdict=RECORD.verdict(), phase="")), final=False)
     restore = Restores()
 
@@ -133,7 +133,7 @@ def test_a_restore_whose_process_died_is_known_as_such(tmp_path: Path) -> None:
 
 def test_a_restore_that_another_holds_too_long_could_not_verify(tmp_path: Path) -> None:
     """Every wait has a deadline."""
-    ledger = Ledger(tmp_path, 0.001)
+    ledger = DrillResults(tmp_path, 0.001)
     holding, done = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -145,6 +145,6 @@ def test_a_restore_that_another_holds_too_long_could_not_verify(tmp_path: Path) 
     thread.start()
     holding.wait(60)
     with pytest.raises(HarnessError, match="another worker has been restoring"):
-        Ledger(tmp_path, 0.001).obtain(KEY, Restores(), unfinished)
+        DrillResults(tmp_path, 0.001).obtain(KEY, Restores(), unfinished)
     done.set()
     thread.join(60)

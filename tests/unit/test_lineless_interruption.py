@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_pgrestore.interrupts import give_lines
+from pytest_pgrestore.session.control.interruption import give_lines
 
 
 def interrupted() -> pytest.ExceptionInfo[KeyboardInterrupt]:

@@ -19,7 +19,7 @@ from pytest_pgrestore.model.evidence import (
     Teardown,
     to_json,
 )
-from pytest_pgrestore.model.objectives import Judgement, judge
+from pytest_pgrestore.model.objectives import ObjectiveStatus, judge
 from pytest_pgrestore.model.secret import Secret
 from pytest_pgrestore.model.stopwatch import Stopwatch
 from pytest_pgrestore.model.verdict import Verdict, worst
@@ -73,15 +73,15 @@ def test_the_worst_verdict_speaks_for_all(found: list[Verdict], verdict: Verdict
 @pytest.mark.parametrize(
     ("measured", "objective", "judgement"),
     [
-        (5, None, Judgement.NOT_SET),
-        (None, None, Judgement.NOT_SET),
-        (None, 5, Judgement.NOT_MEASURED),
-        (5, 5, Judgement.MET),
-        (6, 5, Judgement.MISSED),
-        (0, 0, Judgement.MET),
+        (5, None, ObjectiveStatus.NOT_SET),
+        (None, None, ObjectiveStatus.NOT_SET),
+        (None, 5, ObjectiveStatus.NOT_MEASURED),
+        (5, 5, ObjectiveStatus.MET),
+        (6, 5, ObjectiveStatus.MISSED),
+        (0, 0, ObjectiveStatus.MET),
     ],
 )
-def test_an_objective_is_judged(measured: int | None, objective: int | None, judgement: Judgement) -> None:
+def test_an_objective_is_judged(measured: int | None, objective: int | None, judgement: ObjectiveStatus) -> None:
     """Not measured is not zero, and equal is met."""
     given = [None if value is None else timedelta(seconds=value) for value in (measured, objective)]
 
@@ -136,7 +136,7 @@ def test_only_what_a_real_recovery_has_counts_toward_the_rto() -> None:
 
 def record(**changes: object) -> DrillRecord:
     """Return a passed drill with `changes`."""
-    unset = ObjectiveResult(name="rto", judgement=Judgement.NOT_SET, definition="")
+    unset = ObjectiveResult(name="rto", judgement=ObjectiveStatus.NOT_SET, definition="")
     fields: dict[str, object] = {
         "drill": "shop@latest",
         "source": "shop",
@@ -150,8 +150,8 @@ def record(**changes: object) -> DrillRecord:
     return DrillRecord(**(fields | changes))  # type: ignore[arg-type]
 
 
-MISSED = ObjectiveResult(name="rto", judgement=Judgement.MISSED, definition="")
-UNMEASURED = ObjectiveResult(name="rpo", judgement=Judgement.NOT_MEASURED, definition="")
+MISSED = ObjectiveResult(name="rto", judgement=ObjectiveStatus.MISSED, definition="")
+UNMEASURED = ObjectiveResult(name="rpo", judgement=ObjectiveStatus.NOT_MEASURED, definition="")
 
 
 @pytest.mark.parametrize(

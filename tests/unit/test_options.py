@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pgrestore.durations import parse_duration
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.target import Immediate, Latest
-from pytest_pgrestore.options import BY_NAME, SETTINGS, Given, Setting, resolve
+from pytest_pgrestore.settings.durations import parse_duration
+from pytest_pgrestore.settings.options import BY_NAME, SETTINGS, ExplicitSettings, Setting, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def given(pytester: pytest.Pytester, *flags: str, ini: str = "", environ: Mapping[str, str] | None = None) -> Given:
+def given(
+    pytester: pytest.Pytester, *flags: str, ini: str = "", environ: Mapping[str, str] | None = None
+) -> ExplicitSettings:
     """Resolve `flags`, `environ` and the lines `ini`."""
     pytester.makeini(f"[pytest]\n{ini}")
     return resolve(pytester.parseconfig(*flags), environ or {})

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError, HarnessError
-from pytest_pgrestore.outcomes import ATTRIBUTE, Outcomes, describe, verdict_of
+from pytest_pgrestore.privacy.exceptions import describe
+from pytest_pgrestore.session.outcomes.outcomes import ATTRIBUTE, Outcomes, verdict_of
 
 
 class Report:

@@ -10,11 +10,11 @@ import pytest
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.process import Completed
 from pytest_pgrestore.sources.pgbackrest.catalogue import parse
 from pytest_pgrestore.sources.pgbackrest.checks import pages, verified
 from pytest_pgrestore.sources.pgbackrest.messages import explained, refused
-from pytest_pgrestore.sources.pgbackrest.settings import Repository, repositories
+from pytest_pgrestore.sources.pgbackrest.own_config import Repository, repositories
+from pytest_pgrestore.system.process import Completed
 
 POSIX = Repository(1, {"path": "/backups"})
 OFFSITE = Repository(

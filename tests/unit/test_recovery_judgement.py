@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from pytest_pgrestore.model.drill import Drill
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError, TargetUnreachable
 from pytest_pgrestore.model.evidence import DataLossFigures
-from pytest_pgrestore.model.objectives import Judgement, Objectives
-from pytest_pgrestore.model.plan import Drill
+from pytest_pgrestore.model.objectives import Objectives, ObjectiveStatus
 from pytest_pgrestore.model.target import AtLsn, AtTime, AtXid, Immediate, Latest, RecoveryTarget
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.recovery import figures
-from pytest_pgrestore.recovery.judge import EndOfRecovery, target_reached, why_not_up
-from pytest_pgrestore.recovery.serverlog import ServerLog, without_values
+from pytest_pgrestore.privacy.log_text import without_values
+from pytest_pgrestore.restore.judgement import objectives
+from pytest_pgrestore.restore.judgement.end_of_recovery import EndOfRecovery, target_reached, why_not_up
+from pytest_pgrestore.restore.server.log import ServerLog
 
 MIB = 1024 * 1024
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -175,20 +176,22 @@ HOUR = timedelta(hours=1)
 @pytest.mark.parametrize(
     ("loss", "one_moment", "judgement"),
     [
-        (DataLossFigures(last_commit_seconds=10), False, Judgement.MET),
-        (DataLossFigures(last_commit_seconds=7200), False, Judgement.NOT_MEASURED),
-        (DataLossFigures(last_commit_seconds=7200), True, Judgement.MISSED),
-        (DataLossFigures(), False, Judgement.NOT_MEASURED),
-        (DataLossFigures(last_commit_seconds=7200, freshness_seconds=10), False, Judgement.MET),
-        (DataLossFigures(last_commit_seconds=10, freshness_seconds=7200), False, Judgement.MISSED),
-        (DataLossFigures(freshness_seconds=7200, live_seconds=0), False, Judgement.MET),
+        (DataLossFigures(last_commit_seconds=10), False, ObjectiveStatus.MET),
+        (DataLossFigures(last_commit_seconds=7200), False, ObjectiveStatus.NOT_MEASURED),
+        (DataLossFigures(last_commit_seconds=7200), True, ObjectiveStatus.MISSED),
+        (DataLossFigures(), False, ObjectiveStatus.NOT_MEASURED),
+        (DataLossFigures(last_commit_seconds=7200, freshness_seconds=10), False, ObjectiveStatus.MET),
+        (DataLossFigures(last_commit_seconds=10, freshness_seconds=7200), False, ObjectiveStatus.MISSED),
+        (DataLossFigures(freshness_seconds=7200, live_seconds=0), False, ObjectiveStatus.MET),
     ],
 )
-def test_the_best_witness_decides_the_rpo(loss: DataLossFigures, judgement: Judgement, *, one_moment: bool) -> None:
+def test_the_best_witness_decides_the_rpo(
+    loss: DataLossFigures, judgement: ObjectiveStatus, *, one_moment: bool
+) -> None:
     """On an idle source an old commit proves nothing: that is "not measured", never "met" and never "missed"."""
     drill = Drill("shop", Latest(), objectives=Objectives(rpo=HOUR))
 
-    assert figures.rpo(drill, loss, one_moment=one_moment).judgement is judgement
+    assert objectives.rpo(drill, loss, one_moment=one_moment).judgement is judgement
 
 
 def test_the_rpo_is_not_judged_on_a_point_in_time() -> None:
@@ -196,7 +199,8 @@ def test_the_rpo_is_not_judged_on_a_point_in_time() -> None:
     drill = Drill("shop", AtTime(NOON), objectives=Objectives(rpo=HOUR))
 
     assert (
-        figures.rpo(drill, DataLossFigures(last_commit_seconds=99_999), one_moment=False).judgement is Judgement.NOT_SET
+        objectives.rpo(drill, DataLossFigures(last_commit_seconds=99_999), one_moment=False).judgement
+        is ObjectiveStatus.NOT_SET
     )
 
 
@@ -206,7 +210,7 @@ def test_the_rpo_is_not_judged_on_a_point_in_time() -> None:
 )
 def test_an_old_backup_is_told_from_a_new_one(ended: datetime | None, verdict: Verdict) -> None:
     """A backup job that stopped a month ago still leaves a backup that restores."""
-    check = figures.backup_age(Drill("shop", objectives=Objectives(max_age=24 * HOUR)), ended, NOON)
+    check = objectives.backup_age(Drill("shop", objectives=Objectives(max_age=24 * HOUR)), ended, NOON)
 
     assert check is not None
     assert check.verdict is verdict

@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from pytest_pgrestore.model.secret import Secret
-from pytest_pgrestore.outcomes import describe
-from pytest_pgrestore.redaction import Redactor, constants_of, names_of
-from pytest_pgrestore.scrubbing import Scrubber, passwords_in
+from pytest_pgrestore.privacy.exceptions import describe
+from pytest_pgrestore.privacy.masking import SecretMasker, passwords_in
+from pytest_pgrestore.privacy.row_values import Redactor, constants_of, names_of
 
 REDACTOR = Redactor(b"key")
 
@@ -142,14 +142,14 @@ def test_a_primary_message_is_told_without_the_values_in_it(
 
 def test_secrets_are_struck_in_every_spelling() -> None:
     """As it is, as Python shows it, as a URL spells it; a very short one would strike half the report."""
-    scrubber = Scrubber([*passwords_in(Secret("postgresql://monitor:p%40ss'word@db/shop")), "ab", ""])
+    masker = SecretMasker([*passwords_in(Secret("postgresql://monitor:p%40ss'word@db/shop")), "ab", ""])
 
-    assert scrubber.scrub("it is p@ss'word or p%40ss%27word") == "it is *** or ***"
-    assert scrubber.scrub([("x", "p@ss'word"), {"y": "postgresql://monitor:p%40ss'word@db/shop"}]) == [
+    assert masker.mask("it is p@ss'word or p%40ss%27word") == "it is *** or ***"
+    assert masker.mask([("x", "p@ss'word"), {"y": "postgresql://monitor:p%40ss'word@db/shop"}]) == [
         ("x", "***"),
         {"y": "***"},
     ]
-    assert scrubber.scrub("about") == "about"
+    assert masker.mask("about") == "about"
 
 
 def test_a_connection_string_that_is_none_is_a_secret_as_a_whole() -> None:

@@ -12,19 +12,19 @@ from typing import Any, get_args, get_origin, get_type_hints
 import jsonschema
 import pytest
 
+from pytest_pgrestore.evidence import file as reading
+from pytest_pgrestore.evidence.file import json_schema, load, schema_text
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.evidence import SCHEMA_VERSION, Check, Evidence, to_json
 from pytest_pgrestore.model.verdict import Verdict, worst
-from pytest_pgrestore.reports import load as reading
 from pytest_pgrestore.reports.findings import findings, first_cause
-from pytest_pgrestore.reports.load import json_schema, load, schema_text
 from tests.unit.evidence_samples import SAMPLES, failed, healthy_pitr, run
 
 SCHEMA = Path(reading.__file__).with_name("evidence.schema.json")
 DOCS = (Path(__file__).parents[2] / "docs" / "reports.md").read_text(encoding="utf-8")
 RENEW = (
-    'python -c "from pytest_pgrestore.reports.load import schema_text; print(schema_text(), end=str())"'
-    " > pytest_pgrestore/reports/evidence.schema.json"
+    'python -c "from pytest_pgrestore.evidence.file import schema_text; print(schema_text(), end=str())"'
+    " > pytest_pgrestore/evidence/evidence.schema.json"
 )
 
 every_sample = pytest.mark.parametrize("evidence", SAMPLES.values(), ids=SAMPLES.keys())

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from lxml import html as parser
 
+from pytest_pgrestore.evidence.file import load
 from pytest_pgrestore.model.evidence import Evidence, Phase, to_json
-from pytest_pgrestore.model.objectives import Judgement
+from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.reports import html
 from pytest_pgrestore.reports.findings import findings
-from pytest_pgrestore.reports.html import render
-from pytest_pgrestore.reports.load import load
-from pytest_pgrestore.reports.waterfall import LEFT, PLOT, waterfall
+from pytest_pgrestore.reports.html import report as html
+from pytest_pgrestore.reports.html.report import render
+from pytest_pgrestore.reports.html.waterfall import LEFT, PLOT, waterfall
 from tests.unit.evidence_samples import (
     SAMPLES,
     assertions,
@@ -288,7 +288,7 @@ def test_bars_follow_each_other_on_one_scale() -> None:
 def test_the_objective_is_drawn_where_it_fits(limit: float | None, *, drawn: bool) -> None:
     """An RTO of an hour would make slivers of a drill of 40 seconds; the text says it instead."""
     drill = healthy_dump(
-        phases=phases(("locate", 10.0), ("fetch", 30.0)), rto=objective("rto", Judgement.MET, limit, 30.0)
+        phases=phases(("locate", 10.0), ("fetch", 30.0)), rto=objective("rto", ObjectiveStatus.MET, limit, 30.0)
     )
     chart = waterfall(drill)
 

@@ -13,8 +13,8 @@ from lxml import etree
 from pytest_pgrestore.model.evidence import AssertionOutcome, Evidence
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.reports.findings import findings
-from pytest_pgrestore.reports.junit import render
-from pytest_pgrestore.reports.junitxml import NO_MESSAGE, Case, Suite, to_xml
+from pytest_pgrestore.reports.junit.report import render
+from pytest_pgrestore.reports.junit.xml import NO_MESSAGE, Case, Suite, to_xml
 from tests.unit.evidence_samples import (
     HOSTILE,
     SAMPLES,

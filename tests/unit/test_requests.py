@@ -9,9 +9,9 @@ import pytest
 
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.target import AtTime, Immediate, Latest
-from pytest_pgrestore.options import Given
-from pytest_pgrestore.requests import make_request, marker_arguments
-from pytest_pgrestore.sourcetables import DumpTable
+from pytest_pgrestore.session.drill_request import make_request, marker_arguments
+from pytest_pgrestore.settings.options import ExplicitSettings
+from pytest_pgrestore.sources.dump.table import DumpTable
 
 SHOP = DumpTable(type="dump", path="x", rto=timedelta(minutes=30), max_age=timedelta(days=1))
 CRM = DumpTable(type="dump", path="y")
@@ -24,7 +24,9 @@ def mark(*args: Any, **kwargs: Any) -> pytest.Mark:
 
 def request(arguments: Any, given: Any = None, sources: Any = None) -> Any:
     """Make the request of one test."""
-    return make_request(arguments, Given(given or {}), {"shop": SHOP} if sources is None else sources, "test_x")
+    return make_request(
+        arguments, ExplicitSettings(given or {}), {"shop": SHOP} if sources is None else sources, "test_x"
+    )
 
 
 def test_the_nearest_marker_wins_argument_by_argument() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_pgrestore.sources.dump.sqlrewrite import roles_named
-from pytest_pgrestore.sources.dump.sqlstream import SqlStream
+from pytest_pgrestore.sources.dump.loading.sql_rewrite import roles_named
+from pytest_pgrestore.sources.dump.loading.sql_stream import SqlStream
 
 TRAP = b"CREATE TABLESPACE trap LOCATION '/production';\n"
 DUMP = (

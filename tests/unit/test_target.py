@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pytest_pgrestore.model.drill import Drill
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.model.plan import Drill
 from pytest_pgrestore.model.target import (
     AtLsn,
     AtName,
@@ -21,7 +21,7 @@ from pytest_pgrestore.model.target import (
     parse_timeline,
 )
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.recovery.quarantine import target_settings
+from pytest_pgrestore.restore.quarantine.recovery_settings import target_settings
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

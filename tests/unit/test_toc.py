@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
-from pytest_pgrestore.sources.dump import toc
-from pytest_pgrestore.sources.dump.tables import choose_tables, use_list
+from pytest_pgrestore.sources.dump.loading.tables import choose_tables, use_list
+from pytest_pgrestore.sources.dump.reading import toc
 
 LISTING = """;
 ; Archive created at 2026-11-22 23:08:01 UTC

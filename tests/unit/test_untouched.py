@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.checks.untouched import BEING_WRITTEN_SECONDS, Listing, compare
+from pytest_pgrestore.checks.repository import BEING_WRITTEN_SECONDS, Listing, compare
 from pytest_pgrestore.model.verdict import Verdict
 
 SEGMENT = "000000020000000000000005"

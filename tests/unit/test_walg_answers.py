@@ -11,10 +11,10 @@ import pytest
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.process import Completed
-from pytest_pgrestore.sources.backuptool import BackupTool
+from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.walg import catalogue
 from pytest_pgrestore.sources.walg.messages import failed
+from pytest_pgrestore.system.process import Completed
 
 FULL = "base_000000010000000000000009"
 DELTA = "base_00000001000000000000000B_D_000000010000000000000009"
@@ -72,7 +72,7 @@ def tool() -> Callable[[dict[str, str]], BackupTool]:
 
     def _tool(said: dict[str, str]) -> BackupTool:
         return BackupTool(
-            toolbox=Answers(said),  # type: ignore[arg-type]
+            tool_runner=Answers(said),  # type: ignore[arg-type]
             program="wal-g",
             env={},
             secrets={},

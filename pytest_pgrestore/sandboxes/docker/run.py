@@ -9,24 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sandboxes import guardian
-from pytest_pgrestore.sandboxes.account import server_account
-from pytest_pgrestore.sandboxes.docker import removal
-from pytest_pgrestore.sandboxes.docker.container import Container, Wish, start
-from pytest_pgrestore.sandboxes.docker.engine import Engine, boot_identity, connect
-from pytest_pgrestore.sandboxes.docker.image import Image, image_for
+from pytest_pgrestore.sandboxes import watchdog
+from pytest_pgrestore.sandboxes.docker.daemon import removal
+from pytest_pgrestore.sandboxes.docker.daemon.client import Engine, boot_identity, connect
+from pytest_pgrestore.sandboxes.docker.daemon.container import Container, ContainerSpec, start
+from pytest_pgrestore.sandboxes.docker.daemon.image import Image, image_for
+from pytest_pgrestore.sandboxes.docker.programs import ContainerPrograms, Installation, installation_of
 from pytest_pgrestore.sandboxes.docker.sandbox import CONTAINER_ENDED, DockerSandbox, remove_drill
-from pytest_pgrestore.sandboxes.docker.toolbox import ContainerToolbox
-from pytest_pgrestore.sandboxes.docker.tools import ContainerTools, Programs, programs_of
-from pytest_pgrestore.sandboxes.rundirectory import RunDirectory, base_directory, is_abandoned
-from pytest_pgrestore.sandboxes.toolbox import HostToolbox
+from pytest_pgrestore.sandboxes.docker.tool_runner import ContainerToolRunner
+from pytest_pgrestore.sandboxes.host_tool_runner import HostToolRunner
+from pytest_pgrestore.sandboxes.run_directory import RunDirectory, base_directory, is_abandoned
+from pytest_pgrestore.system.account import server_account
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_pgrestore.model.evidence import Teardown
-    from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
-    from pytest_pgrestore.sandboxes.protocol import Need, Toolbox, Tools
+    from pytest_pgrestore.sandboxes.protocol import PostgresPrograms, ToolRequirements, ToolRunner
+    from pytest_pgrestore.sandboxes.settings import DockerSettings
 
 READER = "(reading backups)"
 """Label of the container whose programs read backups before a drill has a container of its own."""
@@ -41,8 +41,8 @@ class DockerRun:
         self.directory = directory
         self.account = server_account(settings.user)
         self._images: dict[tuple[int | None, tuple[str, ...]], Image] = {}
-        self._tool_containers: dict[tuple[str, Need], Container] = {}
-        self._programs: dict[str, Programs] = {}
+        self._tool_containers: dict[tuple[str, ToolRequirements], Container] = {}
+        self._installations: dict[str, Installation] = {}
         self._readers: dict[str, tuple[tuple[Path, ...], Container]] = {}
         self._sandboxes: dict[str, DockerSandbox] = {}
 
@@ -55,9 +55,9 @@ class DockerRun:
         """
         engine = connect()
         account = server_account(settings.user)
-        directory = RunDirectory.open(settings.directory, account, run_id, settings.time_limit_seconds)
+        directory = RunDirectory.open(settings.directory, account, run_id, settings.max_lifetime_seconds)
         try:
-            directory.swept += removal.sweep(engine, boot_identity(), _unused)
+            directory.removed_leftovers += removal.sweep(engine, boot_identity(), _unused)
         except BaseException:
             directory.close()
             raise
@@ -66,7 +66,7 @@ class DockerRun:
     @classmethod
     def join(cls, settings: DockerSettings, root: Path) -> DockerRun:
         """Take part in the run whose directory is `root`."""
-        return cls(settings, connect(), RunDirectory.join(root, settings.time_limit_seconds))
+        return cls(settings, connect(), RunDirectory.join(root, settings.max_lifetime_seconds))
 
     @property
     def root(self) -> Path:
@@ -74,64 +74,77 @@ class DockerRun:
         return self.directory.root
 
     @property
-    def swept(self) -> list[str]:
+    def removed_leftovers(self) -> list[str]:
         """What dead runs had left."""
-        return self.directory.swept
+        return self.directory.removed_leftovers
 
     @property
     def timeout_seconds(self) -> float:
         """Deadline of one tool or one wait."""
         return self.settings.timeout_seconds
 
-    def find_tools(
-        self, major: int | None, *, at_least: bool = False, reads: Sequence[Path] = (), need: Need | None = None
-    ) -> ContainerTools:
+    def find_programs(
+        self,
+        major: int | None,
+        *,
+        at_least: bool = False,
+        reads: Sequence[Path] = (),
+        requirements: ToolRequirements | None = None,
+    ) -> ContainerPrograms:
         """Return PostgreSQL's programs of the image for `major`.
 
         Raises:
             HarnessError: No such image, or it holds another major.
         """
-        image = self._image(major, need)
+        image = self._image(major, requirements)
         places = _mountable(reads)
-        programs = self._programs.get(image.identity)
-        if programs is None:
-            programs = self._programs[image.identity] = programs_of(image, self._reader(image, places), major)
-        if major is not None and programs.major != major and not (at_least and programs.major > major):
+        installation = self._installations.get(image.identity)
+        if installation is None:
+            installation = self._installations[image.identity] = installation_of(
+                image, self._reader(image, places), major
+            )
+        if major is not None and installation.major != major and not (at_least and installation.major > major):
             raise HarnessError(
-                f"image {image.name} has PostgreSQL {programs.major}, and the backup needs {major}",
+                f"image {image.name} has PostgreSQL {installation.major}, and the backup needs {major}",
                 hint='write {major} in sandbox.image, as in "postgres:{major}", or leave it out.',
             )
-        return ContainerTools(
-            programs, lambda: self._reader(image, places), self.root / "scratch", self.settings.timeout_seconds
+        return ContainerPrograms(
+            installation, lambda: self._reader(image, places), self.root / "scratch", self.settings.timeout_seconds
         )
 
-    def toolbox(self, need: Need, major: int | None) -> Toolbox:
+    def tool_runner(self, requirements: ToolRequirements, major: int | None) -> ToolRunner:
         """Return where a backup tool runs that only reads: a container of the image, or this machine."""
-        if need.on_host:
-            return HostToolbox(need, self.root, self.settings.timeout_seconds)
-        image = self._image(major, need)
-        key = image.identity, need
+        if requirements.on_host:
+            return HostToolRunner(requirements, self.root, self.settings.timeout_seconds)
+        image = self._image(major, requirements)
+        key = image.identity, requirements
         if key not in self._tool_containers:
-            wish = replace(self._reading(_mountable(self._read_by(need))), network=self._network_of(need))
-            self._tool_containers[key] = start(self.engine, image, self.settings, self.account, wish)
-        return self._toolbox(need, image, self._tool_containers[key])
+            spec = replace(
+                self._reading(_mountable(self._read_by(requirements))), network=self._network_of(requirements)
+            )
+            self._tool_containers[key] = start(self.engine, image, self.settings, self.account, spec)
+        return self._tool_runner(requirements, image, self._tool_containers[key])
 
-    def _toolbox(self, need: Need, image: Image, container: Container) -> ContainerToolbox:
-        network = f"Docker network {self.settings.tool_network}" if need.network else ""
+    def _tool_runner(self, requirements: ToolRequirements, image: Image, container: Container) -> ContainerToolRunner:
+        network = f"Docker network {self.settings.tool_network}" if requirements.network else ""
         scratch, timeout_seconds = self.root / "scratch", self.settings.timeout_seconds
-        return ContainerToolbox(need, image, container, network, scratch, timeout_seconds)
+        return ContainerToolRunner(requirements, image, container, network, scratch, timeout_seconds)
 
-    def _network_of(self, need: Need) -> str:
-        return self.settings.tool_network if need.network else "none"
+    def _network_of(self, requirements: ToolRequirements) -> str:
+        return self.settings.tool_network if requirements.network else "none"
 
     @staticmethod
-    def _read_by(need: Need) -> tuple[Path, ...]:
+    def _read_by(requirements: ToolRequirements) -> tuple[Path, ...]:
         """Return what the tool reads, itself too where it is a file of this machine."""
-        program = Path(need.program)
-        return (*need.reads, *((program,) if program.is_absolute() else ()))
+        program = Path(requirements.program)
+        return (*requirements.reads, *((program,) if program.is_absolute() else ()))
 
-    def _image(self, major: int | None, need: Need | None = None) -> Image:
-        packages = () if need is None or need.on_host or Path(need.program).is_absolute() else need.packages
+    def _image(self, major: int | None, requirements: ToolRequirements | None = None) -> Image:
+        packages = (
+            ()
+            if requirements is None or requirements.on_host or Path(requirements.program).is_absolute()
+            else requirements.packages
+        )
         key = major, packages
         if key not in self._images:
             # One for all runs of this user, wherever their copies live, in a directory that is proved to be ours.
@@ -140,9 +153,9 @@ class DockerRun:
             self._images[key] = image_for(self.engine, replace(self.settings, packages=wanted), major, lock)
         return self._images[key]
 
-    def _reading(self, reads: tuple[Path, ...]) -> Wish:
+    def _reading(self, reads: tuple[Path, ...]) -> ContainerSpec:
         """Return the wish for a container that holds no copy."""
-        return Wish(
+        return ContainerSpec(
             labels=self._labels(READER),
             lock=self.directory.lock,
             passwd=self._passwd,
@@ -161,58 +174,60 @@ class DockerRun:
         return made
 
     def sandbox(
-        self, drill_key: str, tools: Tools, needed_bytes: int | None = None, reads: Sequence[Path] = ()
+        self, drill_key: str, programs: PostgresPrograms, needed_bytes: int | None = None, reads: Sequence[Path] = ()
     ) -> DockerSandbox:
-        """Return a fresh container for one drill; `tools` are those of `find_tools`.
+        """Return a fresh container for one drill; `programs` are those of `find_programs`.
 
         Raises:
             HarnessError: Docker refuses, or its disk has no room for `needed_bytes`.
         """
         self.directory.require_time()
-        own = tools if isinstance(tools, ContainerTools) else self.find_tools(tools.major)
+        own = programs if isinstance(programs, ContainerPrograms) else self.find_programs(programs.major)
         place, copy = self.drill_root(drill_key), self._copy(drill_key)
         DockerSandbox.prepare(place, self.account)
         if self.settings.storage == "bind":
             copy.mkdir(mode=0o700)
             self.account.own(copy)
         labels = self._labels(drill_key)
-        wish = Wish(
+        spec = ContainerSpec(
             labels=labels,
             lock=self.directory.lock,
             passwd=self._passwd,
-            keep=place / guardian.KEEP,
+            keep=place / watchdog.KEEP,
             reads=(*_mountable(reads), place, self.root / "scratch"),
             writes=(place / "s", place / "logs"),
             copy=copy,
-            published=self.settings.reach == "port",
+            published=self.settings.connect_by == "port",
         )
-        box = start(self.engine, own.programs.image, self.settings, self.account, wish)
-        inside = ContainerTools(own.programs, lambda: box, self.root / "scratch", self.settings.timeout_seconds)
+        box = start(self.engine, own.installation.image, self.settings, self.account, spec)
+        inside = ContainerPrograms(own.installation, lambda: box, self.root / "scratch", self.settings.timeout_seconds)
 
-        def toolbox(need: Need) -> Toolbox:
-            return self._filling(need, own.programs.image, box, labels, copy)
+        def tool_runner(requirements: ToolRequirements) -> ToolRunner:
+            return self._filling(requirements, own.installation.image, box, labels, copy)
 
-        made = DockerSandbox(place, copy, inside, self.settings, labels, toolbox)
+        made = DockerSandbox(place, copy, inside, self.settings, labels, tool_runner)
         self._sandboxes[drill_key] = made
         made.create()
         self.directory.require_room(made.data, needed_bytes)
         return made
 
-    def _filling(self, need: Need, image: Image, box: Container, labels: Mapping[str, str], copy: Path) -> Toolbox:
+    def _filling(
+        self, requirements: ToolRequirements, image: Image, box: Container, labels: Mapping[str, str], copy: Path
+    ) -> ToolRunner:
         """Return where a tool runs that fills the copy in `box`."""
-        if need.on_host:
-            return HostToolbox(need, self.root, self.settings.timeout_seconds)
-        wish = replace(
-            self._reading(_mountable(self._read_by(need))),
+        if requirements.on_host:
+            return HostToolRunner(requirements, self.root, self.settings.timeout_seconds)
+        spec = replace(
+            self._reading(_mountable(self._read_by(requirements))),
             labels={**labels, removal.TOOL: "true"},
-            network=self._network_of(need),
+            network=self._network_of(requirements),
             copy=copy,
             shared=box.volume_at(copy),
-            writes=need.writes,
+            writes=requirements.writes,
             # A tool that restores as root gives files away, sets their times afterwards, and may find them again.
-            rights=("FOWNER", *(("DAC_OVERRIDE",) if need.writes else ())) if self.account.drop else (),
+            rights=("FOWNER", *(("DAC_OVERRIDE",) if requirements.writes else ())) if self.account.drop else (),
         )
-        return self._toolbox(need, image, start(self.engine, image, self.settings, self.account, wish))
+        return self._tool_runner(requirements, image, start(self.engine, image, self.settings, self.account, spec))
 
     @property
     def _passwd(self) -> Path:
@@ -226,7 +241,7 @@ class DockerRun:
         return path
 
     def _copy(self, drill_key: str) -> Path:
-        """Return the place of a drill's copy; a directory of this machine lies where the guardian removes it."""
+        """Return the place of a drill's copy; a directory of this machine lies where the watchdog removes it."""
         bound = self.settings.storage == "bind"
         return self.drill_root(drill_key) / "copy" if bound else self.directory.copy(drill_key)
 
@@ -238,9 +253,9 @@ class DockerRun:
             removal.DRILL: drill_key,
         }
 
-    def overdue(self) -> HarnessError | None:
+    def time_limit_error(self) -> HarnessError | None:
         """Return what to tell when the run's time limit has passed and its copies were removed; None before."""
-        return self.directory.overdue()
+        return self.directory.time_limit_error()
 
     def close_drill(self, drill_key: str) -> Teardown:
         """Remove the drill's container and its places, and prove it; from any process of the run."""
@@ -277,9 +292,9 @@ class DockerRun:
     def keep_drill(self, drill_key: str) -> str:
         """Leave the drill's container running after the run; return how to connect and how to remove it."""
         root = self.drill_root(drill_key)
-        (root / guardian.KEEP).write_text("")
+        (root / watchdog.KEEP).write_text("")
         who = f"as {self.account.name} or root: " if self.account.drop else ""
-        hours = self.settings.time_limit_seconds / 3600
+        hours = self.settings.max_lifetime_seconds / 3600
         return (
             f"{who}psql -h {root / 's'} -d postgres; it ends by itself after {hours:g} hours;"
             f" remove it with: pgrestore clean {root}"
@@ -292,7 +307,7 @@ class DockerRun:
             HarnessError: The daemon does not answer; the directory is removed all the same, and with its lock the
                 containers end as soon as they can.
         """
-        kept = [drill for drill in guardian.drills_of(self.root) if (drill / guardian.KEEP).exists()]
+        kept = [drill for drill in watchdog.drills_of(self.root) if (drill / watchdog.KEEP).exists()]
         try:
             remains = self._remove_containers(kept)
         finally:
@@ -325,7 +340,7 @@ def sweep(*, kept: bool = False) -> list[str]:
 
     def to_go(root: Path) -> bool:
         if kept and is_abandoned(root):
-            guardian.forget_keeping(root)
+            watchdog.forget_keeping(root)
         return _unused(root)
 
     return removal.sweep(connect(), boot_identity(), to_go)
@@ -333,7 +348,7 @@ def sweep(*, kept: bool = False) -> list[str]:
 
 def _unused(root: Path) -> bool:
     """Tell whether nobody uses the run any more, and nobody kept anything of it."""
-    return is_abandoned(root) and not any((drill / guardian.KEEP).exists() for drill in guardian.drills_of(root))
+    return is_abandoned(root) and not any((drill / watchdog.KEEP).exists() for drill in watchdog.drills_of(root))
 
 
 def _mountable(paths: Sequence[Path]) -> tuple[Path, ...]:

@@ -19,21 +19,22 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import Teardown
-from pytest_pgrestore.sandboxes import guardian, processes, reach
-from pytest_pgrestore.sandboxes.docker.container import SERVER_PORT, Container
-from pytest_pgrestore.sandboxes.docker.engine import speaking
-from pytest_pgrestore.sandboxes.docker.removal import TOOL, remove_all
-from pytest_pgrestore.sandboxes.docker.tools import environment
+from pytest_pgrestore.sandboxes import watchdog
+from pytest_pgrestore.sandboxes.docker.daemon.client import speaking
+from pytest_pgrestore.sandboxes.docker.daemon.container import SERVER_PORT, Container
+from pytest_pgrestore.sandboxes.docker.daemon.removal import TOOL, remove_all
+from pytest_pgrestore.sandboxes.docker.programs import environment
+from pytest_pgrestore.system import network, process_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from pytest_pgrestore.sandboxes.account import Account
-    from pytest_pgrestore.sandboxes.docker.engine import Engine
-    from pytest_pgrestore.sandboxes.docker.settings import DockerSettings
-    from pytest_pgrestore.sandboxes.docker.tools import ContainerTools
-    from pytest_pgrestore.sandboxes.protocol import Need, Toolbox
+    from pytest_pgrestore.sandboxes.docker.daemon.client import Engine
+    from pytest_pgrestore.sandboxes.docker.programs import ContainerPrograms
+    from pytest_pgrestore.sandboxes.protocol import ToolRequirements, ToolRunner
+    from pytest_pgrestore.sandboxes.settings import DockerSettings
+    from pytest_pgrestore.system.account import Account
 
 NO_NETWORK = "cut: a container without network (--network none)"
 PUBLISHED = "NOT cut: the server's port is published on 127.0.0.1, which takes a network that leads out"
@@ -55,10 +56,10 @@ class DockerSandbox:
     Args:
         place: Directory of the drill on this machine: sockets, logs, configuration.
         copy: Where the copy lives, in the container and, by a link, here.
-        tools: PostgreSQL's programs, in this drill's container.
+        programs: PostgreSQL's programs, in this drill's container.
         settings: How it is set up.
         labels: Of the container and its volume.
-        toolbox: Starts a container beside it for a backup tool that fills the copy.
+        tool_runner: Starts a container beside it for a backup tool that fills the copy.
     """
 
     port = SERVER_PORT
@@ -67,10 +68,10 @@ class DockerSandbox:
         self,
         place: Path,
         copy: Path,
-        tools: ContainerTools,
+        programs: ContainerPrograms,
         settings: DockerSettings,
         labels: Mapping[str, str],
-        toolbox: Callable[[Need], Toolbox],
+        tool_runner: Callable[[ToolRequirements], ToolRunner],
     ) -> None:
         self.place = place
         self.root = copy
@@ -80,26 +81,26 @@ class DockerSandbox:
         self.logs = place / "logs"
         self.socket_directory = place / "s"
         self.config = place / "config"
-        published = settings.reach == "port"
+        published = settings.connect_by == "port"
         self.kind = f"docker, storage {settings.storage}"
         self.network = PUBLISHED if published else NO_NETWORK
-        self._tools = tools
+        self._programs = programs
         self._settings = settings
         self._labels = labels
-        self._make_toolbox = toolbox
-        self._toolboxes: dict[Need, Toolbox] = {}
+        self._make_tool_runner = tool_runner
+        self._tool_runners: dict[ToolRequirements, ToolRunner] = {}
         self._server: str | None = None
         self._starts = 0
 
     @property
-    def tools(self) -> ContainerTools:
+    def programs(self) -> ContainerPrograms:
         """PostgreSQL's programs."""
-        return self._tools
+        return self._programs
 
     @property
     def container(self) -> Container:
         """The drill's container."""
-        return self._tools.container
+        return self._programs.container
 
     @property
     def account(self) -> Account:
@@ -107,9 +108,9 @@ class DockerSandbox:
         return self.container.account
 
     @property
-    def way(self) -> dict[str, str]:
+    def client_address(self) -> dict[str, str]:
         """How clients connect: by the socket, or by a port of 127.0.0.1 with a password of this drill's own."""
-        if self._settings.reach == "socket":
+        if self._settings.connect_by == "socket":
             return {"host": str(self.socket_directory), "port": str(self.port)}
         port = str(self.container.published_port())
         return {"host": "127.0.0.1", "port": port, "passfile": str(self._passfile)}
@@ -119,14 +120,14 @@ class DockerSandbox:
         # Not in the directory the container sees.
         return self.place.parent.parent / "programs" / f"{self.place.name}.pgpass"
 
-    def admit(self, user: str, options: str) -> str:
+    def allow_login(self, user: str, options: str) -> str:
         """Give `user` a random password where clients come by a port; asked over the socket inside the container."""
-        if self._settings.reach == "socket" or self._passfile.exists():
+        if self._settings.connect_by == "socket" or self._passfile.exists():
             return ""
         password = secrets.token_urlsafe(24)
         name = user.replace('"', '""')
         statement = f"set password_encryption = 'scram-sha-256'; alter role \"{name}\" password '{password}'"
-        done = self.tools.run(
+        done = self.programs.run(
             "psql",
             *("-X", "-q", "-h", str(self.socket_directory), "-p", str(self.port), "-U", user, "-d", "template1"),
             stdin=[statement.encode()],
@@ -208,25 +209,25 @@ class DockerSandbox:
             "hba_file": str(self.config / "pg_hba.conf"),
             "ident_file": str(self.config / "pg_ident.conf"),
             # Inside the container; Docker publishes it on 127.0.0.1 of this machine only.
-            "listen_addresses": "" if self._settings.reach == "socket" else "*",
+            "listen_addresses": "" if self._settings.connect_by == "socket" else "*",
             "port": str(self.port),
             "unix_socket_directories": str(self.socket_directory),
             "unix_socket_permissions": "0700",
         }
 
-    def toolbox(self, need: Need) -> Toolbox:
+    def tool_runner(self, requirements: ToolRequirements) -> ToolRunner:
         """Return where a backup tool runs that fills this sandbox."""
-        if need not in self._toolboxes:
-            self._toolboxes[need] = self._make_toolbox(need)
-        return self._toolboxes[need]
+        if requirements not in self._tool_runners:
+            self._tool_runners[requirements] = self._make_tool_runner(requirements)
+        return self._tool_runners[requirements]
 
-    def put_tools_away(self) -> None:
+    def stop_tools(self) -> None:
         """Remove the containers of the tools, and ask the daemon whether they are gone.
 
         Raises:
             HarnessError: One is not: no server may start while somebody else can reach its files.
         """
-        self._toolboxes.clear()
+        self._tool_runners.clear()
         left = remove_all(self.container.engine, {**self._labels, TOOL: "true"})
         if left:
             raise HarnessError(
@@ -239,7 +240,7 @@ class DockerSandbox:
         if self._server is not None and self.exit_status() is None:
             raise HarnessError(f"a server runs in {self.root} already", hint="this is a bug: please report it.")
         self._starts += 1
-        argv = [self.tools.path("postgres"), "-D", str(self.data)]
+        argv = [self.programs.path("postgres"), "-D", str(self.data)]
         for name, value in {**settings, **self.own_settings()}.items():
             argv += ["-c", f"{name}={value}"]
         shell = ["sh", "-c", _START.format(log=f"'{self.server_log()}'"), *argv]
@@ -251,12 +252,12 @@ class DockerSandbox:
             self._server = str(created["Id"])
             api.exec_start(self._server, detach=True)
             pid = int(api.exec_inspect(self._server)["Pid"])
-        record = {"pid": pid, "started": processes.start_time(pid), "container": self.container.identity}
-        (self.place / guardian.SERVER).write_text(json.dumps(record))
+        record = {"pid": pid, "started": process_table.start_time(pid), "container": self.container.identity}
+        (self.place / watchdog.SERVER).write_text(json.dumps(record))
 
     def exit_status(self) -> int | None:
         """Return the exit status of the server, negative for a signal; None while it runs."""
-        if self._server is None or guardian.alive(guardian.server_of(self.place)):
+        if self._server is None or watchdog.alive(watchdog.server_of(self.place)):
             return None
         with speaking("asking how the server ended"):
             try:
@@ -282,8 +283,8 @@ class DockerSandbox:
 
     def network_interfaces(self) -> list[str] | None:
         """Return the network interfaces of the running server's namespace; None where the system does not tell."""
-        server = guardian.server_of(self.place)
-        return None if server is None else reach.interfaces_of(server[0])
+        server = watchdog.server_of(self.place)
+        return None if server is None else network.interfaces_of(server[0])
 
     def open_sockets(self) -> list[str]:
         """Return none: of this machine the container sees the backups, its own socket, and nothing else."""
@@ -295,7 +296,7 @@ class DockerSandbox:
 
     def stop(self) -> None:
         """Stop the server in an orderly way and wait for it."""
-        guardian.stop_server(self.place, _STOP_SIGNALS)
+        watchdog.stop_server(self.place, _STOP_SIGNALS)
 
     def close(self) -> Teardown:
         """Remove container, volume and directory, and prove it."""

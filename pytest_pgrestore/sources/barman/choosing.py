@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.sources.barman.catalogue import COMPLETE
-from pytest_pgrestore.sources.selection import choose, no_backup, untried
+from pytest_pgrestore.sources.selection import choose, no_backup, other_candidates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_pgrestore.sources.barman.catalogue import Entry
-    from pytest_pgrestore.sources.protocol import Request
+    from pytest_pgrestore.sources.protocol import LocateRequest
 
 
 def choose_entry(
-    every: Sequence[Entry], wanted: str | None, request: Request, place: str
+    every: Sequence[Entry], wanted: str | None, request: LocateRequest, place: str
 ) -> tuple[Entry, str, list[str]]:
     """Return the backup for a request, why, and what was left out.
 
@@ -42,10 +42,12 @@ def choose_entry(
     return next(entry for entry in complete if entry.backup is backup), selection, notes
 
 
-def untried_of(every: Sequence[Entry], chosen: Entry, request: Request, wanted: str | None) -> tuple[str, ...]:
+def other_candidates_of(
+    every: Sequence[Entry], chosen: Entry, request: LocateRequest, wanted: str | None
+) -> tuple[str, ...]:
     """Return the older complete backups that may reach a target which the chosen one does not."""
     complete = [entry.backup for entry in every if entry.status in COMPLETE]
-    return untried(complete, chosen.backup, request.target, wanted)
+    return other_candidates(complete, chosen.backup, request.target, wanted)
 
 
 def require_restorable(entry: Entry) -> None:
@@ -72,7 +74,7 @@ def _why_not(entry: Entry) -> str:
     return f"backup {entry.backup.label} is {entry.status or 'of no known status'} and was not chosen{error}"
 
 
-def _named(every: Sequence[Entry], wanted: str, request: Request) -> Entry:
+def _named(every: Sequence[Entry], wanted: str, request: LocateRequest) -> Entry:
     for entry in every:
         if wanted != entry.backup.label:
             continue

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError
 
 if TYPE_CHECKING:
-    from pytest_pgrestore.process import Completed
+    from pytest_pgrestore.system.process import Completed
 
 _LONGEST = 300
 _LOGGED = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ (?:\[\d+\] )?\S+ (?:DEBUG|INFO|WARNING|ERROR|CRITICAL): ")

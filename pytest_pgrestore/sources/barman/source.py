@@ -13,28 +13,28 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.sandboxes.protocol import Need
-from pytest_pgrestore.sources.backuptool import BackupTool
-from pytest_pgrestore.sources.barman import catalogue, ownchecks
-from pytest_pgrestore.sources.barman.choosing import choose_entry, require_restorable, untried_of
-from pytest_pgrestore.sources.barman.copy import put_back
+from pytest_pgrestore.sandboxes.protocol import ToolRequirements
+from pytest_pgrestore.sources.backup_tool import BackupTool
+from pytest_pgrestore.sources.barman import catalogue, checks
+from pytest_pgrestore.sources.barman.choosing import choose_entry, other_candidates_of, require_restorable
 from pytest_pgrestore.sources.barman.messages import failed
-from pytest_pgrestore.sources.barman.settings import Server, config_file, server_of
+from pytest_pgrestore.sources.barman.own_config import Server, config_file, server_of
+from pytest_pgrestore.sources.barman.put_back import put_back
 from pytest_pgrestore.sources.barman.wal import GetWalBringer, ShelfBringer, Shelves, listed
-from pytest_pgrestore.sources.basebackup import manifestcheck
-from pytest_pgrestore.sources.protocol import Located
-from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
-from pytest_pgrestore.sources.wal import storedwal
+from pytest_pgrestore.sources.basebackup import manifest_check
+from pytest_pgrestore.sources.protocol import ChosenBackup
+from pytest_pgrestore.sources.tool_source import Choice, ToolSource, hand_over, required, unheard
+from pytest_pgrestore.sources.wal import stored_wal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.target import RecoveryTarget
-    from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
+    from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
     from pytest_pgrestore.sources.barman.catalogue import Entry
-    from pytest_pgrestore.sources.barman.settings import BarmanSettings
-    from pytest_pgrestore.sources.protocol import Request
+    from pytest_pgrestore.sources.barman.own_config import BarmanSettings
+    from pytest_pgrestore.sources.protocol import LocateRequest
 
 WORKSHOP = "barman"
 """Directory of the sandbox for Barman's locks, and for what it unpacks or combines first."""
@@ -75,7 +75,7 @@ class BarmanSource(ToolSource[_Choice]):
         return (self._server.backups,)
 
     @property
-    def need(self) -> Need:
+    def requirements(self) -> ToolRequirements:
         """What Barman needs to run.
 
         Raises:
@@ -83,7 +83,7 @@ class BarmanSource(ToolSource[_Choice]):
         """
         settings = self._settings
         reads = (config_file(settings.config), *self._server.places)
-        return Need(
+        return ToolRequirements(
             program=settings.program,
             packages=("barman", "rsync"),
             reads=tuple(path for path in reads if path.exists()),
@@ -93,27 +93,27 @@ class BarmanSource(ToolSource[_Choice]):
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
-        own = ownchecks.NAMES if self._settings.check else ()
-        return (storedwal.CHECK, *((manifestcheck.NAME,) if self._settings.verify else ()), *own)
+        own = checks.NAMES if self._settings.check else ()
+        return (stored_wal.CHECK, *((manifest_check.NAME,) if self._settings.verify else ()), *own)
 
-    def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
+    def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:
         """Return the catalogue, oldest first; backups that are not complete are left out."""
-        every, _ = self._catalogue(self._tool(required(toolbox, "Barman"), unheard, None))
+        every, _ = self._catalogue(self._tool(required(tool_runner, "Barman"), unheard, None))
         return [entry.backup for entry in every if entry.status in catalogue.COMPLETE]
 
-    def locate(self, request: Request) -> Located:
+    def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the backup for `request` and see whether its target can be reached; reads only."""
         server = self._server
         _require_home(server)
-        every, version = self._catalogue(self._tool(request.find_toolbox(None), request.log, None))
+        every, version = self._catalogue(self._tool(request.find_tool_runner(None), request.log, None))
         entry, selection, left_out = choose_entry(every, self._settings.backup, request, self._place)
         require_restorable(entry)
         catalogue.require_chain(entry, every)
         backup, major = entry.backup, entry.backup.server_major
-        toolbox = request.find_toolbox(major)
-        if toolbox is not request.find_toolbox(None):
+        tool_runner = request.find_tool_runner(major)
+        if tool_runner is not request.find_tool_runner(None):
             # The one that restores: another image may have another version.
-            _, version = self._catalogue(self._tool(toolbox, request.log, None))
+            _, version = self._catalogue(self._tool(tool_runner, request.log, None))
         chain = (*backup.chain, backup.label)
         for label in chain:
             if not (server.backup(label) / "data").is_dir():
@@ -123,8 +123,8 @@ class BarmanSource(ToolSource[_Choice]):
                     hint="find out what removed them; take a new full backup.",
                 )
         shelves = listed(server)
-        wal = storedwal.plan(request, backup, entry.start_file, shelves.wal)
-        located = Located(
+        wal = stored_wal.plan(request, backup, entry.start_file, shelves.wal)
+        chosen = ChosenBackup(
             backup=backup,
             selection=selection,
             server_major=major or 0,
@@ -134,18 +134,18 @@ class BarmanSource(ToolSource[_Choice]):
             checks=(wal.check(), *self._left_out(entry)),
             not_checked=self._not_checked(entry),
             notes=(*left_out, *wal.notes, *shelves.notes, f"restored from {self._place}"),
-            kept_in=tuple(server.backup(label) for label in chain),
-            archived_in=(server.wals,),
-            untried=untried_of(every, entry, request, self._settings.backup),
-            restored_by=f"Barman {version}, {toolbox.origin}",
+            backup_paths=tuple(server.backup(label) for label in chain),
+            wal_archive_paths=(server.wals,),
+            other_candidates=other_candidates_of(every, entry, request, self._settings.backup),
+            restored_by=f"Barman {version}, {tool_runner.origin}",
         )
-        return self._keep(located, _Choice(wal=wal, log=request.log, entry=entry, shelves=shelves))
+        return self._keep(chosen, _Choice(wal=wal, log=request.log, entry=entry, shelves=shelves))
 
-    def fetch(self, located: Located, sandbox: Sandbox) -> str:
+    def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
         """Let Barman restore into the sandbox without WAL, and bring that ahead of replay."""
-        choice = self._chosen(located)
-        label, entry = located.backup.label, choice.entry
-        tool = self._tool(sandbox.toolbox(self.need), choice.log, sandbox, located.server_major)
+        choice = self._choice_of(chosen)
+        label, entry = chosen.backup.label, choice.entry
+        tool = self._tool(sandbox.tool_runner(self.requirements), choice.log, sandbox, chosen.server_major)
         maps: list[str] = []
         for name, oid in entry.tablespaces:
             (sandbox.tablespaces / str(oid)).mkdir(mode=0o700)
@@ -160,25 +160,27 @@ class BarmanSource(ToolSource[_Choice]):
             raise failed(done, self._place, f"backup {label} was not restored")
         put_back(sandbox, label)
         bringer = GetWalBringer(tool, self._server) if self._by_tool else ShelfBringer(choice.shelves)
-        words = storedwal.bring(choice.wal, bringer, sandbox)
+        words = stored_wal.bring(choice.wal, bringer, sandbox)
         shutil.rmtree(sandbox.wal / WORKSHOP / "staging", ignore_errors=True)
         hand_over(sandbox)
         way = "by get-wal" if self._by_tool else "read from Barman's home"
-        return f"backup {label} ({located.backup.form}) restored by Barman; {words}, {way}"
+        return f"backup {label} ({chosen.backup.form}) restored by Barman; {words}, {way}"
 
-    def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:
+    def verify(self, chosen: ChosenBackup, sandbox: Sandbox) -> tuple[Check, ...]:
         """Verify what was restored against the backup's manifest, and have Barman check its own where switched on."""
-        choice = self._chosen(located)
-        checks = []
+        choice = self._choice_of(chosen)
+        found = []
         if self._settings.verify and self._has_manifest(choice.entry):
-            inputs = [self._server.backup(label) / "data" for label in (*located.backup.chain, located.backup.label)]
-            checks.append(manifestcheck.verify(sandbox, inputs if located.backup.chain else []))
+            inputs = [self._server.backup(label) / "data" for label in (*chosen.backup.chain, chosen.backup.label)]
+            found.append(manifest_check.verify(sandbox, inputs if chosen.backup.chain else []))
         if self._settings.check:
-            tool = self._tool(sandbox.toolbox(self.need), choice.log, sandbox, located.server_major, mirrored=True)
-            checks.append(ownchecks.check_backup(tool, self._server.name, located.backup.label))
-            if not ownchecks.why_not_verified(choice.entry, self._has_manifest(choice.entry)):
-                checks.append(ownchecks.verify_backup(tool, self._server.name, located.backup.label))
-        return tuple(checks)
+            tool = self._tool(
+                sandbox.tool_runner(self.requirements), choice.log, sandbox, chosen.server_major, mirrored=True
+            )
+            found.append(checks.check_backup(tool, self._server.name, chosen.backup.label))
+            if not checks.why_not_verified(choice.entry, self._has_manifest(choice.entry)):
+                found.append(checks.verify_backup(tool, self._server.name, chosen.backup.label))
+        return tuple(found)
 
     @property
     def _place(self) -> str:
@@ -198,11 +200,11 @@ class BarmanSource(ToolSource[_Choice]):
         said = []
         if settings.verify and not has_manifest:
             said.append(
-                Check(name=manifestcheck.NAME, verdict=Verdict.SKIPPED, message="backups by rsync have no manifest")
+                Check(name=manifest_check.NAME, verdict=Verdict.SKIPPED, message="backups by rsync have no manifest")
             )
-        why = ownchecks.why_not_verified(entry, has_manifest)
+        why = checks.why_not_verified(entry, has_manifest)
         if settings.check and why:
-            said.append(Check(name=ownchecks.VERIFY_BACKUP, verdict=Verdict.SKIPPED, message=why))
+            said.append(Check(name=checks.VERIFY_BACKUP, verdict=Verdict.SKIPPED, message=why))
         return tuple(said)
 
     def _not_checked(self, entry: Entry) -> tuple[str, ...]:
@@ -215,7 +217,7 @@ class BarmanSource(ToolSource[_Choice]):
 
     def _tool(
         self,
-        toolbox: Toolbox,
+        tool_runner: ToolRunner,
         log: Callable[[str, str], None],
         sandbox: Sandbox | None,
         major: int | None = None,
@@ -224,22 +226,22 @@ class BarmanSource(ToolSource[_Choice]):
     ) -> BackupTool:
         """Return Barman with a configuration of the drill's; see `settings`."""
         settings = self._settings
-        workspace = toolbox.writable
+        workspace = tool_runner.writable
         changes = {}
         if sandbox is not None:
             workspace = sandbox.wal / WORKSHOP
             (workspace / "staging").mkdir(mode=0o700, parents=True, exist_ok=True)
         if mirrored:
-            changes = ownchecks.mirror(self._server, workspace / "mirror")
+            changes = checks.mirror(self._server, workspace / "mirror")
         elif sandbox is not None and self._by_tool:
-            changes = {"wals_directory": str(ownchecks.linked(self._server.wals, workspace / "wals"))}
+            changes = {"wals_directory": str(checks.linked(self._server.wals, workspace / "wals"))}
         user = pwd.getpwuid(os.geteuid()).pw_name
         text = self._server.derived(workspace, workspace / "staging", major, user, **changes)
         kind = "reading" if sandbox is None else "checking" if mirrored else "restoring"
-        config = toolbox.scratch / f"barman-{self.name}-{kind}-{os.getpid()}-{id(sandbox)}.conf"
+        config = tool_runner.scratch / f"barman-{self.name}-{kind}-{os.getpid()}-{id(sandbox)}.conf"
         config.write_text(text, encoding="utf-8")
         tool = BackupTool(
-            toolbox=toolbox, program=settings.program, env=settings.env, secrets=settings.secrets, log=log
+            tool_runner=tool_runner, program=settings.program, env=settings.env, secrets=settings.secrets, log=log
         )
         return replace(tool, env={**settings.env, "BARMAN_CONFIG_FILE": str(config)})
 

@@ -15,14 +15,14 @@ from pytest_pgrestore.model.wal import is_segment_name
 from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.copying import copy_plain, in_parallel
 from pytest_pgrestore.sources.wal import segments
-from pytest_pgrestore.sources.wal.storedwal import StoredWal
+from pytest_pgrestore.sources.wal.stored_wal import StoredWal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pytest_pgrestore.sources.backuptool import BackupTool
-    from pytest_pgrestore.sources.barman.settings import Server
+    from pytest_pgrestore.sources.backup_tool import BackupTool
+    from pytest_pgrestore.sources.barman.own_config import Server
 
 _NOT_THERE = re.compile(r"WAL file '\w+' not found in server")
 

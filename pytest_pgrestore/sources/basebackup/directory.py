@@ -15,7 +15,7 @@ from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.sources.basebackup.manifest import MANIFEST, UNFINISHED, Manifest, read_manifest
 from pytest_pgrestore.sources.basebackup.tars import read_members
 from pytest_pgrestore.sources.codecs import SUFFIXES, plain_name, reading
-from pytest_pgrestore.sources.wal.backuplabel import BackupLabel, moment, parse_label
+from pytest_pgrestore.sources.wal.backup_label import BackupLabel, moment, parse_label
 from pytest_pgrestore.sources.wal.header import control_identifier
 
 if TYPE_CHECKING:

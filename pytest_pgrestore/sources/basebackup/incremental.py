@@ -61,15 +61,15 @@ def combine(chain: Sequence[BackupDirectory], sandbox: Sandbox, timeout_seconds:
         BackupNotRestorable: The tool refuses the chain.
         HarnessError: The tool is missing, or the disk full.
     """
-    if sandbox.tools.major < _SINCE:
+    if sandbox.programs.major < _SINCE:
         raise HarnessError(
-            f"incremental backups need pg_combinebackup of PostgreSQL {_SINCE}, and this is {sandbox.tools.major}",
+            f"incremental backups need pg_combinebackup of PostgreSQL {_SINCE}, and this is {sandbox.programs.major}",
             hint="set sandbox.bindir to newer programs.",
         )
     inputs = [_as_plain(directory, sandbox, last=directory is chain[-1]) for directory in chain]
     ours = all(directory.tar for directory in chain)
     ways = ["--clone", "--copy-file-range", "--copy"]
-    if ours and sandbox.tools.major >= _LINK_SINCE:
+    if ours and sandbox.programs.major >= _LINK_SINCE:
         ways.insert(1, "--link")
     for way in ways:
         # A way the file system cannot go is said at the first file; the next one starts from nothing.
@@ -118,7 +118,7 @@ def _run(inputs: Sequence[Path], way: str, sandbox: Sandbox, timeout_seconds: fl
     """Run the tool one way; return why it failed, None when it did not."""
     links = [entry for entry in sorted((inputs[-1] / "pg_tblspc").iterdir()) if entry.is_symlink()]
     mappings = [f"--tablespace-mapping={link.readlink()}={sandbox.tablespaces / link.name}" for link in links]
-    done = sandbox.tools.run(
+    done = sandbox.programs.run(
         "pg_combinebackup",
         *(str(path) for path in inputs),
         f"--output={sandbox.data}",

@@ -10,7 +10,7 @@ from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.target import AtName, AtXid
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.sources.basebackup import incremental, manifestcheck, walneeds
+from pytest_pgrestore.sources.basebackup import incremental, manifest_check, wal_needed
 from pytest_pgrestore.sources.basebackup.directory import (
     BackupDirectory,
     facts,
@@ -19,7 +19,7 @@ from pytest_pgrestore.sources.basebackup.directory import (
     stored_bytes,
 )
 from pytest_pgrestore.sources.basebackup.unpacking import Places, lay_out
-from pytest_pgrestore.sources.protocol import Located
+from pytest_pgrestore.sources.protocol import ChosenBackup
 from pytest_pgrestore.sources.selection import choose, no_backup
 from pytest_pgrestore.sources.wal import commits, preflight, segments, timelines
 from pytest_pgrestore.sources.wal.segments import Supply, WalFile, WalFiles
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.model.wal import Lsn
-    from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
-    from pytest_pgrestore.sources.basebackup.walneeds import Wal
-    from pytest_pgrestore.sources.protocol import Request
+    from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
+    from pytest_pgrestore.sources.basebackup.wal_needed import Wal
+    from pytest_pgrestore.sources.protocol import LocateRequest
 
 _COMPRESSED_GROWTH = 4
 """How much larger than its compressed tar a cluster is taken to be, when no manifest tells."""
@@ -42,7 +42,7 @@ _COMPRESSED_GROWTH = 4
 class _Choice:
     """What `locate` found out, kept for the later steps of the same restore."""
 
-    located: Located
+    chosen: ChosenBackup
     chain: tuple[BackupDirectory, ...]
     wal: Wal
     target: RecoveryTarget
@@ -60,7 +60,7 @@ class BasebackupSource:
     """
 
     type = "basebackup"
-    need = None
+    requirements = None
 
     def __init__(
         self, name: str, path: str, *, wal: str | None = None, verify: bool = True, timeout_seconds: float = 3600.0
@@ -82,14 +82,14 @@ class BasebackupSource:
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
-        return (*((manifestcheck.NAME,) if self._verify else ()), *(("archive",) if self._wal is not None else ()))
+        return (*((manifest_check.NAME,) if self._verify else ()), *(("archive",) if self._wal is not None else ()))
 
-    def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:  # noqa: ARG002 - no tool but PostgreSQL's
+    def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:  # noqa: ARG002 - no tool but PostgreSQL's
         """Return the catalogue, oldest first; backups that were never finished are left out."""
         files = self._archive()
         return [entry for entry, _ in _catalogue(find_backups(self._path), files)]
 
-    def locate(self, request: Request) -> Located:
+    def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the backup for `request` and see whether its target can be reached; reads only."""
         files = self._archive()
         every = find_backups(self._path)
@@ -101,10 +101,10 @@ class BasebackupSource:
         backup, selection = choose(entries, request.target, _position(request, catalogue, files))
         directory = catalogue[entries.index(backup)][1]
         chain = incremental.chain_of(directory, [directory for _, directory in catalogue])
-        wal = walneeds.wal_for(request, backup, directory, files)
+        wal = wal_needed.wal_for(request, backup, directory, files)
         self._require_some_from(files, wal.found)
         _require_reachable(request, wal, files)
-        located = Located(
+        chosen = ChosenBackup(
             backup=backup,
             selection=selection,
             server_major=wal.major,
@@ -114,16 +114,16 @@ class BasebackupSource:
             checks=self._archive_check(wal.found),
             not_checked=self._not_checked(),
             notes=(*left_out, *wal.notes, *self._notes(wal, files)),
-            kept_in=tuple(directory.path for directory in chain),
-            archived_in=() if self._wal is None else (self._wal,),
+            backup_paths=tuple(directory.path for directory in chain),
+            wal_archive_paths=() if self._wal is None else (self._wal,),
         )
         # By identity: two drills of one backup differ in what they want of it.
-        self._choices[id(located)] = _Choice(located, chain, wal, request.target)
-        return located
+        self._choices[id(chosen)] = _Choice(chosen, chain, wal, request.target)
+        return chosen
 
-    def fetch(self, located: Located, sandbox: Sandbox) -> str:
+    def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
         """Fill the sandbox's data directory from the backup, or from the chain it belongs to."""
-        chain = self._choices[id(located)].chain
+        chain = self._choices[id(chosen)].chain
         if len(chain) == 1:
             count = lay_out(chain[0], Places(sandbox.data, sandbox.tablespaces, sandbox.wal))
             words = f"{count} files of {chain[0].path.name} ({chain[0].form})"
@@ -136,29 +136,29 @@ class BasebackupSource:
         sandbox.data.chmod(0o700)
         return words
 
-    def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:
+    def verify(self, chosen: ChosenBackup, sandbox: Sandbox) -> tuple[Check, ...]:
         """Run pg_verifybackup on the restored files; WAL is checked on its own."""
-        chain = self._choices[id(located)].chain
+        chain = self._choices[id(chosen)].chain
         if not self._verify:
-            return (manifestcheck.switched_off(),)
+            return (manifest_check.switched_off(),)
         inputs = incremental.inputs_of(chain, sandbox) if len(chain) > 1 else []
-        check = manifestcheck.verify(sandbox, inputs)
+        check = manifest_check.verify(sandbox, inputs)
         incremental.forget(sandbox)
         return (check,)
 
-    def stage_wal(self, located: Located, sandbox: Sandbox) -> str:
+    def stage_wal(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
         """Copy the WAL recovery needs into pg_wal, and check every segment of it; the archive is only read."""
-        return walneeds.stage(self._choices[id(located)].wal, sandbox)
+        return wal_needed.stage(self._choices[id(chosen)].wal, sandbox)
 
-    def reachable(self, located: Located, sandbox: Sandbox) -> list[str]:
+    def reachable(self, chosen: ChosenBackup, sandbox: Sandbox) -> list[str]:
         """Return the stops nearest the target, and what cuts the archive."""
-        choice = self._choices[id(located)]
+        choice = self._choices[id(chosen)]
         staged = sandbox.data / "pg_wal"
         files = [
             file if file.in_tar is None else WalFile(file.name, staged / file.name) for file in choice.wal.found.files
         ]
         there = [file for file in files if file.path.exists()]
-        stops = commits.stops_in(there, sandbox.tools, named=isinstance(choice.target, AtName))
+        stops = commits.stops_in(there, sandbox.programs, named=isinstance(choice.target, AtName))
         broken = choice.wal.found.break_words()
         return commits.nearest(stops, choice.target) + ([broken] if broken else [])
 
@@ -211,7 +211,9 @@ def _catalogue(every: Sequence[BackupDirectory], files: WalFiles) -> list[tuple[
     ]
 
 
-def _position(request: Request, catalogue: Sequence[tuple[Backup, BackupDirectory]], files: WalFiles) -> Lsn | None:
+def _position(
+    request: LocateRequest, catalogue: Sequence[tuple[Backup, BackupDirectory]], files: WalFiles
+) -> Lsn | None:
     """Return where a name or xid lies, when several backups make it matter: asked from the WAL.
 
     Raises:
@@ -228,8 +230,8 @@ def _position(request: Request, catalogue: Sequence[tuple[Backup, BackupDirector
     first = min(labels, key=lambda label: label.start_lsn)
     path, _ = timelines.follow(files.history_texts(), first.start_timeline, request.timeline, first.start_lsn)
     found = segments.supply(files.segments, path, first.start_lsn, segment_bytes)
-    tools = request.find_tools(next((entry.server_major for entry, _ in catalogue if entry.server_major), None))
-    stops = commits.stops_in(found.files, tools, named=isinstance(target, AtName))
+    programs = request.find_programs(next((entry.server_major for entry, _ in catalogue if entry.server_major), None))
+    stops = commits.stops_in(found.files, programs, named=isinstance(target, AtName))
     stop = commits.find(target, stops)
     if stop is None:
         near = "; ".join([*commits.nearest(stops, target), *([found.break_words()] if found.broken else [])])
@@ -240,12 +242,12 @@ def _position(request: Request, catalogue: Sequence[tuple[Backup, BackupDirector
     return stop.lsn
 
 
-def _require_reachable(request: Request, wal: Wal, files: WalFiles) -> None:
-    tools = request.find_tools(wal.major)
+def _require_reachable(request: LocateRequest, wal: Wal, files: WalFiles) -> None:
+    programs = request.find_programs(wal.major)
     segment_bytes = wal.expected.segment_bytes
     if request.timeline == "latest" and len(wal.path.steps) > 1:
-        preflight.refuse_foreign(wal.path, files, segment_bytes, tools)
-    preflight.require_reachable(preflight.Question(request.target, wal.stop, wal.found, request.now, tools))
+        preflight.refuse_foreign(wal.path, files, segment_bytes, programs)
+    preflight.require_reachable(preflight.Question(request.target, wal.stop, wal.found, request.now, programs))
 
 
 def _needed(chain: Sequence[BackupDirectory], wal_bytes: int) -> int:

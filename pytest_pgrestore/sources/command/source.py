@@ -9,17 +9,17 @@ from uuid import uuid4
 
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.model.wal import is_segment_name
-from pytest_pgrestore.sandboxes.protocol import Need
-from pytest_pgrestore.sources.backuptool import BackupTool
-from pytest_pgrestore.sources.basebackup import manifestcheck
+from pytest_pgrestore.sandboxes.protocol import ToolRequirements
+from pytest_pgrestore.sources.backup_tool import BackupTool
+from pytest_pgrestore.sources.basebackup import manifest_check
 from pytest_pgrestore.sources.basebackup.unpacking import TABLESPACE_MAP
 from pytest_pgrestore.sources.command import catalogue
 from pytest_pgrestore.sources.copying import in_parallel
-from pytest_pgrestore.sources.protocol import Located
-from pytest_pgrestore.sources.selection import no_backup, pick, untried
-from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
-from pytest_pgrestore.sources.wal import storedwal
-from pytest_pgrestore.sources.wal.storedwal import StoredWal
+from pytest_pgrestore.sources.protocol import ChosenBackup
+from pytest_pgrestore.sources.selection import no_backup, other_candidates, pick
+from pytest_pgrestore.sources.tool_source import Choice, ToolSource, hand_over, required, unheard
+from pytest_pgrestore.sources.wal import stored_wal
+from pytest_pgrestore.sources.wal.stored_wal import StoredWal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.secret import Secret
     from pytest_pgrestore.model.target import RecoveryTarget
-    from pytest_pgrestore.process import Completed
-    from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
-    from pytest_pgrestore.sources.protocol import Request
+    from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
+    from pytest_pgrestore.sources.protocol import LocateRequest
+    from pytest_pgrestore.system.process import Completed
 
 PLACEHOLDERS = {
     "list": (),
@@ -55,9 +55,9 @@ class CommandSettings:
     Attributes:
         list: Prints the catalogue as JSON.
         fetch: Fills ``{data}`` from ``{backup}``.
-        wal: Brings ``{file}`` to ``{path}``.
+        wal_fetch: Brings ``{file}`` to ``{path}``.
         wal_list: Prints the names of the WAL there is, a line each.
-        reads: Files and directories of this machine the commands read.
+        read_paths: Files and directories of this machine the commands read.
         verify: Whether to run pg_verifybackup where there is a manifest.
         backup: Label of the backup to restore; None chooses.
         on_host: Whether they run on this machine beside a docker sandbox.
@@ -68,9 +68,9 @@ class CommandSettings:
 
     list: Sequence[str]
     fetch: Sequence[str]
-    wal: Sequence[str]
+    wal_fetch: Sequence[str]
     wal_list: Sequence[str]
-    reads: Sequence[Path] = ()
+    read_paths: Sequence[Path] = ()
     verify: bool = True
     backup: str | None = None
     on_host: bool = False
@@ -99,37 +99,37 @@ class CommandSource(ToolSource[Choice]):
             _require_sound(name, key, getattr(settings, key), known)
 
     @property
-    def need(self) -> Need:
-        """What the commands need to run: programs named by a path, and what `reads` names."""
+    def requirements(self) -> ToolRequirements:
+        """What the commands need to run: programs named by a path, and what `read_paths` names."""
         settings = self._settings
-        every = (settings.list, settings.fetch, settings.wal, settings.wal_list)
+        every = (settings.list, settings.fetch, settings.wal_fetch, settings.wal_list)
         named = [Path(command[0]) for command in every if command[0].startswith("/")]
-        return Need(
+        return ToolRequirements(
             program=settings.list[0],
-            reads=tuple(dict.fromkeys(path for path in (*named, *settings.reads) if path.exists())),
+            reads=tuple(dict.fromkeys(path for path in (*named, *settings.read_paths) if path.exists())),
             network=settings.network,
             on_host=settings.on_host,
         )
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
-        return (storedwal.CHECK, *((manifestcheck.NAME,) if self._settings.verify else ()))
+        return (stored_wal.CHECK, *((manifest_check.NAME,) if self._settings.verify else ()))
 
-    def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
+    def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:
         """Return the catalogue, oldest first."""
-        return [backup for backup, _ in self._catalogue(self._tool(required(toolbox, "its command"), unheard))]
+        return [backup for backup, _ in self._catalogue(self._tool(required(tool_runner, "its command"), unheard))]
 
-    def locate(self, request: Request) -> Located:
+    def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the backup for `request` and see whether its target can be reached; reads only."""
-        tool = self._tool(request.find_toolbox(None), request.log)
+        tool = self._tool(request.find_tool_runner(None), request.log)
         entries = self._catalogue(tool)
         if not entries:
             raise no_backup(f"the list of source {self.name}")
         every = [entry[0] for entry in entries]
         backup, selection = pick(every, request.target, self._settings.backup)
         start_file = next(name for entry, name in entries if entry is backup)
-        wal = storedwal.plan(request, backup, start_file, self._stored_wal(tool))
-        located = Located(
+        wal = stored_wal.plan(request, backup, start_file, self._stored_wal(tool))
+        chosen = ChosenBackup(
             backup=backup,
             selection=selection,
             server_major=backup.server_major or 0,
@@ -139,15 +139,15 @@ class CommandSource(ToolSource[Choice]):
             checks=(wal.check(),),
             not_checked=("Whether the commands left the backups as they were: they are the user's own.",),
             notes=wal.notes,
-            untried=untried(every, backup, request.target, self._settings.backup),
-            restored_by=f"command {self._settings.fetch[0]}, {tool.toolbox.origin}",
+            other_candidates=other_candidates(every, backup, request.target, self._settings.backup),
+            restored_by=f"command {self._settings.fetch[0]}, {tool.tool_runner.origin}",
         )
-        return self._keep(located, Choice(wal=wal, log=request.log))
+        return self._keep(chosen, Choice(wal=wal, log=request.log))
 
-    def fetch(self, located: Located, sandbox: Sandbox) -> str:
+    def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
         """Let the user's command fill the sandbox, and bring the WAL."""
-        choice, label = self._chosen(located), located.backup.label
-        tool = self._tool(sandbox.toolbox(self.need), choice.log)
+        choice, label = self._choice_of(chosen), chosen.backup.label
+        tool = self._tool(sandbox.tool_runner(self.requirements), choice.log)
         places = {"backup": label, "data": str(sandbox.data), "tablespaces": str(sandbox.tablespaces)}
         done = self._run(tool, "fetch", places)
         if done.status != 0:
@@ -163,20 +163,20 @@ class CommandSource(ToolSource[Choice]):
         def bring(names: Sequence[str], into: Path) -> None:
             in_parallel(lambda name: self._bring_one(tool, name, into / name), names)
 
-        words = storedwal.bring(choice.wal, bring, sandbox)
+        words = stored_wal.bring(choice.wal, bring, sandbox)
         hand_over(sandbox)
         return f"backup {label} fetched by {self._settings.fetch[0]}; {words}"
 
-    def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:  # noqa: ARG002 - protocol
+    def verify(self, chosen: ChosenBackup, sandbox: Sandbox) -> tuple[Check, ...]:  # noqa: ARG002 - protocol
         """Run pg_verifybackup on the restored files where they have a manifest."""
         if not self._settings.verify:
-            return (manifestcheck.switched_off(),)
-        return (manifestcheck.verify(sandbox, []),)
+            return (manifest_check.switched_off(),)
+        return (manifest_check.verify(sandbox, []),)
 
-    def _tool(self, toolbox: Toolbox, log: Callable[[str, str], None]) -> BackupTool:
+    def _tool(self, tool_runner: ToolRunner, log: Callable[[str, str], None]) -> BackupTool:
         settings = self._settings
         return BackupTool(
-            toolbox=toolbox, program=settings.list[0], env=settings.env, secrets=settings.secrets, log=log
+            tool_runner=tool_runner, program=settings.list[0], env=settings.env, secrets=settings.secrets, log=log
         )
 
     def _run(

@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.backup import Backup
 from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError
 from pytest_pgrestore.model.target import Latest
-from pytest_pgrestore.sources.dump import dumpfile, globs, messages, toc
 from pytest_pgrestore.sources.dump.contents import compare
-from pytest_pgrestore.sources.dump.loading import Choice, Loading
-from pytest_pgrestore.sources.dump.rolefile import RoleFile
-from pytest_pgrestore.sources.protocol import Located
+from pytest_pgrestore.sources.dump.loading import messages
+from pytest_pgrestore.sources.dump.loading.load import Choice, Loading
+from pytest_pgrestore.sources.dump.loading.role_file import RoleFile
+from pytest_pgrestore.sources.dump.reading import dump_file, globs, toc
+from pytest_pgrestore.sources.protocol import ChosenBackup
 
 if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.target import RecoveryTarget
-    from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox, Tools
-    from pytest_pgrestore.sources.dump.dumpfile import DumpFile
-    from pytest_pgrestore.sources.protocol import Connection, Request
+    from pytest_pgrestore.sandboxes.protocol import PostgresPrograms, Sandbox, ToolRunner
+    from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
+    from pytest_pgrestore.sources.protocol import Connection, LocateRequest
 
 COMPRESSED_GROWTH = 2
 """How much larger than a compressed dump its database is at least; guessing too high would refuse a good disk."""
@@ -37,7 +38,7 @@ _NO_START = "When the dump began: only its file's time is known, and data are of
 
 
 @dataclass(slots=True)
-class _Chosen:
+class _Choice:
     """What `locate` found out, kept for the later steps of the same restore."""
 
     dump: DumpFile
@@ -63,7 +64,7 @@ class DumpSource:
     """
 
     type = "dump"
-    need = None
+    requirements = None
 
     def __init__(  # noqa: PLR0913 - a source's settings
         self,
@@ -102,7 +103,7 @@ class DumpSource:
             owners=owners,
             timeout_seconds=timeout_seconds,
         )
-        self._chosen: dict[Path | str, _Chosen] = {}
+        self._choices: dict[Path | str, _Choice] = {}
 
     @property
     def places(self) -> tuple[Path, ...]:
@@ -113,11 +114,11 @@ class DumpSource:
         """Return the names of the checks this source reports."""
         return ("contents",)
 
-    def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:  # noqa: ARG002 - no tool but PostgreSQL's
+    def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:  # noqa: ARG002 - no tool but PostgreSQL's
         """Return the dumps there are, oldest first; what is no dump is left out."""
-        return [_backup(dump) for path in self._paths() if (dump := dumpfile.inspect(path)) is not None]
+        return [_backup(dump) for path in self._paths() if (dump := dump_file.inspect(path)) is not None]
 
-    def locate(self, request: Request) -> Located:
+    def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the newest dump, and see that it is whole as far as that can be seen without loading it."""
         if not isinstance(request.target, Latest):
             raise ConfigError(
@@ -127,58 +128,60 @@ class DumpSource:
         paths = self._paths()
         dump = self._newest(paths)
         self._choice.require_possible(dump)
-        dumpfile.require_complete(dump)
+        dump_file.require_complete(dump)
         major = max(dump.server_major or 0, dump.tool_major or 0) or None
-        tools = request.find_tools(major)
-        contents = _contents(dump, tools) if dump.is_archive else None
+        programs = request.find_programs(major)
+        contents = _contents(dump, programs) if dump.is_archive else None
         self._require_database(dump)
         if contents is not None:
             self._require_roles(dump, contents)
             self._choice.expected(contents)
-        self._chosen[dump.path] = _Chosen(dump, contents)
-        return Located(
+        self._choices[dump.path] = _Choice(dump, contents)
+        return ChosenBackup(
             backup=_backup(dump),
             selection=f"the newest of {len(paths)}" if len(paths) > 1 else "the only one",
-            server_major=major or tools.major,
+            server_major=major or programs.major,
             needed_bytes=dump.size_bytes * (1 if dump.words in {"plain", "cluster", "tar"} else COMPRESSED_GROWTH),
             not_checked=_not_checked(dump),
-            notes=_notes(dump, tools),
-            kept_in=(dump.path, *([] if self._globals is None else [self._globals.newest().path])),
+            notes=_notes(dump, programs),
+            backup_paths=(dump.path, *([] if self._globals is None else [self._globals.newest().path])),
         )
 
-    def load(self, located: Located, sandbox: Sandbox, connection: Connection) -> tuple[str, str]:
+    def load(self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection) -> tuple[str, str]:
         """Load roles, then the dump; return the database it went into, and words for the phase."""
-        chosen = self._chosen[located.backup.location]
-        dump, loading = chosen.dump, Loading(self._choice, sandbox, connection)
+        remembered = self._choices[chosen.backup.location]
+        dump, loading = remembered.dump, Loading(self._choice, sandbox, connection)
         if self._globals is not None:
             loading.sql(self._globals.newest(), "postgres")
         name = self._database or dump.database or self.name
         if dump.form == "cluster":
             stream = loading.sql(dump, "postgres")
-            chosen.promised = {database: found for database, found in stream.entries.items() if database is not None}
-            name = self._database or _only_database(list(chosen.promised))
-            if name not in chosen.promised:
-                raise _not_in_the_dump(dump, name, list(chosen.promised))
-        elif chosen.contents is not None:
+            remembered.promised = {
+                database: found for database, found in stream.entries.items() if database is not None
+            }
+            name = self._database or _only_database(list(remembered.promised))
+            if name not in remembered.promised:
+                raise _not_in_the_dump(dump, name, list(remembered.promised))
+        elif remembered.contents is not None:
             loading.ensure_superuser()
-            loading.archive(dump, chosen.contents, name)
-            chosen.promised = {name: list(self._choice.expected(chosen.contents))}
+            loading.archive(dump, remembered.contents, name)
+            remembered.promised = {name: list(self._choice.expected(remembered.contents))}
         else:
             loading.ensure_superuser()
             stream = loading.plain(dump, name)
-            chosen.promised = {name: [entry for entries in stream.entries.values() for entry in entries]}
+            remembered.promised = {name: [entry for entries in stream.entries.values() for entry in entries]}
         return name, "; ".join([f"{dump.words} dump, {self._choice.words(dump)}", *loading.words])
 
-    def contents(self, located: Located, sandbox: Sandbox, connection: Connection) -> Check:  # noqa: ARG002 - protocol
+    def contents(self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection) -> Check:  # noqa: ARG002 - protocol
         """Compare what the dump announces with the restored catalogue."""
-        chosen = self._chosen[located.backup.location]
+        remembered = self._choices[chosen.backup.location]
         # Data alone leaves materialized views as the schema made them: pg_restore refreshes none.
         rows = not self._choice.schema_only and not self._choice.data_only
-        filled = list(self._choice.expected(chosen.contents)) if chosen.contents and rows else []
-        had_rows = set(chosen.contents.filled) if chosen.contents is not None else set()
-        origin = f"; the dump was taken of database {chosen.dump.database}" if chosen.dump.database else ""
+        filled = list(self._choice.expected(remembered.contents)) if remembered.contents and rows else []
+        had_rows = set(remembered.contents.filled) if remembered.contents is not None else set()
+        origin = f"; the dump was taken of database {remembered.dump.database}" if remembered.dump.database else ""
         return compare(
-            chosen.promised, connection, filled=[entry for entry in filled if entry in had_rows], origin=origin
+            remembered.promised, connection, filled=[entry for entry in filled if entry in had_rows], origin=origin
         )
 
     def _paths(self) -> list[Path]:
@@ -202,7 +205,7 @@ class DumpSource:
                 hint="find out why the backup job writes none, or correct `path` in the source.",
             )
         path = paths[-1]
-        dump = dumpfile.inspect(path)
+        dump = dump_file.inspect(path)
         if dump is not None and dump.readable:
             return dump
         if path.is_file() and path.stat().st_size == 0:
@@ -230,7 +233,7 @@ class DumpSource:
             raise messages.roles_missing(str(dump.path), missing)
 
 
-def _contents(dump: DumpFile, tools: Tools) -> toc.Toc:
+def _contents(dump: DumpFile, programs: PostgresPrograms) -> toc.Toc:
     """Read an archive's table of contents.
 
     Raises:
@@ -239,7 +242,7 @@ def _contents(dump: DumpFile, tools: Tools) -> toc.Toc:
     """
     texts = []
     for options in (["--list", "--verbose"], ["--create", "--schema-only", "--file=-"]):
-        done = tools.run("pg_restore", *options, str(dump.path), check=False, as_caller=True)
+        done = programs.run("pg_restore", *options, str(dump.path), check=False, as_caller=True)
         found = messages.complaints(done.stderr)
         if done.status != 0 or found:
             unknown = messages.Complaint(f"pg_restore ended with status {done.status}")
@@ -269,12 +272,12 @@ def _not_checked(dump: DumpFile) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _notes(dump: DumpFile, tools: Tools) -> tuple[str, ...]:
+def _notes(dump: DumpFile, programs: PostgresPrograms) -> tuple[str, ...]:
     found = [f"the dump was taken of database {dump.database}"] if dump.database else []
     if dump.is_archive and dump.started_at is not None:
         found.append(f"{_ZONE}, {dump.started_at.isoformat()}, is taken")
-    if dump.server_major is not None and tools.major != dump.server_major:
-        found.append(f"taken from PostgreSQL {dump.server_major} and restored under {tools.major}")
+    if dump.server_major is not None and programs.major != dump.server_major:
+        found.append(f"taken from PostgreSQL {dump.server_major} and restored under {programs.major}")
     return tuple(found)
 
 

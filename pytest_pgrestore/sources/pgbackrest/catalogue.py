@@ -19,7 +19,7 @@ from pytest_pgrestore.sources.pgbackrest.messages import refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_pgrestore.sources.pgbackrest.settings import Repository
+    from pytest_pgrestore.sources.pgbackrest.own_config import Repository
 
 _KINDS = {"full": "full", "diff": "differential", "incr": "incremental"}
 _BYTE = re.compile(r"\\(?=x[0-9a-f]{2})")

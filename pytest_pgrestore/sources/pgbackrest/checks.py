@@ -11,8 +11,8 @@ from pytest_pgrestore.model.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_pgrestore.process import Completed
     from pytest_pgrestore.sources.pgbackrest.catalogue import Entry
+    from pytest_pgrestore.system.process import Completed
 
 PAGES = "page checksums in the backup"
 VERIFY = "pgbackrest verify"

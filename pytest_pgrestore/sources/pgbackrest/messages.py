@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError
 
 if TYPE_CHECKING:
-    from pytest_pgrestore.process import Completed
-    from pytest_pgrestore.sources.pgbackrest.settings import Repository
+    from pytest_pgrestore.sources.pgbackrest.own_config import Repository
+    from pytest_pgrestore.system.process import Completed
 
 _ERROR = re.compile(r"ERROR: \[(\d{3})\]: (.*)")
 _RAISED = re.compile(r"^raised from \S+ protocol: ")

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError, HarnessError
-from pytest_pgrestore.sandboxes.protocol import Need
-from pytest_pgrestore.sources.backuptool import BackupTool
+from pytest_pgrestore.sandboxes.protocol import ToolRequirements
+from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.pgbackrest import catalogue, checks
-from pytest_pgrestore.sources.pgbackrest.kept import UNTIMED, Kept
+from pytest_pgrestore.sources.pgbackrest.delta import UNTIMED, Kept
 from pytest_pgrestore.sources.pgbackrest.messages import failed
-from pytest_pgrestore.sources.pgbackrest.settings import DEFAULT_INCLUDE, repositories
+from pytest_pgrestore.sources.pgbackrest.own_config import DEFAULT_INCLUDE, repositories
 from pytest_pgrestore.sources.pgbackrest.wal import Archive, Bringer, listed
-from pytest_pgrestore.sources.protocol import Located
-from pytest_pgrestore.sources.selection import no_backup, pick, untried
-from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
-from pytest_pgrestore.sources.wal import storedwal
+from pytest_pgrestore.sources.protocol import ChosenBackup
+from pytest_pgrestore.sources.selection import no_backup, other_candidates, pick
+from pytest_pgrestore.sources.tool_source import Choice, ToolSource, hand_over, required, unheard
+from pytest_pgrestore.sources.wal import stored_wal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.secret import Secret
     from pytest_pgrestore.model.target import RecoveryTarget
-    from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
-    from pytest_pgrestore.sources.pgbackrest.settings import Repository
-    from pytest_pgrestore.sources.protocol import Request
+    from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
+    from pytest_pgrestore.sources.pgbackrest.own_config import Repository
+    from pytest_pgrestore.sources.protocol import LocateRequest
 
 _GROWTH = 1.1
 _WHOLE_AND_INSIDE = ("--reset-link-map", "--reset-tablespace-map-all", "--reset-db-include", "--reset-db-exclude")
@@ -48,7 +48,7 @@ class PgbackrestSettings:
         stanza: Name of the stanza.
         config: pgBackRest's own file; None is where it looks by itself.
         repo: Number of the repository; None takes the first.
-        processes: Processes of a restore; None is one a core.
+        process_max: Processes of a restore; None is one a core.
         verify: Whether to run ``pgbackrest verify`` on the backup too.
         delta: Directory that keeps a restore for the next one; None restores from nothing.
         backup: Label of the backup to restore; None chooses.
@@ -62,7 +62,7 @@ class PgbackrestSettings:
     stanza: str
     config: Path | None = None
     repo: int | None = None
-    processes: int | None = None
+    process_max: int | None = None
     verify: bool = False
     delta: Path | None = None
     backup: str | None = None
@@ -99,7 +99,7 @@ class PgbackrestSource(ToolSource[_Choice]):
         self._timeout_seconds = timeout_seconds
 
     @property
-    def need(self) -> Need:
+    def requirements(self) -> ToolRequirements:
         """What pgBackRest needs to run.
 
         Raises:
@@ -108,7 +108,7 @@ class PgbackrestSource(ToolSource[_Choice]):
         settings, repository = self._settings, self._repository()
         reads = [*([settings.config] if settings.config else [Path("/etc/pgbackrest")]), *repository.files()]
         reads += [DEFAULT_INCLUDE] if settings.config is None else []
-        return Need(
+        return ToolRequirements(
             program=settings.program,
             packages=("pgbackrest", "ca-certificates"),
             reads=tuple(dict.fromkeys(path for path in reads if path.exists())),
@@ -119,17 +119,17 @@ class PgbackrestSource(ToolSource[_Choice]):
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
-        return (storedwal.CHECK, checks.PAGES, *((checks.VERIFY,) if self._settings.verify else ()))
+        return (stored_wal.CHECK, checks.PAGES, *((checks.VERIFY,) if self._settings.verify else ()))
 
-    def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
+    def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:
         """Return the catalogue, oldest first."""
-        tool, _ = self._tool(required(toolbox, "pgBackRest"), unheard)
+        tool, _ = self._tool(required(tool_runner, "pgBackRest"), unheard)
         return [entry.backup for entry in self._catalogue(tool, self._repository()).entries]
 
-    def locate(self, request: Request) -> Located:
+    def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the backup for `request` and see whether its target can be reached; reads only."""
         repository = self._repository()
-        found = self._catalogue(self._tool(request.find_toolbox(None), request.log)[0], repository)
+        found = self._catalogue(self._tool(request.find_tool_runner(None), request.log)[0], repository)
         if not found.entries:
             raise no_backup(f"{repository.address}, stanza {self._settings.stanza}")
         every = [entry.backup for entry in found.entries]
@@ -141,13 +141,13 @@ class PgbackrestSource(ToolSource[_Choice]):
                 hint="take a new backup, online and with archiving on.",
             )
         # From here on the one that restores: another image may have another version.
-        tool, version = self._tool(request.find_toolbox(backup.server_major), request.log)
+        tool, version = self._tool(request.find_tool_runner(backup.server_major), request.log)
         about = self._details(tool, repository, backup.label)
         archive = listed(tool, repository, self._settings.stanza, entry.archive)
-        wal = storedwal.plan(request, backup, entry.start_file, archive.wal)
+        wal = stored_wal.plan(request, backup, entry.start_file, archive.wal)
         here, labels = not repository.remote, (*backup.chain, backup.label)
         stanza = self._settings.stanza
-        located = Located(
+        chosen = ChosenBackup(
             backup=backup,
             selection=selection,
             server_major=backup.server_major,
@@ -157,41 +157,41 @@ class PgbackrestSource(ToolSource[_Choice]):
             checks=(wal.check(), checks.pages(entry, about)),
             not_checked=self._not_checked(),
             notes=(*wal.notes, *self._notes(found, repository)),
-            kept_in=tuple(repository.path / "backup" / stanza / label for label in labels if here),
-            archived_in=(repository.path / "archive" / stanza / entry.archive,) if here else (),
-            untried=untried(every, backup, request.target, self._settings.backup),
-            restored_by=f"{version}, {tool.toolbox.origin}",
-            untimed="" if self._settings.delta is None else UNTIMED,
+            backup_paths=tuple(repository.path / "backup" / stanza / label for label in labels if here),
+            wal_archive_paths=(repository.path / "archive" / stanza / entry.archive,) if here else (),
+            other_candidates=other_candidates(every, backup, request.target, self._settings.backup),
+            restored_by=f"{version}, {tool.tool_runner.origin}",
+            rto_not_comparable="" if self._settings.delta is None else UNTIMED,
         )
         spaces = tuple((int(space["oid"]), str(space["name"])) for space in about.get("tablespace") or ())
         return self._keep(
-            located, _Choice(wal=wal, log=request.log, repository=repository, archive=archive, tablespaces=spaces)
+            chosen, _Choice(wal=wal, log=request.log, repository=repository, archive=archive, tablespaces=spaces)
         )
 
-    def fetch(self, located: Located, sandbox: Sandbox) -> str:
+    def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
         """Let pgBackRest restore into the sandbox, and bring the WAL."""
-        choice = self._chosen(located)
-        label, repository, delta = located.backup.label, choice.repository, self._settings.delta
+        choice = self._choice_of(chosen)
+        label, repository, delta = chosen.backup.label, choice.repository, self._settings.delta
         if delta is None:
-            tool, _ = self._tool(sandbox.toolbox(self.need), choice.log, sandbox)
+            tool, _ = self._tool(sandbox.tool_runner(self.requirements), choice.log, sandbox)
             for oid, _ in choice.tablespaces:
                 (sandbox.tablespaces / str(oid)).mkdir(mode=0o700)
-            self._restore(tool, located, sandbox.tablespaces)
+            self._restore(tool, chosen, sandbox.tablespaces)
         else:
             kept = Kept(delta)
             kept.claim()
-            tool, _ = self._tool(sandbox.toolbox(self.need), choice.log, sandbox)
+            tool, _ = self._tool(sandbox.tool_runner(self.requirements), choice.log, sandbox)
             with kept.held(self._timeout_seconds):
                 kept.make_tablespaces({str(oid) for oid, _ in choice.tablespaces})
                 onto = {"PGBACKREST_PG1_PATH": str(kept.data), "PGBACKREST_DELTA": "y"}
-                self._restore(replace(tool, env={**tool.env, **onto}), located, kept.tablespaces)
+                self._restore(replace(tool, env={**tool.env, **onto}), chosen, kept.tablespaces)
                 kept.copy_into(sandbox)
-        words = storedwal.bring(choice.wal, Bringer(tool, repository, self._settings.stanza, choice.archive), sandbox)
+        words = stored_wal.bring(choice.wal, Bringer(tool, repository, self._settings.stanza, choice.archive), sandbox)
         hand_over(sandbox)
-        return f"backup {label} ({located.backup.kind}) restored by pgBackRest, its checksums compared; {words}"
+        return f"backup {label} ({chosen.backup.kind}) restored by pgBackRest, its checksums compared; {words}"
 
-    def _restore(self, tool: BackupTool, located: Located, tablespaces: Path) -> None:
-        choice, label = self._chosen(located), located.backup.label
+    def _restore(self, tool: BackupTool, chosen: ChosenBackup, tablespaces: Path) -> None:
+        choice, label = self._choice_of(chosen), chosen.backup.label
         maps = [f"--tablespace-map={oid}={tablespaces / str(oid)}" for oid, _ in choice.tablespaces]
         maps = maps or ["--reset-tablespace-map"]
         done = tool.run(
@@ -203,12 +203,12 @@ class PgbackrestSource(ToolSource[_Choice]):
         if done.status != 0:
             raise failed(done, choice.repository, f"backup {label} was not restored")
 
-    def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:
+    def verify(self, chosen: ChosenBackup, sandbox: Sandbox) -> tuple[Check, ...]:
         """Run ``pgbackrest verify`` where it is switched on; a restore has compared every checksum already."""
         if not self._settings.verify:
             return ()
-        choice = self._chosen(located)
-        tool, _ = self._tool(sandbox.toolbox(self.need), choice.log, sandbox)
+        choice = self._choice_of(chosen)
+        tool, _ = self._tool(sandbox.tool_runner(self.requirements), choice.log, sandbox)
         done = tool.run("verify", f"--repo={choice.repository.number}", "--output=text", "--verbose", "verify")
         return (checks.verified(done),)
 
@@ -226,7 +226,7 @@ class PgbackrestSource(ToolSource[_Choice]):
         )
 
     def _tool(
-        self, toolbox: Toolbox, log: Callable[[str, str], None], sandbox: Sandbox | None = None
+        self, tool_runner: ToolRunner, log: Callable[[str, str], None], sandbox: Sandbox | None = None
     ) -> tuple[BackupTool, str]:
         """Return pgBackRest with the settings that beat those of production's file, and its version in words.
 
@@ -234,7 +234,7 @@ class PgbackrestSource(ToolSource[_Choice]):
         """
         settings = self._settings
         wishes = {
-            "PGBACKREST_PROCESS_MAX": str(settings.processes or os.cpu_count() or 1),
+            "PGBACKREST_PROCESS_MAX": str(settings.process_max or os.cpu_count() or 1),
             # Of an accident in the repository it is certain at once; a store gets time.
             "PGBACKREST_JOB_RETRY_INTERVAL": "1",
         }
@@ -261,7 +261,7 @@ class PgbackrestSource(ToolSource[_Choice]):
                 "PGBACKREST_DELTA": "n",
                 "PGBACKREST_FORCE": "n",
             }
-        tool = BackupTool(toolbox=toolbox, program=settings.program, env={}, secrets=settings.secrets, log=log)
+        tool = BackupTool(tool_runner=tool_runner, program=settings.program, env={}, secrets=settings.secrets, log=log)
         version = _version(tool)
         if version >= _ROOT_REFUSED_SINCE and os.geteuid() == 0:
             # For the files that root would leave; this one may write nothing but the copy.

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.sources.copying import in_parallel
 from pytest_pgrestore.sources.pgbackrest.messages import explained, failed
-from pytest_pgrestore.sources.wal.storedwal import StoredWal
+from pytest_pgrestore.sources.wal.stored_wal import StoredWal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pytest_pgrestore.sources.backuptool import BackupTool
-    from pytest_pgrestore.sources.pgbackrest.settings import Repository
+    from pytest_pgrestore.sources.backup_tool import BackupTool
+    from pytest_pgrestore.sources.pgbackrest.own_config import Repository
 
 _SEGMENT = re.compile(r"(?:.*/)?([0-9A-F]{24})-([0-9a-f]{40})(?:\.[a-z0-9]+)?")
 _HISTORY = re.compile(r"((?:.*/)?([0-9A-F]{8})\.history)")

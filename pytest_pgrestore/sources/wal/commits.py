@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_pgrestore.model.target import RecoveryTarget
-    from pytest_pgrestore.sandboxes.protocol import Tools
+    from pytest_pgrestore.sandboxes.protocol import PostgresPrograms
     from pytest_pgrestore.sources.wal.segments import WalFile
 
 _END = re.compile(
@@ -68,30 +68,30 @@ class Stop:
         return f"commit of {self.when.isoformat() if self.when else '?'} (xid:{self.xid}, lsn:{self.lsn})"
 
 
-def stops_in(files: Sequence[WalFile], tools: Tools, *, named: bool = False) -> list[Stop]:
+def stops_in(files: Sequence[WalFile], programs: PostgresPrograms, *, named: bool = False) -> list[Stop]:
     """Return the ends of transactions in these consecutive segments, and with `named` the restore points, in order."""
     found: dict[Lsn, Stop] = {}
     for begin in range(0, len(files), WINDOW):
         # One more than the window: a record may begin in one segment and end in the next.
-        for line in _dump(files[begin : begin + WINDOW + 1], tools, named=named):
+        for line in _dump(files[begin : begin + WINDOW + 1], programs, named=named):
             stop = _parse(line)
             if stop is not None:
                 found[stop.lsn] = stop
     return [found[lsn] for lsn in sorted(found)]
 
 
-def last_end(files: Sequence[WalFile], tools: Tools) -> Stop | None:
+def last_end(files: Sequence[WalFile], programs: PostgresPrograms) -> Stop | None:
     """Return the last end of a transaction in the newest few segments; None when they hold none."""
     for place in range(len(files) - 1, max(-1, len(files) - 1 - LOOK_BACK), -1):
-        ends = stops_in(files[place : place + 2], tools)
+        ends = stops_in(files[place : place + 2], programs)
         if ends:
             return ends[-1]
     return None
 
 
-def first_moment(files: Sequence[WalFile], after: Lsn, tools: Tools) -> datetime | None:
+def first_moment(files: Sequence[WalFile], after: Lsn, programs: PostgresPrograms) -> datetime | None:
     """Return the first time told behind `after`, of a commit or of a promotion; None where none is told."""
-    for line in _dump(files[:LOOK_BACK], tools, named=True):
+    for line in _dump(files[:LOOK_BACK], programs, named=True):
         born, stop = _BORN.search(line), _parse(line)
         if born is not None and Lsn.parse(born[1]) >= after:
             return _moment(born[2])
@@ -128,29 +128,31 @@ def find(target: RecoveryTarget, stops: Sequence[Stop]) -> Stop | None:
     return None
 
 
-def _dump(files: Sequence[WalFile], tools: Tools, *, named: bool) -> list[str]:
-    return lines_of(files, tools, "Transaction", *(("XLOG",) if named else ()))
+def _dump(files: Sequence[WalFile], programs: PostgresPrograms, *, named: bool) -> list[str]:
+    return lines_of(files, programs, "Transaction", *(("XLOG",) if named else ()))
 
 
-def lines_of(files: Sequence[WalFile], tools: Tools, *managers: str, start: Lsn | None = None) -> list[str]:
+def lines_of(
+    files: Sequence[WalFile], programs: PostgresPrograms, *managers: str, start: Lsn | None = None
+) -> list[str]:
     """Return pg_waldump's lines on consecutive segments, whatever their timelines.
 
     Args:
         files: In order.
-        tools: Of the server major that wrote them.
+        programs: Of the server major that wrote them.
         managers: Resource managers whose records are wanted.
         start: Where in the first of them to begin; None begins at its first record.
     """
     if not files:
         return []
-    with _as_one_timeline(files, tools.scratch) as directory:
+    with _as_one_timeline(files, programs.scratch) as directory:
         timeline = int(files[-1].name[:8], 16)
         arguments = [f"--rmgr={manager}" for manager in managers]
         arguments += [f"--start={start}"] if start is not None else []
         first = str(directory / _renamed(files[0].name, timeline))
         last = str(directory / _renamed(files[-1].name, timeline))
         # As the caller: it may read the archive, and the tool runs nothing of what it reads.
-        done = tools.run("pg_waldump", *arguments, first, last, check=False, as_caller=True)
+        done = programs.run("pg_waldump", *arguments, first, last, check=False, as_caller=True)
     return done.stdout.splitlines()
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pytest_pgrestore.model.target import RecoveryTarget
-    from pytest_pgrestore.sandboxes.protocol import Tools
+    from pytest_pgrestore.sandboxes.protocol import PostgresPrograms
     from pytest_pgrestore.sources.wal.segments import Supply, WalFile, WalFiles
     from pytest_pgrestore.sources.wal.timelines import TimelinePath
 
@@ -30,14 +30,14 @@ class Question:
         stop: Where the backup ended, or at least began.
         found: The sound WAL.
         now: Start of the drill.
-        tools: Programs of the backup's major.
+        programs: Programs of the backup's major.
     """
 
     target: RecoveryTarget
     stop: Lsn
     found: Supply
     now: datetime
-    tools: Tools
+    programs: PostgresPrograms
 
 
 def until(target: RecoveryTarget, stop: Lsn) -> Lsn | None:
@@ -107,7 +107,7 @@ def _require_time(question: Question, target: AtTime) -> None:
     require_past(target, question.now)
     files = question.found.files
     readable = [file for file in files if file.in_tar is None]
-    last = commits.last_end(readable, question.tools)
+    last = commits.last_end(readable, question.programs)
     broken = question.found.break_words()
     where = "before the archive breaks off" if broken else "in the archive"
     if last is None and len(readable) == len(files) <= commits.LOOK_BACK:
@@ -128,7 +128,7 @@ def is_passed(target: AtTime, when: datetime) -> bool:
     return when > target.when if target.inclusive else when >= target.when
 
 
-def refuse_foreign(path: TimelinePath, files: WalFiles, segment_bytes: int, tools: Tools) -> None:
+def refuse_foreign(path: TimelinePath, files: WalFiles, segment_bytes: int, programs: PostgresPrograms) -> None:
     """Refuse to follow a timeline that began while its parent still went on: both cannot be production.
 
     That is what a restored copy leaves that was let loose with production's archive_command. Following it loses
@@ -143,8 +143,8 @@ def refuse_foreign(path: TimelinePath, files: WalFiles, segment_bytes: int, tool
         left_in = int(end) // segment_bytes
         beyond = _of_timeline(files, parent, left_in + 1, segment_bytes)
         childs = _of_timeline(files, child, left_in, segment_bytes) if beyond else []
-        born = commits.first_moment(childs, end, tools)
-        last = commits.last_end(beyond, tools) if born is not None else None
+        born = commits.first_moment(childs, end, programs)
+        last = commits.last_end(beyond, programs) if born is not None else None
         if born is not None and last is not None and last.when is not None and last.when > born:
             raise BackupNotRestorable(
                 f"timeline {child} left timeline {parent} at {end} and began at {born.isoformat()}, but {parent} went"

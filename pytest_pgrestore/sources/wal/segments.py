@@ -11,7 +11,7 @@ from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
 from pytest_pgrestore.sources.codecs import codec_of, open_plain, plain_name, reading
 from pytest_pgrestore.sources.copying import copy_plain, in_parallel
-from pytest_pgrestore.sources.wal.backuplabel import BackupLabel, parse_label
+from pytest_pgrestore.sources.wal.backup_label import BackupLabel, parse_label
 from pytest_pgrestore.sources.wal.header import HEADER_BYTES, Expected, fault
 
 if TYPE_CHECKING:

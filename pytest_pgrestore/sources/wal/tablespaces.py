@@ -60,7 +60,7 @@ def keep_inside(sandbox: Sandbox, start: Lsn | None, segment_bytes: int) -> list
         files = {number: file for number, file in files.items() if number >= start // segment_bytes}
     notes = []
     ordered = [files[number] for number in sorted(files)]
-    for line in commits.lines_of(ordered, sandbox.tools, "Tablespace", start=start):
+    for line in commits.lines_of(ordered, sandbox.programs, "Tablespace", start=start):
         match = _MADE.search(line)
         if match is None:
             continue

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from pytest_pgrestore.model.backup import Backup
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.sources.wal.storedwal import StoredWal
+from pytest_pgrestore.sources.wal.stored_wal import StoredWal
 from pytest_pgrestore.sources.walg.messages import failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_pgrestore.sources.backuptool import BackupTool
+    from pytest_pgrestore.sources.backup_tool import BackupTool
 
 _DELTA = "_D_"
 _OBJECT = re.compile(r"^obj\s+\d+\s+(\S+ \S+) \+0000 UTC\s+(\S+)\s*$", re.MULTILINE)

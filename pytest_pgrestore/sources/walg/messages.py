@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError
 
 if TYPE_CHECKING:
-    from pytest_pgrestore.process import Completed
+    from pytest_pgrestore.system.process import Completed
 
 _ERROR = re.compile(r"(?:ERROR|FATAL): (?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d+ )?(.+)")
 _LONGEST = 300

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.sandboxes.protocol import Need
-from pytest_pgrestore.sources.backuptool import BackupTool
+from pytest_pgrestore.sandboxes.protocol import ToolRequirements
+from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.basebackup.unpacking import TABLESPACE_MAP
 from pytest_pgrestore.sources.copying import in_parallel
-from pytest_pgrestore.sources.protocol import Located
-from pytest_pgrestore.sources.selection import no_backup, pick, untried
-from pytest_pgrestore.sources.toolsource import Choice, ToolSource, hand_over, required, unheard
-from pytest_pgrestore.sources.wal import storedwal
+from pytest_pgrestore.sources.protocol import ChosenBackup
+from pytest_pgrestore.sources.selection import no_backup, other_candidates, pick
+from pytest_pgrestore.sources.tool_source import Choice, ToolSource, hand_over, required, unheard
+from pytest_pgrestore.sources.wal import stored_wal
 from pytest_pgrestore.sources.walg import catalogue
 from pytest_pgrestore.sources.walg.messages import failed
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.secret import Secret
     from pytest_pgrestore.model.target import RecoveryTarget
-    from pytest_pgrestore.sandboxes.protocol import Sandbox, Toolbox
-    from pytest_pgrestore.sources.protocol import Request
-    from pytest_pgrestore.sources.wal.storedwal import WalPlan
+    from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
+    from pytest_pgrestore.sources.protocol import LocateRequest
+    from pytest_pgrestore.sources.wal.stored_wal import WalPlan
 
 VERIFY = "wal-g wal-verify"
 FILES = "files"
@@ -96,12 +96,12 @@ class WalgSource(ToolSource[_Choice]):
         self._settings = settings
 
     @property
-    def need(self) -> Need:
+    def requirements(self) -> ToolRequirements:
         """What WAL-G needs to run: its configuration, keys and certificates that variables name, a directory."""
         said = self._said()
         files = [Path(value) for value in said.values() if value.startswith("/") and Path(value).exists()]
         reads = [*([self._settings.config] if self._settings.config else []), *files]
-        return Need(
+        return ToolRequirements(
             program=self._settings.program,
             packages=("ca-certificates",),
             reads=tuple(dict.fromkeys(reads)),
@@ -111,17 +111,18 @@ class WalgSource(ToolSource[_Choice]):
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
-        return (storedwal.CHECK, FILES, *((VERIFY,) if self._settings.verify else ()))
+        return (stored_wal.CHECK, FILES, *((VERIFY,) if self._settings.verify else ()))
 
-    def backups(self, toolbox: Toolbox | None = None) -> list[Backup]:
+    def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:
         """Return the catalogue, oldest first."""
         return [
-            entry.backup for entry in catalogue.read(self._tool(required(toolbox, "WAL-G"), unheard), self._location())
+            entry.backup
+            for entry in catalogue.read(self._tool(required(tool_runner, "WAL-G"), unheard), self._location())
         ]
 
-    def locate(self, request: Request) -> Located:
+    def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the backup for `request` and see whether its target can be reached; reads only."""
-        tool = self._tool(request.find_toolbox(None), request.log)
+        tool = self._tool(request.find_tool_runner(None), request.log)
         version = _version(tool)
         entries = catalogue.read(tool, self._location())
         if not entries:
@@ -133,9 +134,9 @@ class WalgSource(ToolSource[_Choice]):
         said = catalogue.sentinel(tool, backup.label)
         chain = catalogue.chain_of(tool, backup.label, said, labels.__contains__)
         backup = replace(backup, chain=chain, written_by="WAL-G")
-        wal = storedwal.plan(request, backup, entry.start_file, catalogue.stored_wal(tool))
+        wal = stored_wal.plan(request, backup, entry.start_file, catalogue.stored_wal(tool))
         directory = self._directory()
-        located = Located(
+        chosen = ChosenBackup(
             backup=backup,
             selection=selection,
             server_major=backup.server_major or 0,
@@ -148,17 +149,17 @@ class WalgSource(ToolSource[_Choice]):
             checks=(wal.check(),),
             not_checked=(_NO_CHECKSUMS,),
             notes=wal.notes,
-            kept_in=() if directory is None else (directory / "basebackups_005",),
-            archived_in=() if directory is None else (directory / "wal_005",),
-            untried=untried(backups, backup, request.target, self._settings.backup),
-            restored_by=f"WAL-G {version}, {tool.toolbox.origin}",
+            backup_paths=() if directory is None else (directory / "basebackups_005",),
+            wal_archive_paths=() if directory is None else (directory / "wal_005",),
+            other_candidates=other_candidates(backups, backup, request.target, self._settings.backup),
+            restored_by=f"WAL-G {version}, {tool.tool_runner.origin}",
         )
-        return self._keep(located, _Choice(wal=wal, log=request.log, spec=said.get("Spec") or {}))
+        return self._keep(chosen, _Choice(wal=wal, log=request.log, spec=said.get("Spec") or {}))
 
-    def fetch(self, located: Located, sandbox: Sandbox) -> str:
+    def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
         """Let WAL-G fetch into the sandbox, and bring the WAL."""
-        choice, label = self._chosen(located), located.backup.label
-        tool = self._tool(sandbox.toolbox(self.need), choice.log, choice.wal)
+        choice, label = self._choice_of(chosen), chosen.backup.label
+        tool = self._tool(sandbox.tool_runner(self.requirements), choice.log, choice.wal)
         spec = sandbox.wal / "restore-spec.json"
         spec.write_text(json.dumps(_into(choice.spec, sandbox)))
         arguments = ("--restore-spec", str(spec)) if choice.spec.get("tablespaces") else ()
@@ -171,18 +172,18 @@ class WalgSource(ToolSource[_Choice]):
         def bring(names: Sequence[str], into: Path) -> None:
             in_parallel(lambda name: _bring_one(tool, name, into), names)
 
-        words = storedwal.bring(choice.wal, bring, sandbox)
+        words = stored_wal.bring(choice.wal, bring, sandbox)
         hand_over(sandbox)
-        return f"backup {label} ({located.backup.kind}) fetched by WAL-G; {words}"
+        return f"backup {label} ({chosen.backup.kind}) fetched by WAL-G; {words}"
 
-    def verify(self, located: Located, sandbox: Sandbox) -> tuple[Check, ...]:
+    def verify(self, chosen: ChosenBackup, sandbox: Sandbox) -> tuple[Check, ...]:
         """See that every file is there: WAL-G fetches the parts there are, and ends with 0 when one is gone.
 
         Where it is switched on, ``wal-verify`` compares the storage with production's own server.
         """
-        choice = self._chosen(located)
-        tool = self._tool(sandbox.toolbox(self.need), choice.log, choice.wal)
-        found = _files(catalogue.files_of(tool, located.backup.label), sandbox)
+        choice = self._choice_of(chosen)
+        tool = self._tool(sandbox.tool_runner(self.requirements), choice.log, choice.wal)
+        found = _files(catalogue.files_of(tool, chosen.backup.label), sandbox)
         return (found, *((self._wal_verify(tool),) if self._settings.verify else ()))
 
     @staticmethod
@@ -220,7 +221,7 @@ class WalgSource(ToolSource[_Choice]):
         said = self._said()
         return next((value for name, value in said.items() if _PREFIX.search(name)), "no prefix is configured")
 
-    def _tool(self, toolbox: Toolbox, log: Callable[[str, str], None], wal: WalPlan | None = None) -> BackupTool:
+    def _tool(self, tool_runner: ToolRunner, log: Callable[[str, str], None], wal: WalPlan | None = None) -> BackupTool:
         settings = self._settings
         env = {
             # By default it says after a quarter of an hour that a part is damaged: it waits minutes between its tries.
@@ -234,7 +235,7 @@ class WalgSource(ToolSource[_Choice]):
             env["WALG_CONFIG_PATH"] = str(settings.config)
         if wal is not None:
             env["WALG_PG_WAL_SIZE"] = str(wal.segment_bytes // _MIB)
-        return BackupTool(toolbox=toolbox, program=settings.program, env=env, secrets=settings.secrets, log=log)
+        return BackupTool(tool_runner=tool_runner, program=settings.program, env=env, secrets=settings.secrets, log=log)
 
 
 def _version(tool: BackupTool) -> str:

@@ -1,0 +1,82 @@
+"""The console script `pgrestore`: what is not a test run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from pytest_pgrestore.model.errors import ConfigError, PgRestoreError
+from pytest_pgrestore.model.version import __version__
+
+USAGE_STATUS = 4
+"""The same status pytest ends with on a user's mistake."""
+
+COULD_NOT_STATUS = 6
+"""The same status a drill run ends with when the machine let it down."""
+
+
+class _Group(click.Group):
+    """Turns our errors into a problem and a hint, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except PgRestoreError as exc:
+            click.echo(f"error: {exc}", err=True)
+            sys.exit(USAGE_STATUS if isinstance(exc, ConfigError) else COULD_NOT_STATUS)
+
+
+@click.group(cls=_Group)
+@click.version_option(__version__)
+def main() -> None:
+    """Prove that PostgreSQL backups restore. Drills themselves are run by pytest."""
+
+
+@main.command()
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path),
+    default=Path("pgrestore-demo"),
+    show_default=True,
+    help="Where the demo leaves its project, backups and reports; emptied first.",
+)
+def demo(directory: Path) -> None:
+    """Build a small shop, back it up, break it, and drill the backups. About a minute; no Docker, no root."""
+    from pytest_pgrestore.cli.demo import run_demo
+
+    sys.exit(run_demo(directory.absolute(), click.echo))
+
+
+@main.command()
+@click.option("--config", type=click.Path(path_type=Path), help="Configuration file; default: found as pytest does.")
+def doctor(config: Path | None) -> None:
+    """Say which PostgreSQL programs were found where, whether each source can be read, and what is missing."""
+    from pytest_pgrestore.cli.doctor import examine
+
+    sys.exit(examine(config, Path.cwd(), os.environ, click.echo))
+
+
+@main.command()
+@click.argument("evidence", type=click.Path(path_type=Path))
+@click.option("--html", type=click.Path(path_type=Path), help="Write the HTML report here.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write the JUnit report here.")
+@click.option("--markdown", type=click.Path(path_type=Path), help="Write the Markdown summary here.")
+def render(evidence: Path, html: Path | None, junit: Path | None, markdown: Path | None) -> None:
+    """Make reports again from an evidence file; without an option, print the summary."""
+    from pytest_pgrestore.cli.render import render_reports
+
+    render_reports(evidence, {"html": html, "junit": junit, "markdown": markdown}, click.echo)
+
+
+@main.command()
+@click.argument("instance", type=click.Path(path_type=Path), required=False)
+@click.option("--directory", type=click.Path(path_type=Path), help="sandbox.directory, where it was set.")
+def clean(instance: Path | None, directory: Path | None) -> None:
+    """Remove kept instances and what dead runs left; with INSTANCE, only that kept one."""
+    from pytest_pgrestore.cli.clean import clean_up
+
+    clean_up(instance, directory, click.echo)

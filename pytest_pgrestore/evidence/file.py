@@ -1,0 +1,89 @@
+"""Evidence read back from JSON, and the JSON Schema of what is written. Imports only values."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.model.evidence import SCHEMA_VERSION, Evidence
+
+SCHEMA_URI = "https://json-schema.org/draft/2020-12/schema"
+
+_MISTAKES_SHOWN = 10
+
+_COMPUTED = {
+    "Evidence": {"verdict": {"$ref": "#/$defs/Verdict", "description": "The worst of its drills and problems."}},
+    "DrillRecord": {
+        "verdict": {"$ref": "#/$defs/Verdict", "description": "The worst of its parts."},
+        "restore_seconds": {"type": "number", "description": "Sum of the phases that count toward the RTO."},
+    },
+}
+"""What `to_json` writes beside the fields, and a reader works out again."""
+
+
+def load(text: str) -> Evidence:
+    """Return the evidence written in `text`; sums and verdicts in it are worked out again, unknown fields left out.
+
+    Raises:
+        ConfigError: It is no evidence, damaged, or of a newer version.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        document = json.loads(text)
+    except ValueError as exc:
+        raise ConfigError(
+            f"the evidence is not JSON: {exc}",
+            hint="give the evidence.json of a run, whole and unchanged.",
+        ) from exc
+    _check_version(document)
+    try:
+        return TypeAdapter(Evidence).validate_python(document)
+    except ValidationError as exc:
+        mistakes = [f"{_path(error['loc'])}: {error['msg']}" for error in exc.errors(include_input=False)]
+        more = [f"and {len(mistakes) - _MISTAKES_SHOWN} more"] if len(mistakes) > _MISTAKES_SHOWN else []
+        raise ConfigError(
+            "the evidence does not fit its schema: " + "; ".join(mistakes[:_MISTAKES_SHOWN] + more),
+            hint="give the evidence.json of a run, whole and unchanged; its schema is evidence/evidence.schema.json.",
+        ) from exc
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the document that `to_json` writes.
+
+    Fields may be added without a new version, so unknown ones are allowed.
+    """
+    from pydantic import TypeAdapter
+
+    schema = TypeAdapter(Evidence).json_schema()
+    schema["properties"]["schema_version"] = {"const": SCHEMA_VERSION}
+    schema["required"] = ["schema_version", *schema["required"]]
+    for name, computed in _COMPUTED.items():
+        target = schema if name == "Evidence" else schema["$defs"][name]
+        target["properties"] |= computed
+        target["required"] = [*target["required"], *computed]
+    return {"$schema": SCHEMA_URI, **schema}
+
+
+def schema_text() -> str:
+    """Return the schema as it is shipped, in ``evidence/evidence.schema.json``."""
+    return json.dumps(json_schema(), indent=2) + "\n"
+
+
+def _check_version(document: Any) -> None:
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise ConfigError(
+            "the JSON is no evidence: it names no schema_version",
+            hint="give the evidence.json that a run wrote.",
+        )
+    if version > SCHEMA_VERSION:
+        raise ConfigError(
+            f"the evidence has schema version {version}, and this version reads up to {SCHEMA_VERSION}",
+            hint="upgrade pytest-pgrestore.",
+        )
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location)

@@ -1,0 +1,134 @@
+"""What a plugin may add: types of sources and kinds of sandboxes, ours among them. Imports pydantic.
+
+The protocols to implement are `sources.protocol.PhysicalSource`, `sources.protocol.LogicalSource` and
+`sandboxes.protocol.Run` with what that gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_pgrestore.settings.run_settings import KnownKinds
+from pytest_pgrestore.settings.source_tables import SourceTable
+from pytest_pgrestore.sources.registry import SOURCE_TABLES, make_source
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_pgrestore.sandboxes.protocol import Run
+    from pytest_pgrestore.sandboxes.settings import DockerSettings, LocalSettings
+    from pytest_pgrestore.settings.run_settings import RunSettings
+    from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
+
+
+@dataclass(frozen=True, slots=True)
+class SourceType:
+    """A type of source.
+
+    Attributes:
+        table: Its keys in the settings file: a subclass of `SourceTable` with ``type: Literal["..."]``.
+        make: From the source's name, its table and the deadline of one tool in seconds to the source.
+    """
+
+    table: type[SourceTable]
+    make: Callable[[str, Any, float], LogicalSource | PhysicalSource]
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A kind of sandbox.
+
+    Attributes:
+        enter: From the run's settings, its name and its directory (None: to be made) to the run.
+    """
+
+    enter: Callable[[RunSettings, str, Path | None], Run]
+
+
+def source_types(config: pytest.Config) -> dict[str, SourceType]:
+    """Return every type of source this pytest knows."""
+    found = {kind: SourceType(table, partial(_ours, kind)) for kind, table in SOURCE_TABLES.items()}
+    for added in config.hook.pytest_pgrestore_source_types():
+        found.update(added)
+    return found
+
+
+def runtimes(config: pytest.Config) -> dict[str, Runtime]:
+    """Return every kind of sandbox this pytest knows."""
+    found = {"docker": Runtime(_docker), "local": Runtime(_local)}
+    for added in config.hook.pytest_pgrestore_runtimes():
+        found.update(added)
+    return found
+
+
+def known_kinds(config: pytest.Config) -> KnownKinds:
+    """Return what a settings file may name in this pytest."""
+    tables = {kind: added.table for kind, added in source_types(config).items()}
+    return KnownKinds(tables, tuple(runtimes(config)))
+
+
+def _ours(kind: str, name: str, table: Mapping[str, Any], timeout_seconds: float) -> LogicalSource | PhysicalSource:
+    return make_source(name, kind, dict(table), timeout_seconds)
+
+
+def _docker(settings: RunSettings, run_id: str, root: Path | None) -> Run:
+    from pytest_pgrestore.sandboxes.docker.run import DockerRun
+
+    docker = docker_settings(settings)
+    return DockerRun.open(docker, run_id) if root is None else DockerRun.join(docker, root)
+
+
+def _local(settings: RunSettings, run_id: str, root: Path | None) -> Run:
+    from pytest_pgrestore.sandboxes.local.run import LocalRun
+
+    local = local_settings(settings)
+    return LocalRun.open(local, run_id) if root is None else LocalRun.join(local, root)
+
+
+def docker_settings(settings: RunSettings) -> DockerSettings:
+    """Return how the docker sandbox is set up."""
+    from pytest_pgrestore.sandboxes.settings import DEFAULT_BASE_IMAGE, DockerSettings
+
+    table = settings.file.sandbox
+    local = local_settings(settings)
+    return DockerSettings(
+        image=settings.given.or_default("image", table.image),
+        base_image=str(settings.given.or_default("base_image", table.base_image) or DEFAULT_BASE_IMAGE),
+        packages=tuple(table.packages),
+        locales=tuple(table.locales),
+        pull=table.pull,
+        build_network=table.build_network,
+        storage=settings.given.or_default("storage", table.storage),
+        connect_by=table.connect_by,
+        memory=table.memory,
+        cpus=table.cpus,
+        pids_limit=table.pids_limit,
+        shm_size=table.shm_size,
+        ryuk=table.ryuk,
+        tool_network=table.tool_network,
+        directory=local.directory,
+        user=local.user,
+        timeout_seconds=local.timeout_seconds,
+        max_lifetime_seconds=local.max_lifetime_seconds,
+    )
+
+
+def local_settings(settings: RunSettings) -> LocalSettings:
+    """Return how the local sandbox is set up."""
+    from pytest_pgrestore.sandboxes.settings import LocalSettings
+
+    bindir = settings.given.or_default("bindir", settings.file.sandbox.bindir)
+    directory = settings.given.or_default("sandbox_directory", settings.file.sandbox.directory)
+    return LocalSettings(
+        bindir=None if bindir is None else Path(bindir),
+        directory=None if directory is None else Path(directory),
+        user=settings.file.sandbox.user,
+        timeout_seconds=settings.timeout_seconds,
+        max_lifetime_seconds=settings.given.or_default(
+            "max_lifetime", settings.file.sandbox.max_lifetime
+        ).total_seconds(),
+    )

@@ -1,0 +1,85 @@
+"""What will be restored: the drill a user asked for, and the plan that answers it. Imports only values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pytest_pgrestore.model.objectives import Objectives
+from pytest_pgrestore.model.secret import Secret
+from pytest_pgrestore.model.target import AtLsn, AtTime, AtXid, Latest, RecoveryTarget, Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """One source, one target, its objectives: exactly one restore.
+
+    Two drills are the same restore when their `key` is the same; objectives do not count.
+    """
+
+    source: str
+    target: RecoveryTarget = field(default_factory=Latest)
+    timeline: Timeline = "latest"
+    objectives: Objectives = field(default_factory=Objectives)
+
+    @property
+    def key(self) -> str:
+        """Stable name, e.g. ``shop@latest`` or ``shop@xid:700 exclusive timeline=2``."""
+        words = [f"{self.source}@{self.target}"]
+        if isinstance(self.target, AtTime | AtLsn | AtXid) and not self.target.inclusive:
+            words.append("exclusive")
+        if self.timeline != "latest":
+            words.append(f"timeline={self.timeline}")
+        return " ".join(words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorePlan:
+    """What would happen, printable, nothing started yet.
+
+    Attributes:
+        drill: What was asked.
+        source_type: The tool, e.g. ``dump``.
+        backup: One line naming the backup that was chosen and why.
+        steps: The phases, a sentence each.
+        binaries: Where the server's programs come from.
+        settings: Server settings of the sandbox.
+        checks: Names of the items the drill adds to the session.
+    """
+
+    drill: Drill
+    source_type: str
+    backup: str
+    steps: tuple[str, ...]
+    binaries: str
+    settings: dict[str, str]
+    checks: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """Return the plan as text, a line a fact."""
+        return [
+            f"drill {self.drill.key} ({self.source_type})",
+            f"  backup    {self.backup}",
+            f"  binaries  {self.binaries}",
+            *(f"  step {number}    {step}" for number, step in enumerate(self.steps, start=1)),
+            f"  checks    {', '.join(self.checks)}",
+            *(f"  setting   {name} = {value!r}" for name, value in sorted(self.settings.items())),
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillSettings:
+    """What a source's settings say about its drills, whatever tool it uses.
+
+    Attributes:
+        database: Where fixtures connect; None picks the only user database.
+        freshness: Query that answers the freshest business moment.
+        live_conninfo: Connection string of the live server, to compare with.
+        superuser: A superuser of the copy that may log in; None finds one.
+        timeout_seconds: Deadline of each wait.
+    """
+
+    database: str | None = None
+    freshness: str | None = None
+    live_conninfo: Secret | None = None
+    superuser: str | None = None
+    timeout_seconds: float = 3600.0

@@ -1,0 +1,1 @@
+"""What may be shown: no value of a row, no secret."""

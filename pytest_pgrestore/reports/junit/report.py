@@ -1,0 +1,155 @@
+"""The JUnit report: one suite per drill, every finding a case of its own. Evidence in, text out.
+
+failure = verified bad, error = could not verify, skipped = left out by a person, with the reason.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.reports.findings import (
+    RESTORED,
+    RPO,
+    RTO,
+    TARGET_REACHED,
+    findings,
+    objective_words,
+    target_asked,
+)
+from pytest_pgrestore.reports.format import capped, exact, moment, one_line
+from pytest_pgrestore.reports.junit.xml import Case, Suite, to_xml
+
+if TYPE_CHECKING:
+    from pytest_pgrestore.model.evidence import DrillRecord, Evidence
+    from pytest_pgrestore.reports.findings import Finding
+
+_RESULT = {
+    Verdict.PASSED: "",
+    Verdict.FAILED: "failure",
+    Verdict.COULD_NOT_VERIFY: "error",
+    Verdict.SKIPPED: "skipped",
+}
+_WITH_FIGURES = frozenset({RESTORED, TARGET_REACHED, RTO, RPO})
+
+
+def render(evidence: Evidence, *, strict: bool = False) -> str:
+    """Return `evidence` as JUnit XML.
+
+    Args:
+        evidence: The run.
+        strict: Keep to Jenkins' junit-10.xsd to the letter, which knows no file and no line of a case.
+    """
+    suites = [_suite(evidence, drill) for drill in evidence.drills]
+    if evidence.problems:
+        suites.append(_run(evidence))
+    return to_xml("pgrestore", suites, strict=strict)
+
+
+def _suite(evidence: Evidence, drill: DrillRecord) -> Suite:
+    found = findings(drill)
+    return Suite(
+        name=f"pgrestore.{drill.drill}",
+        cases=tuple(_case(drill, finding) for finding in found),
+        # The case `rto` repeats the time of `restored`, so it is not added again.
+        seconds=sum(finding.seconds or 0.0 for finding in found if finding.name != RTO),
+        hostname=evidence.host,
+        timestamp=_timestamp(drill.started_at),
+        properties=_properties(evidence, drill),
+    )
+
+
+def _run(evidence: Evidence) -> Suite:
+    cases = tuple(
+        Case(
+            # The text of a problem is its name too: two runs with the same problem are the same case of a history.
+            name=one_line(problem),
+            classname="pgrestore.run",
+            result="error",
+            message=one_line(problem),
+            text=capped(problem),
+        )
+        for problem in dict.fromkeys(evidence.problems)
+    )
+    return Suite(
+        name="pgrestore.run",
+        cases=cases,
+        seconds=0.0,
+        hostname=evidence.host,
+        timestamp=_timestamp(evidence.started_at),
+        properties={"pgrestore.run_id": evidence.run_id, "pgrestore.verdict": str(evidence.verdict())},
+    )
+
+
+def _case(drill: DrillRecord, finding: Finding) -> Case:
+    return Case(
+        name=finding.name,
+        classname=classname(drill),
+        result=_RESULT[finding.verdict],
+        message=one_line(finding.message),
+        text="\n".join(_text(drill, finding)),
+        seconds=finding.seconds,
+        file=finding.file,
+        line=finding.line,
+    )
+
+
+def classname(drill: DrillRecord) -> str:
+    """Return the class name of a drill's cases: stable, and without dots but ours, since readers cut there."""
+    return ".".join(("pgrestore", drill.source.replace(".", "_"), target_asked(drill).replace(".", "_")))
+
+
+def _text(drill: DrillRecord, finding: Finding) -> list[str]:
+    lines = [capped(finding.message)] if finding.message else []
+    if finding.expected or finding.observed:
+        lines += [f"expected: {capped(finding.expected)}", f"observed: {capped(finding.observed)}"]
+    if finding.hint:
+        lines.append(f"HINT: {capped(finding.hint)}")
+    if finding.place:
+        lines.append(f"at {finding.place}")
+    if finding.name in _WITH_FIGURES:
+        lines += ["", *_key_figures(drill)]
+    for result in (drill.rto, drill.rpo):
+        if finding.kind == "objective" and finding.name == result.name:
+            lines.append(f"{result.name.upper()} means: {result.definition}")
+    return lines
+
+
+def _key_figures(drill: DrillRecord) -> list[str]:
+    """Return what most readers of JUnit files would lose if it stood in properties alone."""
+    phases = ", ".join(
+        f"{phase.name} {exact(phase.seconds)}{'' if phase.counts_toward_rto else ' (not counted)'}"
+        for phase in drill.phases
+    )
+    lines = [f"drill: {drill.drill}", f"verdict of the drill: {drill.verdict()}"]
+    if drill.backup is not None:
+        lines.append(f"backup: {drill.backup.label} ({drill.backup.form}, {drill.backup.kind})")
+    if drill.recovered_to is not None:
+        reached = drill.recovered_to
+        lines.append(f"recovered to: {reached.lsn or 'not known'}, last commit {moment(reached.last_commit_at)}")
+    lines += [objective_words(drill.rto), objective_words(drill.rpo)]
+    return [*lines, f"phases: {phases or 'none ran'}"]
+
+
+def _properties(evidence: Evidence, drill: DrillRecord) -> dict[str, str]:
+    facts: dict[str, object] = {
+        "run_id": evidence.run_id,
+        "version": evidence.plugin_version,
+        "verdict": drill.verdict(),
+        "source": drill.source,
+        "source_type": drill.source_type,
+        "target": drill.target,
+        "backup": drill.backup.label if drill.backup else None,
+        "recovered_to_lsn": drill.recovered_to.lsn if drill.recovered_to else None,
+        "rto_seconds": drill.rto.objective_seconds,
+        "restore_seconds": drill.rto.measured_seconds,
+        "rpo_seconds": drill.rpo.objective_seconds,
+        "data_loss_seconds": drill.rpo.measured_seconds,
+    }
+    return {f"pgrestore.{name}": str(value) for name, value in facts.items() if value is not None}
+
+
+def _timestamp(value: datetime) -> str:
+    # Without an offset: some schemas refuse one, and readers take a bare time for UTC, which it is.
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,136 @@
+"""The restored, running server, as users and checks see it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import psycopg
+
+    from pytest_pgrestore.model.evidence import (
+        BackupFacts,
+        DataLossFigures,
+        DrillRecord,
+        ObjectiveResult,
+        Phase,
+        RecoveredTo,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionInfo:
+    """How to reach an instance from any process of the run. Plain data: it crosses process borders.
+
+    Attributes:
+        drill: Key of the drill.
+        socket_directory: Private directory of the server's socket.
+        port: Number in the socket's name.
+        client_address: How clients of ours connect: host, port, and where it takes a password the file that holds it.
+        user: A superuser of the copy.
+        database: Where the fixtures connect by default.
+        nonce: cluster_name of the server, so that no other one is mistaken for it.
+        system_identifier: Of the cluster.
+        options: Startup options that repeat the quarantine.
+        log: The server's log.
+    """
+
+    drill: str
+    socket_directory: str
+    port: int
+    client_address: dict[str, str]
+    user: str
+    database: str
+    nonce: str
+    system_identifier: str
+    options: str
+    log: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-able data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ConnectionInfo:
+        """Return what `to_dict` was made from."""
+        return cls(**data)
+
+    def conninfo(self, database: str | None = None, *, read_only: bool = False) -> str:
+        """Return a connection string; it holds no password: at most the name of a file that has it."""
+        from psycopg.conninfo import make_conninfo
+
+        return make_conninfo(
+            **self.client_address,
+            user=self.user,
+            dbname=database or self.database,
+            options=self.options + (" -c default_transaction_read_only=on" if read_only else ""),
+            application_name="pytest-pgrestore",
+        )
+
+    def open(self, database: str | None = None) -> psycopg.Connection[Any]:
+        """Open a connection of the harness's own: autocommit, may write."""
+        import psycopg
+
+        return psycopg.connect(self.conninfo(database), autocommit=True)
+
+
+class RestoredInstance:
+    """A restored server. It stays up until the run, or the drill's last test, ends."""
+
+    def __init__(self, access: ConnectionInfo, record: DrillRecord) -> None:
+        self.access = access
+        self.record = record
+
+    def connect(self, database: str | None = None, *, read_only: bool = True) -> psycopg.Connection[Any]:
+        """Open a connection; the caller closes it.
+
+        Args:
+            database: None is the source's default database.
+            read_only: Refuse writes. A writable connection changes the copy for every later test.
+        """
+        import psycopg
+
+        connection: psycopg.Connection[Any] = psycopg.connect(self.access.conninfo(database, read_only=read_only))
+        connection.read_only = True if read_only else None
+        return connection
+
+    @property
+    def conninfo(self) -> str:
+        """Connection string for other drivers and tools; it holds no password: at most the name of a file with it."""
+        return self.access.conninfo(read_only=True)
+
+    @property
+    def backup(self) -> BackupFacts | None:
+        """What was restored."""
+        return self.record.backup
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The timed steps of the restore."""
+        return self.record.phases
+
+    @property
+    def recovered_to(self) -> RecoveredTo | None:
+        """Where recovery ended; None for a dump."""
+        return self.record.recovered_to
+
+    @property
+    def data_loss(self) -> DataLossFigures:
+        """The figures behind the RPO verdict, in seconds."""
+        return self.record.data_loss
+
+    @property
+    def rto(self) -> ObjectiveResult:
+        """Restore time against the objective."""
+        return self.record.rto
+
+    @property
+    def rpo(self) -> ObjectiveResult:
+        """Data loss against the objective."""
+        return self.record.rpo
+
+    def __repr__(self) -> str:
+        """Name the drill; connection details stay out of reports."""
+        return f"RestoredInstance({self.access.drill!r})"

@@ -1,0 +1,1 @@
+"""Keeping the restored copy away from the world."""

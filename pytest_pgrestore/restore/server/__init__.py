@@ -1,0 +1,1 @@
+"""Reading a PostgreSQL server from outside: its log, its control file, its superuser."""

@@ -1,0 +1,72 @@
+"""What pg_controldata says of a data directory, before any server reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.errors import BackupNotRestorable
+
+if TYPE_CHECKING:
+    from pytest_pgrestore.sandboxes.protocol import Sandbox
+
+FLOORS = (
+    "max_connections",
+    "max_worker_processes",
+    "max_wal_senders",
+    "max_prepared_xacts",
+    "max_locks_per_xact",
+)
+"""Settings production had; recovery refuses or stalls with smaller ones (PostgreSQL docs, "Hot Standby")."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControlData:
+    """The facts a restore needs.
+
+    Attributes:
+        system_identifier: Of the cluster the backup was taken from.
+        state: ``in production``, ``shut down`` ...
+        timeline: Of the last checkpoint.
+        segment_bytes: Size of a WAL segment.
+        floors: Production's settings that size shared memory.
+    """
+
+    system_identifier: str
+    state: str
+    timeline: int
+    segment_bytes: int
+    floors: dict[str, int]
+
+
+def read(sandbox: Sandbox) -> ControlData:
+    """Read ``global/pg_control`` with the sandbox's own pg_controldata.
+
+    Raises:
+        BackupNotRestorable: The file is missing or damaged.
+    """
+    done = sandbox.programs.run("pg_controldata", "-D", str(sandbox.data), check=False)
+    facts = parse(done.stdout)
+    if done.status != 0 or "Database system identifier" not in facts:
+        raise BackupNotRestorable(
+            f"the backup's pg_control cannot be read: {done.tail()}",
+            hint="the base backup is incomplete or damaged: take a new one and find out where this one was cut.",
+        )
+    if "WARNING" in done.stdout.upper() and "CRC" in done.stdout.upper():
+        raise BackupNotRestorable(
+            "the backup's pg_control fails its own checksum",
+            hint="the base backup is damaged: take a new one.",
+        )
+    return ControlData(
+        system_identifier=facts["Database system identifier"],
+        state=facts["Database cluster state"],
+        timeline=int(facts["Latest checkpoint's TimeLineID"]),
+        segment_bytes=int(facts["Bytes per WAL segment"]),
+        floors={name: int(facts[f"{name} setting"]) for name in FLOORS},
+    )
+
+
+def parse(text: str) -> dict[str, str]:
+    """Return the lines of pg_controldata's output as a mapping."""
+    pairs = (line.partition(":") for line in text.splitlines())
+    return {name.strip(): value.strip() for name, colon, value in pairs if colon}

@@ -1,0 +1,1 @@
+"""The Docker daemon: connection, images, containers, commands in them, and their removal."""

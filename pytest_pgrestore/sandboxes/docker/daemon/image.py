@@ -1,0 +1,183 @@
+"""The image copies run in: the user's own, or built here from the Dockerfile beside this module and kept by digest."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import tarfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.sandboxes.docker.daemon.client import speaking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_pgrestore.sandboxes.docker.daemon.client import Engine
+    from pytest_pgrestore.sandboxes.settings import DockerSettings
+
+NEWEST_MAJOR = 18
+"""Taken where nothing says which server a backup needs."""
+
+DOCKERFILE = Path(__file__).with_name("Dockerfile")
+REPOSITORY = "pgrestore"
+_DIGEST_LENGTH = 12
+_TAIL = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image of this machine.
+
+    Attributes:
+        name: As the user or we call it.
+        identity: Its content digest (``sha256:...``), which goes into the evidence.
+        built: Whether we built it.
+    """
+
+    name: str
+    identity: str
+    built: bool
+
+
+def image_for(engine: Engine, settings: DockerSettings, major: int | None, lock: Path) -> Image:
+    """Return the image for a server of `major`, pulled or built where that is allowed and needed.
+
+    Args:
+        engine: The daemon.
+        settings: Which image the user wants.
+        major: Server major; None is the newest.
+        lock: File that keeps two processes from building the same image.
+
+    Raises:
+        HarnessError: It is not here and may not be pulled, cannot be pulled, or does not build.
+    """
+    wanted = NEWEST_MAJOR if major is None else major
+    if settings.image is not None:
+        name = settings.image.replace("{major}", str(wanted))
+        return Image(name, _present(engine, name, settings)["Id"], built=False)
+    return _built(engine, settings, wanted, lock)
+
+
+def _built(engine: Engine, settings: DockerSettings, major: int, lock: Path) -> Image:
+    from filelock import FileLock
+
+    base = settings.base_image.replace("{major}", str(major))
+    digest = content_digest(_present(engine, base, settings)["Id"], settings, major)
+    name = f"{REPOSITORY}:{major}-{digest}"
+    found = _find(engine, name)
+    if found is None:
+        # Only who has to build waits: another image may take minutes.
+        with FileLock(lock):
+            found = _find(engine, name)
+            if found is None:
+                _build(engine, settings, name, base, major)
+                found = _find(engine, name)
+    if found is None:
+        raise HarnessError(f"image {name} is not there after its build", hint="look at `docker images`.")
+    return Image(name, str(found["Id"]), built=True)
+
+
+def is_here(engine: Engine, name: str) -> bool:
+    """Tell whether an image is on the daemon's machine."""
+    return _find(engine, name) is not None
+
+
+def content_digest(base_identity: str, settings: DockerSettings, major: int) -> str:
+    """Return what an image is kept under: another base, Dockerfile or list of packages is another image."""
+    content = [DOCKERFILE.read_text(encoding="utf-8"), base_identity, major, settings.packages, settings.locales]
+    return sha256(json.dumps(content).encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+def _find(engine: Engine, name: str) -> dict[str, Any] | None:
+    from docker.errors import ImageNotFound
+
+    with speaking(f"looking for image {name}"):
+        try:
+            found: dict[str, Any] = engine.client.images.get(name).attrs
+        except ImageNotFound:
+            return None
+    return found
+
+
+def _present(engine: Engine, name: str, settings: DockerSettings) -> dict[str, Any]:
+    """Return the image called `name`, pulled where the user allows it."""
+    found = _find(engine, name)
+    if found is not None:
+        return found
+    if not settings.pull:
+        raise HarnessError(
+            f"image {name} is not on this machine, and pulling is off",
+            hint=f"docker pull {name}, or set sandbox.pull = true, or name another image in sandbox.image.",
+        )
+    _pull(engine, name, settings.timeout_seconds)
+    found = _find(engine, name)
+    if found is None:
+        raise HarnessError(f"image {name} is not there after its pull", hint="look at `docker images`.")
+    return found
+
+
+def _pull(engine: Engine, name: str, timeout_seconds: float) -> None:
+    from docker.errors import APIError
+    from docker.utils import parse_repository_tag
+
+    repository, tag = parse_repository_tag(name)
+    hint = f"docker pull {name} says more; without a registry name an image of this machine in sandbox.base_image or .image."
+    with speaking(f"pulling image {name}"), _patience(engine, timeout_seconds):
+        try:
+            for line in engine.client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
+                if "error" in line:
+                    raise HarnessError(f"image {name} could not be pulled: {line['error']}", hint=hint)
+        except APIError as exc:
+            reason = str(exc.explanation or exc).splitlines()[0]
+            raise HarnessError(f"image {name} could not be pulled: {reason}", hint=hint) from exc
+
+
+def _build(engine: Engine, settings: DockerSettings, name: str, base: str, major: int) -> None:
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        tar.add(DOCKERFILE, "Dockerfile")
+    context.seek(0)
+    arguments = {
+        "BASE": base,
+        "MAJOR": str(major),
+        "PACKAGES": " ".join(settings.packages),
+        "LOCALES": " ".join(settings.locales),
+    }
+    printed: list[str] = []
+    with speaking(f"building image {name}"), _patience(engine, settings.timeout_seconds):
+        for line in engine.client.api.build(
+            fileobj=context,
+            custom_context=True,
+            tag=name,
+            rm=True,
+            forcerm=True,
+            decode=True,
+            buildargs=arguments,
+            network_mode=settings.build_network,
+            labels={"pgrestore.image": "true", "pgrestore.major": str(major)},
+        ):
+            printed += str(line.get("stream", "")).splitlines()
+            if "error" in line:
+                said = "\n".join(text for text in printed[-_TAIL:] if text.strip())
+                raise HarnessError(
+                    f"image {name} could not be built on {base}: {str(line['error']).strip()}\n{said}",
+                    hint="is the package list right, and can the build reach the distribution's packages"
+                    ' (sandbox.build_network = "host")? An image of your own goes into sandbox.image.',
+                )
+
+
+@contextmanager
+def _patience(engine: Engine, timeout_seconds: float) -> Iterator[None]:
+    """Let the daemon take as long as a pull or a build takes."""
+    api = engine.client.api
+    before, api.timeout = api.timeout, math.ceil(timeout_seconds)
+    try:
+        yield
+    finally:
+        api.timeout = before

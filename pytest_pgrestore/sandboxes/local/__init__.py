@@ -1,0 +1,1 @@
+"""The sandbox that is a process of this machine."""

@@ -1,0 +1,164 @@
+"""PostgreSQL's programs on this machine, run as the server's user."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.sandboxes.local.find_programs import Installation
+from pytest_pgrestore.system.process import Completed, child_environment, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_pgrestore.system.account import Account
+
+_PROBE_SECONDS = 20.0
+_HEADERS = shutil.ignore_patterns("include")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPrograms:
+    """Implements `sandboxes.protocol.PostgresPrograms` with the programs of one directory."""
+
+    installation: Installation
+    account: Account
+    timeout_seconds: float
+    directory: Path
+    """Where they stand while they run: by it the watchdog knows them."""
+
+    @property
+    def major(self) -> int:
+        """Major version of the programs."""
+        return self.installation.major
+
+    @property
+    def scratch(self) -> Path:
+        """Directory of ours that the programs can read."""
+        return self.directory / "scratch"
+
+    @property
+    def origin(self) -> str:
+        """Where they were found, with their full version."""
+        return f"{self.installation.directory} ({self.installation.origin}, PostgreSQL {self.installation.version})"
+
+    def path(self, tool: str) -> Path:
+        """Return the path of program `tool`.
+
+        Raises:
+            HarnessError: It is not among the programs found.
+        """
+        program = self.installation.directory / tool
+        if not os.access(program, os.X_OK):
+            raise HarnessError(
+                f"{tool} is missing from {self.origin}",
+                hint="install the full server package, or name a complete directory in sandbox.bindir.",
+            )
+        return program
+
+    def run(
+        self,
+        tool: str,
+        *arguments: str,
+        timeout_seconds: float | None = None,
+        stdin: Iterable[bytes] | None = None,
+        env: Mapping[str, str] | None = None,
+        check: bool = True,
+        as_caller: bool = False,
+    ) -> Completed:
+        """Run one program; see the protocol."""
+        return run(
+            [str(self.path(tool)), *arguments],
+            timeout_seconds=self.timeout_seconds if timeout_seconds is None else timeout_seconds,
+            env=child_environment(env),
+            account=None if as_caller else self.account,
+            stdin=stdin,
+            cwd=self.directory,
+            check=check,
+        )
+
+
+def reachable_installation(installation: Installation, account: Account, shelf: Path) -> Installation:
+    """Return `installation`, copied to `shelf` where `account` cannot run them where they are.
+
+    A virtual environment below root's home is closed to the unprivileged user that root drops to.
+
+    Raises:
+        HarnessError: They do not run as a copy either.
+    """
+    if not account.drop or _runs_for(installation, account):
+        return installation
+    copy = shelf / str(installation.major)
+    if not copy.exists():
+        _shelve(installation.directory.parent, copy)
+    home = installation.directory.parent
+    shelved = Installation(
+        copy / home.parent.name / home.name / "bin", installation.major, installation.version, installation.origin
+    )
+    if not _runs_for(shelved, account):
+        raise HarnessError(
+            f"user {account.name}, which the server runs as, cannot run the programs in {installation.directory}",
+            hint="open that directory to every user, or name another one in sandbox.bindir.",
+        )
+    return shelved
+
+
+def _shelve(home: Path, copy: Path) -> None:
+    """Copy an installation to ``copy/PARENT/HOME``, readable by everybody.
+
+    Wheels keep shared libraries in a directory beside the package, found relative to the program: it comes along.
+    """
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.parent.chmod(copy.parent.stat().st_mode | 0o011)
+    # Made under a name of its own and renamed when whole: another worker of the run may be doing the same.
+    half = Path(tempfile.mkdtemp(prefix=".", dir=copy.parent))
+    homes = [home, home.parent.with_name(f"{home.parent.name}.libs")]
+    targets = [half / home.parent.name / home.name, half / homes[1].name]
+    for origin, target in zip(homes, targets, strict=True):
+        if origin.is_dir():
+            shutil.copytree(origin, target, symlinks=True, ignore=_HEADERS, copy_function=_link_or_copy)
+    for folder, _, _ in os.walk(half):
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103 - programs, not data
+    try:
+        half.rename(copy)
+    except OSError:
+        shutil.rmtree(half)  # the other worker was first
+        if not copy.exists():
+            raise
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    """Give a file a second name where that is enough for everybody to read it: a tenth of the time of a copy."""
+    mode = os.stat(source).st_mode  # noqa: PTH116 - hot: a thousand files
+    wanted = 0o755 if mode & stat.S_IXUSR else 0o644
+    if mode & wanted == wanted:
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except OSError:
+            pass  # another file system
+        else:
+            return
+    shutil.copyfile(source, target)
+    os.chmod(target, wanted)  # noqa: PTH101
+
+
+def _runs_for(installation: Installation, account: Account) -> bool:
+    # initdb, because it needs the libraries that the server itself does not.
+    program = next((path for name in ("initdb", "postgres") if (path := installation.directory / name).exists()), None)
+    try:
+        done = run(
+            [str(program), "--version"],
+            timeout_seconds=_PROBE_SECONDS,
+            env=child_environment(),
+            account=account,
+            check=False,
+        )
+    except HarnessError:
+        return False
+    return done.status == 0

@@ -1,0 +1,234 @@
+"""The directory of one pytest run on this machine: shared by its processes, removed when the last one is gone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.sandboxes import watchdog
+from pytest_pgrestore.system.process import child_environment, spawn
+
+if TYPE_CHECKING:
+    from pytest_pgrestore.system.account import Account
+
+FOLDERS = ("drills", "programs", "state", "scratch", watchdog.COPIES)
+"""Of each drill; copied programs; the results; what a tool is given to read; the copies that live in containers."""
+
+HEADROOM_BYTES = 64 * 1024 * 1024
+"""Free space wanted beyond the estimate: server log, WAL written by the promotion."""
+
+_SLUG_LENGTH = 12
+_HALF_MADE_SECONDS = 3600.0
+
+
+class RunDirectory:
+    """One run's directory. Make it with `open`, or `join` the one another process of the run made."""
+
+    def __init__(self, root: Path, lock: IO[str], max_lifetime_seconds: float) -> None:
+        self.root = root
+        self.max_lifetime_seconds = max_lifetime_seconds
+        self.removed_leftovers: list[str] = []
+        self._lock = lock
+        self._watchdog: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def open(cls, parent: Path | None, account: Account, run_id: str, max_lifetime_seconds: float) -> RunDirectory:
+        """Make the directory, sweep what dead runs left, and start the watchdog.
+
+        Args:
+            parent: Where; None is the system's temporary directory.
+            account: Whom servers run as.
+            run_id: Its name.
+            max_lifetime_seconds: How long copies may live, kept ones too; then the watchdog removes them.
+
+        Raises:
+            HarnessError: The place cannot be written, or belongs to somebody else.
+        """
+        base = base_directory(parent, account)
+        mode = 0o711 if account.drop else 0o700
+        unlocked = base / f".{run_id}"
+        watcher = _start_watchdog(base / run_id, max_lifetime_seconds)
+        unlocked.mkdir(mode=0o700)
+        lock = (unlocked / watchdog.LOCK).open("w")
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        for folder in FOLDERS:
+            (unlocked / folder).mkdir()
+            (unlocked / folder).chmod(mode)
+        (unlocked / watchdog.UNTIL).write_text(str(time.time() + max_lifetime_seconds))
+        unlocked.chmod(mode)
+        run = cls(unlocked.rename(base / run_id), lock, max_lifetime_seconds)
+        run._watchdog = watcher
+        run.removed_leftovers = sweep(parent, account)
+        return run
+
+    @classmethod
+    def join(cls, root: Path, max_lifetime_seconds: float) -> RunDirectory:
+        """Take part in the run whose directory is `root`."""
+        lock = (root / watchdog.LOCK).open()
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        return cls(root, lock, max_lifetime_seconds)
+
+    @property
+    def lock(self) -> Path:
+        """The file that every process of the run holds locked."""
+        return self.root / watchdog.LOCK
+
+    def drill(self, drill_key: str) -> Path:
+        """Return the directory of a drill, whether it is there or not."""
+        return self.root / "drills" / _slug(drill_key)
+
+    def copy(self, drill_key: str) -> Path:
+        """Return the place of a drill's copy that lives in a container."""
+        return self.root / watchdog.COPIES / _slug(drill_key)
+
+    def time_limit_error(self) -> HarnessError | None:
+        """Return what to tell when the run's time limit has passed and its copies were removed; None before."""
+        if not (self.root / watchdog.OVERDUE).exists():
+            return None
+        limit = timedelta(seconds=self.max_lifetime_seconds)
+        return HarnessError(
+            f"the time limit of {limit} passed, and every copy of this run was removed",
+            hint="find out what took so long, or raise sandbox.max_lifetime.",
+        )
+
+    def require_time(self) -> None:
+        """Refuse to begin anything after the time limit.
+
+        Raises:
+            HarnessError: It has passed.
+        """
+        late = self.time_limit_error()
+        if late is not None:
+            raise late
+
+    def require_room(self, place: Path, needed_bytes: int | None) -> None:
+        """Refuse a place that has no room for `needed_bytes`.
+
+        Raises:
+            HarnessError: Then, with both figures.
+        """
+        free = shutil.disk_usage(place).free
+        if needed_bytes is not None and free < needed_bytes + HEADROOM_BYTES:
+            raise HarnessError(
+                f"the restore needs about {needed_bytes:,} bytes and {place} has {free:,} free",
+                hint="free the disk or set sandbox.directory to a larger one.",
+            )
+
+    def close(self) -> list[str]:
+        """Remove everything that is left and not kept; return what could not be removed."""
+        kept = watchdog.remove_run(self.root)
+        self._lock.close()
+        if self._watchdog is not None and self._watchdog.stdin is not None:
+            self._watchdog.stdin.close()
+            if kept:
+                self._watchdog.returncode = 0  # it stays until the time limit; Popen complains of children that do
+            else:
+                self._watchdog.wait()
+        return [] if kept or not self.root.exists() else [str(self.root)]
+
+
+def _slug(drill_key: str) -> str:
+    # Short, because a socket path has 107 bytes, and unique, because keys may differ in odd characters only.
+    digest = sha256(drill_key.encode()).hexdigest()[:_SLUG_LENGTH]
+    return f"{re.sub(r'[^a-z0-9]+', '-', drill_key.lower())[:_SLUG_LENGTH]}-{digest}"
+
+
+def sweep(parent: Path | None, account: Account, *, kept: bool = False) -> list[str]:
+    """Remove what runs left whose processes are all gone; return what was removed.
+
+    Args:
+        parent: Where runs have their directories; None is the system's temporary directory.
+        account: Whom servers run as.
+        kept: Remove kept instances too.
+    """
+    removed = []
+    for root in sorted(base_directory(parent, account).iterdir()):
+        if root.name.startswith("."):
+            # Made but never locked: its maker died between two system calls.
+            if time.time() - root.stat().st_mtime > _HALF_MADE_SECONDS:
+                shutil.rmtree(root, ignore_errors=True)
+            continue
+        if is_abandoned(root):
+            if kept or watchdog.past_its_limit(root):
+                watchdog.forget_keeping(root)
+            if not watchdog.remove_run(root):
+                removed.append(str(root))
+    return removed
+
+
+def _start_watchdog(root: Path, limit_seconds: float) -> subprocess.Popen[bytes]:
+    """Start the watchdog of the run whose directory will be `root`, before there is anything to guard.
+
+    Not a child that dies with us: outliving us is its purpose. Its standard input ends when we do.
+    """
+    return spawn(
+        [sys.executable, "-P", "-S", "-m", watchdog.__name__, str(root), str(limit_seconds)],
+        env=child_environment({"PYTHONPATH": str(Path(watchdog.__file__).parents[2])}),
+        prepare=watchdog.ignore_signals,
+        stdin=True,
+    )
+
+
+def is_abandoned(root: Path) -> bool:
+    """Tell whether no process holds the run's lock."""
+    try:
+        with (root / watchdog.LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:
+        return True
+    return True
+
+
+def base_directory(parent: Path | None, account: Account) -> Path:
+    """Return the directory that holds all runs of this user, made on first use.
+
+    It lies in a place others can write, so it must be ours: a stranger's directory of that name is refused.
+
+    Raises:
+        HarnessError: It cannot be made, is somebody else's, or `account` cannot get there.
+    """
+    parent = parent or Path(tempfile.gettempdir())
+    base = parent / f"pgrestore-{os.geteuid()}"
+    try:
+        base.mkdir(mode=0o700, exist_ok=True)
+        facts = base.lstat()
+        if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid():
+            raise HarnessError(
+                f"{base} belongs to somebody else", hint="remove it, or set sandbox.directory to a place of your own."
+            )
+        base.chmod(0o711 if account.drop else 0o700)
+    except OSError as exc:
+        raise HarnessError(
+            f"could not make {base}: {exc.strerror}", hint="set sandbox.directory to a directory that can be written."
+        ) from exc
+    if account.drop:
+        require_traversable(parent, account)
+    return base
+
+
+def require_traversable(parent: Path, account: Account) -> None:
+    """Refuse a place that `account` cannot enter.
+
+    Raises:
+        HarnessError: It, or a directory above it, is closed to others.
+    """
+    closed = [folder for folder in (parent, *parent.resolve().parents) if not folder.stat().st_mode & stat.S_IXOTH]
+    if closed:
+        raise HarnessError(
+            f"user {account.name}, which the server runs as, cannot enter {closed[0]}",
+            hint="set sandbox.directory to a place every user can enter, such as /var/tmp.",
+        )

@@ -1,0 +1,219 @@
+"""Removes a run's servers and data when every process of the run is gone, or when the run's time limit has passed.
+
+A program of its own, standard library only: it must outlive the pytest that starts it, also a SIGKILL. It is started
+before anything else is made, and reads from a pipe that ends with the process that started it. Each process of the run
+holds a shared lock on ``run.lock``; the kernel drops locks with their holders, and whoever gets the exclusive one
+knows that all are gone. The same functions serve the sweep at the next start and the ordinary end.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+from pytest_pgrestore.system.process_table import (
+    POLL_SECONDS,
+    QUIT_SECONDS,
+    Memory,
+    segments,
+    start_time,
+    stop_processes,
+)
+
+LOCK = "run.lock"
+"""In the run's directory; held shared by every process of the run."""
+
+SERVER = "server.json"
+"""In a drill's directory: pid and start time of its server."""
+
+KEEP = "keep"
+"""In a drill's directory: the user asked to keep it."""
+
+COPIES = "copies"
+"""In the run's directory: where the copies of containers are, by the names of the drills."""
+
+UNTIL = "until"
+"""In the run's directory: when its time limit passes, in seconds of the system's clock."""
+
+OVERDUE = "overdue"
+"""In the run's directory: the limit has passed and the copies were removed."""
+
+_REMOVE_SECONDS = 10.0
+_LINGER_SECONDS = 1.0
+_SHMEM_LINE = 7
+"""Line of postmaster.pid that holds key and id of the server's System V segment (src/include/utils/pidfile.h)."""
+
+
+def server_of(drill: Path) -> tuple[int, str] | None:
+    """Return pid and start time of the drill's server; None when none was started."""
+    try:
+        record = json.loads((drill / SERVER).read_text())
+        return int(record["pid"]), str(record["started"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def container_of(drill: Path) -> str | None:
+    """Return the container the drill's server runs in; None where it runs in none."""
+    try:
+        found = json.loads((drill / SERVER).read_text()).get("container")
+    except (OSError, ValueError):
+        return None
+    return None if found is None else str(found)
+
+
+def alive(server: tuple[int, str] | None) -> bool:
+    """Tell whether that very process still runs; a reused pid is another process."""
+    return server is not None and start_time(server[0]) == server[1]
+
+
+def stop_server(drill: Path, signals: tuple[int, ...] = (signal.SIGQUIT, signal.SIGKILL)) -> None:
+    """Send the drill's server one signal after the other until it is gone.
+
+    SIGQUIT comes first because it lets the server remove its shared memory; SIGKILL leaves it.
+    """
+    server = server_of(drill)
+    for number in signals:
+        if server is None or not alive(server):
+            return
+        try:
+            os.kill(server[0], number)
+        except ProcessLookupError:
+            return
+        _wait_until_gone(server)
+
+
+def _wait_until_gone(server: tuple[int, str]) -> None:
+    deadline = time.monotonic() + QUIT_SECONDS
+    while alive(server) and time.monotonic() < deadline:
+        try:
+            os.waitpid(server[0], os.WNOHANG)  # reap it where it is our own child
+        except ChildProcessError:
+            pass
+        time.sleep(POLL_SECONDS)
+
+
+def memory_of_dead_server(drill: Path) -> Memory:
+    """Return the segment that the drill's server left when it was killed.
+
+    The file that names it may have come with the backup and name the segment of a production server on this machine:
+    it counts only where the server we started wrote it, and made the segment.
+    """
+    server = server_of(drill)
+    try:
+        lines = (drill / "data" / "postmaster.pid").read_text().splitlines()
+        pid, segment = int(lines[0]), int(lines[_SHMEM_LINE - 1].split()[1])
+    except (OSError, IndexError, ValueError):
+        return Memory(set(), set())
+    ours = server is not None and server[0] == pid and (segment, pid) in segments()
+    return Memory({segment} if ours else set(), set())
+
+
+def drills_of(root: Path) -> list[Path]:
+    """Return the directories of the run's drills."""
+    folder = root / "drills"
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def remove_run(root: Path) -> bool:
+    """Stop every process of the run and remove its directory, except what the user asked to keep.
+
+    Returns whether anything was kept.
+    """
+    kept = remove_drills(root)
+    if not kept:
+        _remove(root)
+    return kept
+
+
+def remove_drills(root: Path) -> bool:
+    """Stop the run's servers and tools and remove its copies; return whether the user asked to keep one."""
+    drills = drills_of(root)
+    kept = tuple(drill for drill in drills if (drill / KEEP).exists())
+    # The copy of a kept container lies beside, under the same name.
+    stop_processes(root, kept + tuple(root / COPIES / drill.name for drill in kept))
+    for drill in drills:
+        if drill not in kept:
+            stop_server(drill)
+            memory_of_dead_server(drill).remove()
+            _remove(drill)
+    return bool(kept)
+
+
+def forget_keeping(root: Path) -> None:
+    """Take back the wish to keep the drills of a run."""
+    for drill in drills_of(root):
+        (drill / KEEP).unlink(missing_ok=True)
+
+
+def _remove(path: Path) -> None:
+    """Remove a tree, also while somebody who is about to end still writes into it."""
+    deadline = time.monotonic() + _REMOVE_SECONDS
+    shutil.rmtree(path, ignore_errors=True)
+    while path.exists() and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def past_its_limit(root: Path) -> bool:
+    """Tell whether the time limit of a run has passed; a run that does not say has none."""
+    try:
+        return time.time() >= float((root / UNTIL).read_text())
+    except (OSError, ValueError):
+        return False
+
+
+def ignore_signals() -> None:
+    """Ignore what ends a job: it is meant for pytest. Called before exec too, so that no moment is left open."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def main(root: Path, limit_seconds: float) -> None:
+    """Wait for the last process of the run to end, or for the limit; then remove what there is."""
+    ignore_signals()
+    deadline = time.monotonic() + limit_seconds
+    _watch(root, deadline)
+    shutil.rmtree(root.with_name(f".{root.name}"), ignore_errors=True)  # its maker died while making it
+    kept = remove_run(root)
+    while kept and root.exists() and time.monotonic() < deadline:
+        time.sleep(_LINGER_SECONDS)
+    forget_keeping(root)
+    remove_run(root)
+
+
+def _watch(root: Path, deadline: float) -> None:
+    """Return when no process of the run is left; past the deadline remove every copy, and any that is made later."""
+    starter_gone = False
+    while not (starter_gone and _all_gone(root)):
+        left = deadline - time.monotonic()
+        if left <= 0 and root.exists():
+            (root / OVERDUE).touch()  # first: no restore begins from here on
+            forget_keeping(root)
+            remove_drills(root)
+        if starter_gone:
+            time.sleep(POLL_SECONDS)
+        else:
+            starter_gone = bool(select.select([0], [], [], max(left, _LINGER_SECONDS))[0])
+
+
+def _all_gone(root: Path) -> bool:
+    try:
+        with (root / LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:
+        pass  # the run ended and cleaned up, or never got so far
+    return True
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), float(sys.argv[2]))

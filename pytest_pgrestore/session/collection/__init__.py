@@ -1,0 +1,1 @@
+"""Items that pytest collects for drills."""

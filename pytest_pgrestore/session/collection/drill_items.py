@@ -1,0 +1,169 @@
+"""The items a drill adds to the session: ``pgrestore::shop@latest::restored`` and its siblings.
+
+So a broken backup is a failed test with a message, and not an error in somebody's fixture. Passed passes; verified
+bad is a failure; could not verify is an error, raised in the setup of the item.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.model.objectives import ObjectiveStatus
+from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.session.drill_request import DrillRequest
+from pytest_pgrestore.session.drill_session import SESSION
+from pytest_pgrestore.session.keys import IS_DRILL_CHECK, MARKER, NO_SERVER, REQUEST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_pgrestore.model.evidence import Check, DrillRecord, ObjectiveResult
+
+ROOT = "pgrestore"
+"""First part of the node ids, where tests have their file."""
+
+USAGE = "pgrestore_usage"
+"""In the output of an xdist worker: what is wrong with the tests it collected."""
+
+RESTORED = "restored"
+"""The item that tells the first cause; the others must not look like findings of their own."""
+
+
+class DrillNode(pytest.Collector):
+    """One drill in the tree of the session."""
+
+    def collect(self) -> Iterator[DrillItem]:
+        """Yield an item per check, known before anything runs."""
+        from pytest_pgrestore.restore.drill import check_names
+
+        request = self.stash[REQUEST]
+        source = self.config.stash[SESSION].source(request.drill.source)
+        for name in check_names(request.drill, source):
+            item = DrillItem.from_parent(self, name=name)
+            item.stash[REQUEST] = request
+            item.stash[IS_DRILL_CHECK] = True
+            # So that -m pgrestore selects the drill together with its tests.
+            item.add_marker(getattr(pytest.mark, MARKER)(request.drill.source))
+            yield item
+
+
+class DrillItem(pytest.Item):
+    """One check of a drill."""
+
+    def setup(self) -> None:
+        """Restore, when nobody in this run has, and stop here when the check could not be made."""
+        verdict, self._message = self._judged()
+        self._failed = verdict is Verdict.FAILED
+        if verdict is Verdict.COULD_NOT_VERIFY:
+            pytest.fail(self._message, pytrace=False)
+        if verdict is Verdict.SKIPPED:
+            pytest.skip(self._message)
+
+    def runtest(self) -> None:
+        """Fail when the check was made and found the backup bad."""
+        if self._failed:
+            pytest.fail(self._message, pytrace=False)
+
+    def _judged(self) -> tuple[Verdict, str]:
+        try:
+            result = self.config.stash[SESSION].obtain(self.stash[REQUEST].drill)
+        except HarnessError as exc:
+            return Verdict.COULD_NOT_VERIFY, str(exc) if self.name == RESTORED else NO_SERVER
+        return judged(result.record, self.name)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Place the item below no file."""
+        return self.config.rootpath / ROOT, None, f"{self.stash[REQUEST].drill.key}.{self.name}"
+
+
+def insert_drills(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Put the items of each drill before the first test that belongs to it.
+
+    Raises:
+        pytest.UsageError: With everything that is wrong with markers and drill files.
+    """
+    state = session.config.stash[SESSION]
+    try:
+        items[:] = _with_drills(session, items)
+    except pytest.UsageError as exc:
+        if state.worker_input is None:
+            raise
+        # A worker's exit status is lost: the controller gets the text, and the worker has nothing to do.
+        vars(session.config)["workeroutput"][USAGE] = str(exc)
+        items.clear()
+
+
+def _with_drills(session: pytest.Session, items: list[pytest.Item]) -> list[pytest.Item]:
+    state = session.config.stash[SESSION]
+    ordered: list[pytest.Item] = []
+    seen = set()
+    for item in items:
+        request = state.belongs(item)
+        if request is not None and request.drill.key not in seen and not state.usage_errors.places:
+            seen.add(request.drill.key)
+            ordered += _collected(session, request)
+        ordered.append(item)
+    if state.usage_errors.places:
+        raise pytest.UsageError("\n".join(state.usage_errors.lines()))
+    return ordered
+
+
+def _collected(session: pytest.Session, request: DrillRequest) -> list[pytest.Item]:
+    """Return the items of one drill, announced as pytest announces what it collects: its counts then come out right."""
+    key = request.drill.key
+    node: Any = DrillNode.from_parent(session, name=key, nodeid=f"{ROOT}::{key}")
+    node.stash[REQUEST] = request
+    report = node.ihook.pytest_make_collect_report(collector=node)
+    node.ihook.pytest_collectreport(report=report)
+    return list(report.result)
+
+
+def judged(record: DrillRecord, name: str) -> tuple[Verdict, str]:
+    """Return verdict and message of the item called `name`, read from what the drill left."""
+    if name == RESTORED:
+        return _restored(record)
+    check = next((check for check in record.checks if check.name == name), None)
+    if check is not None:
+        return check.verdict, _told(check)
+    if record.failure is not None:
+        return Verdict.COULD_NOT_VERIFY, NO_SERVER
+    if name in {"rto", "rpo"}:
+        return _objective(record.rto if name == "rto" else record.rpo)
+    return Verdict.COULD_NOT_VERIFY, "not measured: the drill left no result for it"
+
+
+def _restored(record: DrillRecord) -> tuple[Verdict, str]:
+    if record.failure is None:
+        return Verdict.PASSED, ""
+    phase = f" (in phase {record.failure.phase})" if record.failure.phase else ""
+    return record.failure.verdict, f"{record.failure.problem}{phase}\nHINT: {record.failure.hint}"
+
+
+def _told(check: Check) -> str:
+    details = [
+        f"{word} {value}" for word, value in (("expected", check.expected), ("observed", check.observed)) if value
+    ]
+    return "\n".join([check.message, *details])
+
+
+def _objective(result: ObjectiveResult) -> tuple[Verdict, str]:
+    name = result.name.upper()
+    what = result.definition or name
+    match result.judgement:
+        case ObjectiveStatus.MET:
+            return Verdict.PASSED, ""
+        case ObjectiveStatus.NOT_SET:
+            return Verdict.SKIPPED, f"no {name} is set"
+        case ObjectiveStatus.NOT_MEASURED:
+            return Verdict.COULD_NOT_VERIFY, f"{name} of {_seconds(result.objective_seconds)} not measured: {what}"
+        case ObjectiveStatus.MISSED:
+            measured, objective = _seconds(result.measured_seconds), _seconds(result.objective_seconds)
+            return Verdict.FAILED, f"{name} missed: {measured}, objective {objective} ({what})"
+
+
+def _seconds(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:,.1f} s"

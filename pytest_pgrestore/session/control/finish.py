@@ -1,0 +1,167 @@
+"""The end of a run: copies removed, outcomes and records merged into evidence, reports written, exit status chosen."""
+
+from __future__ import annotations
+
+import platform
+import socket
+import sys
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_pgrestore.model.errors import PgRestoreError
+from pytest_pgrestore.model.evidence import Evidence, Teardown
+from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.model.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from pytest_pgrestore.model.evidence import DrillRecord
+    from pytest_pgrestore.restore.drill import DrillResult
+    from pytest_pgrestore.session.drill_session import DrillSession
+    from pytest_pgrestore.session.outcomes.outcomes import Outcomes
+
+COULD_NOT_VERIFY = 6
+"""Exit status: nothing was found bad, and not everything was verified. pytest uses it for --max-warnings alone."""
+
+_CI_JOBS = ("CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL", "GITHUB_RUN_ID")
+"""Variables in which CI systems name their job: GitLab, Jenkins, Buildkite, CircleCI, GitHub."""
+
+_RAN = frozenset({Verdict.PASSED, Verdict.FAILED})
+_JUDGED_BY_US = frozenset({pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """What the end of a run came to."""
+
+    exit_status: int
+    evidence: Evidence | None = None
+    paths: Mapping[str, Path] | None = None
+    remarks: tuple[str, ...] = ()
+    """For the terminal: what was kept, what could not be removed or written."""
+
+
+def close(state: DrillSession, outcomes: Outcomes, exit_status: int, interruption: str | None) -> RunEnd:
+    """Remove the copies and write the reports, once per run; nothing happens in a run without drills.
+
+    Args:
+        state: The run's drills.
+        outcomes: Of its tests.
+        exit_status: As pytest sees it.
+        interruption: Why the run ended early; None when it did not.
+    """
+    remarks: list[str] = []
+    records = tuple(_settle(state, outcomes, remarks)) if state.opened else ()
+    if state.opened:
+        remarks += [f"could not remove {path}" for path in state.run.close()]
+    unwanted = not records and not state.settings.asked_for
+    if unwanted or exit_status in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR}:
+        return RunEnd(exit_status, remarks=tuple(remarks))
+    problems = tuple(find_problems(state, records, outcomes, interruption))
+    if not records and not problems:
+        return RunEnd(exit_status, remarks=tuple(remarks))
+    evidence = Evidence(
+        run_id=state.run_id,
+        plugin_version=__version__,
+        started_at=state.started_at,
+        ended_at=datetime.now(UTC),
+        host=socket.gethostname(),
+        environment=_environment(state.environ),
+        drills=records,
+        problems=problems,
+    )
+    paths, written = _write(state, evidence, remarks)
+    status = choose_exit_status(exit_status, evidence, outcomes, written=written)
+    return RunEnd(status, evidence, paths, tuple(remarks))
+
+
+def choose_exit_status(exit_status: int, evidence: Evidence, outcomes: Outcomes, *, written: bool = True) -> int:
+    """Return the exit status of a run with drills: an interruption stays one, bad beats not verified beats good."""
+    if exit_status not in _JUDGED_BY_US:
+        return exit_status
+    verdict = evidence.verdict()
+    if verdict is Verdict.FAILED or outcomes.ordinary_failures:
+        return int(pytest.ExitCode.TESTS_FAILED)
+    if verdict is not Verdict.PASSED or outcomes.drill_failures or not written:
+        return COULD_NOT_VERIFY
+    return exit_status
+
+
+def find_problems(
+    state: DrillSession, records: Iterable[DrillRecord], outcomes: Outcomes, interruption: str | None
+) -> list[str]:
+    """Return why the run is not green although no drill says so."""
+    records = list(records)
+    strict = state.settings.asked_for and state.settings.switch("strict")
+    restored = {record.drill for record in records}
+    problems = [] if interruption is None else [f"the run was interrupted{interruption}"]
+    if state.refusal is not None:
+        problems.append(f"there was no place to restore to: {state.refusal.problem}; {state.refusal.hint}")
+    problems += [f"the xdist worker that ran {name} died" for name in outcomes.lost]
+    for key in outcomes.drills() if state.refusal is None else ():
+        skipped = all(outcome.verdict is Verdict.SKIPPED for outcome in outcomes.of(key))
+        if key not in restored and (strict or not skipped):
+            why = "every test of it was skipped" if skipped else "nothing was restored"
+            problems.append(f"drill {key} did not run: {why}")
+    if strict and not problems:
+        if not records:
+            problems.append("no drill ran")
+        problems += [
+            f"drill {record.drill} has no assertion that ran"
+            for record in records
+            if record.failure is None and not any(outcome.verdict in _RAN for outcome in record.assertions)
+        ]
+    return problems
+
+
+def finish_one(state: DrillSession, key: str, result: DrillResult) -> None:
+    """Ask the last questions of a drill and remove its copy; once."""
+    from pytest_pgrestore.restore.drill import Finish, finish_drill
+
+    if key in state.finished:
+        return
+    try:
+        logs = state.settings.report_directory / "logs"
+        state.finished[key] = finish_drill(state.run, key, result.access, logs)
+    except (PgRestoreError, OSError) as exc:
+        gone = Teardown(removed=False, message=f"the removal failed: {exc}", at=datetime.now(UTC))
+        state.finished[key] = Finish((), gone, ())
+
+
+def _settle(state: DrillSession, outcomes: Outcomes, remarks: list[str]) -> Iterable[DrillRecord]:
+    """Yield the record of every drill with its assertions, its copy removed, or kept where that was asked."""
+    keep = state.settings.switch("keep") and state.run.time_limit_error() is None
+    for key, result in state.results.results().items():
+        record = replace(result.record, assertions=outcomes.of(key))
+        if keep and key not in state.finished and record.verdict() is not Verdict.PASSED:
+            remarks.append(f"kept {key}: {state.run.keep_drill(key)}")
+            yield replace(record, notes=(*record.notes, "the copy was kept at the user's request"))
+            continue
+        finish_one(state, key, result)
+        finish = state.finished[key]
+        yield replace(
+            record,
+            checks=(*record.checks, *finish.checks),
+            teardown=finish.teardown,
+            logs=tuple(dict.fromkeys((*record.logs, *finish.logs))),
+        )
+
+
+def _write(state: DrillSession, evidence: Evidence, remarks: list[str]) -> tuple[Mapping[str, Path], bool]:
+    from pytest_pgrestore.reports.write import ReportsIncompleteError, write_all
+
+    try:
+        return write_all(evidence, state.settings.report_directory), True
+    except ReportsIncompleteError as exc:
+        remarks.append(str(exc))
+        return exc.paths, False
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, str]:
+    found = {"python": platform.python_version(), "pytest": pytest.__version__, "platform": sys.platform}
+    return found | {name: environ[name] for name in _CI_JOBS if environ.get(name)}

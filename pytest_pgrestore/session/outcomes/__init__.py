@@ -1,0 +1,1 @@
+"""What the tests of drills found, and what reports may show of it."""

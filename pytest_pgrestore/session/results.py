@@ -1,0 +1,133 @@
+"""One restore per drill and run: the first process that needs it restores, the others read what came of it.
+
+The state lies in the run's directory as JSON, so the process that writes the reports finds it also when a worker died.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.model.evidence import Evidence, Failure, to_json
+from pytest_pgrestore.model.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pytest_pgrestore.model.evidence import DrillRecord
+    from pytest_pgrestore.restore.drill import DrillResult
+
+_DIED = Failure(
+    problem="the process that restored this drill died",
+    hint="look for a crash or an out-of-memory kill at the time of the run.",
+    verdict=Verdict.COULD_NOT_VERIFY,
+    phase="",
+)
+_INTERRUPTED = Failure(
+    problem="the restore was interrupted",
+    hint="run it again and let it end.",
+    verdict=Verdict.COULD_NOT_VERIFY,
+    phase="",
+)
+_PATIENCE = 10
+"""Times the deadline of a single step that another process may take: a restore has several steps."""
+
+
+class DrillResults:
+    """The drills of one run, whichever of its processes restored them.
+
+    Args:
+        directory: Shared by the processes of the run.
+        timeout_seconds: Deadline of one step of a restore.
+    """
+
+    def __init__(self, directory: Path, timeout_seconds: float) -> None:
+        self._directory = directory
+        self._timeout_seconds = timeout_seconds
+
+    def obtain(
+        self, key: str, restore: Callable[[], DrillResult], unfinished: Callable[[Failure], DrillRecord]
+    ) -> DrillResult:
+        """Return what came of drill `key`, restoring it when nobody has.
+
+        Args:
+            key: Of the drill.
+            restore: Runs the drill; called at most once in a run.
+            unfinished: Makes the record of a drill that did not get to its end.
+
+        Raises:
+            HarnessError: Another process holds the drill for too long.
+        """
+        known = self._read(key)
+        if known is not None:
+            return known
+        with self._alone(key):
+            known = self._read(key, final=True)
+            if known is not None:
+                return known
+            self._write(key, unfinished(_DIED), final=False)
+            try:
+                result = restore()
+            except BaseException:
+                self._write(key, unfinished(_INTERRUPTED))
+                raise
+            self._write(key, result.record, result)
+            return result
+
+    def results(self) -> dict[str, DrillResult]:
+        """Return what came of every drill, in the order they began."""
+        found = [self._load(path) for path in self._directory.glob("*.json")]
+        return {result.record.drill: result for result in sorted(found, key=lambda result: result.record.started_at)}
+
+    @contextmanager
+    def _alone(self, key: str) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self._path(key, "lock"), timeout=self._timeout_seconds * _PATIENCE)
+        try:
+            with lock:
+                yield
+        except Timeout:
+            raise HarnessError(
+                f"another worker has been restoring {key} for {self._timeout_seconds * _PATIENCE:g} s",
+                hint="raise --pgrestore-timeout, or run with fewer workers.",
+            ) from None
+
+    def _read(self, key: str, *, final: bool = False) -> DrillResult | None:
+        """Return what came of drill `key`; with the lock held (`final`) an unfinished one counts: its maker is dead."""
+        path = self._path(key, "json")
+        if not path.exists() or not (final or json.loads(path.read_text(encoding="utf-8"))["final"]):
+            return None
+        return self._load(path)
+
+    def _load(self, path: Path) -> DrillResult:
+        from pytest_pgrestore.evidence.file import load
+        from pytest_pgrestore.restore.drill import DrillResult
+        from pytest_pgrestore.restore.instance import ConnectionInfo
+
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        access = None if entry["access"] is None else ConnectionInfo.from_dict(entry["access"])
+        return DrillResult(load(entry["evidence"]).drills[0], access)
+
+    def _write(self, key: str, record: DrillRecord, result: DrillResult | None = None, *, final: bool = True) -> None:
+        access = None if result is None or result.access is None else result.access.to_dict()
+        entry = {"final": final, "evidence": to_json(_wrapped(record)), "access": access}
+        path = self._path(key, "json")
+        # Written aside and moved into place: a reader sees the old entry or the new one, never half of one.
+        aside = path.with_suffix(".new")
+        aside.write_text(json.dumps(entry), encoding="utf-8")
+        aside.replace(path)
+
+    def _path(self, key: str, suffix: str) -> Path:
+        return self._directory / f"{sha256(key.encode()).hexdigest()[:16]}.{suffix}"
+
+
+def _wrapped(record: DrillRecord) -> Evidence:
+    """Return evidence that holds `record` alone: the form in which records are written and read."""
+    now = datetime.now(UTC)
+    return Evidence(run_id="", plugin_version="", started_at=now, ended_at=now, host="", drills=(record,))

@@ -1,0 +1,212 @@
+"""``pgrestore.toml`` or ``[tool.pgrestore]`` in pyproject.toml: sources, sandbox, reports, as frozen values.
+
+Imports pydantic, and is therefore imported inside functions only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.settings.source_tables import SourceTable
+from pytest_pgrestore.settings.suggest import known_names
+from pytest_pgrestore.settings.toml import Duration, Table, read_table, read_toml
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_VARIABLE = re.compile(r"\$(\$\{[^}]*\}?)|\$\{([^}]*)\}")
+_SIZE = r"^[1-9][0-9]*[kmg]$"
+"""Sizes as Docker writes them."""
+
+_SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+class SandboxTable(Table):
+    """``[sandbox]``: the throwaway place PostgreSQL runs in."""
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        "base": "base_image",
+        "processes": "pids_limit",
+        "reach": "connect_by",
+        "time_limit": "max_lifetime",
+    }
+
+    runtime: str | None = None
+    bindir: str | None = None
+    directory: str | None = None
+    user: str | None = None
+    timeout: Duration | None = None
+    image: str | None = None
+    base_image: str | None = None
+    packages: list[str] = Field(default_factory=list)
+    locales: list[str] = Field(default_factory=list)
+    pull: bool = True
+    build_network: str | None = None
+    storage: Literal["volume", "tmpfs", "bind"] | None = None
+    connect_by: Literal["socket", "port"] = "socket"
+    memory: Annotated[str, Field(pattern=_SIZE)] | None = None
+    cpus: Annotated[float, Field(gt=0)] | None = None
+    pids_limit: Annotated[int, Field(ge=64)] = 1024
+    shm_size: Annotated[str, Field(pattern=_SIZE)] = "256m"
+    ryuk: bool = False
+    tool_network: str = "bridge"
+    max_lifetime: Duration | None = None
+
+
+class ReportsTable(Table):
+    """``[reports]``: where they go."""
+
+    directory: str | None = None
+
+
+RUNTIMES = ("docker", "local")
+_PATH_KEYS = frozenset({"config", "delta", "path", "globals", "schema_file", "wal", "bindir", "directory"})
+_TOP_KEYS = ("sources", "sandbox", "reports")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the file says; empty where there is none."""
+
+    path: Path | None = None
+    sources: Mapping[str, SourceTable] = field(default_factory=dict)
+    sandbox: SandboxTable = field(default_factory=SandboxTable)
+    reports: ReportsTable = field(default_factory=ReportsTable)
+
+
+def load_config(
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    tables: Mapping[str, type[SourceTable]],
+    runtimes: Collection[str] = RUNTIMES,
+) -> Config:
+    """Return the settings in the file at `path`, paths made absolute, variables filled in.
+
+    Args:
+        path: The file.
+        environ: Variables to fill in.
+        tables: The known types of sources.
+        runtimes: The known kinds of sandboxes.
+
+    Raises:
+        ConfigError: With every mistake in the file at once.
+    """
+    document = read_toml(path)
+    if path.name == "pyproject.toml":
+        document = document.get("tool", {}).get("pgrestore", {})
+    mistakes: list[str] = []
+    document = _expand(document, "", environ, mistakes)
+    _fill_secrets(document.get("sources"), "sources", environ, mistakes)
+    mistakes += [f"{key}: unknown key\nHINT: {known_names(key, _TOP_KEYS)}" for key in document if key not in _TOP_KEYS]
+    document = _absolute(document, path.parent.absolute())
+    sources = _read_sources(document.get("sources", {}), tables, mistakes)
+    sandbox = read_table(SandboxTable, document.get("sandbox", {}), "sandbox", mistakes)
+    if sandbox is not None and sandbox.runtime not in (None, *runtimes):
+        mistakes.append(f"sandbox.runtime: unknown runtime\nHINT: {known_names(sandbox.runtime or '', runtimes)}")
+    reports = read_table(ReportsTable, document.get("reports", {}), "reports", mistakes)
+    if mistakes or sandbox is None or reports is None:
+        raise ConfigError(
+            f"{path} has {_count(mistakes)}:\n" + "\n".join(mistakes),
+            hint="docs/configuration.md lists every key.",
+        )
+    return Config(path, sources, sandbox, reports)
+
+
+def _count(mistakes: list[str]) -> str:
+    return "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+
+
+def _read_sources(given: Any, types: Mapping[str, type[SourceTable]], mistakes: list[str]) -> dict[str, SourceTable]:
+    if not isinstance(given, dict):
+        mistakes.append("sources: a table is expected here\nHINT: write [sources.NAME] and keys below it.")
+        return {}
+    found = {}
+    for name, table in given.items():
+        where = f"sources.{name}"
+        if _SOURCE_NAME.fullmatch(name) is None:
+            mistakes.append(f"{where}: not a name\nHINT: use letters, digits, dots, dashes and underscores.")
+            continue
+        kind = table.get("type") if isinstance(table, dict) else None
+        if isinstance(table, dict) and kind not in types:
+            problem = "missing" if kind is None else "unknown type of source"
+            mistakes.append(f"{where}.type: {problem}\nHINT: {known_names(str(kind), types)}")
+            continue
+        model = types.get(str(kind), SourceTable)
+        source = read_table(model, table, where, mistakes)
+        if source is None:
+            continue
+        found[name] = source
+        for copy, changes in source.copies.items():
+            there = f"{where}.copies.{copy}"
+            if _SOURCE_NAME.fullmatch(copy) is None or f"{name}.{copy}" in given:
+                mistakes.append(f"{there}: not a name\nHINT: use letters, digits and dashes, and no name twice.")
+                continue
+            other = read_table(model, {**table, **changes, "copies": {}}, there, mistakes)
+            if other is not None:
+                found[f"{name}.{copy}"] = other
+    return found
+
+
+def _expand(value: Any, where: str, environ: Mapping[str, str], mistakes: list[str]) -> Any:
+    """Return `value` with every ``${NAME}`` in its texts replaced by the variable of that name; ``$${`` stays."""
+    match value:
+        case dict():
+            return {
+                key: _expand(entry, f"{where}.{key}" if where else key, environ, mistakes)
+                for key, entry in value.items()
+            }
+        case list():
+            return [_expand(entry, where, environ, mistakes) for entry in value]
+        case str():
+            return _VARIABLE.sub(lambda found: found[1] or _variable(found[2], where, environ, mistakes), value)
+    return value
+
+
+def _fill_secrets(tables: Any, where: str, environ: Mapping[str, str], mistakes: list[str]) -> None:
+    """Give the variables that sources and their copies name as secrets their values."""
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        if isinstance(table, dict):
+            if "secrets" in table:
+                table["secrets"] = _values_of(table["secrets"], f"{where}.{name}.secrets", environ, mistakes)
+            _fill_secrets(table.get("copies"), f"{where}.{name}.copies", environ, mistakes)
+
+
+def _values_of(names: Any, where: str, environ: Mapping[str, str], mistakes: list[str]) -> dict[str, str]:
+    """Return the variables of these names with their values."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        mistakes.append(f'{where}: a list of names is expected\nHINT: write secrets = ["NAME"], and set NAME outside.')
+        return {}
+    mistakes += [
+        f"{where}: environment variable {name} is not set\nHINT: set it where pytest runs."
+        for name in names
+        if name not in environ
+    ]
+    return {name: environ[name] for name in names if name in environ}
+
+
+def _variable(name: str, where: str, environ: Mapping[str, str], mistakes: list[str]) -> str:
+    if name not in environ:
+        mistakes.append(
+            f"{where}: environment variable {name} is not set\nHINT: set it, or write $${{ for a literal ${{."
+        )
+    return environ.get(name, "")
+
+
+def _absolute(value: Any, base: Path) -> Any:
+    """Return `value` with the texts under path keys made absolute from the directory of the file."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: str(base / Path(entry).expanduser())
+        if key in _PATH_KEYS and isinstance(entry, str)
+        else _absolute(entry, base)
+        for key, entry in value.items()
+    }

@@ -1,0 +1,88 @@
+"""What Barman itself says of a backup: ``check-backup`` and ``verify-backup``, each a check of the drill.
+
+``check-backup`` writes its finding into the home, as a new status of the backup. So both are shown a mirror: the
+descriptions copied, the rest as links. ``barman check`` looks at production, which a drill has no way to.
+Source: Barman manual, "check-backup", "verify-backup".
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.evidence import Check
+from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.sources.barman.messages import cause_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_pgrestore.sources.backup_tool import BackupTool
+    from pytest_pgrestore.sources.barman.catalogue import Entry
+    from pytest_pgrestore.sources.barman.own_config import Server
+
+CHECK_BACKUP = "barman check-backup"
+VERIFY_BACKUP = "barman verify-backup"
+NAMES = (CHECK_BACKUP, VERIFY_BACKUP)
+
+_DESCRIPTION = "backup.info"
+_BAD_STATUS = "FAILED"
+
+
+def mirror(server: Server, directory: Path) -> dict[str, str]:
+    """Make the mirror; return the options that lead Barman to it."""
+    base = directory / "base"
+    base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if (server.directory / "meta").is_dir():
+        shutil.copytree(server.directory / "meta", directory / "meta", dirs_exist_ok=True)
+    for backup in sorted(server.backups.iterdir()):
+        if not backup.is_dir():
+            continue
+        (base / backup.name).mkdir(exist_ok=True)
+        for entry in sorted(backup.iterdir()):
+            image = base / backup.name / entry.name
+            if entry.name == _DESCRIPTION:
+                shutil.copyfile(entry, image)
+            elif not image.is_symlink():
+                image.symlink_to(entry)
+    return {"backup_directory": str(directory), "basebackups_directory": str(base), "wals_directory": str(server.wals)}
+
+
+def linked(wals: Path, directory: Path) -> Path:
+    """Return a directory that leads to the shelves of `wals`: `get-wal` unpacks beside them, which is in the home."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    for entry in sorted(wals.iterdir()):
+        image = directory / entry.name
+        if not image.is_symlink():
+            image.symlink_to(entry)
+    return directory
+
+
+def check_backup(tool: BackupTool, server: str, label: str) -> Check:
+    """Return whether Barman finds all WAL that the backup needs; it tells so by a new status, and by its own."""
+    done = tool.run("check", "check-backup", server, label)
+    shown = tool.run("check", "-f", "json", "show-backup", server, label)
+    if done.status == 0 and "ERROR" not in done.stdout + done.stderr and f'"{_BAD_STATUS}"' not in shown.stdout:
+        return _check(CHECK_BACKUP, Verdict.PASSED, "all WAL that the backup needs is there")
+    return _check(CHECK_BACKUP, Verdict.FAILED, cause_in(done.stderr + done.stdout))
+
+
+def why_not_verified(entry: Entry, has_manifest: bool) -> str:
+    """Return why Barman cannot verify a backup; empty where it can."""
+    if not has_manifest:
+        return "the backup has no manifest"
+    return "the backup is compressed, which Barman cannot verify" if entry.compressed else ""
+
+
+def verify_backup(tool: BackupTool, server: str, label: str) -> Check:
+    """Return what Barman says of the files in its home, by PostgreSQL's own program."""
+    done = tool.run("check", "verify-backup", server, label)
+    said = done.stderr + done.stdout
+    if done.status == 0 and "ERROR" not in said and "error:" not in said:
+        return _check(VERIFY_BACKUP, Verdict.PASSED, "every file is as its manifest says")
+    found = "error:" in said or "checksum" in said
+    return _check(VERIFY_BACKUP, Verdict.FAILED if found else Verdict.COULD_NOT_VERIFY, cause_in(said))
+
+
+def _check(name: str, verdict: Verdict, message: str) -> Check:
+    return Check(name=name, verdict=verdict, message=message)

@@ -1,0 +1,82 @@
+"""The check `manifest`: the restored files against what the backup's own manifest says, by pg_verifybackup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.evidence import Check
+from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.sources.basebackup.manifest import MANIFEST, read_manifest
+from pytest_pgrestore.sources.basebackup.unpacking import TABLESPACE_MAP
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_pgrestore.sandboxes.protocol import Sandbox
+
+NAME = "manifest"
+_FORMAT_SINCE = 18
+
+
+def verify(sandbox: Sandbox, inputs: Sequence[Path]) -> Check:
+    """Verify the data directory, and before it the backups it was combined from.
+
+    pg_combinebackup checksums what it wrote and not what it read: damage in a file that it put together from
+    several backups would be sealed with a good checksum. So each of them is verified against its own manifest.
+
+    Args:
+        sandbox: Holds the restored files.
+        inputs: The backups of a chain as plain directories; empty for a full backup.
+    """
+    directories = [*inputs, sandbox.data]
+    without = [path.name for path in inputs or directories if not (path / MANIFEST).is_file()]
+    if without:
+        return _check(
+            Verdict.COULD_NOT_VERIFY,
+            f"{_named(without, inputs)} has no manifest, so its files cannot be verified: take backups with a manifest,"
+            " or set verify = false to go without",
+        )
+    for path in directories:
+        problem = _problem(path, sandbox, ours=path == sandbox.data)
+        if problem:
+            return _check(Verdict.FAILED, f"{path.name}: {problem}" if path in inputs else problem)
+    read = [read_manifest(path / MANIFEST) for path in directories]
+    unverifiable = sum(manifest.unverifiable for manifest in read if manifest is not None)
+    if unverifiable:
+        return _check(
+            Verdict.COULD_NOT_VERIFY,
+            f"the manifest has no checksum for {unverifiable} files (--manifest-checksums=none): their sizes match, and"
+            " nothing is known of what is in them",
+        )
+    files = sum(manifest.files for manifest in read if manifest is not None)
+    of = f"{files} files of the {len(inputs)} backups and of their combination" if inputs else f"{files} files"
+    return _check(Verdict.PASSED, f"{of} have the sizes and checksums their manifest says")
+
+
+def switched_off() -> Check:
+    """Return what stands for a verification nobody wants."""
+    return _check(Verdict.SKIPPED, "switched off by verify = false")
+
+
+def _problem(path: Path, sandbox: Sandbox, *, ours: bool) -> str:
+    """Return what pg_verifybackup complains of, one sentence; empty when it does not."""
+    # Without the map, which never gets here; WAL is checked segment by segment when it is staged.
+    arguments = ["--no-parse-wal", "--quiet", f"--ignore={TABLESPACE_MAP}"]
+    if sandbox.programs.major >= _FORMAT_SINCE:
+        # Else it takes a copy that lost PG_VERSION for a backup in tar format.
+        arguments.append("--format=plain")
+    done = sandbox.programs.run("pg_verifybackup", *arguments, str(path), check=False, as_caller=not ours)
+    if done.status == 0:
+        return ""
+    errors = [line.partition("error: ")[2] for line in done.stderr.splitlines() if "error: " in line]
+    more = f", and {len(errors) - 1} more complaints" if len(errors) > 1 else ""
+    return (errors[0] if errors else done.tail()) + more
+
+
+def _named(names: Sequence[str], inputs: Sequence[Path]) -> str:
+    return f"backup {', '.join(names)}" if inputs else "the backup"
+
+
+def _check(verdict: Verdict, message: str) -> Check:
+    return Check(name=NAME, verdict=verdict, message=message)

@@ -1,0 +1,162 @@
+"""The WAL one restore needs: what the archive and the backup hold of it, and laying it out for the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.errors import BackupNotRestorable
+from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
+from pytest_pgrestore.sources.basebackup.directory import scan_for_major
+from pytest_pgrestore.sources.basebackup.unpacking import wal_in_tars
+from pytest_pgrestore.sources.copying import copy_plain
+from pytest_pgrestore.sources.wal import preflight, segments, timelines
+from pytest_pgrestore.sources.wal.header import Expected, control_identifier, read_header
+from pytest_pgrestore.sources.wal.segments import Supply, WalFile, WalFiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_pgrestore.model.backup import Backup
+    from pytest_pgrestore.sandboxes.protocol import Sandbox
+    from pytest_pgrestore.sources.basebackup.directory import BackupDirectory
+    from pytest_pgrestore.sources.protocol import LocateRequest
+    from pytest_pgrestore.sources.wal.timelines import TimelinePath
+
+
+@dataclass(frozen=True, slots=True)
+class Wal:
+    """The WAL one restore can use.
+
+    Attributes:
+        path: Timelines it follows.
+        found: Sound segments, as far as the target needs them.
+        end: Where the unbroken run of segments ends, needed or not.
+        stop: Where the backup ended, or at least began.
+        expected: What every segment has in common.
+        major: Server major.
+        histories: History files by timeline.
+        notes: What was not followed.
+    """
+
+    path: TimelinePath
+    found: Supply
+    end: Lsn
+    stop: Lsn
+    expected: Expected
+    major: int
+    histories: dict[int, Path]
+    notes: tuple[str, ...]
+
+
+def wal_for(request: LocateRequest, backup: Backup, directory: BackupDirectory, files: WalFiles) -> Wal:
+    """Return the WAL there is for the chosen backup: the archive's, and what the backup brought along."""
+    label = directory.needed_label()
+    segment_bytes = label.segment_bytes()
+    if segment_bytes is None:
+        raise BackupNotRestorable(
+            f"backup_label of {backup.label} names {label.start_file} for {label.start_lsn}, and no segment size fits",
+            hint="the label was edited: take a new backup.",
+        )
+    stop = max(backup.stop_lsn or label.start_lsn, label.start_lsn)
+    own = _own_wal(directory, files, label.start_lsn, stop, segment_bytes)
+    histories = own.history_texts() | files.history_texts()
+    path, notes = timelines.follow(histories, label.start_timeline, request.timeline, stop)
+    by_name = segments.supply(own.segments | files.segments, path, label.start_lsn, segment_bytes)
+    expected = _expected(backup, by_name, segment_bytes)
+    return Wal(
+        path=path,
+        found=segments.sound(by_name, expected, preflight.until(request.target, stop)),
+        end=by_name.end,
+        stop=stop,
+        expected=expected,
+        major=expected.major or _major_by_reading(directory),
+        histories=own.histories | files.histories,
+        notes=tuple(notes),
+    )
+
+
+def stage(wal: Wal, sandbox: Sandbox) -> str:
+    """Lay out the WAL in the sandbox's pg_wal, plain and checked; return words for the phase.
+
+    Raises:
+        BackupNotRestorable: A segment is damaged or foreign.
+    """
+    into = sandbox.data / "pg_wal"
+    # Only now is pg_control there for certain, which says whose WAL this must be.
+    expected = Expected(wal.expected.segment_bytes, control_identifier(sandbox.data), wal.major)
+    for file in wal.found.files:
+        if file.in_tar is not None:
+            (sandbox.wal / file.name).rename(into / file.name)
+            _require_sound(into / file.name, expected)
+    outside = [file for file in wal.found.files if file.in_tar is None]
+    segments.stage(((file.path, into / file.name) for file in outside), lambda path: _require_sound(path, expected))
+    _stage_histories(wal, sandbox, into)
+    sandbox.adopt(into)
+    return f"{wal.found.words()} staged"
+
+
+def _own_wal(directory: BackupDirectory, files: WalFiles, start: Lsn, stop: Lsn, segment_bytes: int) -> WalFiles:
+    """Return the WAL the backup brought along."""
+    if not directory.tar:
+        folder = directory.path / "pg_wal"
+        return segments.scan(folder) if folder.is_dir() else WalFiles()
+    own = WalFiles()
+    timeline = directory.needed_label().start_timeline
+    needed = (
+        Segment(timeline, number).file_name(segment_bytes)
+        for number in range(start // segment_bytes, -(-stop // segment_bytes))
+    )
+    # Reading all of a base.tar costs; only where the WAL can be nowhere else.
+    for file in wal_in_tars(directory, inside_base=any(name not in files.segments for name in needed)):
+        if is_segment_name(file.name):
+            own.segments[file.name] = file
+    return own
+
+
+def _expected(backup: Backup, found: Supply, segment_bytes: int) -> Expected:
+    """Return what every segment must have in common with the backup; what it does not tell, its first segment does."""
+    identifier, major = backup.system_identifier, backup.server_major
+    if found.files and (identifier is None or major is None):
+        try:
+            header = read_header(found.files[0].head()[1])
+        except BackupNotRestorable:
+            # Said, with its name, by the check of all segments.
+            header = None
+        if header is not None:
+            identifier = header.system_identifier if identifier is None else identifier
+            major = header.major if major is None else major
+    return Expected(segment_bytes, identifier, major)
+
+
+def _major_by_reading(directory: BackupDirectory) -> int:
+    major = scan_for_major(directory)
+    if major is None:
+        raise BackupNotRestorable(
+            f"backup {directory.path.name} does not tell its server version: PG_VERSION is missing",
+            hint="the backup is incomplete: take a new one.",
+        )
+    return major
+
+
+def _require_sound(path: Path, expected: Expected) -> None:
+    problem = segments.fault_of(WalFile(path.name, path), Segment.parse(path.name, expected.segment_bytes), expected)
+    if problem is not None:
+        raise BackupNotRestorable(
+            f"WAL segment {path.name} {problem}",
+            hint="find out what wrote it to the archive; restore the segment from another copy.",
+        )
+
+
+def _stage_histories(wal: Wal, sandbox: Sandbox, into: Path) -> None:
+    """Put the history of every timeline followed beside the segments; a server asks for its target's."""
+    for timeline, _ in wal.path.steps:
+        target = into / f"{timeline:08X}.history"
+        carried = sandbox.wal / target.name
+        if timeline in wal.histories:
+            copy_plain(wal.histories[timeline], target)
+        elif carried.exists():
+            carried.rename(target)
+        elif timeline > 1 and timeline == wal.path.last:
+            # A backup's own timeline needs no ancestors, but a server refuses one that has no file at all.
+            target.write_text("")

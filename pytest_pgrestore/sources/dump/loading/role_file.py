@@ -1,0 +1,59 @@
+"""A ``pg_dumpall --globals-only`` file: roles, their passwords and tablespaces, loaded before the dump."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError
+from pytest_pgrestore.sources.dump.reading import dump_file, globs, toc
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
+
+_ROLE = re.compile(rb'^CREATE ROLE ("(?:[^"]|"")+"|[^\s;]+);', re.MULTILINE)
+
+
+class RoleFile:
+    """The file, or the newest match of the glob, that a source names as `globals`."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+
+    def matches(self) -> list[Path]:
+        """Return every file the setting stands for, oldest first."""
+        return globs.matches(self._pattern, "globals")
+
+    def newest(self) -> DumpFile:
+        """Return the file to load.
+
+        Raises:
+            BackupNotRestorable: There is none, or it is empty or cut short.
+            ConfigError: It is a dump of a database.
+        """
+        found = self.matches()
+        if not found:
+            raise BackupNotRestorable(
+                f"no globals file matches {self._pattern}",
+                hint="find out why the backup job writes none, or correct `globals` in the source.",
+            )
+        dump = dump_file.inspect(found[-1])
+        if dump is None:
+            raise BackupNotRestorable(
+                f"{found[-1]} is empty or not the output of pg_dumpall",
+                hint="find out why pg_dumpall --globals-only wrote none, or correct `globals` in the source.",
+            )
+        if dump.form != "cluster":
+            raise ConfigError(
+                f"globals names {dump.path}, which is a {dump.form} dump of a database",
+                hint="name the output of pg_dumpall --globals-only.",
+            )
+        dump_file.require_complete(dump)
+        return dump
+
+    def roles(self) -> frozenset[str]:
+        """Return the roles it makes."""
+        text = b"".join(dump_file.chunks(self.newest()))
+        return frozenset(toc.unquoted(match[1].decode("utf-8", errors="replace")) for match in _ROLE.finditer(text))

@@ -1,0 +1,122 @@
+"""Choosing some tables of an archive, with everything that belongs to them: rows, indexes, sequences, types.
+
+``pg_restore --table`` brings the bare table: no index, no key, no type it is made of, no value of its sequence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.errors import BackupNotRestorable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_pgrestore.sources.dump.reading.toc import Entry, Listed, Toc
+
+_TABLES = ("TABLE", "FOREIGN TABLE", "VIEW", "MATERIALIZED VIEW")
+_NAMED = 10
+_ATTACHED = frozenset(
+    {
+        "ACL",
+        "CHECK CONSTRAINT",
+        "COMMENT",
+        "CONSTRAINT",
+        "DEFAULT",
+        "INDEX",
+        "INDEX ATTACH",
+        "MATERIALIZED VIEW DATA",
+        "POLICY",
+        "ROW SECURITY",
+        "RULE",
+        "SECURITY LABEL",
+        "SEQUENCE",
+        "SEQUENCE OWNED BY",
+        "SEQUENCE SET",
+        "STATISTICS",
+        "STATISTICS DATA",
+        "TABLE ATTACH",
+        "TABLE DATA",
+        "TRIGGER",
+    }
+)
+"""Entries that come with what they depend on. TABLE ATTACH brings the partitions of a table."""
+
+_TRUE_TABLES = ("TABLE ", "SEQUENCE ", "MATERIALIZED VIEW ", "FOREIGN TABLE ")
+
+
+def choose_tables(contents: Toc, wanted: tuple[str, ...]) -> set[int]:
+    """Return the numbers of the list's lines to restore for the tables `wanted`, spelled with or without schema.
+
+    A foreign key comes along when the table it points to does.
+
+    Raises:
+        BackupNotRestorable: The dump does not hold one of them.
+    """
+    lines = {line.id: line for line in contents.listed}
+    chosen = _closed(lines, _ids(contents, [entry for name in wanted for entry in _named(contents, name)]))
+    while True:
+        attached = {
+            line.id
+            for line in lines.values()
+            if line.id not in chosen and line.type in _ATTACHED and not chosen.isdisjoint(_carriers(lines, line))
+        }
+        grown = _closed(lines, chosen | attached)
+        if grown == chosen:
+            break
+        chosen = grown
+    return chosen | {
+        line.id
+        for line in lines.values()
+        if line.type == "FK CONSTRAINT" and {number for number in line.depends if number in lines} <= chosen
+    }
+
+
+def use_list(contents: Toc, chosen: set[int]) -> str:
+    """Return the file for ``pg_restore --use-list``, in the archive's own order."""
+    return "".join(f"{line.id}; 0 0 {line.text}\n" for line in contents.listed if line.id in chosen)
+
+
+def entries_of(contents: Toc, chosen: set[int]) -> tuple[Entry, ...]:
+    """Return the entries among the chosen lines."""
+    texts = {line.text for line in contents.listed if line.id in chosen}
+    return tuple(entry for entry in contents.entries if entry.key in texts)
+
+
+def _named(contents: Toc, wanted: str) -> list[Entry]:
+    tables = contents.of_type(*_TABLES)
+    found = [entry for entry in tables if wanted in (entry.name, f"{entry.schema}.{entry.name}")]
+    if not found:
+        names = sorted(f"{entry.schema}.{entry.name}" for entry in tables)
+        listed = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        raise BackupNotRestorable(
+            f"table {wanted} is not in the dump; it holds {listed or 'no table'}",
+            hint="correct `tables` in the source, or the dump job.",
+        )
+    return found
+
+
+def _ids(contents: Toc, entries: Iterable[Entry]) -> set[int]:
+    keys = {entry.key for entry in entries}
+    return {line.id for line in contents.listed if line.text in keys}
+
+
+def _carriers(lines: dict[int, Listed], line: Listed) -> set[int]:
+    """Return what `line` would come with: its tables and sequences, or anything for what hangs on an index."""
+    there = {number for number in line.depends if number in lines}
+    if line.type == "TABLE ATTACH":
+        return there
+    tables = {number for number in there if lines[number].text.startswith(_TRUE_TABLES)}
+    return tables or there
+
+
+def _closed(lines: dict[int, Listed], numbers: set[int]) -> set[int]:
+    """Return `numbers` and everything they depend on."""
+    closed: set[int] = set()
+    waiting = list(numbers)
+    while waiting:
+        number = waiting.pop()
+        if number in lines and number not in closed:
+            closed.add(number)
+            waiting.extend(lines[number].depends)
+    return closed

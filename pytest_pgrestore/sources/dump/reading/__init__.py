@@ -1,0 +1,1 @@
+"""Reading a dump before it is loaded."""
