@@ -12,7 +12,12 @@ from pytest_pgrestore.session.collection.drill_items import insert_drills
 from pytest_pgrestore.session.control import controller
 from pytest_pgrestore.session.control.interruption import give_lines
 from pytest_pgrestore.session.drill_session import SESSION, DrillSession
-from pytest_pgrestore.session.fixtures import pgrestore, pgrestore_clone, pgrestore_conn, pgrestore_instance
+from pytest_pgrestore.session.fixtures import (
+    pgrestore,
+    pgrestore_clone,
+    pgrestore_conn,
+    pgrestore_instance,
+)
 from pytest_pgrestore.session.keys import MARKER
 from pytest_pgrestore.session.outcomes.outcomes import annotate, explain
 from pytest_pgrestore.session.outcomes.withholding import LateReports, explain_comparison, withhold
@@ -22,7 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-__all__ = ["pgrestore", "pgrestore_clone", "pgrestore_conn", "pgrestore_instance"]  # pytest finds fixtures here
+__all__ = [
+    "pgrestore",
+    "pgrestore_clone",
+    "pgrestore_conn",
+    "pgrestore_instance",
+]  # pytest finds fixtures here
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -105,17 +115,23 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, Any, Any]:
     """Note which fixture asks for drills."""
-    with request.config.stash[SESSION].fixture_usage.within(fixturedef.argname, tuple(fixturedef.argnames)):
+    with request.config.stash[SESSION].fixture_usage.within(
+        fixturedef.argname, tuple(fixturedef.argnames)
+    ):
         return (yield)
 
 
-def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+def pytest_fixture_post_finalizer(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> None:
     """Note after which test a fixture ended."""
     request.config.stash[SESSION].fixture_usage.torn_down(fixturedef.argname)
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_assertrepr_compare(config: pytest.Config, op: str, left: Any, right: Any) -> list[str] | None:
+def pytest_assertrepr_compare(
+    config: pytest.Config, op: str, left: Any, right: Any
+) -> list[str] | None:
     """Explain a comparison in a test of a drill without its values."""
     return explain_comparison(config, op, left, right)
 

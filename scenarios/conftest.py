@@ -71,7 +71,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "scenario" in metafunc.fixturenames:
         found = sorted(path.parent for path in HERE.glob("*/scenario.toml"))
         cases = [(path, case) for path in found for case in ("disaster", "twin")]
-        metafunc.parametrize(("scenario", "case"), cases, ids=[f"{path.name}-{case}" for path, case in cases])
+        metafunc.parametrize(
+            ("scenario", "case"), cases, ids=[f"{path.name}-{case}" for path, case in cases]
+        )
 
 
 @pytest.fixture
@@ -88,7 +90,9 @@ def world(scenario: Path, case: str) -> Iterator[World]:
         with Cluster.create(directory) as cluster:
             build_shop(cluster, ORDERS)
             made = World(cluster, directory / "backups")
-            getattr(_module(scenario / "world.py"), "healthy" if case == "twin" else "disaster")(made)
+            getattr(_module(scenario / "world.py"), "healthy" if case == "twin" else "disaster")(
+                made
+            )
         shutil.copytree(cluster.archive, made.directory / "archive", dirs_exist_ok=True)
         yield made
     finally:
@@ -111,7 +115,9 @@ class Outcome:
 
     def verdicts(self) -> dict[str, str]:
         """Return the verdict of each drill; a point in time shows as ``shop@time``."""
-        return {drill["drill"].partition(":2")[0]: drill["verdict"] for drill in self.evidence["drills"]}
+        return {
+            drill["drill"].partition(":2")[0]: drill["verdict"] for drill in self.evidence["drills"]
+        }
 
 
 @pytest.fixture
@@ -121,9 +127,23 @@ def outcome(scenario: Path, world: World, tmp_path: Path) -> Outcome:
     project = tmp_path / "project"
     shutil.copytree(scenario / "project", project, ignore=shutil.ignore_patterns("__pycache__"))
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", "/dev/null", f"--rootdir={project}"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-c",
+            "/dev/null",
+            f"--rootdir={project}",
+        ],
         cwd=project,
-        env={**os.environ, "PGRESTORE_RUNTIME": runtime, "BACKUPS": str(world.directory), **world.environment},
+        env={
+            **os.environ,
+            "PGRESTORE_RUNTIME": runtime,
+            "BACKUPS": str(world.directory),
+            **world.environment,
+        },
         capture_output=True,
         text=True,
         timeout=DEADLINE_SECONDS,

@@ -12,6 +12,8 @@ def test_the_verdict_is_reached(story: dict[str, Any], case: str, outcome: Outco
     """The exit status for the pipeline, the verdict of each drill for the auditor, the cause for the engineer."""
     wanted = story[case]
 
-    assert (outcome.status, outcome.verdicts()) == (wanted["exit"], wanted["verdicts"]), outcome.printed
+    assert (outcome.status, outcome.verdicts()) == (wanted["exit"], wanted["verdicts"]), (
+        outcome.printed
+    )
     assert wanted.get("cause", "") in outcome.printed
     assert all(drill["teardown"]["removed"] for drill in outcome.evidence["drills"])

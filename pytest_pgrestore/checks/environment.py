@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     import psycopg
 
-DATABASES = "select datname from pg_database where datallowconn and datname <> 'template0' order by 1"
+DATABASES = (
+    "select datname from pg_database where datallowconn and datname <> 'template0' order by 1"
+)
 """Databases that are asked one by one."""
 
 _DATABASE_VERSIONS_SINCE = 150000
@@ -73,7 +75,11 @@ def fit_of_databases(connection: psycopg.Connection[Any]) -> Fit:
         connection: To any database of the copy.
     """
     if connection.info.server_version < _DATABASE_VERSIONS_SINCE:
-        return Fit(("Whether text sorts here as where the backup was made: before 15 databases keep no version.",))
+        return Fit(
+            (
+                "Whether text sorts here as where the backup was made: before 15 databases keep no version.",
+            )
+        )
     rows = connection.execute(_DATABASE_VERSIONS).fetchall()
     return Fit(
         tuple(

@@ -73,7 +73,11 @@ def isolation(
     """
     settings = dict(connection.execute(_SETTINGS, [list(wanted)]).fetchall())
     processes = [str(row[0]) for row in connection.execute(_PROCESSES).fetchall()]
-    wrong = [f"{name} is {value!r}" for name, value in settings.items() if value not in (wanted[name], DISABLED)]
+    wrong = [
+        f"{name} is {value!r}"
+        for name, value in settings.items()
+        if value not in (wanted[name], DISABLED)
+    ]
     wrong += [f"a {process!r} process runs" for process in processes if process not in HARMLESS]
     wrong += network.problems
     return (

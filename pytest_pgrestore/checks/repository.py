@@ -50,7 +50,13 @@ class Listing:
     def take(cls, fixed: Sequence[Path], growing: Sequence[Path]) -> Listing:
         """Look at files, and at everything below directories; what is not there is left out."""
         taken = time.time()
-        return cls(taken, *(dict(entry for place in places for entry in _below(place)) for places in (fixed, growing)))
+        return cls(
+            taken,
+            *(
+                dict(entry for place in places for entry in _below(place))
+                for places in (fixed, growing)
+            ),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-able data."""
@@ -59,7 +65,10 @@ class Listing:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Listing:
         """Return what `to_dict` was made from."""
-        files = {kind: {path: (size, at) for path, (size, at) in data[kind].items()} for kind in ("fixed", "growing")}
+        files = {
+            kind: {path: (size, at) for path, (size, at) in data[kind].items()}
+            for kind in ("fixed", "growing")
+        }
         return cls(data["taken"], **files)
 
 
@@ -141,7 +150,9 @@ def _facts(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
         )
 
 
-def _gone_or_changed(before: Mapping[str, tuple[int, int]], after: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+def _gone_or_changed(
+    before: Mapping[str, tuple[int, int]], after: Mapping[str, tuple[int, int]]
+) -> Iterator[str]:
     for path, facts in before.items():
         if path not in after:
             yield f"{path} is gone"
@@ -160,9 +171,13 @@ def _changed_in_archive(before: Listing, after: Listing) -> list[str]:
     return list(_gone_or_changed(compared, after.growing))
 
 
-def _foreign(before: Mapping[str, tuple[int, int]], after: Mapping[str, tuple[int, int]]) -> list[str]:
+def _foreign(
+    before: Mapping[str, tuple[int, int]], after: Mapping[str, tuple[int, int]]
+) -> list[str]:
     """Return new files of the archive on another timeline than production's: a promoted copy would write such."""
-    current = max((timeline for path in before if (timeline := _timeline(path)) is not None), default=None)
+    current = max(
+        (timeline for path in before if (timeline := _timeline(path)) is not None), default=None
+    )
     return [
         f"{path} is new, on another timeline than production's"
         for path in sorted(after.keys() - before.keys())

@@ -36,7 +36,8 @@ def clean_up(instance: Path | None, directory: Path | None, say: Callable[[str],
 def _remove(instance: Path) -> None:
     if not (instance / watchdog.KEEP).exists():
         raise ConfigError(
-            f"{instance} is not a kept instance", hint="name the directory that --pgrestore-keep printed."
+            f"{instance} is not a kept instance",
+            hint="name the directory that --pgrestore-keep printed.",
         )
     container = watchdog.container_of(instance)
     if container is not None:

@@ -62,12 +62,18 @@ def run_demo(directory: Path, say: Callable[[str], Any]) -> int:
     import pytest
 
     _prepare(directory)
-    say("building a shop with WAL archiving, a pg_dump, a pg_dumpall of globals and a pg_basebackup ...")
+    say(
+        "building a shop with WAL archiving, a pg_dump, a pg_dumpall of globals and a pg_basebackup ..."
+    )
     world = _build(directory, say)
     say("")
-    say("1. drilling the good backups: the dump, the latest point, and the moment before the accident")
+    say(
+        "1. drilling the good backups: the dump, the latest point, and the moment before the accident"
+    )
     good = _drill(directory, "good", world, world.backups, say)
-    unexpected = _unexpected(good, pytest.ExitCode.OK, Verdict.PASSED, dict.fromkeys(world.drills, ""))
+    unexpected = _unexpected(
+        good, pytest.ExitCode.OK, Verdict.PASSED, dict.fromkeys(world.drills, "")
+    )
     say("")
     say("2. drilling damaged copies: the dump cut at 60 %, one WAL segment missing")
     damaged, segment = _damaged(directory, world)
@@ -77,7 +83,11 @@ def run_demo(directory: Path, say: Callable[[str], Any]) -> int:
     say("")
     for text in unexpected:
         say(f"UNEXPECTED: {text}")
-    say("every drill came out as it should" if not unexpected else "the demo did not come out as it should")
+    say(
+        "every drill came out as it should"
+        if not unexpected
+        else "the demo did not come out as it should"
+    )
     say(f"the project, the backups and the reports are in {directory}")
     return 1 if unexpected else 0
 
@@ -86,16 +96,20 @@ def _prepare(directory: Path) -> None:
     ours = (directory / _MARK).exists() or (directory.is_dir() and not any(directory.iterdir()))
     if directory.exists() and not ours:
         raise ConfigError(
-            f"{directory} is there and was not made by the demo", hint="name another place with --directory."
+            f"{directory} is there and was not made by the demo",
+            hint="name another place with --directory.",
         )
     shutil.rmtree(directory, ignore_errors=True)
     try:
         directory.mkdir(parents=True)
         (directory / _MARK).touch()
-        shutil.copytree(_QUICKSTART, directory / "project", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            _QUICKSTART, directory / "project", ignore=shutil.ignore_patterns("__pycache__")
+        )
     except OSError as exc:
         raise ConfigError(
-            f"{directory} cannot be made: {exc.strerror}", hint="name another place with --directory."
+            f"{directory} cannot be made: {exc.strerror}",
+            hint="name another place with --directory.",
         ) from None
 
 
@@ -114,7 +128,9 @@ def _build(directory: Path, say: Callable[[str], Any]) -> _World:
             cluster.switch_wal()
             trade(cluster)
             before = cluster.now().isoformat()
-            say(f"{before}: a bad deployment drops orders.discount, and a bug deletes a third of the payments")
+            say(
+                f"{before}: a bad deployment drops orders.discount, and a bug deletes a third of the payments"
+            )
             bad_deployment(cluster)
             bug(cluster)
             _order_after_the_accident(cluster)
@@ -147,7 +163,9 @@ def _damaged(directory: Path, world: _World) -> tuple[Path, str]:
     return damaged, missing.name
 
 
-def _drill(directory: Path, name: str, world: _World, backups: Path, say: Callable[[str], Any]) -> _Outcome:
+def _drill(
+    directory: Path, name: str, world: _World, backups: Path, say: Callable[[str], Any]
+) -> _Outcome:
     """Run pytest on the quickstart project in a process of its own, as a user would."""
     from pytest_pgrestore.evidence.file import load
     from pytest_pgrestore.reports.terminal import lines
@@ -155,7 +173,14 @@ def _drill(directory: Path, name: str, world: _World, backups: Path, say: Callab
     reports = directory / f"reports-{name}"
     project = directory / "project"
     # Settings of a project that the demo's directory lies in, a clone of this one for example, are not the demo's.
-    alone = ["-c", os.devnull, f"--rootdir={project}", f"--confcutdir={project}", "-p", "no:cacheprovider"]
+    alone = [
+        "-c",
+        os.devnull,
+        f"--rootdir={project}",
+        f"--confcutdir={project}",
+        "-p",
+        "no:cacheprovider",
+    ]
     foreign = ("PYTEST_", "PGRESTORE_")
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     done = run(
@@ -167,7 +192,9 @@ def _drill(directory: Path, name: str, world: _World, backups: Path, say: Callab
     )
     evidence = reports / "evidence.json"
     if not evidence.exists():
-        raise HarnessError(f"pytest wrote no evidence: {done.tail()}", hint="run `pgrestore doctor`.")
+        raise HarnessError(
+            f"pytest wrote no evidence: {done.tail()}", hint="run `pgrestore doctor`."
+        )
     found = load(evidence.read_text(encoding="utf-8"))
     for line, _ in lines(found):
         say(line)
@@ -176,10 +203,16 @@ def _drill(directory: Path, name: str, world: _World, backups: Path, say: Callab
     return _Outcome(done.status, found)
 
 
-def _unexpected(outcome: _Outcome, status: int, wanted: Verdict, causes: Mapping[str, str]) -> list[str]:
+def _unexpected(
+    outcome: _Outcome, status: int, wanted: Verdict, causes: Mapping[str, str]
+) -> list[str]:
     """Return what came out otherwise: the exit status, the drills, their verdicts, and the causes named."""
     found = {drill.drill: drill for drill in outcome.evidence.drills}
-    wrong = [] if outcome.status == status else [f"pytest ended with status {outcome.status}, not {status:d}"]
+    wrong = (
+        []
+        if outcome.status == status
+        else [f"pytest ended with status {outcome.status}, not {status:d}"]
+    )
     wrong += [f"{name} was drilled" for name in found.keys() - causes.keys()]
     for name, cause in causes.items():
         if name not in found:
@@ -189,5 +222,7 @@ def _unexpected(outcome: _Outcome, status: int, wanted: Verdict, causes: Mapping
         if verdict is not wanted:
             wrong.append(f"{name} is {verdict}, not {wanted}")
         elif cause not in (failure.problem if failure else ""):
-            wrong.append(f"{name} went red for another cause: {failure.problem if failure else 'none given'}")
+            wrong.append(
+                f"{name} went red for another cause: {failure.problem if failure else 'none given'}"
+            )
     return wrong

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import HarnessError, PgRestoreError
 from pytest_pgrestore.sandboxes.host_tool_runner import HostToolRunner
-from pytest_pgrestore.sandboxes.local.find_programs import Installation, choose, choose_at_least, search
+from pytest_pgrestore.sandboxes.local.find_programs import (
+    Installation,
+    choose,
+    choose_at_least,
+    search,
+)
 from pytest_pgrestore.sandboxes.run_directory import require_traversable
 from pytest_pgrestore.settings.find_file import find_config
 from pytest_pgrestore.settings.options import BY_NAME
@@ -51,11 +56,17 @@ _INCOMPLETE = (
 )
 
 
-def examine(config: Path | None, here: Path, environ: Mapping[str, str], say: Callable[[str], Any]) -> int:
+def examine(
+    config: Path | None, here: Path, environ: Mapping[str, str], say: Callable[[str], Any]
+) -> int:
     """Print what was found; return 0 when a drill could run here, else 1."""
     problems: list[str] = []
     settings = _read(config, here, environ, problems)
-    runtime = environ.get(BY_NAME["runtime"].variable) or (settings.sandbox.runtime if settings else None) or "docker"
+    runtime = (
+        environ.get(BY_NAME["runtime"].variable)
+        or (settings.sandbox.runtime if settings else None)
+        or "docker"
+    )
     say(f"runtime: {runtime}")
     for line in _local(settings, problems) if runtime == "local" else _docker(settings, problems):
         say(line)
@@ -67,7 +78,9 @@ def examine(config: Path | None, here: Path, environ: Mapping[str, str], say: Ca
     return 1 if problems else 0
 
 
-def _read(config: Path | None, here: Path, environ: Mapping[str, str], problems: list[str]) -> Config | None:
+def _read(
+    config: Path | None, here: Path, environ: Mapping[str, str], problems: list[str]
+) -> Config | None:
     from pytest_pgrestore.settings.read_file import load_config
     from pytest_pgrestore.sources.registry import SOURCE_TABLES
 
@@ -109,7 +122,9 @@ def _docker(settings: Config | None, problems: list[str]) -> Iterator[str]:
         here = is_here(engine, wanted)
         yield f"{wanted}: {'here' if here else 'not here yet'}"
         if not here and table is not None and not table.pull:
-            problems.append(f"image {wanted} is not on this machine, and pulling is off\nHINT: docker pull {wanted}.")
+            problems.append(
+                f"image {wanted} is not on this machine, and pulling is off\nHINT: docker pull {wanted}."
+            )
 
 
 def _programs(bindir: Path | None, problems: list[str]) -> Iterator[str]:
@@ -138,7 +153,9 @@ def _broken(binaries: Installation) -> Iterator[str]:
             yield f"{tool} is missing ({purpose})"
             continue
         try:
-            run([str(program), "--version"], timeout_seconds=_PROBE_SECONDS, env=child_environment())
+            run(
+                [str(program), "--version"], timeout_seconds=_PROBE_SECONDS, env=child_environment()
+            )
         except HarnessError as exc:
             yield f"{tool} does not run ({purpose}): {exc.problem}"
 
@@ -179,13 +196,19 @@ def _sources(settings: Config | None, problems: list[str], *, local: bool) -> It
             if requirements is not None and not (local or requirements.on_host):
                 yield f"source {name} ({table.type}): {requirements.program} runs in its image; --pgrestore-plan asks it"
                 continue
-            tool = None if requirements is None else HostToolRunner(requirements, Path("/"), _SOURCE_SECONDS)
+            tool = (
+                None
+                if requirements is None
+                else HostToolRunner(requirements, Path("/"), _SOURCE_SECONDS)
+            )
             backups = source.backups(tool)
         except PgRestoreError as exc:
             problems.append(f"source {name}: {exc}")
             continue
         if not backups:
-            problems.append(f"source {name}: no backup there\nHINT: correct `path`, or look after the backup job.")
+            problems.append(
+                f"source {name}: no backup there\nHINT: correct `path`, or look after the backup job."
+            )
             continue
         newest = backups[-1]
         yield f"source {name} ({table.type}): {len(backups)} backups, the newest {_described(newest)}"

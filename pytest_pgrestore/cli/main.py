@@ -52,7 +52,11 @@ def demo(directory: Path) -> None:
 
 
 @main.command()
-@click.option("--config", type=click.Path(path_type=Path), help="Configuration file; default: found as pytest does.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Configuration file; default: found as pytest does.",
+)
 def doctor(config: Path | None) -> None:
     """Say which PostgreSQL programs were found where, whether each source can be read, and what is missing."""
     from pytest_pgrestore.cli.doctor import examine
@@ -64,7 +68,9 @@ def doctor(config: Path | None) -> None:
 @click.argument("evidence", type=click.Path(path_type=Path))
 @click.option("--html", type=click.Path(path_type=Path), help="Write the HTML report here.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the JUnit report here.")
-@click.option("--markdown", type=click.Path(path_type=Path), help="Write the Markdown summary here.")
+@click.option(
+    "--markdown", type=click.Path(path_type=Path), help="Write the Markdown summary here."
+)
 def render(evidence: Path, html: Path | None, junit: Path | None, markdown: Path | None) -> None:
     """Make reports again from an evidence file; without an option, print the summary."""
     from pytest_pgrestore.cli.render import render_reports
@@ -74,7 +80,9 @@ def render(evidence: Path, html: Path | None, junit: Path | None, markdown: Path
 
 @main.command()
 @click.argument("instance", type=click.Path(path_type=Path), required=False)
-@click.option("--directory", type=click.Path(path_type=Path), help="sandbox.directory, where it was set.")
+@click.option(
+    "--directory", type=click.Path(path_type=Path), help="sandbox.directory, where it was set."
+)
 def clean(instance: Path | None, directory: Path | None) -> None:
     """Remove kept instances and what dead runs left; with INSTANCE, only that kept one."""
     from pytest_pgrestore.cli.clean import clean_up

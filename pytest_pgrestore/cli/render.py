@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def render_reports(evidence_path: Path, wanted: Mapping[str, Path | None], say: Callable[[str], object]) -> None:
+def render_reports(
+    evidence_path: Path, wanted: Mapping[str, Path | None], say: Callable[[str], object]
+) -> None:
     """Write the wanted reports; print the summary when none is wanted.
 
     Raises:
@@ -26,7 +28,8 @@ def render_reports(evidence_path: Path, wanted: Mapping[str, Path | None], say: 
         evidence = load(evidence_path.read_text(encoding="utf-8"))
     except OSError as exc:
         raise ConfigError(
-            f"{evidence_path} cannot be read: {exc.strerror}", hint="name an evidence.json that a run has written."
+            f"{evidence_path} cannot be read: {exc.strerror}",
+            hint="name an evidence.json that a run has written.",
         ) from None
     renderers = {"html": html.render, "junit": junit.render, "markdown": markdown.render}
     for kind, path in wanted.items():
@@ -42,4 +45,6 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as exc:
-        raise ConfigError(f"{path} cannot be written: {exc.strerror}", hint="name another place.") from None
+        raise ConfigError(
+            f"{path} cannot be written: {exc.strerror}", hint="name another place."
+        ) from None

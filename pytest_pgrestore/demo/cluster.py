@@ -121,7 +121,9 @@ class Cluster:
 
         def answers() -> bool:
             if self._child is not None and self._child.poll() is not None:
-                raise HarnessError(f"the lab's server ended: {self.log.read_text()[-500:]}", hint="read its log.")
+                raise HarnessError(
+                    f"the lab's server ended: {self.log.read_text()[-500:]}", hint="read its log."
+                )
             try:
                 self.connect("postgres").close()
             except psycopg.OperationalError:
@@ -152,7 +154,10 @@ class Cluster:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Stop the server and remove its data; the archive and the backups stay for whoever made the directory."""
         self.stop()
@@ -162,9 +167,13 @@ class Cluster:
         """Open an autocommit connection."""
         import psycopg
 
-        return psycopg.connect(host=str(self.directory), port=PORT, user=user, dbname=database, autocommit=True)
+        return psycopg.connect(
+            host=str(self.directory), port=PORT, user=user, dbname=database, autocommit=True
+        )
 
-    def sql(self, query: str, *parameters: object, database: str = "postgres") -> list[tuple[Any, ...]]:
+    def sql(
+        self, query: str, *parameters: object, database: str = "postgres"
+    ) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows, empty for a statement without any."""
         with self.connect(database) as connection:
             cursor = connection.execute(query.encode(), parameters or None)
@@ -222,7 +231,9 @@ class Cluster:
     def base_backup(self, path: Path, *arguments: str) -> Path:
         """Take a pg_basebackup into `path`; returns `path`."""
         self._writable(path.parent)
-        self.client("pg_basebackup", "--pgdata", str(path), "--checkpoint", "fast", "--no-sync", *arguments)
+        self.client(
+            "pg_basebackup", "--pgdata", str(path), "--checkpoint", "fast", "--no-sync", *arguments
+        )
         return path
 
     def _writable(self, folder: Path) -> None:

@@ -84,7 +84,9 @@ def build_shop(cluster: Cluster, orders: int = 20_000) -> None:
 def trade(cluster: Cluster, orders: int = 100) -> None:
     """Commit `orders` more orders with their lines and payments, in one transaction."""
     with cluster.connect(DATABASE, user=ROLE) as connection, connection.transaction():
-        row = connection.execute("select max(id), (select count(*) from customers) from orders").fetchone()
+        row = connection.execute(
+            "select max(id), (select count(*) from customers) from orders"
+        ).fetchone()
         newest, customers = row or (0, 1)
         connection.execute(_ORDERS, {"count": orders, "customers": customers})
         connection.execute(_LINES, {"after": newest})

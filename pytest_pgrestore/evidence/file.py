@@ -13,10 +13,18 @@ SCHEMA_URI = "https://json-schema.org/draft/2020-12/schema"
 _MISTAKES_SHOWN = 10
 
 _COMPUTED = {
-    "Evidence": {"verdict": {"$ref": "#/$defs/Verdict", "description": "The worst of its drills and problems."}},
+    "Evidence": {
+        "verdict": {
+            "$ref": "#/$defs/Verdict",
+            "description": "The worst of its drills and problems.",
+        }
+    },
     "DrillRecord": {
         "verdict": {"$ref": "#/$defs/Verdict", "description": "The worst of its parts."},
-        "restore_seconds": {"type": "number", "description": "Sum of the phases that count toward the RTO."},
+        "restore_seconds": {
+            "type": "number",
+            "description": "Sum of the phases that count toward the RTO.",
+        },
     },
 }
 """What `to_json` writes beside the fields, and a reader works out again."""
@@ -41,8 +49,14 @@ def load(text: str) -> Evidence:
     try:
         return TypeAdapter(Evidence).validate_python(document)
     except ValidationError as exc:
-        mistakes = [f"{_path(error['loc'])}: {error['msg']}" for error in exc.errors(include_input=False)]
-        more = [f"and {len(mistakes) - _MISTAKES_SHOWN} more"] if len(mistakes) > _MISTAKES_SHOWN else []
+        mistakes = [
+            f"{_path(error['loc'])}: {error['msg']}" for error in exc.errors(include_input=False)
+        ]
+        more = (
+            [f"and {len(mistakes) - _MISTAKES_SHOWN} more"]
+            if len(mistakes) > _MISTAKES_SHOWN
+            else []
+        )
         raise ConfigError(
             "the evidence does not fit its schema: " + "; ".join(mistakes[:_MISTAKES_SHOWN] + more),
             hint="give the evidence.json of a run, whole and unchanged; its schema is evidence/evidence.schema.json.",

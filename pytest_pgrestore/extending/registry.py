@@ -71,7 +71,9 @@ def known_kinds(config: pytest.Config) -> KnownKinds:
     return KnownKinds(tables, tuple(runtimes(config)))
 
 
-def _ours(kind: str, name: str, table: Mapping[str, Any], timeout_seconds: float) -> LogicalSource | PhysicalSource:
+def _ours(
+    kind: str, name: str, table: Mapping[str, Any], timeout_seconds: float
+) -> LogicalSource | PhysicalSource:
     return make_source(name, kind, dict(table), timeout_seconds)
 
 
@@ -97,7 +99,9 @@ def docker_settings(settings: RunSettings) -> DockerSettings:
     local = local_settings(settings)
     return DockerSettings(
         image=settings.given.or_default("image", table.image),
-        base_image=str(settings.given.or_default("base_image", table.base_image) or DEFAULT_BASE_IMAGE),
+        base_image=str(
+            settings.given.or_default("base_image", table.base_image) or DEFAULT_BASE_IMAGE
+        ),
         packages=tuple(table.packages),
         locales=tuple(table.locales),
         pull=table.pull,

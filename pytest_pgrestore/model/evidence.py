@@ -213,7 +213,9 @@ class DrillRecord:
 
     def verdict(self) -> Verdict:
         """Return the verdict of the drill: failed beats could not verify beats passed."""
-        found = [check.verdict for check in self.checks] + [outcome.verdict for outcome in self.assertions]
+        found = [check.verdict for check in self.checks] + [
+            outcome.verdict for outcome in self.assertions
+        ]
         found += [result.verdict() for result in (self.rto, self.rpo)]
         found += [Verdict.COULD_NOT_VERIFY for _ in self.not_run()]
         if self.failure is not None:

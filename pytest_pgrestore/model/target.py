@@ -14,9 +14,7 @@ from pytest_pgrestore.model.wal import Lsn
 
 Timeline = int | Literal["latest", "current"]
 
-_SPELLING = (
-    "write latest, immediate, time:2026-06-15T14:30:00+00:00, lsn:16/B374D848, xid:4711 or name:before_deployment."
-)
+_SPELLING = "write latest, immediate, time:2026-06-15T14:30:00+00:00, lsn:16/B374D848, xid:4711 or name:before_deployment."
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +131,9 @@ def parse_timeline(value: int | str) -> Timeline:
             return text
         case digits if digits.isascii() and digits.isdigit() and int(digits) > 0:
             return int(digits)
-    raise ConfigError(f"unknown timeline {value!r}", hint="write latest, current or the number of a timeline.")
+    raise ConfigError(
+        f"unknown timeline {value!r}", hint="write latest, current or the number of a timeline."
+    )
 
 
 def exclusive(target: RecoveryTarget) -> RecoveryTarget:
@@ -146,7 +146,8 @@ def exclusive(target: RecoveryTarget) -> RecoveryTarget:
         case AtTime() | AtLsn() | AtXid():
             return replace(target, inclusive=False)
     raise ConfigError(
-        f"target {target} cannot be exclusive", hint="inclusive = false goes with time:, lsn: and xid: targets."
+        f"target {target} cannot be exclusive",
+        hint="inclusive = false goes with time:, lsn: and xid: targets.",
     )
 
 
@@ -154,4 +155,6 @@ def _parse_time(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"recovery target time {text!r} is not an ISO 8601 date and time", hint=_SPELLING) from None
+        raise ConfigError(
+            f"recovery target time {text!r} is not an ISO 8601 date and time", hint=_SPELLING
+        ) from None

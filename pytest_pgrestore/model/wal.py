@@ -28,7 +28,8 @@ class Lsn(int):
         match = _LSN.fullmatch(text.strip())
         if match is None:
             raise ConfigError(
-                f"{text!r} is not a WAL position", hint="write it as PostgreSQL does, for example 16/B374D848."
+                f"{text!r} is not a WAL position",
+                hint="write it as PostgreSQL does, for example 16/B374D848.",
             )
         return cls(int(match[1], 16) << 32 | int(match[2], 16))
 

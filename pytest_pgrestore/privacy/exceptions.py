@@ -10,7 +10,9 @@ from pytest_pgrestore.model.errors import AssertionFailed, PgRestoreError
 READ_ONLY = "25006"
 """SQLSTATE read_only_sql_transaction."""
 
-WRITE_HINT = "HINT: pgrestore_conn is read-only; use pgrestore_clone for a private copy that can be written."
+WRITE_HINT = (
+    "HINT: pgrestore_conn is read-only; use pgrestore_clone for a private copy that can be written."
+)
 
 
 _DATA_EXCEPTION = "22"
@@ -49,7 +51,10 @@ def _primary(error: BaseException, state: str) -> str:
     """Return the primary message of an SQL error without the values quoted in it; empty where all of it may be one."""
     diagnosis = getattr(error, "diag", None)
     primary = getattr(diagnosis, "message_primary", None) or ""
-    if state.startswith(_RAISED) or getattr(diagnosis, "source_function", None) == _RAISING_FUNCTION:
+    if (
+        state.startswith(_RAISED)
+        or getattr(diagnosis, "source_function", None) == _RAISING_FUNCTION
+    ):
         return ""
     if state.startswith(_DATA_EXCEPTION):
         primary = _BYTES.sub("(withheld)", _QUOTED.sub("(withheld)", primary))
@@ -62,6 +67,9 @@ def sqlstate_of(error: BaseException | None) -> str | None:
     psycopg = sys.modules.get("psycopg")
     if psycopg is None or not isinstance(error, psycopg.Error):
         return None
-    if isinstance(error, psycopg.ProgrammingError | psycopg.InterfaceError) and error.sqlstate is None:
+    if (
+        isinstance(error, psycopg.ProgrammingError | psycopg.InterfaceError)
+        and error.sqlstate is None
+    ):
         return None  # a misuse of the driver, by the test
     return error.sqlstate or ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_PRIVATE = re.compile(r"(DETAIL|CONTEXT|STATEMENT|QUERY|\b(?:22|P0)\w{3} (?:ERROR|WARNING|NOTICE|LOG)):  .*(?:\n\t.*)*")
+_PRIVATE = re.compile(
+    r"(DETAIL|CONTEXT|STATEMENT|QUERY|\b(?:22|P0)\w{3} (?:ERROR|WARNING|NOTICE|LOG)):  .*(?:\n\t.*)*"
+)
 """Details, and messages of the classes of SQLSTATE that quote values: data exceptions, PL/pgSQL's own RAISE."""
 
 _NOT_KEPT = "(not kept: it may quote rows)"

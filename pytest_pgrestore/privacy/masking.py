@@ -23,7 +23,9 @@ class SecretMasker:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._forms = sorted({form for text in secrets for form in _forms(text)}, key=len, reverse=True)
+        self._forms = sorted(
+            {form for text in secrets for form in _forms(text)}, key=len, reverse=True
+        )
 
     def mask(self, value: Any) -> Any:
         """Return `value` without the secrets in its texts; what pytest renders failures with is changed in place."""
@@ -65,4 +67,6 @@ def _forms(text: str) -> list[str]:
     """Return how a secret may stand in a report: as it is, as Python shows it, as a URL spells it."""
     from urllib.parse import quote
 
-    return [form for form in (text, repr(text)[1:-1], quote(text, safe="")) if len(form) >= _SHORTEST]
+    return [
+        form for form in (text, repr(text)[1:-1], quote(text, safe="")) if len(form) >= _SHORTEST
+    ]

@@ -14,12 +14,33 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from hashlib import blake2b
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 from typing import Any
 from uuid import UUID
 
 _SCALARS = (
-    *(str, bytes, bytearray, memoryview, date, datetime, time, timedelta, tzinfo, Decimal, UUID, complex, range),
+    *(
+        str,
+        bytes,
+        bytearray,
+        memoryview,
+        date,
+        datetime,
+        time,
+        timedelta,
+        tzinfo,
+        Decimal,
+        UUID,
+        complex,
+        range,
+    ),
     *(IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network),
 )
 """Types whose repr is the value: what psycopg makes of columns."""
@@ -70,7 +91,10 @@ class Redactor:
         lines = [f"lengths: {len(left)} and {len(right)}"] if len(left) != len(right) else []
         for index, (one, other) in enumerate(zip(left, right, strict=False)):
             if one != other:
-                return [*lines, f"first difference at index {index}: {self.of(one)} != {self.of(other)}"]
+                return [
+                    *lines,
+                    f"first difference at index {index}: {self.of(one)} != {self.of(other)}",
+                ]
         return lines
 
     def _hash(self, value: Any) -> str:
@@ -101,13 +125,21 @@ def plain_number(value: Any) -> str:
 def constants_of(statement: str) -> set[str]:
     """Return the texts written out in a statement of source code; none where it is not whole."""
     tree = _parsed(statement)
-    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
 
 
 def names_of(statement: str) -> list[str]:
     """Return the names a statement reads, in the order they stand in it."""
     nodes = [node for node in ast.walk(_parsed(statement)) if isinstance(node, ast.Name)]
-    return list(dict.fromkeys(node.id for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset))))
+    return list(
+        dict.fromkeys(
+            node.id for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset))
+        )
+    )
 
 
 def _parsed(statement: str) -> ast.AST:

@@ -43,7 +43,9 @@ def text_of(excinfo: pytest.ExceptionInfo[BaseException], redactor: Redactor) ->
     reason = str(getattr(excinfo.value, "msg", excinfo.value))
     entries = _frames(excinfo)
     return (
-        reason if not reason or (entries and reason in constants_of(_statement(entries[-1]))) else redactor.of(reason)
+        reason
+        if not reason or (entries and reason in constants_of(_statement(entries[-1])))
+        else redactor.of(reason)
     )
 
 
@@ -102,12 +104,18 @@ class Rendering:
         rendered = []
         for entry in entries:
             last = entry is entries[-1]
-            lines = [f"    {line}" for line in _statement(entry).splitlines()] + (marked if last else [])
+            lines = [f"    {line}" for line in _statement(entry).splitlines()] + (
+                marked if last else []
+            )
             place = ReprFileLocation(self._path(entry), entry.lineno + 1, f"in {entry.name}")
             rendered.append(ReprEntry(lines, None, self._locals_of(entry), place, "short"))
         if not rendered:
             rendered = [ReprEntry(marked, None, None, None, "short")]
-        path, line = (str(entries[-1].path), entries[-1].lineno + 1) if entries else (str(self._item.path), 0)
+        path, line = (
+            (str(entries[-1].path), entries[-1].lineno + 1)
+            if entries
+            else (str(self._item.path), 0)
+        )
         crash = ReprFileLocation(path, line, "\n".join(told))
         return ReprTraceback(rendered, None, "short"), crash
 
@@ -117,22 +125,34 @@ class Rendering:
             return describe(error).splitlines() or [type(error).__name__]
         name = type(error).__name__
         if isinstance(error, BaseExceptionGroup):
-            return [f"{name} of {len(error.exceptions)}", *(f"  {type(inner).__name__}" for inner in _inner(error))]
+            return [
+                f"{name} of {len(error.exceptions)}",
+                *(f"  {type(inner).__name__}" for inner in _inner(error)),
+            ]
         statement = _statement(entries[-1]) if entries else ""
         if isinstance(error, AssertionError):
             return self._assertion(name, str(error), statement, entries)
         if isinstance(error, pytest.fail.Exception | pytest.xfail.Exception):
-            return [f"{name}: {text_of(pytest.ExceptionInfo.from_exception(error), self._redactor)}"]
+            return [
+                f"{name}: {text_of(pytest.ExceptionInfo.from_exception(error), self._redactor)}"
+            ]
         written = constants_of(statement)
         values = [
-            value if isinstance(value, str) and value in written else self._redactor.of(value) for value in error.args
+            value if isinstance(value, str) and value in written else self._redactor.of(value)
+            for value in error.args
         ]
         return [f"{name}: {', '.join(values)}" if values else name]
 
-    def _assertion(self, kind: str, text: str, statement: str, entries: list[TracebackEntry]) -> list[str]:
+    def _assertion(
+        self, kind: str, text: str, statement: str, entries: list[TracebackEntry]
+    ) -> list[str]:
         compared = self._item.stash.get(COMPARED, [])
         mine = bool(compared) and compared[0] in text
-        lines = [f"{kind}: assert {compared[0]}", *(f"  {line}" for line in compared[1:])] if mine else [kind]
+        lines = (
+            [f"{kind}: assert {compared[0]}", *(f"  {line}" for line in compared[1:])]
+            if mine
+            else [kind]
+        )
         values = entries[-1].locals if entries else {}
         told = [name for name in names_of(statement) if name in values and redactable(values[name])]
         return lines + [f"  where {name} = {self._redactor.of(values[name])}" for name in told]
@@ -142,8 +162,12 @@ class Rendering:
 
         if not self._locals:
             return None
-        values = {name: value for name, value in entry.locals.items() if not name.startswith(("@", "__"))}
-        return ReprLocals([f"{name:<10} = {self._redactor.of(value)}" for name, value in sorted(values.items())])
+        values = {
+            name: value for name, value in entry.locals.items() if not name.startswith(("@", "__"))
+        }
+        return ReprLocals(
+            [f"{name:<10} = {self._redactor.of(value)}" for name, value in sorted(values.items())]
+        )
 
     def _path(self, entry: TracebackEntry) -> str:
         path = Path(entry.path)

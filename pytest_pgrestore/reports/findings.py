@@ -15,11 +15,27 @@ from pytest_pgrestore.reports.format import both, duration, moment, one_line, sh
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_pgrestore.model.evidence import AssertionOutcome, Check, DrillRecord, ObjectiveResult
+    from pytest_pgrestore.model.evidence import (
+        AssertionOutcome,
+        Check,
+        DrillRecord,
+        ObjectiveResult,
+    )
 
-RESTORED, TARGET_REACHED, RTO, RPO, TEARDOWN = "restored", "target reached", "rto", "rpo", "teardown"
+RESTORED, TARGET_REACHED, RTO, RPO, TEARDOWN = (
+    "restored",
+    "target reached",
+    "rto",
+    "rpo",
+    "teardown",
+)
 
-SYMBOLS = {Verdict.PASSED: "✔", Verdict.FAILED: "✖", Verdict.COULD_NOT_VERIFY: "?", Verdict.SKIPPED: "–"}  # noqa: RUF001
+SYMBOLS = {
+    Verdict.PASSED: "✔",
+    Verdict.FAILED: "✖",
+    Verdict.COULD_NOT_VERIFY: "?",
+    Verdict.SKIPPED: "–",  # noqa: RUF001 - a dash is meant
+}
 """Stand beside the words, so that a verdict never rests on colour alone."""
 
 _ORDER = (Verdict.FAILED, Verdict.COULD_NOT_VERIFY, Verdict.SKIPPED, Verdict.PASSED)
@@ -65,7 +81,13 @@ def findings(record: DrillRecord) -> tuple[Finding, ...]:
         message = "no check, no objective and no assertion ran: a restore alone says nothing about the data"
         hint = "write an assertion, or set an RTO."
         found.append(
-            Finding(name="something checked", kind="check", verdict=record.verdict(), message=message, hint=hint)
+            Finding(
+                name="something checked",
+                kind="check",
+                verdict=record.verdict(),
+                message=message,
+                hint=hint,
+            )
         )
     return tuple(_unique(found))
 
@@ -88,7 +110,11 @@ def first_cause(record: DrillRecord) -> Finding | None:
 
 def restore_time(record: DrillRecord) -> float | None:
     """Return the seconds in phases that count toward the RTO; None when no such phase ran."""
-    return record.restore_seconds() if any(phase.counts_toward_rto for phase in record.phases) else None
+    return (
+        record.restore_seconds()
+        if any(phase.counts_toward_rto for phase in record.phases)
+        else None
+    )
 
 
 def target_asked(record: DrillRecord) -> str:
@@ -111,9 +137,15 @@ def objective_words(result: ObjectiveResult) -> str:
     subject = "restore took" if result.name == RTO else "data loss is"
     measured = f"{subject} {both(result.measured_seconds)}"
     if result.measured_seconds is None:
-        measured = "restore time was not measured" if result.name == RTO else "data loss was not measured"
+        measured = (
+            "restore time was not measured" if result.name == RTO else "data loss was not measured"
+        )
     name = result.name.upper()
-    objective = f"no {name} is set" if result.objective_seconds is None else f"{name} {both(result.objective_seconds)}"
+    objective = (
+        f"no {name} is set"
+        if result.objective_seconds is None
+        else f"{name} {both(result.objective_seconds)}"
+    )
     rest = margin(result)
     if result.judgement is ObjectiveStatus.NOT_MEASURED and result.measured_seconds is not None:
         rest = "no verdict"
@@ -124,8 +156,12 @@ def _restored(record: DrillRecord) -> Finding:
     seconds = restore_time(record)
     if record.failure is None:
         backup = f"backup {record.backup.label}" if record.backup else "the backup"
-        message = f"{backup} came up in {both(seconds)}" if seconds is not None else f"{backup} came up"
-        return Finding(name=RESTORED, kind="restore", verdict=Verdict.PASSED, message=message, seconds=seconds)
+        message = (
+            f"{backup} came up in {both(seconds)}" if seconds is not None else f"{backup} came up"
+        )
+        return Finding(
+            name=RESTORED, kind="restore", verdict=Verdict.PASSED, message=message, seconds=seconds
+        )
     failure = record.failure
     phase = f" (in phase {failure.phase})" if failure.phase else ""
     return Finding(
@@ -153,7 +189,9 @@ def _objective(record: DrillRecord, result: ObjectiveResult) -> Finding:
         hint=_objective_hint(record, result),
         # A time here is how long the case took; lost data is not a time anybody waited.
         seconds=result.measured_seconds if rto else None,
-        expected="" if result.objective_seconds is None else f"at most {duration(result.objective_seconds)}",
+        expected=""
+        if result.objective_seconds is None
+        else f"at most {duration(result.objective_seconds)}",
         observed=duration(result.measured_seconds),
     )
 
@@ -162,7 +200,11 @@ def _objective_hint(record: DrillRecord, result: ObjectiveResult) -> str:
     if result.judgement is ObjectiveStatus.NOT_MEASURED:
         if record.failure is not None:
             return "mend the restore first: nothing can be measured before it."
-        return "name a freshness query or a live connection for this source." if result.name == RPO else ""
+        return (
+            "name a freshness query or a live connection for this source."
+            if result.name == RPO
+            else ""
+        )
     if result.judgement is not ObjectiveStatus.MISSED:
         return ""
     if result.name == RPO:
@@ -188,8 +230,14 @@ def _check(check: Check) -> Finding:
 
 
 def _not_run(record: DrillRecord, name: str) -> Finding:
-    why = "the restore broke off before it" if record.failure is not None else "the drill left no result for it"
-    return Finding(name=name, kind="check", verdict=Verdict.COULD_NOT_VERIFY, message=f"not run: {why}")
+    why = (
+        "the restore broke off before it"
+        if record.failure is not None
+        else "the drill left no result for it"
+    )
+    return Finding(
+        name=name, kind="check", verdict=Verdict.COULD_NOT_VERIFY, message=f"not run: {why}"
+    )
 
 
 def _assertion(outcome: AssertionOutcome) -> Finding:

@@ -6,7 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.reports.findings import SYMBOLS, findings, objective_words, target_asked, worst_first
+from pytest_pgrestore.reports.findings import (
+    SYMBOLS,
+    findings,
+    objective_words,
+    target_asked,
+    worst_first,
+)
 from pytest_pgrestore.reports.format import capped, duration, moment, one_line, visible
 
 if TYPE_CHECKING:
@@ -80,7 +86,11 @@ def _objective(seconds: float | None) -> str:
 
 def _details(drill: DrillRecord) -> Iterator[str]:
     found = findings(drill)
-    bad = [finding for finding in worst_first(found) if finding.verdict in {Verdict.FAILED, Verdict.COULD_NOT_VERIFY}]
+    bad = [
+        finding
+        for finding in worst_first(found)
+        if finding.verdict in {Verdict.FAILED, Verdict.COULD_NOT_VERIFY}
+    ]
     passed = sum(finding.verdict is Verdict.PASSED for finding in found)
     yield ""
     yield f"### {_text(drill.source)}: {_text(target_asked(drill))}"
@@ -108,4 +118,6 @@ def _finding(finding: Finding) -> str:
 
 def _text(value: str) -> str:
     """Return foreign text that is text and nothing else: no table, link, tag, mention or formula of its own."""
-    return _MARKUP.sub(r"\\\1", one_line(visible(" ".join(capped(value, 1000).split())), limit=1000))
+    return _MARKUP.sub(
+        r"\\\1", one_line(visible(" ".join(capped(value, 1000).split())), limit=1000)
+    )

@@ -32,7 +32,9 @@ def lines(evidence: Evidence, width: int = 80) -> Iterator[Line]:
     rows = [_row(drill) for drill in evidence.drills]
     if rows:
         widths = [max(len(row[column]) for row in (_HEADINGS, *rows)) for column in (1, 2, 3)]
-        name_width = min(max(len(row[0]) for row in (_HEADINGS, *rows)), max(5, width - sum(widths) - 6))
+        name_width = min(
+            max(len(row[0]) for row in (_HEADINGS, *rows)), max(5, width - sum(widths) - 6)
+        )
         columns = (name_width, *widths)
         yield from _cells(_HEADINGS, columns, None)
         for drill, row in zip(evidence.drills, rows, strict=True):
@@ -64,9 +66,13 @@ def _against(result: ObjectiveResult) -> str:
     return f"{measured} / {duration(result.objective_seconds)}{judged}"
 
 
-def _cells(row: tuple[str, ...], widths: tuple[int, ...], verdict: Verdict | None) -> Iterator[Line]:
+def _cells(
+    row: tuple[str, ...], widths: tuple[int, ...], verdict: Verdict | None
+) -> Iterator[Line]:
     name, rest = row[0], row[1:]
-    cells = "  ".join(cell.ljust(width) for cell, width in zip(rest, widths[1:], strict=True)).rstrip()
+    cells = "  ".join(
+        cell.ljust(width) for cell, width in zip(rest, widths[1:], strict=True)
+    ).rstrip()
     if len(name) > widths[0]:
         # A long name has a line of its own: cut off, two drills of one source would look the same.
         yield name, verdict
@@ -83,7 +89,9 @@ def _below(drill: DrillRecord, width: int) -> Iterator[Line]:
     alike = sum(finding.verdict is cause.verdict for finding in findings(drill)) - 1
     more = f" (and {alike} more)" if alike else ""
     message = one_line(visible(cause.message)) or "no message"
-    yield from _wrapped("  cause   ", f"{one_line(visible(cause.name))}: {message}{more}", width, drill.verdict())
+    yield from _wrapped(
+        "  cause   ", f"{one_line(visible(cause.name))}: {message}{more}", width, drill.verdict()
+    )
     if cause.place:
         yield from _wrapped("  at      ", visible(cause.place), width, None)
     hint = cause.hint or _hint_in(cause.message)
@@ -96,26 +104,43 @@ def _phases(drill: DrillRecord) -> str:
     counted = [phase for phase in drill.phases if phase.counts_toward_rto]
     others = [phase for phase in drill.phases if not phase.counts_toward_rto]
     words = " + ".join(f"{phase.name} {duration(phase.seconds)}" for phase in counted)
-    text = f"{words} = {duration(drill.restore_seconds())}" if counted else "none that counts toward the RTO ran"
+    text = (
+        f"{words} = {duration(drill.restore_seconds())}"
+        if counted
+        else "none that counts toward the RTO ran"
+    )
     if others:
-        text += "; not counted: " + ", ".join(f"{phase.name} {duration(phase.seconds)}" for phase in others)
+        text += "; not counted: " + ", ".join(
+            f"{phase.name} {duration(phase.seconds)}" for phase in others
+        )
     return text
 
 
 def _hint_in(message: str) -> str:
     """Return the hint that a message of ours carries within."""
-    return next((line[len("HINT: ") :] for line in message.splitlines() if line.startswith("HINT: ")), "")
+    return next(
+        (line[len("HINT: ") :] for line in message.splitlines() if line.startswith("HINT: ")), ""
+    )
 
 
 def _total(evidence: Evidence, width: int) -> Iterator[Line]:
     verdict = evidence.verdict()
     counts = Counter(drill.verdict() for drill in evidence.drills)
-    words = ", ".join(f"{counts[kind]} {kind}" for kind in Verdict if counts[kind]) or "no drill ran"
-    yield from _wrapped("", f"run {visible(evidence.run_id)}: {str(verdict).upper()} (drills: {words})", width, verdict)
+    words = (
+        ", ".join(f"{counts[kind]} {kind}" for kind in Verdict if counts[kind]) or "no drill ran"
+    )
+    yield from _wrapped(
+        "",
+        f"run {visible(evidence.run_id)}: {str(verdict).upper()} (drills: {words})",
+        width,
+        verdict,
+    )
 
 
 def _wrapped(lead: str, text: str, width: int, verdict: Verdict | None) -> Iterator[Line]:
     indent = " " * len(lead)
     flat = " ".join(visible(text).split())
-    for line in textwrap.wrap(flat, width, initial_indent=lead, subsequent_indent=indent, break_on_hyphens=False):
+    for line in textwrap.wrap(
+        flat, width, initial_indent=lead, subsequent_indent=indent, break_on_hyphens=False
+    ):
         yield line, verdict

@@ -64,13 +64,18 @@ class Attempt:
         """Return programs for `major` that can read the backups; a newer server will do for a dump."""
         source = self.source
         return self.run.find_programs(
-            major, at_least=is_logical(source), reads=source.places, requirements=source.requirements
+            major,
+            at_least=is_logical(source),
+            reads=source.places,
+            requirements=source.requirements,
         )
 
     def find_tool_runner(self, major: int | None) -> ToolRunner:
         """Return where the source's backup tool runs while it only reads."""
         if self.source.requirements is None:
-            raise HarnessError(f"source {self.source.name} needs no tool", hint="this is a bug: please report it.")
+            raise HarnessError(
+                f"source {self.source.name} needs no tool", hint="this is a bug: please report it."
+            )
         return self.run.tool_runner(self.source.requirements, major)
 
     def keep(self, step: str, text: str) -> None:
@@ -80,18 +85,26 @@ class Attempt:
     def enter_sandbox(self, chosen: ChosenBackup) -> Sandbox:
         """Return the drill's sandbox, with programs for the located backup's server."""
         programs = self.find_programs(chosen.server_major)
-        self.sandbox = self.run.sandbox(self.drill.key, programs, chosen.needed_bytes, self.source.places)
+        self.sandbox = self.run.sandbox(
+            self.drill.key, programs, chosen.needed_bytes, self.source.places
+        )
         return self.sandbox
 
     @property
     def one_moment(self) -> bool:
         """Whether the backup holds one moment and no commit after it: a dump, or files without archived WAL."""
-        return is_logical(self.source) or (self.chosen is not None and self.chosen.archive_end is None)
+        return is_logical(self.source) or (
+            self.chosen is not None and self.chosen.archive_end is None
+        )
 
     def record(self) -> DrillRecord:
         """Return what is known now as evidence."""
         restored = self.failure is None and self.access is not None
-        rpo = objectives.rpo(self.drill, self.data_loss, one_moment=self.one_moment) if restored else None
+        rpo = (
+            objectives.rpo(self.drill, self.data_loss, one_moment=self.one_moment)
+            if restored
+            else None
+        )
         phases = tuple(self.watch.phases)
         counted = sum(phase.seconds for phase in phases if phase.counts_toward_rto)
         chosen = self.chosen
@@ -107,7 +120,11 @@ class Attempt:
             backup=backup_facts(chosen) if chosen else None,
             phases=phases,
             recovered_to=self.recovered_to,
-            rto=objectives.rto(self.drill, counted if restored else None, chosen.rto_not_comparable if chosen else ""),
+            rto=objectives.rto(
+                self.drill,
+                counted if restored else None,
+                chosen.rto_not_comparable if chosen else "",
+            ),
             rpo=rpo or objectives.not_measured(self.drill),
             data_loss=self.data_loss,
             checks=tuple(self.checks),
@@ -147,7 +164,9 @@ def backup_facts(chosen: ChosenBackup) -> BackupFacts:
         start_lsn=None if backup.start_lsn is None else str(backup.start_lsn),
         stop_lsn=None if backup.stop_lsn is None else str(backup.stop_lsn),
         timeline=backup.timeline,
-        system_identifier=None if backup.system_identifier is None else str(backup.system_identifier),
+        system_identifier=None
+        if backup.system_identifier is None
+        else str(backup.system_identifier),
         chain=backup.chain,
         size_bytes=backup.size_bytes,
         written_by=backup.written_by,

@@ -36,8 +36,18 @@ def clone(instance: RestoredInstance, run: Run, name: str) -> RestoredInstance:
     with instance.connect() as connection:
         major = connection.info.server_version // 10000
     sandbox = run.sandbox(name, run.find_programs(major), reads=(Path(access.socket_directory),))
-    where = ["--host", access.socket_directory, "--port", str(access.port), "--username", access.user]
-    mappings = [f"--tablespace-mapping={old}={sandbox.tablespaces / oid}" for oid, old in _tablespaces(instance)]
+    where = [
+        "--host",
+        access.socket_directory,
+        "--port",
+        str(access.port),
+        "--username",
+        access.user,
+    ]
+    mappings = [
+        f"--tablespace-mapping={old}={sandbox.tablespaces / oid}"
+        for oid, old in _tablespaces(instance)
+    ]
     sandbox.programs.run(
         "pg_basebackup",
         *where,
@@ -61,7 +71,9 @@ def clone(instance: RestoredInstance, run: Run, name: str) -> RestoredInstance:
     def is_open() -> bool:
         log.refresh()
         if sandbox.exit_status() is not None:
-            raise HarnessError(f"the copy did not start: {log.fatal()}", hint="read the saved server log.")
+            raise HarnessError(
+                f"the copy did not start: {log.fatal()}", hint="read the saved server log."
+            )
         return log.says_ready()
 
     wait_until(is_open, what="the start of a private copy", timeout_seconds=run.timeout_seconds)

@@ -33,7 +33,15 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.protocol import Run
     from pytest_pgrestore.sources.protocol import PhysicalSource, Source
 
-__all__ = ["DrillResult", "DrillSettings", "Finish", "check_names", "finish_drill", "plan_drill", "run_drill"]
+__all__ = [
+    "DrillResult",
+    "DrillSettings",
+    "Finish",
+    "check_names",
+    "finish_drill",
+    "plan_drill",
+    "run_drill",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +92,28 @@ def run_drill(
     except PgRestoreError as exc:
         # When the watchdog has removed the copy, whatever went wrong says nothing about the backup.
         why = run.note_state(drill.key)
-        cause = run.time_limit_error() or (_blameless(why) if exc.verdict is Verdict.FAILED else None) or exc
+        cause = (
+            run.time_limit_error()
+            or (_blameless(why) if exc.verdict is Verdict.FAILED else None)
+            or exc
+        )
         attempt.failure = Failure(
-            problem=cause.problem, hint=cause.hint, verdict=cause.verdict, phase=attempt.watch.current or "locate"
+            problem=cause.problem,
+            hint=cause.hint,
+            verdict=cause.verdict,
+            phase=attempt.watch.current or "locate",
         )
     finally:
-        attempt.logs = (*_save_said(attempt, log_directory), *save_logs(run, drill.key, log_directory))
+        attempt.logs = (
+            *_save_said(attempt, log_directory),
+            *save_logs(run, drill.key, log_directory),
+        )
     return DrillResult(attempt.record(), attempt.access if attempt.failure is None else None)
 
 
-def finish_drill(run: Run, drill_key: str, access: ConnectionInfo | None, log_directory: Path) -> Finish:
+def finish_drill(
+    run: Run, drill_key: str, access: ConnectionInfo | None, log_directory: Path
+) -> Finish:
     """Ask the last questions, save the logs, remove the copy and prove it; from any process of the run."""
     late = run.time_limit_error()
     last = _time_limit(late.problem) if late is not None else None
@@ -147,7 +167,9 @@ def plan_drill(drill: Drill, source: Source, run: Run) -> RestorePlan:
     programs = attempt.find_programs(chosen.server_major)
     settings = server_settings(programs.major, "<run id>")
     settings |= LOADING if logical else target_settings(drill.target)
-    settings |= {} if logical else {"recovery_target_timeline": str(chosen.timeline), "hot_standby": "off"}
+    settings |= (
+        {} if logical else {"recovery_target_timeline": str(chosen.timeline), "hot_standby": "off"}
+    )
     return RestorePlan(
         drill=drill,
         source_type=source.type,
@@ -216,4 +238,6 @@ def _blaming_the_harness() -> Iterator[None]:
         ) from exc
     except psycopg.Error as exc:
         message = exc.diag.message_primary or str(exc).strip().splitlines()[0]
-        raise HarnessError(f"asking the restored server failed: {message}", hint="read the saved server log.") from exc
+        raise HarnessError(
+            f"asking the restored server failed: {message}", hint="read the saved server log."
+        ) from exc

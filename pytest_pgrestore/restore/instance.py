@@ -83,7 +83,9 @@ class RestoredInstance:
         self.access = access
         self.record = record
 
-    def connect(self, database: str | None = None, *, read_only: bool = True) -> psycopg.Connection[Any]:
+    def connect(
+        self, database: str | None = None, *, read_only: bool = True
+    ) -> psycopg.Connection[Any]:
         """Open a connection; the caller closes it.
 
         Args:
@@ -92,7 +94,9 @@ class RestoredInstance:
         """
         import psycopg
 
-        connection: psycopg.Connection[Any] = psycopg.connect(self.access.conninfo(database, read_only=read_only))
+        connection: psycopg.Connection[Any] = psycopg.connect(
+            self.access.conninfo(database, read_only=read_only)
+        )
         connection.read_only = True if read_only else None
         return connection
 

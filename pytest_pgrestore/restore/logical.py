@@ -54,7 +54,9 @@ def restore_dump(attempt: Attempt, source: LogicalSource, nonce: str) -> None:
         sandbox.start({**server_settings(sandbox.programs.major, nonce), **LOADING})
         _wait_until_open(attempt, sandbox)
     options = _load_options(sandbox.programs.major)
-    connection = Connection(sandbox.socket_directory, sandbox.port, user, "postgres", options, _way_in(sandbox, user))
+    connection = Connection(
+        sandbox.socket_directory, sandbox.port, user, "postgres", options, _way_in(sandbox, user)
+    )
     with watch.phase("fetch") as lap:
         database, lap.detail = source.load(chosen, sandbox, connection)
     attempt.settings = replace(attempt.settings, database=database)
@@ -66,7 +68,9 @@ def restore_dump(attempt: Attempt, source: LogicalSource, nonce: str) -> None:
 def _way_in(sandbox: Sandbox, user: str) -> dict[str, str]:
     complaint = sandbox.allow_login(user, _load_options(sandbox.programs.major))
     if complaint:
-        raise HarnessError(f"the empty server lets nobody in: {complaint}", hint="read the saved server log.")
+        raise HarnessError(
+            f"the empty server lets nobody in: {complaint}", hint="read the saved server log."
+        )
     return sandbox.client_address
 
 
@@ -103,7 +107,11 @@ def _wait_until_open(attempt: Attempt, sandbox: Sandbox) -> None:
             )
         return log.says_ready()
 
-    wait_until(is_open, what="the start of an empty server", timeout_seconds=attempt.settings.timeout_seconds)
+    wait_until(
+        is_open,
+        what="the start of an empty server",
+        timeout_seconds=attempt.settings.timeout_seconds,
+    )
 
 
 def _load_options(major: int) -> str:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.protocol import Sandbox
 
 _FALLBACK_DATABASES = ("postgres", "template1")
-_DATABASES = "select datname from pg_database where not datistemplate and datallowconn order by datname"
+_DATABASES = (
+    "select datname from pg_database where not datistemplate and datallowconn order by datname"
+)
 _IDENTITY = (
     "select pg_is_in_recovery(), current_setting('cluster_name'),"
     " (select system_identifier::text from pg_control_system())"
@@ -41,15 +43,28 @@ def wait_and_log_in(attempt: Attempt, sandbox: Sandbox, user: str, nonce: str) -
         if sandbox.exit_status() is not None:
             blameless = sandbox.why_ended()
             if blameless is not None:
-                raise HarnessError(blameless, hint="read the saved logs; container.json has the daemon's own words.")
-            raise BackupNotRestorable("the server ended just after it opened", hint="read the saved server log.")
+                raise HarnessError(
+                    blameless,
+                    hint="read the saved logs; container.json has the daemon's own words.",
+                )
+            raise BackupNotRestorable(
+                "the server ended just after it opened", hint="read the saved server log."
+            )
         connection = _try(sandbox, user)
         found.extend([connection] if connection else [])
         return connection is not None
 
-    wait_until(answered, what="the first answer of the server", timeout_seconds=attempt.settings.timeout_seconds)
+    wait_until(
+        answered,
+        what="the first answer of the server",
+        timeout_seconds=attempt.settings.timeout_seconds,
+    )
     with found[0] as connection:
-        in_recovery, name, system_identifier = connection.execute(_IDENTITY).fetchone() or (True, "", "")
+        in_recovery, name, system_identifier = connection.execute(_IDENTITY).fetchone() or (
+            True,
+            "",
+            "",
+        )
         if name != nonce:
             raise HarnessError(
                 f"another server answered on {sandbox.socket_directory}",
@@ -57,7 +72,8 @@ def wait_and_log_in(attempt: Attempt, sandbox: Sandbox, user: str, nonce: str) -
             )
         if in_recovery:
             raise BackupNotRestorable(
-                "the server is open but still in recovery", hint="read the saved server log: recovery has paused."
+                "the server is open but still in recovery",
+                hint="read the saved server log: recovery has paused.",
             )
         database = _database(attempt, connection)
     return ConnectionInfo(
@@ -84,13 +100,17 @@ def _try(sandbox: Sandbox, user: str) -> psycopg.Connection[Any] | None:
         _refuse_locked_out(complaint, user)
         return None
     for database in _FALLBACK_DATABASES:
-        wanted = make_conninfo(**sandbox.client_address, user=user, dbname=database, options=_options(sandbox))
+        wanted = make_conninfo(
+            **sandbox.client_address, user=user, dbname=database, options=_options(sandbox)
+        )
         try:
             return psycopg.connect(wanted, autocommit=True)
         except psycopg.OperationalError as exc:
             message = str(exc)
             _refuse_locked_out(message, user)
-            if 'database "' in message and ("does not exist" in message or "not currently accepting" in message):
+            if 'database "' in message and (
+                "does not exist" in message or "not currently accepting" in message
+            ):
                 continue
             if "locale" in message and "incompatible" in message:
                 raise HarnessError(
@@ -99,7 +119,8 @@ def _try(sandbox: Sandbox, user: str) -> psycopg.Connection[Any] | None:
                 ) from exc
             return None
     raise BackupNotRestorable(
-        "neither postgres nor template1 takes a connection", hint="set database = ... to one that does."
+        "neither postgres nor template1 takes a connection",
+        hint="set database = ... to one that does.",
     )
 
 

@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 _PREPARED = "select gid from pg_prepared_xacts order by prepared, gid"
 _UNLOGGED = "select count(*) from pg_class where relpersistence = 'u' and relkind in ('r', 'm')"
 _NAMED = 5
-_SPEED = ("fsync", "full_page_writes", "synchronous_commit", "shared_buffers", "maintenance_work_mem", "max_wal_size")
+_SPEED = (
+    "fsync",
+    "full_page_writes",
+    "synchronous_commit",
+    "shared_buffers",
+    "maintenance_work_mem",
+    "max_wal_size",
+)
 
 
 def measure(attempt: Attempt) -> None:
@@ -48,10 +55,14 @@ def measure(attempt: Attempt) -> None:
         if not is_logical(attempt.source):
             _fit(attempt, connection, access)
     chosen = attempt.chosen
-    age = objectives.backup_age(attempt.drill, chosen.backup.stopped_at if chosen else None, attempt.started_at)
+    age = objectives.backup_age(
+        attempt.drill, chosen.backup.stopped_at if chosen else None, attempt.started_at
+    )
     attempt.checks.extend([age] if age else [])
     if not sandbox.network.startswith("cut"):
-        attempt.not_checked.append("Whether the copy could have reached the network: it was not cut off.")
+        attempt.not_checked.append(
+            "Whether the copy could have reached the network: it was not cut off."
+        )
     if sockets := sandbox.open_sockets():
         attempt.not_checked.append(
             "Whether SQL of the copy could have reached other PostgreSQL servers of this machine by their Unix sockets,"
@@ -67,12 +78,15 @@ def _quarantine(attempt: Attempt, connection: psycopg.Connection[Any]) -> None:
         return
     ours = {**server_settings(sandbox.programs.major, ""), **sandbox.own_settings()}
     wanted = {name: ours[name] for name in ASKED if name in ours}
-    state = NetworkState(sandbox.network, sandbox.network.startswith("cut"), sandbox.network_interfaces())
+    state = NetworkState(
+        sandbox.network, sandbox.network.startswith("cut"), sandbox.network_interfaces()
+    )
     check, settings = isolation(connection, wanted, state)
     attempt.checks.append(check)
     speed = dict(
         connection.execute(
-            "select name, current_setting(name) from pg_settings where name = any(%s)", [list(_SPEED)]
+            "select name, current_setting(name) from pg_settings where name = any(%s)",
+            [list(_SPEED)],
         ).fetchall()
     )
     sped = logical.SPEEDUPS if is_logical(attempt.source) else ()
@@ -85,13 +99,17 @@ def _quarantine(attempt: Attempt, connection: psycopg.Connection[Any]) -> None:
         speedups=("autovacuum=off", *(f"{name}={speed[name]}" for name in sped)),
     )
     if check.verdict is not Verdict.PASSED:
-        raise HarnessError(check.message, hint="this must not happen: please report it with the saved logs.")
+        raise HarnessError(
+            check.message, hint="this must not happen: please report it with the saved logs."
+        )
 
 
 def _facts(attempt: Attempt, connection: psycopg.Connection[Any], access: ConnectionInfo) -> None:
     row = connection.execute("select version()").fetchone()
     if attempt.server is not None and row is not None:
-        attempt.server = replace(attempt.server, version=str(row[0]), system_identifier=access.system_identifier)
+        attempt.server = replace(
+            attempt.server, version=str(row[0]), system_identifier=access.system_identifier
+        )
 
 
 def _data_loss(attempt: Attempt, connection: psycopg.Connection[Any]) -> DataLossFigures:
@@ -107,10 +125,14 @@ def _data_loss(attempt: Attempt, connection: psycopg.Connection[Any]) -> DataLos
         try:
             freshness = _since(attempt, objectives.freshest(connection, settings.freshness))
         except psycopg.Error as exc:
-            attempt.not_checked.append(f"Freshness: the query failed ({exc.sqlstate}): {exc.diag.message_primary}.")
+            attempt.not_checked.append(
+                f"Freshness: the query failed ({exc.sqlstate}): {exc.diag.message_primary}."
+            )
     if settings.live_conninfo is not None and isinstance(attempt.drill.target, Latest):
         try:
-            live = objectives.seconds_behind_live(settings.live_conninfo, settings.freshness, connection, last_commit)
+            live = objectives.seconds_behind_live(
+                settings.live_conninfo, settings.freshness, connection, last_commit
+            )
         except psycopg.Error as exc:
             attempt.not_checked.append(
                 f"The live server: it could not be asked ({exc.sqlstate or type(exc).__name__})."
@@ -130,7 +152,9 @@ def _as_of(attempt: Attempt) -> datetime | None:
         return attempt.recovered_to.last_commit_at
     if backup is None:
         return None
-    return backup.started_at or backup.stopped_at if is_logical(attempt.source) else backup.stopped_at
+    return (
+        backup.started_at or backup.stopped_at if is_logical(attempt.source) else backup.stopped_at
+    )
 
 
 def _since(attempt: Attempt, moment: datetime | None) -> float | None:
@@ -143,23 +167,32 @@ def _what_is_not_there(attempt: Attempt, connection: psycopg.Connection[Any]) ->
     unlogged = connection.execute(_UNLOGGED).fetchone()
     if prepared:
         names = ", ".join(prepared[:_NAMED]) + (" ..." if len(prepared) > _NAMED else "")
-        attempt.notes.append(f"{len(prepared)} prepared transactions came back and hold their locks: {names}")
+        attempt.notes.append(
+            f"{len(prepared)} prepared transactions came back and hold their locks: {names}"
+        )
     if unlogged and unlogged[0]:
-        attempt.notes.append(f"{unlogged[0]} unlogged tables are empty: recovery never brings them back")
+        attempt.notes.append(
+            f"{unlogged[0]} unlogged tables are empty: recovery never brings them back"
+        )
 
 
 def _fit(attempt: Attempt, connection: psycopg.Connection[Any], access: ConnectionInfo) -> None:
     """Name what differs between this place and the one the copy came from; a dump is sorted anew, and always fits."""
     import psycopg
 
-    found = [environment.fit_of_databases(connection), environment.preloads_left_out(_carried(attempt))]
+    found = [
+        environment.fit_of_databases(connection),
+        environment.preloads_left_out(_carried(attempt)),
+    ]
     for (name,) in connection.execute(environment.DATABASES).fetchall():
         try:
             with access.open(name) as inside:
                 found.append(environment.fit_of_database(inside))
         except psycopg.OperationalError as exc:
             words = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
-            attempt.not_checked.append(f"Database {name}: it cannot be opened on this system ({words}).")
+            attempt.not_checked.append(
+                f"Database {name}: it cannot be opened on this system ({words})."
+            )
     for part in found:
         attempt.not_checked.extend(part.not_checked)
         attempt.notes.extend(part.notes)
@@ -169,5 +202,7 @@ def _carried(attempt: Attempt) -> list[str]:
     """Return the texts of the configuration files the copy brought along, in the order a server reads them."""
     if attempt.sandbox is None:
         return []
-    paths = [attempt.sandbox.root / ATTIC / name for name in ("postgresql.conf", "postgresql.auto.conf")]
+    paths = [
+        attempt.sandbox.root / ATTIC / name for name in ("postgresql.conf", "postgresql.auto.conf")
+    ]
     return [path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file()]

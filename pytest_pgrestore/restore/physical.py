@@ -6,7 +6,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.checks import repository
-from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError, TargetUnreachable
+from pytest_pgrestore.model.errors import (
+    BackupNotRestorable,
+    HarnessError,
+    PgRestoreError,
+    TargetUnreachable,
+)
 from pytest_pgrestore.model.evidence import RecoveredTo
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.wal import Lsn
@@ -59,7 +64,9 @@ def restore_backup(attempt: Attempt, source: PhysicalSource, nonce: str) -> None
         control = control_data.read(sandbox)
         lap.detail = _configure(sandbox, source, chosen)
         _put_tools_away(attempt, sandbox)
-        attempt.notes += tablespaces.keep_inside(sandbox, chosen.backup.start_lsn, control.segment_bytes)
+        attempt.notes += tablespaces.keep_inside(
+            sandbox, chosen.backup.start_lsn, control.segment_bytes
+        )
     settings = {
         **server_settings(sandbox.programs.major, nonce),
         **recovery_settings(attempt.drill.target, chosen.timeline, control, sandbox.programs.major),
@@ -123,9 +130,14 @@ def _recover(
         if ended is not None and not log.says_ready():
             blameless = sandbox.why_ended()
             if blameless is not None:
-                raise HarnessError(blameless, hint="read the saved logs; container.json has the daemon's own words.")
+                raise HarnessError(
+                    blameless,
+                    hint="read the saved logs; container.json has the daemon's own words.",
+                )
             near = source.reachable(chosen, sandbox)
-            why = end_of_recovery.why_not_up(log.fatal(), ended, attempt.drill.target, near, log.bad_wal())
+            why = end_of_recovery.why_not_up(
+                log.fatal(), ended, attempt.drill.target, near, log.bad_wal()
+            )
             raise _without_blame(why, chosen)
         reported = _report(attempt, log, chosen.archive_end, reported)
         return log.says_ready()
@@ -170,14 +182,22 @@ def _report(attempt: Attempt, log: ServerLog, end: Lsn | None, last: float) -> f
     return seconds
 
 
-def _log_in(attempt: Attempt, sandbox: Sandbox, settings: Mapping[str, str], nonce: str) -> ConnectionInfo:
+def _log_in(
+    attempt: Attempt, sandbox: Sandbox, settings: Mapping[str, str], nonce: str
+) -> ConnectionInfo:
     """Log in, through single-user mode where production has no superuser of a known name."""
     try:
-        return wait_and_log_in(attempt, sandbox, attempt.settings.superuser or DEFAULT_SUPERUSER, nonce)
+        return wait_and_log_in(
+            attempt, sandbox, attempt.settings.superuser or DEFAULT_SUPERUSER, nonce
+        )
     except LockedOutError:
-        attempt.notes.append("no superuser of the usual name may log in: one was found in single-user mode")
+        attempt.notes.append(
+            "no superuser of the usual name may log in: one was found in single-user mode"
+        )
     sandbox.stop()
-    plain = {name: value for name, value in settings.items() if not name.startswith("recovery_target")}
+    plain = {
+        name: value for name, value in settings.items() if not name.startswith("recovery_target")
+    }
     user = superuser.find_offline(sandbox, {**plain, **sandbox.own_settings()})
     sandbox.start(plain)
     return wait_and_log_in(attempt, sandbox, user, nonce)
@@ -198,7 +218,9 @@ def _judge(attempt: Attempt, chosen: ChosenBackup, control: ControlData, log: Se
         bad_wal=log.bad_wal(),
     )
     attempt.checks.append(
-        end_of_recovery.target_reached(attempt.drill.target, reached, chosen.archive_end, control.segment_bytes)
+        end_of_recovery.target_reached(
+            attempt.drill.target, reached, chosen.archive_end, control.segment_bytes
+        )
     )
     stopped = reached.stopped_transaction
     attempt.recovered_to = RecoveredTo(
@@ -223,5 +245,7 @@ def _ask(access: ConnectionInfo) -> tuple[Lsn | None, datetime | None, int]:
             " substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
         ).fetchone()
     if row is None:
-        raise HarnessError("the server did not answer where recovery ended", hint="read the saved server log.")
+        raise HarnessError(
+            "the server did not answer where recovery ended", hint="read the saved server log."
+        )
     return (None if row[0] is None else Lsn.parse(row[0])), row[1], int(row[2], 16)

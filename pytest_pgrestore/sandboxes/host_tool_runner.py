@@ -34,7 +34,9 @@ class HostToolRunner:
     @property
     def origin(self) -> str:
         """Where the tool is."""
-        return f"this machine, {shutil.which(self.requirements.program) or self.requirements.program}"
+        return (
+            f"this machine, {shutil.which(self.requirements.program) or self.requirements.program}"
+        )
 
     @property
     def network(self) -> str:
@@ -62,7 +64,11 @@ class HostToolRunner:
         """Run the tool; see the protocol."""
         found = shutil.which(argv[0])
         if found is None:
-            package = f" (package {' '.join(self.requirements.packages)})" if self.requirements.packages else ""
+            package = (
+                f" (package {' '.join(self.requirements.packages)})"
+                if self.requirements.packages
+                else ""
+            )
             raise HarnessError(
                 f"{argv[0]} is not on this machine",
                 hint=f"install it{package}, or name its path in `program`.",

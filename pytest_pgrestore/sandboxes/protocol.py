@@ -268,7 +268,11 @@ class Run(Protocol):
         ...
 
     def sandbox(
-        self, drill_key: str, programs: PostgresPrograms, needed_bytes: int | None = None, reads: Sequence[Path] = ()
+        self,
+        drill_key: str,
+        programs: PostgresPrograms,
+        needed_bytes: int | None = None,
+        reads: Sequence[Path] = (),
     ) -> Sandbox:
         """Return a fresh sandbox for one drill.
 

@@ -44,7 +44,9 @@ class RunDirectory:
         self._watchdog: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def open(cls, parent: Path | None, account: Account, run_id: str, max_lifetime_seconds: float) -> RunDirectory:
+    def open(
+        cls, parent: Path | None, account: Account, run_id: str, max_lifetime_seconds: float
+    ) -> RunDirectory:
         """Make the directory, sweep what dead runs left, and start the watchdog.
 
         Args:
@@ -133,7 +135,9 @@ class RunDirectory:
         if self._watchdog is not None and self._watchdog.stdin is not None:
             self._watchdog.stdin.close()
             if kept:
-                self._watchdog.returncode = 0  # it stays until the time limit; Popen complains of children that do
+                self._watchdog.returncode = (
+                    0  # it stays until the time limit; Popen complains of children that do
+                )
             else:
                 self._watchdog.wait()
         return [] if kept or not self.root.exists() else [str(self.root)]
@@ -208,12 +212,14 @@ def base_directory(parent: Path | None, account: Account) -> Path:
         facts = base.lstat()
         if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid():
             raise HarnessError(
-                f"{base} belongs to somebody else", hint="remove it, or set sandbox.directory to a place of your own."
+                f"{base} belongs to somebody else",
+                hint="remove it, or set sandbox.directory to a place of your own.",
             )
         base.chmod(0o711 if account.drop else 0o700)
     except OSError as exc:
         raise HarnessError(
-            f"could not make {base}: {exc.strerror}", hint="set sandbox.directory to a directory that can be written."
+            f"could not make {base}: {exc.strerror}",
+            hint="set sandbox.directory to a directory that can be written.",
         ) from exc
     if account.drop:
         require_traversable(parent, account)
@@ -226,7 +232,11 @@ def require_traversable(parent: Path, account: Account) -> None:
     Raises:
         HarnessError: It, or a directory above it, is closed to others.
     """
-    closed = [folder for folder in (parent, *parent.resolve().parents) if not folder.stat().st_mode & stat.S_IXOTH]
+    closed = [
+        folder
+        for folder in (parent, *parent.resolve().parents)
+        if not folder.stat().st_mode & stat.S_IXOTH
+    ]
     if closed:
         raise HarnessError(
             f"user {account.name}, which the server runs as, cannot enter {closed[0]}",

@@ -181,7 +181,9 @@ def main(root: Path, limit_seconds: float) -> None:
     ignore_signals()
     deadline = time.monotonic() + limit_seconds
     _watch(root, deadline)
-    shutil.rmtree(root.with_name(f".{root.name}"), ignore_errors=True)  # its maker died while making it
+    shutil.rmtree(
+        root.with_name(f".{root.name}"), ignore_errors=True
+    )  # its maker died while making it
     kept = remove_run(root)
     while kept and root.exists() and time.monotonic() < deadline:
         time.sleep(_LINGER_SECONDS)

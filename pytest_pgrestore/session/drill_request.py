@@ -89,7 +89,10 @@ def marker_arguments(markers: Iterable[pytest.Mark]) -> tuple[dict[str, Any], li
             for name in found
             if name not in ARGUMENTS
         ]
-        if None not in (other := (merged.get("source"), found.get("source"))) and other[0] != other[1]:
+        if (
+            None not in (other := (merged.get("source"), found.get("source")))
+            and other[0] != other[1]
+        ):
             break
         if "target" in merged:
             found.pop("inclusive", None)
@@ -98,7 +101,10 @@ def marker_arguments(markers: Iterable[pytest.Mark]) -> tuple[dict[str, Any], li
 
 
 def make_request(
-    arguments: Mapping[str, Any], given: ExplicitSettings, sources: Mapping[str, SourceTable], place: str
+    arguments: Mapping[str, Any],
+    given: ExplicitSettings,
+    sources: Mapping[str, SourceTable],
+    place: str,
 ) -> DrillRequest:
     """Return the drill that `arguments` ask for; what they leave open, `given` and the source say.
 
@@ -114,13 +120,18 @@ def make_request(
             wrong.append(exc)
             return None
 
-    source = read(lambda name: _known_source(name, sources), arguments.get("source", _only(sources)))
+    source = read(
+        lambda name: _known_source(name, sources), arguments.get("source", _only(sources))
+    )
     if arguments.get("source") is None and len(_roots(sources)) != 1:
         wrong.append(_no_source(sources))
     target = read(_target, arguments.get("target"))
     if target is None:
         target = given.or_default("target")
-    target = read(lambda inclusive: _limit(target, inclusive), arguments.get("inclusive", True)) or target
+    target = (
+        read(lambda inclusive: _limit(target, inclusive), arguments.get("inclusive", True))
+        or target
+    )
     read(_in_the_past, target)
     timeline = read(parse_timeline, arguments.get("timeline"))
     table = sources.get(source) if source else None
@@ -147,10 +158,13 @@ def copies_of(source: str, sources: Mapping[str, SourceTable]) -> dict[str, str]
     name, every, rest = source.partition(".*")
     if not every or rest:
         return {"": source}
-    found = {other.removeprefix(f"{name}."): other for other in sources if other.startswith(f"{name}.")}
+    found = {
+        other.removeprefix(f"{name}."): other for other in sources if other.startswith(f"{name}.")
+    }
     if not found:
         raise ConfigError(
-            f"source {name!r} has no copies", hint=f"name them in [sources.{name}.copies], or write {name!r}."
+            f"source {name!r} has no copies",
+            hint=f"name them in [sources.{name}.copies], or write {name!r}.",
         )
     return found
 
@@ -180,7 +194,8 @@ def _roots(sources: Mapping[str, SourceTable]) -> list[str]:
 def _no_source(sources: Mapping[str, SourceTable]) -> ConfigError:
     if not sources:
         return ConfigError(
-            "no source of backups is configured", hint="describe one in pgrestore.toml below [sources.NAME]."
+            "no source of backups is configured",
+            hint="describe one in pgrestore.toml below [sources.NAME].",
         )
     return ConfigError(
         f"which source? there are {len(sources)}: {', '.join(sorted(sources))}",
@@ -210,7 +225,10 @@ def _limit(target: RecoveryTarget, inclusive: Any) -> RecoveryTarget:
 
 def _in_the_past(target: RecoveryTarget) -> None:
     if isinstance(target, AtTime) and target.when > datetime.now(UTC):
-        raise ConfigError(f"target {target} lies in the future", hint="name a moment that has passed, or write latest.")
+        raise ConfigError(
+            f"target {target} lies in the future",
+            hint="name a moment that has passed, or write latest.",
+        )
 
 
 def _text(value: Any) -> str:

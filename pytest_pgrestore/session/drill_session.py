@@ -15,7 +15,12 @@ import pytest
 
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.privacy.row_values import Redactor
-from pytest_pgrestore.session.drill_request import DrillRequest, UsageErrors, make_request, marker_arguments
+from pytest_pgrestore.session.drill_request import (
+    DrillRequest,
+    UsageErrors,
+    make_request,
+    marker_arguments,
+)
 from pytest_pgrestore.session.fixture_usage import FixtureUsage
 from pytest_pgrestore.session.keys import FIXTURES, MARKER, NO_SERVER, NOT_MEASURED, REQUEST
 from pytest_pgrestore.session.progress import Progress
@@ -106,7 +111,9 @@ class DrillSession:
         from pytest_pgrestore.extending.registry import source_types
 
         table = self.settings.sources[name]
-        return source_types(self.config)[table.type].make(name, table, self.settings.timeout_seconds)
+        return source_types(self.config)[table.type].make(
+            name, table, self.settings.timeout_seconds
+        )
 
     def _known_kinds(self) -> KnownKinds:
         from pytest_pgrestore.extending.registry import known_kinds
@@ -117,7 +124,11 @@ class DrillSession:
     def redaction_key(self) -> bytes:
         """Key of the hashes that stand for values: one for a run, so that they compare across its workers."""
         shared = self.worker_input or {}
-        return bytes.fromhex(shared["pgrestore_key"]) if "pgrestore_key" in shared else secrets.token_bytes(32)
+        return (
+            bytes.fromhex(shared["pgrestore_key"])
+            if "pgrestore_key" in shared
+            else secrets.token_bytes(32)
+        )
 
     @cached_property
     def redactor(self) -> Redactor:
@@ -138,7 +149,9 @@ class DrillSession:
             raise HarnessError(*shared["pgrestore_refusal"])
         try:
             root = Path(shared["pgrestore_root"]) if "pgrestore_root" in shared else None
-            run = runtimes(self.config)[self.settings.runtime].enter(self.settings, self.run_id, root)
+            run = runtimes(self.config)[self.settings.runtime].enter(
+                self.settings, self.run_id, root
+            )
         except HarnessError as exc:
             self.refusal = exc
             raise
@@ -169,7 +182,9 @@ class DrillSession:
         for text in wrong:
             self.usage_errors.add(item.nodeid, text)
         try:
-            request = make_request(arguments, self.settings.given, self.settings.sources, item.nodeid)
+            request = make_request(
+                arguments, self.settings.given, self.settings.sources, item.nodeid
+            )
         except ConfigError as exc:
             self.usage_errors.add(item.nodeid, str(exc))
             return None
@@ -208,14 +223,19 @@ class DrillSession:
                     progress=progress.show,
                 )
 
-        return self.results.obtain(drill.key, restore, lambda failure: self._unfinished(drill, failure))
+        return self.results.obtain(
+            drill.key, restore, lambda failure: self._unfinished(drill, failure)
+        )
 
     def instance_for(self, item: pytest.Item) -> RestoredInstance:
         """Return the restored instance of the drill `item` belongs to; a drill that did not come up fails the test."""
         __tracebackhide__ = True
         request = self.belongs(item)
         if request is None:
-            pytest.fail("\n".join(self.usage_errors.lines()) or "this test belongs to no drill", pytrace=False)
+            pytest.fail(
+                "\n".join(self.usage_errors.lines()) or "this test belongs to no drill",
+                pytrace=False,
+            )
         self.fixture_usage.note(item, request.drill.key)
         instance = self.instance_of(request.drill, request.database)
         if isinstance(instance, str):

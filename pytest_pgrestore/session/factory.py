@@ -64,7 +64,9 @@ def connect(instance: RestoredInstance) -> psycopg.Connection[Any]:
         return instance.connect()
     except psycopg.OperationalError:
         with instance.access.open("template1") as connection:
-            rows = connection.execute("select datname from pg_database where datallowconn order by 1").fetchall()
+            rows = connection.execute(
+                "select datname from pg_database where datallowconn order by 1"
+            ).fetchall()
         names = [str(name) for (name,) in rows]
         if instance.access.database in names:
             raise

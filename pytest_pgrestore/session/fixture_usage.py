@@ -88,4 +88,6 @@ class FixtureUsage:
 
     def lacks_instance(self, item: pytest.Item) -> bool:
         """Tell whether `item` got no instance because a drill did not come up."""
-        return not self._failed_fixtures.isdisjoint({item.nodeid, *getattr(item, "fixturenames", ())})
+        return not self._failed_fixtures.isdisjoint(
+            {item.nodeid, *getattr(item, "fixturenames", ())}
+        )

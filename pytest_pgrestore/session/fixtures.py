@@ -48,7 +48,9 @@ def pgrestore_conn(pgrestore_instance: RestoredInstance) -> Iterator[psycopg.Con
 
 
 @pytest.fixture
-def pgrestore_clone(request: pytest.FixtureRequest, pgrestore_instance: RestoredInstance) -> Iterator[RestoredInstance]:
+def pgrestore_clone(
+    request: pytest.FixtureRequest, pgrestore_instance: RestoredInstance
+) -> Iterator[RestoredInstance]:
     """A private, writable copy of this test's server: `connect(read_only=False)`. Costs a copy of all its files."""
     __tracebackhide__ = True
     session = request.config.stash[SESSION]

@@ -51,7 +51,10 @@ class DrillResults:
         self._timeout_seconds = timeout_seconds
 
     def obtain(
-        self, key: str, restore: Callable[[], DrillResult], unfinished: Callable[[Failure], DrillRecord]
+        self,
+        key: str,
+        restore: Callable[[], DrillResult],
+        unfinished: Callable[[Failure], DrillRecord],
     ) -> DrillResult:
         """Return what came of drill `key`, restoring it when nobody has.
 
@@ -82,7 +85,10 @@ class DrillResults:
     def results(self) -> dict[str, DrillResult]:
         """Return what came of every drill, in the order they began."""
         found = [self._load(path) for path in self._directory.glob("*.json")]
-        return {result.record.drill: result for result in sorted(found, key=lambda result: result.record.started_at)}
+        return {
+            result.record.drill: result
+            for result in sorted(found, key=lambda result: result.record.started_at)
+        }
 
     @contextmanager
     def _alone(self, key: str) -> Iterator[None]:
@@ -101,7 +107,9 @@ class DrillResults:
     def _read(self, key: str, *, final: bool = False) -> DrillResult | None:
         """Return what came of drill `key`; with the lock held (`final`) an unfinished one counts: its maker is dead."""
         path = self._path(key, "json")
-        if not path.exists() or not (final or json.loads(path.read_text(encoding="utf-8"))["final"]):
+        if not path.exists() or not (
+            final or json.loads(path.read_text(encoding="utf-8"))["final"]
+        ):
             return None
         return self._load(path)
 
@@ -114,7 +122,14 @@ class DrillResults:
         access = None if entry["access"] is None else ConnectionInfo.from_dict(entry["access"])
         return DrillResult(load(entry["evidence"]).drills[0], access)
 
-    def _write(self, key: str, record: DrillRecord, result: DrillResult | None = None, *, final: bool = True) -> None:
+    def _write(
+        self,
+        key: str,
+        record: DrillRecord,
+        result: DrillResult | None = None,
+        *,
+        final: bool = True,
+    ) -> None:
         access = None if result is None or result.access is None else result.access.to_dict()
         entry = {"final": final, "evidence": to_json(_wrapped(record)), "access": access}
         path = self._path(key, "json")
@@ -130,4 +145,6 @@ class DrillResults:
 def _wrapped(record: DrillRecord) -> Evidence:
     """Return evidence that holds `record` alone: the form in which records are written and read."""
     now = datetime.now(UTC)
-    return Evidence(run_id="", plugin_version="", started_at=now, ended_at=now, host="", drills=(record,))
+    return Evidence(
+        run_id="", plugin_version="", started_at=now, ended_at=now, host="", drills=(record,)
+    )

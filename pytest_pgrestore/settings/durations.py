@@ -19,7 +19,9 @@ def parse_duration(value: Any) -> timedelta:
     if isinstance(value, timedelta):
         found: timedelta | None = value
     elif isinstance(value, str):
-        found = _iso(value.strip()) if value.strip().upper().startswith("P") else _short(value.strip())
+        found = (
+            _iso(value.strip()) if value.strip().upper().startswith("P") else _short(value.strip())
+        )
     else:
         found = None
     if found is None or found < timedelta(0):

@@ -27,7 +27,9 @@ def find_config(given: Path | None, directories: Iterable[Path]) -> Path | None:
     if given is not None:
         if given.is_file():
             return given
-        raise ConfigError(f"settings file {given} does not exist", hint="mend the path of --pgrestore-config.")
+        raise ConfigError(
+            f"settings file {given} does not exist", hint="mend the path of --pgrestore-config."
+        )
     for directory in directories:
         if (directory / FILE_NAME).is_file():
             return directory / FILE_NAME

@@ -107,7 +107,13 @@ def parse_storage(text: str) -> str:
 STORAGES = ("volume", "tmpfs", "bind")
 
 SETTINGS = (
-    Setting(name="config", parse=Path, default=None, metavar="FILE", help="settings file instead of pgrestore.toml"),
+    Setting(
+        name="config",
+        parse=Path,
+        default=None,
+        metavar="FILE",
+        help="settings file instead of pgrestore.toml",
+    ),
     Setting(
         name="target",
         parse=parse_target,
@@ -212,8 +218,18 @@ SETTINGS = (
         file_key="reports.directory",
         help=f"where the reports go; {DEFAULT_REPORT_DIRECTORY} below the root directory otherwise",
     ),
-    Setting(name="plan", parse=parse_switch, default=False, help="print what each drill would do, and restore nothing"),
-    Setting(name="keep", parse=parse_switch, default=False, help="leave the server of a failed drill running"),
+    Setting(
+        name="plan",
+        parse=parse_switch,
+        default=False,
+        help="print what each drill would do, and restore nothing",
+    ),
+    Setting(
+        name="keep",
+        parse=parse_switch,
+        default=False,
+        help="leave the server of a failed drill running",
+    ),
     Setting(
         name="strict",
         parse=parse_switch,
@@ -251,10 +267,21 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("pgrestore", "restore drills of PostgreSQL backups")
     for setting in SETTINGS:
         if setting.metavar:
-            group.addoption(setting.flag, dest=setting.key, default=None, metavar=setting.metavar, help=setting.help)
+            group.addoption(
+                setting.flag,
+                dest=setting.key,
+                default=None,
+                metavar=setting.metavar,
+                help=setting.help,
+            )
         else:
             group.addoption(
-                setting.flag, dest=setting.key, default=None, action="store_const", const="true", help=setting.help
+                setting.flag,
+                dest=setting.key,
+                default=None,
+                action="store_const",
+                const="true",
+                help=setting.help,
             )
             group.addoption(
                 setting.no_flag,
@@ -265,7 +292,9 @@ def add_options(parser: pytest.Parser) -> None:
                 help=f"turn {setting.flag} off",
             )
         if setting.old is not None:  # so that it is refused by us, who know the new name
-            group.addoption(setting.old.flag, dest=setting.old.key, default=None, help=argparse.SUPPRESS)
+            group.addoption(
+                setting.old.flag, dest=setting.old.key, default=None, help=argparse.SUPPRESS
+            )
             parser.addini(setting.old.key, f"renamed: {setting.key}", type="string", default=None)
         if setting.metavar:
             parser.addini(setting.key, setting.help, type="string", default=None)
@@ -273,7 +302,9 @@ def add_options(parser: pytest.Parser) -> None:
             parser.addini(setting.key, setting.help, type="bool", default=None)
 
 
-def resolve(config: pytest.Config, environ: Mapping[str, str], only: Collection[str] = ()) -> ExplicitSettings:
+def resolve(
+    config: pytest.Config, environ: Mapping[str, str], only: Collection[str] = ()
+) -> ExplicitSettings:
     """Return what flags, environment and ini say, in this order of precedence.
 
     Args:
@@ -300,7 +331,9 @@ def resolve(config: pytest.Config, environ: Mapping[str, str], only: Collection[
     return ExplicitSettings(values)
 
 
-def _spellings(setting: Setting, config: pytest.Config, environ: Mapping[str, str]) -> Iterator[tuple[str, Any, Path]]:
+def _spellings(
+    setting: Setting, config: pytest.Config, environ: Mapping[str, str]
+) -> Iterator[tuple[str, Any, Path]]:
     """Yield where `setting` may stand, what stands there, and the directory paths in it are relative to."""
     here = config.invocation_params.dir
     yield setting.flag, config.getoption(setting.key), here
@@ -323,7 +356,9 @@ def _old_names(config: pytest.Config, environ: Mapping[str, str]) -> Iterator[st
         if setting.old is None:
             continue
         new = (setting.flag, setting.variable, setting.key)
-        for (spelling, text, _), today in zip(_spellings(setting.old, config, environ), new, strict=True):
+        for (spelling, text, _), today in zip(
+            _spellings(setting.old, config, environ), new, strict=True
+        ):
             if text is not None:
                 yield f"{spelling}: this setting has another name now\nHINT: write {today}."
 

@@ -67,7 +67,9 @@ class ReportsTable(Table):
 
 
 RUNTIMES = ("docker", "local")
-_PATH_KEYS = frozenset({"config", "delta", "path", "globals", "schema_file", "wal", "bindir", "directory"})
+_PATH_KEYS = frozenset(
+    {"config", "delta", "path", "globals", "schema_file", "wal", "bindir", "directory"}
+)
 _TOP_KEYS = ("sources", "sandbox", "reports")
 
 
@@ -105,12 +107,18 @@ def load_config(
     mistakes: list[str] = []
     document = _expand(document, "", environ, mistakes)
     _fill_secrets(document.get("sources"), "sources", environ, mistakes)
-    mistakes += [f"{key}: unknown key\nHINT: {known_names(key, _TOP_KEYS)}" for key in document if key not in _TOP_KEYS]
+    mistakes += [
+        f"{key}: unknown key\nHINT: {known_names(key, _TOP_KEYS)}"
+        for key in document
+        if key not in _TOP_KEYS
+    ]
     document = _absolute(document, path.parent.absolute())
     sources = _read_sources(document.get("sources", {}), tables, mistakes)
     sandbox = read_table(SandboxTable, document.get("sandbox", {}), "sandbox", mistakes)
     if sandbox is not None and sandbox.runtime not in (None, *runtimes):
-        mistakes.append(f"sandbox.runtime: unknown runtime\nHINT: {known_names(sandbox.runtime or '', runtimes)}")
+        mistakes.append(
+            f"sandbox.runtime: unknown runtime\nHINT: {known_names(sandbox.runtime or '', runtimes)}"
+        )
     reports = read_table(ReportsTable, document.get("reports", {}), "reports", mistakes)
     if mistakes or sandbox is None or reports is None:
         raise ConfigError(
@@ -124,15 +132,21 @@ def _count(mistakes: list[str]) -> str:
     return "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
 
 
-def _read_sources(given: Any, types: Mapping[str, type[SourceTable]], mistakes: list[str]) -> dict[str, SourceTable]:
+def _read_sources(
+    given: Any, types: Mapping[str, type[SourceTable]], mistakes: list[str]
+) -> dict[str, SourceTable]:
     if not isinstance(given, dict):
-        mistakes.append("sources: a table is expected here\nHINT: write [sources.NAME] and keys below it.")
+        mistakes.append(
+            "sources: a table is expected here\nHINT: write [sources.NAME] and keys below it."
+        )
         return {}
     found = {}
     for name, table in given.items():
         where = f"sources.{name}"
         if _SOURCE_NAME.fullmatch(name) is None:
-            mistakes.append(f"{where}: not a name\nHINT: use letters, digits, dots, dashes and underscores.")
+            mistakes.append(
+                f"{where}: not a name\nHINT: use letters, digits, dots, dashes and underscores."
+            )
             continue
         kind = table.get("type") if isinstance(table, dict) else None
         if isinstance(table, dict) and kind not in types:
@@ -147,7 +161,9 @@ def _read_sources(given: Any, types: Mapping[str, type[SourceTable]], mistakes: 
         for copy, changes in source.copies.items():
             there = f"{where}.copies.{copy}"
             if _SOURCE_NAME.fullmatch(copy) is None or f"{name}.{copy}" in given:
-                mistakes.append(f"{there}: not a name\nHINT: use letters, digits and dashes, and no name twice.")
+                mistakes.append(
+                    f"{there}: not a name\nHINT: use letters, digits and dashes, and no name twice."
+                )
                 continue
             other = read_table(model, {**table, **changes, "copies": {}}, there, mistakes)
             if other is not None:
@@ -166,7 +182,9 @@ def _expand(value: Any, where: str, environ: Mapping[str, str], mistakes: list[s
         case list():
             return [_expand(entry, where, environ, mistakes) for entry in value]
         case str():
-            return _VARIABLE.sub(lambda found: found[1] or _variable(found[2], where, environ, mistakes), value)
+            return _VARIABLE.sub(
+                lambda found: found[1] or _variable(found[2], where, environ, mistakes), value
+            )
     return value
 
 
@@ -175,14 +193,20 @@ def _fill_secrets(tables: Any, where: str, environ: Mapping[str, str], mistakes:
     for name, table in tables.items() if isinstance(tables, dict) else ():
         if isinstance(table, dict):
             if "secrets" in table:
-                table["secrets"] = _values_of(table["secrets"], f"{where}.{name}.secrets", environ, mistakes)
+                table["secrets"] = _values_of(
+                    table["secrets"], f"{where}.{name}.secrets", environ, mistakes
+                )
             _fill_secrets(table.get("copies"), f"{where}.{name}.copies", environ, mistakes)
 
 
-def _values_of(names: Any, where: str, environ: Mapping[str, str], mistakes: list[str]) -> dict[str, str]:
+def _values_of(
+    names: Any, where: str, environ: Mapping[str, str], mistakes: list[str]
+) -> dict[str, str]:
     """Return the variables of these names with their values."""
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        mistakes.append(f'{where}: a list of names is expected\nHINT: write secrets = ["NAME"], and set NAME outside.')
+        mistakes.append(
+            f'{where}: a list of names is expected\nHINT: write secrets = ["NAME"], and set NAME outside.'
+        )
         return {}
     mistakes += [
         f"{where}: environment variable {name} is not set\nHINT: set it where pytest runs."

@@ -12,7 +12,12 @@ import pytest
 from pytest_pgrestore.model.drill import DrillSettings
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.settings.find_file import find_config
-from pytest_pgrestore.settings.options import DEFAULT_REPORT_DIRECTORY, SETTINGS, ExplicitSettings, resolve
+from pytest_pgrestore.settings.options import (
+    DEFAULT_REPORT_DIRECTORY,
+    SETTINGS,
+    ExplicitSettings,
+    resolve,
+)
 from pytest_pgrestore.settings.suggest import known_names
 
 if TYPE_CHECKING:
@@ -44,7 +49,9 @@ class RunSettings:
         known: Returns the types of sources and the runtimes there are; called when the settings file is read.
     """
 
-    def __init__(self, config: pytest.Config, environ: Mapping[str, str], known: Callable[[], KnownKinds]) -> None:
+    def __init__(
+        self, config: pytest.Config, environ: Mapping[str, str], known: Callable[[], KnownKinds]
+    ) -> None:
         self._config = config
         self._environ = environ
         self._known = known
@@ -65,7 +72,9 @@ class RunSettings:
     @property
     def asked_for(self) -> bool:
         """Whether this is a run of drills: a settings file lies here, or a flag of ours was given."""
-        return self.path is not None or any(self._config.getoption(setting.key) is not None for setting in SETTINGS)
+        return self.path is not None or any(
+            self._config.getoption(setting.key) is not None for setting in SETTINGS
+        )
 
     @cached_property
     def planning(self) -> bool:

@@ -43,7 +43,9 @@ class Table(BaseModel):
     """
 
     renamed: ClassVar[Mapping[str, str]] = {}
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True
+    )
 
 
 TableT = TypeVar("TableT", bound=Table)
@@ -60,11 +62,15 @@ def read_toml(path: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as exc:
         line = _LINE.search(str(exc))
         place = f"{path}:{line[1]}" if line and line[1] else f"{path}"
-        raise ConfigError(f"{place}: not valid TOML: {exc}", hint="mend the syntax in that line.") from None
+        raise ConfigError(
+            f"{place}: not valid TOML: {exc}", hint="mend the syntax in that line."
+        ) from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: not UTF-8 text", hint="save the file as UTF-8.") from None
     except OSError as exc:
-        raise ConfigError(f"could not read {path}: {exc.strerror}", hint="check its path and permissions.") from None
+        raise ConfigError(
+            f"could not read {path}: {exc.strerror}", hint="check its path and permissions."
+        ) from None
 
 
 def read_table(model: type[TableT], table: Any, where: str, mistakes: list[str]) -> TableT | None:
@@ -77,12 +83,17 @@ def read_table(model: type[TableT], table: Any, where: str, mistakes: list[str])
         mistakes: Grows.
     """
     if not isinstance(table, dict):
-        mistakes.append(f"{where}: a table is expected here\nHINT: write [{where}] and keys below it.")
+        mistakes.append(
+            f"{where}: a table is expected here\nHINT: write [{where}] and keys below it."
+        )
         return None
     try:
         return model.model_validate(table)
     except ValidationError as exc:
-        mistakes += [_mistake(model, where, error) for error in exc.errors(include_url=False, include_context=False)]
+        mistakes += [
+            _mistake(model, where, error)
+            for error in exc.errors(include_url=False, include_context=False)
+        ]
         return None
 
 

@@ -65,11 +65,14 @@ class BackupTool:
             env={**self.env, **(more or {})},
             secrets=clear,
         )
-        done = replace(done, stdout=_without(done.stdout, clear), stderr=_without(done.stderr, clear))
+        done = replace(
+            done, stdout=_without(done.stdout, clear), stderr=_without(done.stderr, clear)
+        )
         said = done.stderr if quiet else done.stdout + done.stderr
         command = " ".join((program or self.program, *arguments))
         self.log(
-            step, f"$ {command}\n{said}{'' if said.endswith(chr(10)) or not said else chr(10)}status {done.status}\n"
+            step,
+            f"$ {command}\n{said}{'' if said.endswith(chr(10)) or not said else chr(10)}status {done.status}\n",
         )
         return done
 

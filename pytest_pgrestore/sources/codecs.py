@@ -80,9 +80,17 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except EOFError as exc:
         raise BackupNotRestorable(
-            f"{path} is cut short: it ends in the middle", hint="find out where the copy was interrupted."
+            f"{path} is cut short: it ends in the middle",
+            hint="find out where the copy was interrupted.",
         ) from exc
-    except (zlib.error, gzip.BadGzipFile, zstandard.ZstdError, LZMAError, RuntimeError, tarfile.TarError) as exc:
+    except (
+        zlib.error,
+        gzip.BadGzipFile,
+        zstandard.ZstdError,
+        LZMAError,
+        RuntimeError,
+        tarfile.TarError,
+    ) as exc:
         raise _damaged(path, exc) from exc
     except OSError as exc:
         if exc.errno is None:
@@ -98,7 +106,9 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def _damaged(path: Path, exc: BaseException) -> BackupNotRestorable:
-    return BackupNotRestorable(f"{path} is damaged: {exc}", hint="compare it with the copy on another medium.")
+    return BackupNotRestorable(
+        f"{path} is damaged: {exc}", hint="compare it with the copy on another medium."
+    )
 
 
 class _Chunks(io.RawIOBase):

@@ -20,7 +20,15 @@ WORKERS = min(4, max(2, os.cpu_count() or 2))
 """Threads that copy: one reads while another writes, and more only queue at the disk."""
 
 _RANGE_BYTES = 1 << 30
-_NOT_IN_KERNEL = {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF, errno.ETXTBSY}
+_NOT_IN_KERNEL = {
+    errno.EXDEV,
+    errno.ENOSYS,
+    errno.EINVAL,
+    errno.EOPNOTSUPP,
+    errno.EPERM,
+    errno.EBADF,
+    errno.ETXTBSY,
+}
 """What copy_file_range answers where the kernel or a file system cannot; a full disk is not among them."""
 
 
@@ -40,7 +48,9 @@ def copy_part(reader: IO[bytes], offset: int, size: int, writer: IO[bytes]) -> i
     left = size
     try:
         while left > 0:
-            done = os.copy_file_range(reader.fileno(), writer.fileno(), min(left, _RANGE_BYTES), offset_src=offset)
+            done = os.copy_file_range(
+                reader.fileno(), writer.fileno(), min(left, _RANGE_BYTES), offset_src=offset
+            )
             if done == 0:
                 return size - left
             left, offset = left - done, offset + done
@@ -101,7 +111,11 @@ def in_parallel(work: Callable[[_T], object], items: Iterable[_T]) -> None:
 
 
 def _walk(
-    source: str, target: str, left_out: set[str], files: list[tuple[str, str]], links: list[tuple[str, str]]
+    source: str,
+    target: str,
+    left_out: set[str],
+    files: list[tuple[str, str]],
+    links: list[tuple[str, str]],
 ) -> None:
     """Make the directories and collect the rest; sockets and the like are left out."""
     with os.scandir(source) as entries:

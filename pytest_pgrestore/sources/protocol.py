@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.target import RecoveryTarget, Timeline
     from pytest_pgrestore.model.wal import Lsn
-    from pytest_pgrestore.sandboxes.protocol import PostgresPrograms, Sandbox, ToolRequirements, ToolRunner
+    from pytest_pgrestore.sandboxes.protocol import (
+        PostgresPrograms,
+        Sandbox,
+        ToolRequirements,
+        ToolRunner,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +188,10 @@ class Connection:
         """Return a connection string for ``psycopg.connect``."""
         from psycopg.conninfo import make_conninfo
 
-        client_address = self.client_address or {"host": str(self.socket_directory), "port": str(self.port)}
+        client_address = self.client_address or {
+            "host": str(self.socket_directory),
+            "port": str(self.port),
+        }
         return make_conninfo(
             **client_address,
             user=self.user,
@@ -193,13 +201,22 @@ class Connection:
 
     def arguments(self) -> list[str]:
         """Return the connection arguments of psql, pg_restore and their kin."""
-        return ["--host", str(self.socket_directory), "--port", str(self.port), "--username", self.user]
+        return [
+            "--host",
+            str(self.socket_directory),
+            "--port",
+            str(self.port),
+            "--username",
+            self.user,
+        ]
 
 
 class LogicalSource(Source, Protocol):
     """Restores by loading SQL into an empty, running server: no recovery."""
 
-    def load(self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection) -> tuple[str, str]:
+    def load(
+        self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection
+    ) -> tuple[str, str]:
         """Load the dump through `connection`, which names an empty cluster's ``postgres`` database.
 
         Returns:

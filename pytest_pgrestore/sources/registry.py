@@ -82,7 +82,11 @@ def _basebackup(name: str, settings: Mapping[str, Any], timeout_seconds: float) 
     from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 
     return BasebackupSource(
-        name, settings["path"], wal=settings["wal"], verify=settings["verify"], timeout_seconds=timeout_seconds
+        name,
+        settings["path"],
+        wal=settings["wal"],
+        verify=settings["verify"],
+        timeout_seconds=timeout_seconds,
     )
 
 
@@ -101,7 +105,8 @@ def _command(name: str, settings: Mapping[str, Any]) -> PhysicalSource:
     from pytest_pgrestore.sources.command.source import CommandSettings, CommandSource
 
     own = {
-        key: settings[key] for key in ("list", "fetch", "wal_fetch", "wal_list", "verify", "backup", "env", "secrets")
+        key: settings[key]
+        for key in ("list", "fetch", "wal_fetch", "wal_list", "verify", "backup", "env", "secrets")
     }
     told = CommandSettings(
         **own,

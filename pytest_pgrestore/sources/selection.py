@@ -19,7 +19,9 @@ _SECOND = timedelta(seconds=1)
 """Catalogues tell times in whole seconds, so a backup may have ended that much later than they say."""
 
 
-def choose(backups: Sequence[Backup], target: RecoveryTarget, position: Lsn | None = None) -> tuple[Backup, str]:
+def choose(
+    backups: Sequence[Backup], target: RecoveryTarget, position: Lsn | None = None
+) -> tuple[Backup, str]:
     """Return the newest backup that ends before the target, and why it was chosen.
 
     Args:
@@ -34,17 +36,26 @@ def choose(backups: Sequence[Backup], target: RecoveryTarget, position: Lsn | No
     if isinstance(target, AtTime):
         fitting = _ended_by(backups, target.when)
     elif limit is not None:
-        fitting = [backup for backup in backups if backup.stop_lsn is not None and backup.stop_lsn <= limit]
+        fitting = [
+            backup for backup in backups if backup.stop_lsn is not None and backup.stop_lsn <= limit
+        ]
     else:
         return backups[-1], f"the newest of {len(backups)}" if len(backups) > 1 else "the only one"
     if not fitting:
         raise _too_early(backups, target)
-    of = "the only one" if len(backups) == 1 else f"the newest of {len(fitting)} that end before the target"
+    of = (
+        "the only one"
+        if len(backups) == 1
+        else f"the newest of {len(fitting)} that end before the target"
+    )
     return fitting[-1], of + (f", {len(backups)} in all" if len(backups) > len(fitting) else "")
 
 
 def pick(
-    backups: Sequence[Backup], target: RecoveryTarget, wanted: str | None, position: Lsn | None = None
+    backups: Sequence[Backup],
+    target: RecoveryTarget,
+    wanted: str | None,
+    position: Lsn | None = None,
 ) -> tuple[Backup, str]:
     """Return the backup the user names, or the one `choose` does, and why.
 
@@ -71,7 +82,11 @@ def other_candidates(
     if wanted is not None or not isinstance(target, AtName | AtXid):
         return ()
     end = chosen.stop_lsn or 0
-    return tuple(other.label for other in backups if other.label != chosen.label and (other.stop_lsn or 0) <= end)
+    return tuple(
+        other.label
+        for other in backups
+        if other.label != chosen.label and (other.stop_lsn or 0) <= end
+    )
 
 
 def no_backup(where: object, left_out: Sequence[str] = ()) -> BackupNotRestorable:
@@ -83,11 +98,17 @@ def no_backup(where: object, left_out: Sequence[str] = ()) -> BackupNotRestorabl
 
 
 def _ended_by(backups: Sequence[Backup], when: datetime) -> list[Backup]:
-    surely = [backup for backup in backups if backup.stopped_at is not None and backup.stopped_at + _SECOND <= when]
+    surely = [
+        backup
+        for backup in backups
+        if backup.stopped_at is not None and backup.stopped_at + _SECOND <= when
+    ]
     if surely:
         return surely
     # What was recovered is compared with the target in the end, so a wrong guess cannot pass.
-    return [backup for backup in backups if backup.stopped_at is not None and backup.stopped_at <= when]
+    return [
+        backup for backup in backups if backup.stopped_at is not None and backup.stopped_at <= when
+    ]
 
 
 def _too_early(backups: Sequence[Backup], target: RecoveryTarget) -> TargetUnreachable:

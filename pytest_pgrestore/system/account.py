@@ -77,5 +77,8 @@ def server_account(wanted: str | None = None) -> Account:
             hint="create an unprivileged user and name it in sandbox.user.",
         ) from None
     if entry.pw_uid == 0:
-        raise ConfigError(f"sandbox.user {name!r} is root", hint="name an unprivileged user: PostgreSQL refuses root.")
+        raise ConfigError(
+            f"sandbox.user {name!r} is root",
+            hint="name an unprivileged user: PostgreSQL refuses root.",
+        )
     return Account(name, entry.pw_uid, entry.pw_gid, drop=True)

@@ -61,7 +61,9 @@ def can_be_cut(account: Account) -> bool:
         return False
     try:
         # The shell, because root's own interpreter may be closed to the unprivileged user.
-        child = spawn(["/bin/sh", "-c", ":"], env=child_environment(), prepare=enter(account, cut=True))
+        child = spawn(
+            ["/bin/sh", "-c", ":"], env=child_environment(), prepare=enter(account, cut=True)
+        )
     except HarnessError:
         return False
     child.wait(_PROBE_SECONDS)
@@ -88,7 +90,9 @@ def interfaces_of(pid: int) -> list[str] | None:
     """Return the network interfaces that the process has and that have an address or a route; None if unknown."""
     net = Path("/proc") / str(pid) / "net"
     try:
-        names = [line.partition(":")[0].strip() for line in (net / "dev").read_text().splitlines()[2:]]
+        names = [
+            line.partition(":")[0].strip() for line in (net / "dev").read_text().splitlines()[2:]
+        ]
         routed = {line.split()[0] for line in (net / "route").read_text().splitlines()[1:]}
         version6 = {line.split()[-1] for line in _text(net / "if_inet6").splitlines()}
         addresses = set(_ADDRESS.findall(_text(net / "fib_trie")))

@@ -143,7 +143,8 @@ def run(
         done = Completed(tuple(argv), child.returncode, _text(out), _text(err))
     if check and done.status != 0:
         raise HarnessError(
-            f"{Path(argv[0]).name} exited with status {done.status}: {done.tail()}", hint="fix the cause above."
+            f"{Path(argv[0]).name} exited with status {done.status}: {done.tail()}",
+            hint="fix the cause above.",
         )
     return done
 

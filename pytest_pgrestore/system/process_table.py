@@ -140,7 +140,11 @@ def _note_memory(memory: Memory, processes: set[Process]) -> None:
         except OSError:
             continue
         # Dynamic shared memory: src/backend/storage/ipc/dsm_impl.c, dsm_impl_posix.
-        memory.files.update(Path(line.split()[5]) for line in lines if "/dev/shm/PostgreSQL." in line)  # noqa: S108
+        memory.files.update(
+            Path(line.split()[5])
+            for line in lines
+            if "/dev/shm/PostgreSQL." in line  # noqa: S108 - the kernel's own name
+        )
 
 
 def segments() -> set[tuple[int, int]]:

@@ -41,9 +41,19 @@ class Place:
     def run(self, *argv: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a program as the server's user; it must succeed."""
         account = self.cluster.programs.account
-        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(self.directory), **more}
+        environment = {
+            "PATH": os.environ["PATH"],
+            "LC_ALL": "C.UTF-8",
+            "HOME": str(self.directory),
+            **more,
+        }
         return subprocess.run(
-            argv, env=environment, check=True, text=True, capture_output=True, **account.popen_arguments()
+            argv,
+            env=environment,
+            check=True,
+            text=True,
+            capture_output=True,
+            **account.popen_arguments(),
         )
 
     def fresh(self) -> Path:
@@ -58,12 +68,25 @@ class Place:
 
     def start_and_ask(self, data: Path, settings: Sequence[str] = ()) -> None:
         """Start a server on `data`, wait for the end of recovery, ask it once."""
-        options = " ".join(f"-c '{setting}'" for setting in (*SETTINGS, f"unix_socket_directories={data.parent}"))
+        options = " ".join(
+            f"-c '{setting}'" for setting in (*SETTINGS, f"unix_socket_directories={data.parent}")
+        )
         options += "".join(f" -c '{setting}'" for setting in settings)
         bindir = self.cluster.programs.installation.directory
         log = data.parent / "server.log"
-        self.run(f"{bindir}/pg_ctl", "-D", str(data), "-l", str(log), "-s", "-W", "start", "-o", options)
-        question = (f"{bindir}/psql", "-h", str(data.parent), "-p", str(PORT), "-U", "postgres", "-Atc")
+        self.run(
+            f"{bindir}/pg_ctl", "-D", str(data), "-l", str(log), "-s", "-W", "start", "-o", options
+        )
+        question = (
+            f"{bindir}/psql",
+            "-h",
+            str(data.parent),
+            "-p",
+            str(PORT),
+            "-U",
+            "postgres",
+            "-Atc",
+        )
         deadline = time.monotonic() + DEADLINE_SECONDS
         while True:
             try:
@@ -128,7 +151,9 @@ class Pgbackrest:
         return place.run("pgbackrest", "version").stdout.strip()
 
     def archive_command(self, place: Place) -> str:
-        return f"pgbackrest --config={place.directory}/pgbackrest.conf --stanza={NAME} archive-push %p"
+        return (
+            f"pgbackrest --config={place.directory}/pgbackrest.conf --stanza={NAME} archive-push %p"
+        )
 
     def prepare(self, place: Place) -> None:
         (place.directory / "pgbackrest.conf").write_text(
@@ -159,18 +184,26 @@ pg1-user=postgres
         self.run(place, data, "restore", f"--pg1-path={data}", "--archive-mode=off")
         return ()
 
-    def run(self, place: Place, data: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, place: Place, data: Path, command: str, *arguments: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command of it for a data directory."""
         options = (f"--config={place.directory}/pgbackrest.conf", f"--stanza={NAME}", *arguments)
         return place.run(
-            "pgbackrest", command, *options, PGBACKREST_PG1_PATH=str(data), PGBACKREST_PROCESS_MAX=str(CORES)
+            "pgbackrest",
+            command,
+            *options,
+            PGBACKREST_PG1_PATH=str(data),
+            PGBACKREST_PROCESS_MAX=str(CORES),
         )
 
     def segments(self, place: Place) -> tuple[str, ...]:
         """Return the names of the WAL from the start of the backup on."""
         found = json.loads(self.run(place, place.cluster.data, "info", "--output=json").stdout)[0]
         first, last = found["backup"][-1]["archive"]["start"], found["archive"][0]["max"]
-        names = sorted(path.name[:24] for path in (place.directory / self.kept / "archive").glob("*/*/*/0*-*"))
+        names = sorted(
+            path.name[:24] for path in (place.directory / self.kept / "archive").glob("*/*/*/0*-*")
+        )
         return tuple(name for name in names if first <= name <= last)
 
 
@@ -198,7 +231,9 @@ class Walg:
     def restore(self, place: Place, data: Path) -> Sequence[str]:
         self.run(place, "backup-fetch", str(data), "LATEST")
         (data / "recovery.signal").touch()
-        return (f'restore_command=WALG_FILE_PREFIX={place.directory}/store wal-g wal-fetch "%f" "%p"',)
+        return (
+            f'restore_command=WALG_FILE_PREFIX={place.directory}/store wal-g wal-fetch "%f" "%p"',
+        )
 
     def run(self, place: Place, *arguments: str) -> None:
         """Run a command of it."""
@@ -277,7 +312,9 @@ def build(tool: BareTool, directory: Path, scale: int, transactions: int) -> Pla
         _switch(cluster)
         tool.catch_up(place)
         tool.back_up(place)
-        cluster.client("pgbench", "--client=2", f"--transactions={transactions}", "--no-vacuum", NAME)
+        cluster.client(
+            "pgbench", "--client=2", f"--transactions={transactions}", "--no-vacuum", NAME
+        )
         _switch(cluster)
         tool.catch_up(place)
     return place

@@ -21,7 +21,7 @@ from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.sandboxes.docker.daemon.client import connect
 from pytest_pgrestore.sandboxes.docker.daemon.image import image_for
 from tests.benchmarks.drill_against_script import GIB, MAJOR, WORK, build, run_drill
-from tests.real.sandboxes import BASE, docker_settings, require_docker
+from tests.real.runtimes import BASE, docker_settings, require_docker
 
 DOCKER = {"PGRESTORE_RUNTIME": "docker", "PGRESTORE_BASE_IMAGE": BASE}
 
@@ -52,26 +52,47 @@ def main() -> None:
         image = image_for(connect(), docker_settings(directory), MAJOR, directory / "lock").name
         backups, _ = build(directory, arguments.scale)
         size = sum(path.stat().st_size for path in backups.rglob("*") if path.is_file())
-        print(f"backup and archive: {size / GIB:.2f} GiB, PostgreSQL {MAJOR}, {os.cpu_count()} cores")
+        print(
+            f"backup and archive: {size / GIB:.2f} GiB, PostgreSQL {MAJOR}, {os.cpu_count()} cores"
+        )
         pairs = []
         for number in range(arguments.pairs + 1):
             local, here = run_drill(backups, directory)
             docker, there = run_drill(backups, directory, DOCKER)
             bare = run_bare(image)
-            ours = [sum(seconds for name, seconds in phases.items() if name not in WORK) for phases in (here, there)]
+            ours = [
+                sum(seconds for name, seconds in phases.items() if name not in WORK)
+                for phases in (here, there)
+            ]
             if number:  # the first pair warms the cache
                 pairs.append((local, docker, bare, ours[1] - ours[0]))
-                print(f"pair {number}: local {local:.2f} s, docker {docker:.2f} s, bare container {bare:.2f} s")
+                print(
+                    f"pair {number}: local {local:.2f} s, docker {docker:.2f} s, bare container {bare:.2f} s"
+                )
                 for title, phases in (("local ", here), ("docker", there)):
-                    print(f"   {title} " + ", ".join(f"{name} {seconds:.2f}" for name, seconds in phases.items()))
+                    print(
+                        f"   {title} "
+                        + ", ".join(f"{name} {seconds:.2f}" for name, seconds in phases.items())
+                    )
         for title, values in (
             ("docker / local, whole pytest run", [docker / local for local, docker, _, _ in pairs]),
-            ("docker - local, whole pytest run, seconds", [docker - local for local, docker, _, _ in pairs]),
+            (
+                "docker - local, whole pytest run, seconds",
+                [docker - local for local, docker, _, _ in pairs],
+            ),
             ("a bare container, up and removed, seconds", [bare for _, _, bare, _ in pairs]),
-            ("docker - local, less two bare containers, seconds", [d - lo - 2 * bare for lo, d, bare, _ in pairs]),
-            ("docker - local outside fetch, start, replay and promote, seconds", [extra for _, _, _, extra in pairs]),
+            (
+                "docker - local, less two bare containers, seconds",
+                [d - lo - 2 * bare for lo, d, bare, _ in pairs],
+            ),
+            (
+                "docker - local outside fetch, start, replay and promote, seconds",
+                [extra for _, _, _, extra in pairs],
+            ),
         ):
-            print(f"{title}: median {statistics.median(values):.2f}, {min(values):.2f} to {max(values):.2f}")
+            print(
+                f"{title}: median {statistics.median(values):.2f}, {min(values):.2f} to {max(values):.2f}"
+            )
     finally:
         shutil.rmtree(directory)
 

@@ -68,7 +68,9 @@ def test_rows(pgrestore_conn):
 
 def build(directory: Path, scale: int) -> tuple[Path, Cluster]:
     """Make the backups; return where they are, and the stopped cluster that made them."""
-    cluster = Cluster.create(directory / "c", MAJOR, wal_segment_mib=16, settings={"max_wal_size": "4GB"})
+    cluster = Cluster.create(
+        directory / "c", MAJOR, wal_segment_mib=16, settings={"max_wal_size": "4GB"}
+    )
     backups = directory / "c" / "backups"
     with cluster:
         cluster.sql("create database bench")
@@ -94,13 +96,17 @@ def run_script(backups: Path, cluster: Cluster, directory: Path) -> float:
     }
     identity = cluster.programs.account.popen_arguments()
     started = time.monotonic()
-    subprocess.run(["bash", "-c", SCRIPT], env=environment, check=True, stdout=subprocess.DEVNULL, **identity)
+    subprocess.run(
+        ["bash", "-c", SCRIPT], env=environment, check=True, stdout=subprocess.DEVNULL, **identity
+    )
     seconds = time.monotonic() - started
     shutil.rmtree(scratch)
     return seconds
 
 
-def run_drill(backups: Path, directory: Path, runtime: Mapping[str, str] = LOCAL) -> tuple[float, dict[str, float]]:
+def run_drill(
+    backups: Path, directory: Path, runtime: Mapping[str, str] = LOCAL
+) -> tuple[float, dict[str, float]]:
     """Return the wall seconds of a whole pytest run in one kind of sandbox, and the seconds of its phases."""
     project = directory / "project"
     project.mkdir()
@@ -136,7 +142,9 @@ def main() -> None:
     try:
         backups, cluster = build(directory, arguments.scale)
         size = sum(path.stat().st_size for path in backups.rglob("*") if path.is_file())
-        print(f"backup and archive: {size / GIB:.2f} GiB, PostgreSQL {MAJOR}, {os.cpu_count()} cores")
+        print(
+            f"backup and archive: {size / GIB:.2f} GiB, PostgreSQL {MAJOR}, {os.cpu_count()} cores"
+        )
         pairs = []
         for number in range(arguments.pairs + 1):
             script = run_script(backups, cluster, directory)
@@ -144,14 +152,23 @@ def main() -> None:
             ours = sum(seconds for name, seconds in phases.items() if name not in WORK)
             if number:  # the first pair warms the cache
                 pairs.append((script, drill, ours, sum(phases[name] for name in RESTORE)))
-                print(f"pair {number}: script {script:.2f} s, drill {drill:.2f} s, ratio {drill / script:.2f}")
-                print("   " + ", ".join(f"{name} {seconds:.2f}" for name, seconds in phases.items()))
+                print(
+                    f"pair {number}: script {script:.2f} s, drill {drill:.2f} s, ratio {drill / script:.2f}"
+                )
+                print(
+                    "   " + ", ".join(f"{name} {seconds:.2f}" for name, seconds in phases.items())
+                )
         for title, values in (
             ("restore / script", [restore / script for script, _, _, restore in pairs]),
             ("whole pytest run / script", [drill / script for script, drill, _, _ in pairs]),
-            ("added by the plugin outside fetch, start, replay and promote, seconds", [pair[2] for pair in pairs]),
+            (
+                "added by the plugin outside fetch, start, replay and promote, seconds",
+                [pair[2] for pair in pairs],
+            ),
         ):
-            print(f"{title}: median {statistics.median(values):.2f}, {min(values):.2f} to {max(values):.2f}")
+            print(
+                f"{title}: median {statistics.median(values):.2f}, {min(values):.2f} to {max(values):.2f}"
+            )
     finally:
         shutil.rmtree(directory)
 

@@ -16,7 +16,16 @@ from collections.abc import Sequence
 
 from pytest_pgrestore.demo.cluster import short_directory
 from tests.benchmarks import drill_against_script
-from tests.benchmarks.bare_tools import CORES, MAJOR, BareTool, Barman, Pgbackrest, Place, Walg, build
+from tests.benchmarks.bare_tools import (
+    CORES,
+    MAJOR,
+    BareTool,
+    Barman,
+    Pgbackrest,
+    Place,
+    Walg,
+    build,
+)
 from tests.benchmarks.drill_against_script import RESTORE, run_drill
 
 MIB = 1024**2
@@ -35,19 +44,29 @@ def run_bare(tool: BareTool, place: Place) -> float:
 
 def told(title: str, values: Sequence[float]) -> None:
     """Print one figure."""
-    print(f"{title}: median {statistics.median(values):.2f}, {min(values):.2f} to {max(values):.2f}", flush=True)
+    print(
+        f"{title}: median {statistics.median(values):.2f}, {min(values):.2f} to {max(values):.2f}",
+        flush=True,
+    )
 
 
 def compare(tool: BareTool, place: Place, pairs: int) -> None:
     """Run the pairs, and print each and their medians."""
-    drill_against_script.CONFIG = tool.source.replace("{directory}", str(place.directory)) + 'database = "bench"\n'
+    drill_against_script.CONFIG = (
+        tool.source.replace("{directory}", str(place.directory)) + 'database = "bench"\n'
+    )
     drills = []
     for number in range(pairs + 1):
         bare = run_bare(tool, place)
         whole, phases = run_drill(place.directory, place.directory)
         restore = sum(phases[name] for name in RESTORE)
-        print(f"pair {number}: bare {bare:.2f} s, drill's restore {restore:.2f} s, whole pytest run {whole:.2f} s")
-        print("   " + ", ".join(f"{name} {seconds:.2f}" for name, seconds in phases.items()), flush=True)
+        print(
+            f"pair {number}: bare {bare:.2f} s, drill's restore {restore:.2f} s, whole pytest run {whole:.2f} s"
+        )
+        print(
+            "   " + ", ".join(f"{name} {seconds:.2f}" for name, seconds in phases.items()),
+            flush=True,
+        )
         if number:  # the first pair warms the cache
             drills.append((restore / bare, whole / bare))
     told("our restore / bare tool", [restore for restore, _ in drills])
@@ -69,8 +88,13 @@ def main() -> None:
             continue
         try:
             place = build(tool, directory, arguments.scale, arguments.transactions)
-            size = sum(path.stat().st_size for path in (directory / tool.kept).rglob("*") if path.is_file())
-            print(f"{tool.version(place)}, PostgreSQL {MAJOR}, {CORES} cores: {size / MIB:.0f} MiB stored", flush=True)
+            size = sum(
+                path.stat().st_size for path in (directory / tool.kept).rglob("*") if path.is_file()
+            )
+            print(
+                f"{tool.version(place)}, PostgreSQL {MAJOR}, {CORES} cores: {size / MIB:.0f} MiB stored",
+                flush=True,
+            )
             compare(tool, place, arguments.pairs)
         finally:
             shutil.rmtree(directory)

@@ -45,7 +45,9 @@ def by_threads(place: Place, data: Path) -> None:
     with ThreadPoolExecutor(CORES) as pool:
         list(
             pool.map(
-                lambda name: TOOL.run(place, data, "archive-get", name, str(data / "pg_wal" / name)),
+                lambda name: TOOL.run(
+                    place, data, "archive-get", name, str(data / "pg_wal" / name)
+                ),
                 TOOL.segments(place),
             )
         )
@@ -66,7 +68,12 @@ def by_workers(place: Place, data: Path) -> None:
     place.start_and_ask(data, ("restore_command=false",))
 
 
-WAYS: tuple[Callable[[Place, Path], None], ...] = (one_at_a_time, one_at_a_time_async, by_threads, by_workers)
+WAYS: tuple[Callable[[Place, Path], None], ...] = (
+    one_at_a_time,
+    one_at_a_time_async,
+    by_threads,
+    by_workers,
+)
 
 
 def run_ways(place: Place) -> list[float]:
@@ -84,7 +91,9 @@ def run_ways(place: Place) -> list[float]:
 
 def main() -> None:
     """Build once, run in pairs, print the medians."""
-    parser = argparse.ArgumentParser(description="WAL ahead of replay against one segment at a time")
+    parser = argparse.ArgumentParser(
+        description="WAL ahead of replay against one segment at a time"
+    )
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--scale", type=int, default=40)
     parser.add_argument("--transactions", type=int, default=40000)
@@ -93,7 +102,9 @@ def main() -> None:
     try:
         place = build(TOOL, directory, arguments.scale, arguments.transactions)
         count = len(TOOL.segments(place))
-        print(f"{TOOL.version(place)}, PostgreSQL {MAJOR}, {CORES} cores: {count} segments behind the backup")
+        print(
+            f"{TOOL.version(place)}, PostgreSQL {MAJOR}, {CORES} cores: {count} segments behind the backup"
+        )
         ratios = []
         for number in range(arguments.pairs + 1):
             each = run_ways(place)

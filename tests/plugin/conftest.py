@@ -13,7 +13,7 @@ from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.evidence.file import load
 from pytest_pgrestore.sandboxes.local.run import sweep
 from pytest_pgrestore.sandboxes.settings import LocalSettings
-from tests.real.sandboxes import RUNTIMES, environment_of
+from tests.real.runtimes import RUNTIMES, environment_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,7 +156,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def drills(
-    request: pytest.FixtureRequest, pytester: pytest.Pytester, world: World, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    pytester: pytest.Pytester,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Drills:
     """A project with a settings file for the world's backups, in each kind of sandbox."""
     for name, value in environment_of(request.param).items():

@@ -17,7 +17,7 @@ from pytest_pgrestore.sandboxes.docker.daemon import removal
 from pytest_pgrestore.sandboxes.docker.daemon.client import connect
 from pytest_pgrestore.system.process_table import processes_below
 from pytest_pgrestore.system.waiting import wait_until
-from tests.real.sandboxes import environment_of
+from tests.real.runtimes import environment_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,7 +101,9 @@ class Project:
         self._go: int | None = None
         (directory / "pytest.ini").write_text("[pytest]\n")
         (directory / "test_shop.py").write_text(TESTS)
-        (directory / "pgrestore.toml").write_text(world.settings(f'[sandbox]\ndirectory = "{place}"\n'))
+        (directory / "pgrestore.toml").write_text(
+            world.settings(f'[sandbox]\ndirectory = "{place}"\n')
+        )
         self._root: Path | None = None
         self._memory: set[str] = set()
 
@@ -169,14 +171,18 @@ class Project:
         return signs[phase]()
 
     def _runs(self, program: str) -> bool:
-        return any(command(pid).partition(" ")[0].endswith(program) for pid in descendants(self.child.pid))
+        return any(
+            command(pid).partition(" ")[0].endswith(program) for pid in descendants(self.child.pid)
+        )
 
     def worker(self, phase: str) -> int:
         """Return the xdist worker that restores, or runs the test that waits; else any."""
         if phase == "test":
             return int((self.directory / "waiting").read_text())
         workers = [pid for pid in children(self.child.pid) if watchdog.__name__ not in command(pid)]
-        busy = [pid for pid in workers if any(path.parent.name == "state" for path in opened_by(pid))]
+        busy = [
+            pid for pid in workers if any(path.parent.name == "state" for path in opened_by(pid))
+        ]
         joined = [pid for pid in workers if any(path.name == "run.lock" for path in opened_by(pid))]
         return (busy or joined or workers)[0]
 
@@ -194,11 +200,19 @@ class Project:
     def remains(self) -> list[str]:
         """Return what there still is of it, in words."""
         self.note_memory()
-        found = [f"process {pid}: {command(pid)}" for pid in everybody() if session_of(pid) == self.child.pid]
+        found = [
+            f"process {pid}: {command(pid)}"
+            for pid in everybody()
+            if session_of(pid) == self.child.pid
+        ]
         if self._root is not None:
             half = self._root.with_name(f".{self._root.name}")
             found += [str(path) for path in (self._root, half) if path.exists()]
-            found += [f"process {pid}: {command(pid)}" for pid in everybody() if str(self._root) in command(pid)]
+            found += [
+                f"process {pid}: {command(pid)}"
+                for pid in everybody()
+                if str(self._root) in command(pid)
+            ]
             found += [f"process {pid} stands in it" for pid in processes_below(self._root)]
         if self._root is not None and self.runtime == "docker":
             found += [f"docker {identity}" for identity in labelled(self._root.name)]
@@ -221,7 +235,10 @@ def kill(project: Project, wanted: Kill) -> int:
     if wanted.phase != "test":
         project.go()
     project.start(*([] if wanted.where == "plain" else ["-n2"]))
-    until(lambda: project.reached(wanted.phase) or project.child.poll() is not None, f"phase of {wanted}")
+    until(
+        lambda: project.reached(wanted.phase) or project.child.poll() is not None,
+        f"phase of {wanted}",
+    )
     assert project.root is not None, project.output
     try:
         if wanted.where == "worker":
@@ -242,12 +259,16 @@ def labelled(run_id: str) -> list[str]:
     api = connect().client.api
     label = {"label": f"{removal.RUN}={run_id}"}
     containers = [str(entry["Id"]) for entry in api.containers(all=True, filters=label)]
-    return containers + [str(volume["Name"]) for volume in api.volumes(filters=label)["Volumes"] or []]
+    return containers + [
+        str(volume["Name"]) for volume in api.volumes(filters=label)["Volumes"] or []
+    ]
 
 
 def until(done: Callable[[], bool], what: str) -> None:
     """Wait for `done`, asking every millisecond: some phases are short, and seen from outside they send no word."""
-    wait_until(done, what=what, timeout_seconds=DEADLINE_SECONDS, sleep=lambda _seconds: time.sleep(0.001))
+    wait_until(
+        done, what=what, timeout_seconds=DEADLINE_SECONDS, sleep=lambda _seconds: time.sleep(0.001)
+    )
 
 
 def some(root: Path, pattern: str) -> bool:
@@ -282,7 +303,9 @@ def session_of(pid: int) -> int | None:
 def command(pid: int) -> str:
     """Return the command line of a process; empty when it has ended."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return (
+            Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        )
     except OSError:
         return ""
 
@@ -290,7 +313,11 @@ def command(pid: int) -> str:
 def children(pid: int) -> list[int]:
     """Return the children of a process."""
     try:
-        return [int(word) for path in Path(f"/proc/{pid}/task").glob("*/children") for word in path.read_text().split()]
+        return [
+            int(word)
+            for path in Path(f"/proc/{pid}/task").glob("*/children")
+            for word in path.read_text().split()
+        ]
     except OSError:
         return []
 

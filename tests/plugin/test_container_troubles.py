@@ -9,7 +9,7 @@ import pytest
 
 from pytest_pgrestore.model.verdict import Verdict
 from tests.plugin.conftest import Drills, World, removed
-from tests.real.sandboxes import environment_of
+from tests.real.runtimes import environment_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,9 @@ GREEDY = """
 
 
 @pytest.fixture
-def contained(pytester: pytest.Pytester, world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Drills]:
+def contained(
+    pytester: pytest.Pytester, world: World, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Drills]:
     """A project whose drills run in containers, with more settings of the sandbox."""
 
     def _contained(sandbox: str) -> Drills:
@@ -59,7 +61,11 @@ def test_memory_that_runs_out_is_not_the_backups_fault(contained: Callable[[str]
     told = " ".join(check.message for check in record.checks)
     assert "the container ran out of its memory limit of 160m" in told
     assert removed(record)
-    saved = drills.pytester.path / "pgrestore-report" / next(name for name in record.logs if "container" in name)
+    saved = (
+        drills.pytester.path
+        / "pgrestore-report"
+        / next(name for name in record.logs if "container" in name)
+    )
     assert json.loads(saved.read_text())["ProcessesKilledForMemory"] > 0
 
 
@@ -78,7 +84,9 @@ def test_enough_memory_is_enough(contained: Callable[[str], Drills]) -> None:
     assert server.network.startswith("cut: a container without network")
 
 
-def test_no_daemon_is_could_not_verify(contained: Callable[[str], Drills], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_daemon_is_could_not_verify(
+    contained: Callable[[str], Drills], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One sentence, and the way out."""
     drills = contained("")
     drills.write(test_a=COUNTS)

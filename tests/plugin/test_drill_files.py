@@ -35,9 +35,13 @@ def test_a_drill_file_is_a_drill(drills: Drills, workers: list[str]) -> None:
     result = drills.run("-rA", *workers)
 
     assert result.ret == 0
-    result.stdout.fnmatch_lines_random(["PASSED pgrestore::shop@immediate::rto", "PASSED drill_shop.toml::all orders"])
+    result.stdout.fnmatch_lines_random(
+        ["PASSED pgrestore::shop@immediate::rto", "PASSED drill_shop.toml::all orders"]
+    )
     found = drills.record("shop@immediate").assertions
-    assert sorted((outcome.name, outcome.verdict, outcome.file, outcome.line) for outcome in found) == [
+    assert sorted(
+        (outcome.name, outcome.verdict, outcome.file, outcome.line) for outcome in found
+    ) == [
         ("drill_shop.toml::all orders", "passed", "drill_shop.toml", 6),
         ("drill_shop.toml::no empty note", "passed", "drill_shop.toml", 11),
     ]
@@ -62,11 +66,21 @@ def test_a_drill_file_and_a_test_share_one_restore(drills: Drills) -> None:
 
 
 BROKEN = [
-    ("count", "select count(*) from orders", '">= 101"', "the observed value does not satisfy >= 101"),
+    (
+        "count",
+        "select count(*) from orders",
+        '">= 101"',
+        "the observed value does not satisfy >= 101",
+    ),
     ("rows", "select id from orders", '"no rows"', "expected no rows, the query returned 100"),
     ("no rows", "select 1 where false", '"rows"', "expected rows, the query returned none"),
     ("column", "select discount from orders", '"rows"', "SQLSTATE 42703"),
-    ("value", "select note from orders limit 1", '"other"', "the observed value does not satisfy = other"),
+    (
+        "value",
+        "select note from orders limit 1",
+        '"other"',
+        "the observed value does not satisfy = other",
+    ),
     ("write", "delete from orders", '"no rows"', "SQLSTATE 25006"),
 ]
 """Name, query, expectation, and what is said when it does not hold."""
@@ -77,7 +91,9 @@ def asserting(name: str, sql: str, expect: str) -> str:
     return f'[[assert]]\nname = "{name}"\nsql = "{sql}"\nexpect = {expect}\n'
 
 
-def test_assertions_that_do_not_hold_are_told_without_values(drills: Drills, workers: list[str]) -> None:
+def test_assertions_that_do_not_hold_are_told_without_values(
+    drills: Drills, workers: list[str]
+) -> None:
     """Expected against observed, as counts and verdicts; each is asked whatever became of the ones before it."""
     asked = [asserting(name, sql, expect) for name, sql, expect, _ in BROKEN]
     drills.drill_file("shop", 'source = "shop"\ntarget = "immediate"\n' + "".join(asked))
@@ -86,15 +102,22 @@ def test_assertions_that_do_not_hold_are_told_without_values(drills: Drills, wor
 
     assert result.ret == 1
     outcomes = drills.record("shop@immediate").assertions
-    told = {outcome.name.rpartition("::")[2]: (outcome.verdict.value, outcome.message) for outcome in outcomes}
+    told = {
+        outcome.name.rpartition("::")[2]: (outcome.verdict.value, outcome.message)
+        for outcome in outcomes
+    }
     assert len(told) == len(BROKEN)
     for name, _, _, message in BROKEN:
         assert told[name][0] == "failed"
         assert message in told[name][1]
-    assert "secret-note" not in result.stdout.str() + "".join(outcome.message for outcome in outcomes)
+    assert "secret-note" not in result.stdout.str() + "".join(
+        outcome.message for outcome in outcomes
+    )
 
 
-def test_an_assertion_that_cannot_be_judged_could_not_verify(drills: Drills, workers: list[str]) -> None:
+def test_an_assertion_that_cannot_be_judged_could_not_verify(
+    drills: Drills, workers: list[str]
+) -> None:
     """A text is neither more nor less than five."""
     asked = asserting("kinds", "select 'many'", '">= 5"')
     drills.drill_file("shop", f'source = "shop"\ntarget = "immediate"\n{asked}')

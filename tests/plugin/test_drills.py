@@ -67,7 +67,10 @@ def test_the_items_of_a_drill_come_before_its_first_test(drills: Drills) -> None
 
     names = [line for line in result.outlines if "::" in line]
     assert names[0] == "test_a_plain.py::test_plain"
-    assert names[1:3] == ["pgrestore::shop@latest::restored", "pgrestore::shop@latest::target reached"]
+    assert names[1:3] == [
+        "pgrestore::shop@latest::restored",
+        "pgrestore::shop@latest::target reached",
+    ]
     assert names.index("pgrestore::shop@immediate::restored") == names.index(
         "test_many.py::TestGrouped::test_other_target"
     ) - len([name for name in names if name.startswith("pgrestore::shop@immediate")])
@@ -103,7 +106,9 @@ def test_the_count_of_collected_items_includes_those_of_drills(drills: Drills) -
     ],
     ids=["an item", "an item of one drill", "a test alone", "no drill"],
 )
-def test_selection_works_on_drill_items_as_on_tests(drills: Drills, args: list[str], ran: dict[str, int]) -> None:
+def test_selection_works_on_drill_items_as_on_tests(
+    drills: Drills, args: list[str], ran: dict[str, int]
+) -> None:
     """`-k` and `-m` are how people run the part they are working on."""
     drills.write(test_many=MANY, test_a_plain="def test_plain(): pass")
 
@@ -153,7 +158,9 @@ def test_last_failed_runs_the_failed_item_again(drills: Drills) -> None:
     drills.write(test_many=MANY)
     drills.pytester.runpytest_subprocess("--pgrestore-rto=0s", "-k", "latest")
 
-    result = drills.pytester.runpytest_subprocess("--pgrestore-rto=0s", "--lf", "-rA", "--no-pgrestore-strict")
+    result = drills.pytester.runpytest_subprocess(
+        "--pgrestore-rto=0s", "--lf", "-rA", "--no-pgrestore-strict"
+    )
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["FAILED pgrestore::shop@latest::rto*"])
@@ -192,7 +199,9 @@ def test_a_fixture_without_marker_takes_the_only_source(drills: Drills) -> None:
     (drills.pytester.path / "pgrestore.toml").write_text(
         f'[sources.only]\ntype = "basebackup"\npath = "{drills.world.base}"\nwal = "{drills.world.wal}"\n'
     )
-    drills.write(test_a="def test_a(pgrestore_conn):\n    assert pgrestore_conn.info.dbname == 'shop'")
+    drills.write(
+        test_a="def test_a(pgrestore_conn):\n    assert pgrestore_conn.info.dbname == 'shop'"
+    )
 
     result = drills.run()
 

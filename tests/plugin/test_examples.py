@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_pgrestore.evidence.file import load
 from tests.plugin.conftest import removed
+from tests.project import ROOT
 from tests.real.barman_worlds import barmaned
 from tests.real.pgbackrest_worlds import backed
 from tests.real.production import production
-from tests.real.sandboxes import BACKUP_TOOLS, environment_of
+from tests.real.runtimes import BACKUP_TOOLS, environment_of
 from tests.real.walg_worlds import WALG, pushed
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Drills
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = ROOT / "examples"
 RUNTIMES = ("docker",)
 
 
@@ -55,7 +55,9 @@ def prepared(pytester: pytest.Pytester, name: str) -> None:
     settings.write_text(settings.read_text() + mine)
 
 
-def test_the_pgbackrest_example_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pgbackrest_example_runs(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Both repositories are drilled, the second one by the drill file alone."""
     for name, value in environment_of("docker").items():
         monkeypatch.setenv(name, value)
@@ -69,7 +71,10 @@ def test_the_pgbackrest_example_runs(pytester: pytest.Pytester, monkeypatch: pyt
 
     assert result.ret == 0, result.stdout.str()
     evidence = load((pytester.path / "pgrestore-report" / "evidence.json").read_text())
-    assert sorted(record.drill for record in evidence.drills) == ["shop.offsite@latest", "shop@latest"]
+    assert sorted(record.drill for record in evidence.drills) == [
+        "shop.offsite@latest",
+        "shop@latest",
+    ]
     assert all(removed(record) for record in evidence.drills)
 
 
@@ -95,7 +100,11 @@ def test_the_barman_example_runs(drills: Drills, monkeypatch: pytest.MonkeyPatch
     for path in (EXAMPLES / "barman").iterdir():
         shutil.copy(path, drills.pytester.path)
     settings = drills.pytester.path / "pgrestore.toml"
-    text = settings.read_text().replace('server = "shop"', 'server = "stream"').replace('rpo = "1h"\n', "")
+    text = (
+        settings.read_text()
+        .replace('server = "shop"', 'server = "stream"')
+        .replace('rpo = "1h"\n', "")
+    )
     packages = '", "'.join(BACKUP_TOOLS)
     settings.write_text(text + f'build_network = "host"\npull = false\npackages = ["{packages}"]\n')
     monkeypatch.setenv("PGRESTORE_BASE_IMAGE", environment_of("docker")["PGRESTORE_BASE_IMAGE"])
@@ -112,7 +121,9 @@ def test_the_barman_example_runs(drills: Drills, monkeypatch: pytest.MonkeyPatch
     assert removed(record)
 
 
-def test_the_command_example_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_example_runs(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The backup is taken by the example's own script."""
     for name, value in environment_of("docker").items():
         monkeypatch.setenv(name, value)
@@ -124,7 +135,9 @@ def test_the_command_example_runs(pytester: pytest.Pytester, monkeypatch: pytest
         server.start({"archive_command": f"cp %p {directory}/wal/%f"})
         server.sql("create table ledger as select generate_series(1, 100) i")
         env = {"PGHOST": str(directory), "PGUSER": "postgres"}
-        server.run("sh", f"{commands}/take-backup", str(server.data), f"{directory}/backups", env=env)
+        server.run(
+            "sh", f"{commands}/take-backup", str(server.data), f"{directory}/backups", env=env
+        )
         server.archived()
         monkeypatch.setenv("SHOP_COMMANDS", str(commands))
         monkeypatch.setenv("SHOP_BACKUPS", str(directory / "backups"))

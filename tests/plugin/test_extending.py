@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-from pathlib import Path
 
 from tests.plugin.conftest import Drills, removed
+from tests.project import ROOT
 
-DOCS = Path(__file__).parents[2] / "docs" / "extending.md"
+DOCS = ROOT / "docs" / "extending.md"
 
 
 def shown(language: str) -> str:
@@ -45,13 +45,18 @@ def test_a_source_of_ones_own(drills: Drills) -> None:
 def test_a_mistyped_key_of_it_is_told(drills: Drills) -> None:
     """As for a source of ours."""
     (drills.pytester.path / "conftest.py").write_text(shown("python"))
-    (drills.pytester.path / "pgrestore.toml").write_text('[sources.shop]\ntype = "snapshot"\nmuont = "x"\n')
+    (drills.pytester.path / "pgrestore.toml").write_text(
+        '[sources.shop]\ntype = "snapshot"\nmuont = "x"\n'
+    )
     drills.write(test_a="def test_a(pgrestore_conn): pass")
 
     result = drills.run()
 
     assert result.ret == 4
-    assert "sources.shop.muont: unknown key\nHINT: did you mean mount?" in result.stdout.str() + result.stderr.str()
+    assert (
+        "sources.shop.muont: unknown key\nHINT: did you mean mount?"
+        in result.stdout.str() + result.stderr.str()
+    )
 
 
 def test_a_sandbox_of_ones_own(drills: Drills) -> None:

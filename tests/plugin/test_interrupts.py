@@ -43,7 +43,9 @@ WAITS = """
     [(signal.SIGINT, True), (signal.SIGTERM, False), (signal.SIGTERM, True)],
     ids=["Ctrl-C", "SIGTERM", "SIGTERM to all"],
 )
-def test_an_interrupted_run_cleans_up_and_reports(drills: Drills, workers: list[str], number: int, group: bool) -> None:
+def test_an_interrupted_run_cleans_up_and_reports(
+    drills: Drills, workers: list[str], number: int, group: bool
+) -> None:
     """CI systems, Kubernetes and systemd end a job by SIGTERM, people by Ctrl-C."""
     drills.write(test_waits=WAITS)
     here = drills.pytester.path
@@ -79,7 +81,9 @@ def test_an_interrupted_run_cleans_up_and_reports(drills: Drills, workers: list[
 
 def test_the_handler_of_somebody_else_is_put_back(drills: Drills) -> None:
     """The process that runs pytest may go on: IDEs, embedding scripts."""
-    drills.write(test_a='import pytest\n@pytest.mark.pgrestore("shop")\ndef test_a(pgrestore_conn): pass')
+    drills.write(
+        test_a='import pytest\n@pytest.mark.pgrestore("shop")\ndef test_a(pgrestore_conn): pass'
+    )
     script = drills.pytester.path / "script.py"
     script.write_text(
         "import signal, sys, pytest\n"
@@ -90,7 +94,11 @@ def test_the_handler_of_somebody_else_is_put_back(drills: Drills) -> None:
     )
 
     done = subprocess.run(
-        [sys.executable, script], cwd=drills.pytester.path, timeout=DEADLINE_SECONDS, check=False, capture_output=True
+        [sys.executable, script],
+        cwd=drills.pytester.path,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+        capture_output=True,
     )
 
     assert done.returncode == 0, done.stdout
@@ -120,7 +128,9 @@ def test_an_interruption_that_python_swallows_is_not_lost(drills: Drills, name: 
     """Python drops what is raised in finalizers and fork handlers; the job would go on until it is killed."""
     drills.write(test_swallows=SWALLOWS.replace("NUMBER", name))
 
-    result = drills.pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=DEADLINE_SECONDS)
+    result = drills.pytester.runpytest_subprocess(
+        "-p", "no:cacheprovider", timeout=DEADLINE_SECONDS
+    )
 
     assert result.ret == 2
     assert removed(drills.record("shop@latest"))

@@ -47,7 +47,10 @@ def chosen(runtime: str, where: str) -> list[Kill]:
     signals = list(SIGNALS)
     chance.shuffle(signals)
     kept = phases[: PLAIN_KILLS[runtime] if where == "plain" else XDIST_KILLS[runtime]]
-    return [Kill(runtime, where, phase, signals[index % len(signals)]) for index, phase in enumerate(kept)]
+    return [
+        Kill(runtime, where, phase, signals[index % len(signals)])
+        for index, phase in enumerate(kept)
+    ]
 
 
 @pytest.fixture
@@ -69,9 +72,15 @@ def test_nothing_is_left_of_a_killed_run_and_others_go_on(
     """Beside each kill two other runs go on, one below the same base, and somebody's process stands there."""
     print(f"PGRESTORE_TEST_SEED={SEED}")  # noqa: T201 - to repeat a failure
     here, elsewhere = places
-    living = [Project(tmp_path / "live", world, here, runtime), Project(tmp_path / "other", world, elsewhere, runtime)]
+    living = [
+        Project(tmp_path / "live", world, here, runtime),
+        Project(tmp_path / "other", world, elsewhere, runtime),
+    ]
     kills = chosen(runtime, where)
-    victims = [Project(tmp_path / f"victim{number}", world, here, runtime) for number, _ in enumerate(kills)]
+    victims = [
+        Project(tmp_path / f"victim{number}", world, here, runtime)
+        for number, _ in enumerate(kills)
+    ]
     with subprocess.Popen(["sleep", "600"], cwd=here) as stranger:
         try:
             for project in living:
@@ -116,7 +125,9 @@ def test_a_test_that_hangs_loses_its_copy_at_the_time_limit(
     assert record.verdict() is Verdict.COULD_NOT_VERIFY
     assert removed(record)
     told = next(check for check in record.checks if check.name == "time limit")
-    assert told.message == "the time limit of 0:00:06 passed, and every copy of this run was removed"
+    assert (
+        told.message == "the time limit of 0:00:06 passed, and every copy of this run was removed"
+    )
 
 
 def check_kill(project: Project, wanted: Kill) -> None:
@@ -138,7 +149,9 @@ def check_kill(project: Project, wanted: Kill) -> None:
     assert evidence.verdict() is Verdict.COULD_NOT_VERIFY, message
     if status == pytest.ExitCode.INTERRUPTED:
         assert evidence.problems[0].startswith("the run was interrupted"), message
-        assert "interrupted" in (project.directory / "pgrestore-report" / "junit.xml").read_text(), message
+        assert (
+            "interrupted" in (project.directory / "pgrestore-report" / "junit.xml").read_text()
+        ), message
 
 
 def expected_statuses(wanted: Kill) -> set[int]:

@@ -20,7 +20,9 @@ TWO = """
 """
 
 
-def test_the_plan_of_every_drill_is_printed_and_nothing_runs(drills: Drills, workers: list[str], place: Path) -> None:
+def test_the_plan_of_every_drill_is_printed_and_nothing_runs(
+    drills: Drills, workers: list[str], place: Path
+) -> None:
     """Backup, binaries, steps, checks, settings; no copy, no report."""
     drills.write(test_a=TWO)
 

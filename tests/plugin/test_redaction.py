@@ -241,7 +241,10 @@ RUNTIMES = ("local",)
 def everything(drills: Drills, result: pytest.RunResult) -> dict[str, str]:
     """Return all that a run left for people to see, by where it was seen."""
     found = {"stdout": result.stdout.str(), "stderr": result.stderr.str()}
-    files = [*drills.pytester.path.glob("*.xml"), *(drills.pytester.path / "pgrestore-report").rglob("*")]
+    files = [
+        *drills.pytester.path.glob("*.xml"),
+        *(drills.pytester.path / "pgrestore-report").rglob("*"),
+    ]
     return found | {path.name: path.read_text() for path in files if path.is_file()}
 
 
@@ -249,7 +252,9 @@ def cases(path: Path) -> dict[str, str]:
     """Return the cases of a JUnit file, each with all its text."""
     texts: dict[str, str] = {}
     for case in ET.parse(path).getroot().iter("testcase"):  # noqa: S314 - pytest wrote it
-        texts[case.attrib["name"]] = texts.get(case.attrib["name"], "") + ET.tostring(case, encoding="unicode")
+        texts[case.attrib["name"]] = texts.get(case.attrib["name"], "") + ET.tostring(
+            case, encoding="unicode"
+        )
     return texts
 
 
@@ -263,14 +268,18 @@ def test_no_value_of_a_row_is_seen_anywhere(drills: Drills, how: list[str]) -> N
     assert result.ret == 1
     seen = everything(drills, result)
     assert {"mine.xml", "junit.xml", "report.html", "evidence.json", "summary.md"} <= set(seen)
-    assert {place: len(re.findall(MARKER, text)) for place, text in seen.items() if MARKER in text} == {}
+    assert {
+        place: len(re.findall(MARKER, text)) for place, text in seen.items() if MARKER in text
+    } == {}
 
 
 def test_with_show_values_each_of_these_leaks_is_there(drills: Drills) -> None:
     """The twin: without it the test above would prove nothing."""
     drills.write(test_leaks=LEAKS)
 
-    result = drills.run("--junitxml=mine.xml", "-o", "junit_logging=all", "--pgrestore-show-values", "-rA", "-l")
+    result = drills.run(
+        "--junitxml=mine.xml", "-o", "junit_logging=all", "--pgrestore-show-values", "-rA", "-l"
+    )
 
     told = cases(drills.pytester.path / "mine.xml")
     tests = {name for name in told if name.startswith("test_")}
@@ -331,7 +340,10 @@ def test_what_is_left_is_enough_to_work_with(drills: Drills) -> None:
     )
     text = result.stdout.str()
     assert re.search(r"AssertionError: assert <list of 3, #\w{6}> == <list of 3, #\w{6}>", text)
-    assert re.search(r"first difference at index 1: <Row of 2, #\w{6}>|index 1: <tuple of 2, #\w{6}> != <tuple", text)
+    assert re.search(
+        r"first difference at index 1: <Row of 2, #\w{6}>|index 1: <tuple of 2, #\w{6}> != <tuple",
+        text,
+    )
     hashes = set(re.findall(r"KeyError: <str of 13, #(\w{6})>", text))
     assert len(hashes) == 1
     assert "SQLSTATE 22P02): invalid input syntax for type integer: (withheld)" in text
@@ -384,7 +396,12 @@ def test_output_is_withheld_in_one_line(drills: Drills) -> None:
 
     result = drills.run("-k", "test_print")
 
-    assert result.stdout.str().count("withheld: it may hold values of rows; --pgrestore-show-values shows it") == 1
+    assert (
+        result.stdout.str().count(
+            "withheld: it may hold values of rows; --pgrestore-show-values shows it"
+        )
+        == 1
+    )
 
 
 def test_a_session_fixture_that_breaks_after_the_last_test(drills: Drills) -> None:
@@ -458,12 +475,18 @@ def test_a_drill_file_tells_no_value(drills: Drills, workers: list[str]) -> None
     assert MARKER in open_.stdout.str()
 
 
-@pytest.mark.parametrize("flags", [[], ["--pgrestore-show-values", "-l"]], ids=["hidden", "show-values"])
-def test_a_secret_of_the_run_is_never_seen(drills: Drills, monkeypatch: pytest.MonkeyPatch, flags: list[str]) -> None:
+@pytest.mark.parametrize(
+    "flags", [[], ["--pgrestore-show-values", "-l"]], ids=["hidden", "show-values"]
+)
+def test_a_secret_of_the_run_is_never_seen(
+    drills: Drills, monkeypatch: pytest.MonkeyPatch, flags: list[str]
+) -> None:
     """Connection strings from the environment, and the password of libpq's own variable."""
     monkeypatch.setenv("SHOP_DSN", "host=/nowhere dbname=shop user=monitor password=hush-4711")
     monkeypatch.setenv("PGPASSWORD", "quiet-0815")
-    drills.settings("[sources.live]\ntype = 'dump'\npath = '/nowhere'\nlive_conninfo = '${SHOP_DSN}'\n")
+    drills.settings(
+        "[sources.live]\ntype = 'dump'\npath = '/nowhere'\nlive_conninfo = '${SHOP_DSN}'\n"
+    )
     drills.write(
         test_environment="""
             import os

@@ -50,7 +50,8 @@ def test_all_bad_requests_of_a_run_are_told_at_once(drills: Drills, workers: lis
         """,
     )
     drills.drill_file(
-        "bad", 'source = "shop"\ntarget = "latst"\n[[assert]]\nname = "x"\nsql = "select 1"\nexpect = "row"'
+        "bad",
+        'source = "shop"\ntarget = "latst"\n[[assert]]\nname = "x"\nsql = "select 1"\nexpect = "row"',
     )
     drills.drill_file("worse", "source = \n")
 
@@ -84,10 +85,15 @@ def test_the_same_drill_with_two_objectives_is_refused(drills: Drills) -> None:
 
     text = refused(drills)
 
-    assert "test_a.py::test_b: drill shop@latest has other objectives here than at test_a.py::test_a" in text
+    assert (
+        "test_a.py::test_b: drill shop@latest has other objectives here than at test_a.py::test_a"
+        in text
+    )
 
 
-def test_bad_settings_are_refused_before_anything_is_collected(drills: Drills, workers: list[str]) -> None:
+def test_bad_settings_are_refused_before_anything_is_collected(
+    drills: Drills, workers: list[str]
+) -> None:
     """Flags and file together."""
     drills.settings('[sandbox]\nruntime = "dokcer"')
     drills.write(test_a="raise SystemExit('collected')")
@@ -105,24 +111,39 @@ def test_a_drill_without_any_source_is_refused(pytester: pytest.Pytester) -> Non
     result = pytester.runpytest_subprocess()
 
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*no source of backups is configured*", "HINT: describe one in pgrestore.toml*"])
+    result.stderr.fnmatch_lines(
+        ["*no source of backups is configured*", "HINT: describe one in pgrestore.toml*"]
+    )
 
 
 def test_a_secret_that_is_not_set_is_refused_by_name(drills: Drills) -> None:
     """Wrong password variable."""
-    drills.settings('[sources.live]\ntype = "dump"\npath = "x"\nlive_conninfo = "password=${NO_SUCH_VARIABLE}"')
+    drills.settings(
+        '[sources.live]\ntype = "dump"\npath = "x"\nlive_conninfo = "password=${NO_SUCH_VARIABLE}"'
+    )
 
-    assert "sources.live.live_conninfo: environment variable NO_SUCH_VARIABLE is not set" in refused(drills)
+    assert (
+        "sources.live.live_conninfo: environment variable NO_SUCH_VARIABLE is not set"
+        in refused(drills)
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("", ["assert: missing"]),
-        ("sourc = 'shop'\nassert = []", ["sourc: unknown key\nHINT: did you mean source?", "assert: "]),
+        (
+            "sourc = 'shop'\nassert = []",
+            ["sourc: unknown key\nHINT: did you mean source?", "assert: "],
+        ),
         (
             "[[assert]]\nnme = 'x'\nsql = ''\nexpect = '>= many'",
-            ["assert.0.name: missing", "assert.0.nme: unknown key", "assert.0.sql: empty", "assert.0.expect: "],
+            [
+                "assert.0.name: missing",
+                "assert.0.nme: unknown key",
+                "assert.0.sql: empty",
+                "assert.0.expect: ",
+            ],
         ),
         (
             "source = 'shop'\n" + "[[assert]]\nname = 'x'\nsql = 'select 1'\nexpect = 1\n" * 2,
@@ -135,7 +156,9 @@ def test_a_secret_that_is_not_set_is_refused_by_name(drills: Drills) -> None:
     ],
     ids=["empty", "keys", "assert", "twice", "values"],
 )
-def test_a_bad_drill_file_is_refused_with_all_its_mistakes(drills: Drills, text: str, expected: list[str]) -> None:
+def test_a_bad_drill_file_is_refused_with_all_its_mistakes(
+    drills: Drills, text: str, expected: list[str]
+) -> None:
     """Whoever writes SQL and no Python gets the same care."""
     drills.drill_file("bad", text)
 

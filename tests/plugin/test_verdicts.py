@@ -28,7 +28,9 @@ PASSES = """
 def outcomes(drills: Drills, key: Any = "shop@latest") -> Any:
     """Return verdict and message of the assertions of a drill by the last part of their names."""
     found = drills.record(key).assertions
-    return {outcome.name.rpartition("::")[2]: (outcome.verdict, outcome.message) for outcome in found}
+    return {
+        outcome.name.rpartition("::")[2]: (outcome.verdict, outcome.message) for outcome in found
+    }
 
 
 @pytest.mark.everywhere
@@ -45,7 +47,9 @@ def test_a_good_drill_passes(drills: Drills, workers: list[str]) -> None:
         result.stdout.fnmatch_lines([f"*: *{name}"])
 
 
-def test_a_false_assertion_fails_and_its_message_holds_no_value(drills: Drills, workers: list[str]) -> None:
+def test_a_false_assertion_fails_and_its_message_holds_no_value(
+    drills: Drills, workers: list[str]
+) -> None:
     """Evidence is kept and passed on: it names the line, not the rows."""
     drills.write(
         test_a="""
@@ -75,7 +79,10 @@ def test_a_false_assertion_fails_and_its_message_holds_no_value(drills: Drills, 
     found = outcomes(drills, "shop@immediate")
     assert {verdict for verdict, _ in found.values()} == {"failed"}
     assert found["test_rows"][1] == "AssertionError\nat test_a.py:7: assert rows == []"
-    assert 'UndefinedColumn (SQLSTATE 42703): column "discount" does not exist' in found["test_column"][1]
+    assert (
+        'UndefinedColumn (SQLSTATE 42703): column "discount" does not exist'
+        in found["test_column"][1]
+    )
     for path in (drills.pytester.path / "pgrestore-report").rglob("*.*"):
         assert "secret-note" not in path.read_text()
 
@@ -120,7 +127,9 @@ def test_a_write_through_the_read_only_connection_fails_with_a_hint(drills: Dril
 
 
 @pytest.mark.everywhere
-def test_a_backup_that_does_not_restore_fails_once_with_its_cause(drills: Drills, workers: list[str]) -> None:
+def test_a_backup_that_does_not_restore_fails_once_with_its_cause(
+    drills: Drills, workers: list[str]
+) -> None:
     """The first cause stands in one item; the others and the tests say that nothing was measured."""
     damaged = drills.pytester.path / "damaged"
     shutil.copytree(drills.world.base, damaged)
@@ -132,11 +141,17 @@ def test_a_backup_that_does_not_restore_fails_once_with_its_cause(drills: Drills
 
     assert result.ret == 1
     lines = [line for line in result.outlines if line.startswith(("FAILED", "ERROR"))]
-    failed = {line.split(" - ")[0].rpartition("::")[2] for line in lines if line.startswith("FAILED")}
+    failed = {
+        line.split(" - ")[0].rpartition("::")[2] for line in lines if line.startswith("FAILED")
+    }
     assert failed == {"restored", "manifest"}
-    errors = {line.split(" - ")[0].rpartition("::")[2] for line in lines if line.startswith("ERROR")}
+    errors = {
+        line.split(" - ")[0].rpartition("::")[2] for line in lines if line.startswith("ERROR")
+    }
     assert errors == {"target reached", "quarantine", "rto", "test_true"}
-    result.stdout.fnmatch_lines(["not measured: the restore did not come up, see pgrestore::bad@latest::restored"])
+    result.stdout.fnmatch_lines(
+        ["not measured: the restore did not come up, see pgrestore::bad@latest::restored"]
+    )
     assert result.outlines.count("not measured: the restore did not come up") == 3
     record = drills.record("bad@latest")
     assert record.failure is not None
@@ -154,7 +169,9 @@ def test_a_backup_that_does_not_restore_fails_once_with_its_cause(drills: Drills
     ],
     ids=["no server", "no place"],
 )
-def test_a_harness_that_fails_could_not_verify(drills: Drills, workers: list[str], flags: list[str]) -> None:
+def test_a_harness_that_fails_could_not_verify(
+    drills: Drills, workers: list[str], flags: list[str]
+) -> None:
     """Red because the disk is full must never look like red because the backup is bad, nor green."""
     drills.write(test_a=PASSES)
 
@@ -220,7 +237,9 @@ def test_a_missed_objective_of_a_factory_drill_fails_the_run_too(drills: Drills)
     ],
     ids=["no drill", "no assertion", "all skipped"],
 )
-def test_a_run_that_proved_nothing_is_not_green(drills: Drills, workers: list[str], text: str, problem: str) -> None:
+def test_a_run_that_proved_nothing_is_not_green(
+    drills: Drills, workers: list[str], text: str, problem: str
+) -> None:
     """Pytest ends 0 when every test is skipped; the pipeline must not."""
     drills.write(test_a=text)
 
@@ -275,11 +294,16 @@ def test_an_error_in_a_fixture_could_not_verify(drills: Drills) -> None:
 
     assert result.ret == 6
     found = outcomes(drills)
-    assert found["test_a"] == ("could not verify", 'setup: KeyError\nat test_a.py:5: raise KeyError("x")')
+    assert found["test_a"] == (
+        "could not verify",
+        'setup: KeyError\nat test_a.py:5: raise KeyError("x")',
+    )
     assert found["test_known"] == ("skipped", "expected failure: known")
 
 
-def test_a_database_that_is_not_in_the_backup_fails_and_names_those_there_are(drills: Drills) -> None:
+def test_a_database_that_is_not_in_the_backup_fails_and_names_those_there_are(
+    drills: Drills,
+) -> None:
     """The wrong backup restores without a complaint."""
     drills.write(
         test_a="""
@@ -308,6 +332,8 @@ def test_a_failed_drill_is_kept_when_asked_and_only_then(drills: Drills, place: 
 
     result = drills.run("--pgrestore-keep", "--pgrestore-rto=0s", directory)
 
-    result.stdout.fnmatch_lines(["pgrestore: kept shop@latest: *psql -h *; remove it with: pgrestore clean *"])
+    result.stdout.fnmatch_lines(
+        ["pgrestore: kept shop@latest: *psql -h *; remove it with: pgrestore clean *"]
+    )
     assert len(list(place.glob("*/*/drills/*/server.json"))) == 1
     assert drills.record("shop@latest").teardown is None

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_pgrestore.demo.cluster import short_directory
-from pytest_pgrestore.model.secret import Secret
 from pytest_pgrestore.sources.barman.cloud.source import BarmanCloudSource
 from pytest_pgrestore.sources.barman.own_config import BarmanSettings
 from pytest_pgrestore.system.process import Completed
 from tests.real import stores
 from tests.real.production import Production, production
+from tests.real.tool_worlds import as_secrets
 
 BUCKET = "ledger-backups"
 SERVER = "shop"
@@ -89,7 +89,11 @@ class Clouded:
     @property
     def credentials(self) -> dict[str, str]:
         """Variables that are secrets."""
-        return {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": "us-east-1"}
+        return {
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
 
     @property
     def environment(self) -> dict[str, str]:
@@ -98,13 +102,17 @@ class Clouded:
 
     def tool(self, program: str, *arguments: str) -> Completed:
         """Run a program of barman-cloud where production runs it."""
-        return self.server.run(program, "--endpoint-url", self.store.endpoint, *arguments, env=self.environment)
+        return self.server.run(
+            program, "--endpoint-url", self.store.endpoint, *arguments, env=self.environment
+        )
 
     def backup(self, kind: str, *arguments: str) -> str:
         """Take a backup and return its id."""
         way = ("-h", str(self.server.directory), "-U", "postgres", "--immediate-checkpoint")
         self.tool("barman-cloud-backup", *way, *arguments, *self.place)
-        found = json.loads(self.tool("barman-cloud-backup-list", "--format", "json", *self.place).stdout)
+        found = json.loads(
+            self.tool("barman-cloud-backup-list", "--format", "json", *self.place).stdout
+        )
         label = max(str(entry["backup_id"]) for entry in found["backups_list"])
         self.labels[kind] = label
         self.rows[label] = self.server.rows
@@ -120,7 +128,7 @@ class Clouded:
             "secrets": self.credentials,
         }
         plain |= changes
-        plain["secrets"] = {name: Secret(str(value)) for name, value in dict(plain["secrets"]).items()}  # type: ignore[call-overload]
+        plain["secrets"] = as_secrets(plain["secrets"])
         return BarmanCloudSource("shop", BarmanSettings(**plain))  # type: ignore[arg-type]
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_pgrestore.demo.cluster import short_directory
-from pytest_pgrestore.model.secret import Secret
 from pytest_pgrestore.sources.barman.own_config import BarmanSettings
 from pytest_pgrestore.sources.barman.source import BarmanSource
 from pytest_pgrestore.system.process import Completed
 from tests.real.production import Production, production
+from tests.real.tool_worlds import as_secrets
 
 BLOCKS_SINCE = 17
 """Major that has block-level incremental backups, in a distribution whose Barman (3.13) takes them."""
@@ -72,7 +72,11 @@ class Barmaned:
 
     def segments(self, name: str) -> list[Path]:
         """Return the WAL segments of a server, in order."""
-        return [path for path in sorted((self.home / name / "wals").glob("*/*")) if len(path.name) == _DIGITS]
+        return [
+            path
+            for path in sorted((self.home / name / "wals").glob("*/*"))
+            if len(path.name) == _DIGITS
+        ]
 
     def tool(self, *arguments: str) -> Completed:
         """Run Barman where production runs it."""
@@ -98,7 +102,7 @@ class Barmaned:
         """Return the source a user would configure."""
         plain: dict[str, object] = {"server": name, "config": self.config, "env": {}, "secrets": {}}
         if changes.get("secrets"):
-            changes["secrets"] = {key: Secret(str(value)) for key, value in dict(changes["secrets"]).items()}  # type: ignore[call-overload]
+            changes["secrets"] = as_secrets(changes["secrets"])
         return BarmanSource("shop", BarmanSettings(**(plain | changes)))  # type: ignore[arg-type]
 
     def copied(self) -> Barmaned:
@@ -160,7 +164,9 @@ def barmaned(major: int) -> Iterator[Barmaned]:
         configure(server)
         incoming = [f"{made.home}/{name}/incoming" for name in SERVERS]
         server.run("mkdir", "-p", *incoming)
-        copies = " && ".join(f"cp %p {folder}/.%f && mv {folder}/.%f {folder}/%f" for folder in incoming)
+        copies = " && ".join(
+            f"cp %p {folder}/.%f && mv {folder}/.%f {folder}/%f" for folder in incoming
+        )
         # In the file, so that a restored copy has it: Barman changes it there, and a drill must not archive.
         with (server.data / "postgresql.conf").open("a") as stream:
             stream.write(f"archive_mode = on\narchive_command = '{copies}'\n")

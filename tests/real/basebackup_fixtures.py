@@ -58,7 +58,8 @@ class World:
         with self.cluster.connect() as connection:
             with connection.transaction():
                 connection.execute(
-                    "insert into ledger (note) select repeat('x', 50) from generate_series(1, %s)", [rows]
+                    "insert into ledger (note) select repeat('x', 50) from generate_series(1, %s)",
+                    [rows],
                 )
                 connection.execute("insert into elsewhere select generate_series(1, %s)", [rows])
                 found = connection.execute(
@@ -66,19 +67,27 @@ class World:
                 ).fetchone()
             # A moment of its own between the commits before and after it.
             connection.execute("select pg_sleep(0.02)")
-            after = connection.execute("select clock_timestamp(), pg_current_wal_lsn()::text").fetchone()
+            after = connection.execute(
+                "select clock_timestamp(), pg_current_wal_lsn()::text"
+            ).fetchone()
             connection.execute("select pg_sleep(0.02)")
         assert found is not None
         assert after is not None
         self.cluster.restore_point(name)
-        self.marks[name] = Mark(found[1], Lsn.parse(after[1]), int(found[0]), after[0].astimezone(UTC))
+        self.marks[name] = Mark(
+            found[1], Lsn.parse(after[1]), int(found[0]), after[0].astimezone(UTC)
+        )
         return self.marks[name]
 
     def backup(self, name: str, *arguments: str) -> Path:
         """Take a backup called `name`; a plain one gets its tablespaces beside it."""
         path = self.backups / name
-        mapping = [f"--tablespace-mapping={self.directory / 'fast'}={self.directory / 'mapped' / name}"]
-        return self.cluster.base_backup(path, *(mapping if "tar" not in arguments else []), *arguments)
+        mapping = [
+            f"--tablespace-mapping={self.directory / 'fast'}={self.directory / 'mapped' / name}"
+        ]
+        return self.cluster.base_backup(
+            path, *(mapping if "tar" not in arguments else []), *arguments
+        )
 
 
 def forked(world: World, backup: Path, point: str) -> Cluster:
@@ -100,7 +109,11 @@ def forked(world: World, backup: Path, point: str) -> Cluster:
     account.own_tree(cluster.directory)
     restore = {"restore_command": f"cp '{world.archive}/%f' %p", "recovery_target_name": point}
     cluster.start({**restore, "recovery_target_action": "promote"})
-    wait_until(lambda: not cluster.value("select pg_is_in_recovery()"), what="the promotion", timeout_seconds=DEADLINE)
+    wait_until(
+        lambda: not cluster.value("select pg_is_in_recovery()"),
+        what="the promotion",
+        timeout_seconds=DEADLINE,
+    )
     return cluster
 
 
@@ -140,7 +153,9 @@ def three_batches(major: int) -> Iterator[World]:
         yield world
 
 
-def request(run: Run, target: RecoveryTarget | None = None, timeline: Timeline = "latest") -> LocateRequest:
+def request(
+    run: Run, target: RecoveryTarget | None = None, timeline: Timeline = "latest"
+) -> LocateRequest:
     """Return what a drill asks `locate`."""
     return LocateRequest(
         target=target or Latest(),
@@ -185,12 +200,20 @@ class Restored:
 
 
 def drill(
-    source: BasebackupSource, run: Run, target: RecoveryTarget | None = None, timeline: Timeline = "latest"
+    source: BasebackupSource,
+    run: Run,
+    target: RecoveryTarget | None = None,
+    timeline: Timeline = "latest",
 ) -> Restored:
     """Run one whole drill and count the rows."""
     wanted = Drill(source.name, target or Latest(), timeline)
     result = run_drill(
-        wanted, source, DrillSettings(timeout_seconds=DEADLINE), run, log_directory=run.root, progress=lambda _: None
+        wanted,
+        source,
+        DrillSettings(timeout_seconds=DEADLINE),
+        run,
+        log_directory=run.root,
+        progress=lambda _: None,
     )
     rows = None
     if result.access is not None:
@@ -214,7 +237,11 @@ def copy_of(path: Path, into: Path) -> Path:
 def fingerprint(directory: Path) -> dict[str, tuple[int, int, int]]:
     """Return size, time of change and number of links of every file: what writing to it, or linking it, changes."""
     return {
-        str(path.relative_to(directory)): (path.stat().st_size, path.stat().st_mtime_ns, path.stat().st_nlink)
+        str(path.relative_to(directory)): (
+            path.stat().st_size,
+            path.stat().st_mtime_ns,
+            path.stat().st_nlink,
+        )
         for path in directory.rglob("*")
         if path.is_file()
     }

@@ -18,7 +18,7 @@ from pytest_pgrestore.restore.drill import DrillResult, DrillSettings, finish_dr
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
 from tests.real.barman_worlds import Barmaned, barmaned
-from tests.real.sandboxes import BACKUP_TOOLS, RUNTIMES, opened_run
+from tests.real.runtimes import BACKUP_TOOLS, RUNTIMES, opened_run
 from tests.real.walg_worlds import WALG
 from tests.real.worlds import DEADLINE_SECONDS, Drilled, World, build
 
@@ -79,7 +79,9 @@ def drilling(run: Run, tmp_path: Path) -> Iterator[Callable[..., Drilled]]:
     done: list[tuple[str, DrillResult]] = []
 
     def _drill(
-        source: PhysicalSource | LogicalSource, target: RecoveryTarget | None = None, **settings: Any
+        source: PhysicalSource | LogicalSource,
+        target: RecoveryTarget | None = None,
+        **settings: Any,
     ) -> Drilled:
         timeline = settings.pop("timeline", "latest")
         objectives = {"objectives": settings.pop("objectives")} if "objectives" in settings else {}
@@ -103,12 +105,16 @@ def drilling(run: Run, tmp_path: Path) -> Iterator[Callable[..., Drilled]]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say with which WAL-G its tests ran, or how many did not: the one real thing that no registry has."""
-    left_out = [report for report in terminalreporter.stats.get("skipped", []) if "walg" in report.nodeid]
-    ran = any("real/test_walg" in report.nodeid for report in terminalreporter.stats.get("passed", []))
+    left_out = [
+        report for report in terminalreporter.stats.get("skipped", []) if "walg" in report.nodeid
+    ]
+    ran = any("test_walg" in report.nodeid for report in terminalreporter.stats.get("passed", []))
     if left_out:
         terminalreporter.write_line(
             f"{len(left_out)} tests of WAL-G were not run: wal-g is not on PATH; its project's releases page has it"
         )
     elif ran and WALG is not None:
-        version = subprocess.run([WALG, "--version"], capture_output=True, text=True, check=False).stdout
+        version = subprocess.run(
+            [WALG, "--version"], capture_output=True, text=True, check=False
+        ).stdout
         terminalreporter.write_line(f"tests of WAL-G ran with {' '.join(version.split())}")

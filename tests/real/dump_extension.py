@@ -16,7 +16,9 @@ def archive_with_extension(dumps: Path) -> tuple[Path, str]:
     """Return a custom dump of the oldest server here that has the extension, and the extension's name."""
     directory = short_directory()
     try:
-        with Cluster.create(directory / "c", min(entry.major for entry in search().found)) as cluster:
+        with Cluster.create(
+            directory / "c", min(entry.major for entry in search().found)
+        ) as cluster:
             cluster.sql(f"create extension {EXTENSION}")
             archive = cluster.dump(directory / "dumps" / "ext.custom", "postgres")
         return Path(shutil.copy(archive, dumps / "ext.custom")), EXTENSION
@@ -30,6 +32,8 @@ def programs_without(extension: str) -> Path:
         entry.directory
         for entry in search().found
         if not list(entry.directory.parent.rglob(f"{extension}.control"))
-        and not list(Path("/usr/share/postgresql").glob(f"{entry.major}/extension/{extension}.control"))
+        and not list(
+            Path("/usr/share/postgresql").glob(f"{entry.major}/extension/{extension}.control")
+        )
     ]
     return without[0]

@@ -19,7 +19,7 @@ from pytest_pgrestore.model.evidence import DrillRecord
 from pytest_pgrestore.restore.drill import DrillSettings, finish_drill, run_drill
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.dump.source import DumpSource
-from tests.real.sandboxes import opened_run
+from tests.real.runtimes import opened_run
 
 ORDERS = 500
 DEADLINE = 120.0
@@ -89,7 +89,9 @@ class World:
         """Restore what `path` (relative to the dumps) names; answer `query` there; tear everything down."""
         source = DumpSource("shop", str(self.dumps / path), **settings)
         drill = Drill("shop")
-        result = run_drill(drill, source, DrillSettings(), self.run, log_directory=self.logs, progress=print)
+        result = run_drill(
+            drill, source, DrillSettings(), self.run, log_directory=self.logs, progress=print
+        )
         rows = None
         try:
             if result.access is not None:
@@ -159,7 +161,9 @@ PLACES = [(15, "local"), (18, "local"), (18, "docker")]
 
 
 @pytest.fixture(scope="session", params=PLACES, ids=lambda place: f"{place[1]}-{place[0]}")
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
     """Dumps of PostgreSQL 15 and 18, each in turn. About three seconds a major."""
     major, runtime = request.param
     directory = short_directory()
@@ -175,7 +179,9 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def changed(world: World) -> Callable[..., str]:
     """A function that writes a changed copy of a dump and returns its name."""
 
-    def change(origin: str, *replacements: tuple[bytes, bytes], keep: float = 1.0, lines: int | None = None) -> str:
+    def change(
+        origin: str, *replacements: tuple[bytes, bytes], keep: float = 1.0, lines: int | None = None
+    ) -> str:
         data = (world.dumps / origin).read_bytes()
         for old, new in replacements:
             assert old in data, "a change that changes nothing proves nothing"

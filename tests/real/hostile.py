@@ -76,7 +76,12 @@ class Production:
         rows = self.cluster.sql(
             "select 'ledger', count(*)::text from ledger union all select 'touched', who from touched"
         )
-        watched = [self.hooks, self.space, self.cluster.data / "postmaster.pid", self.cluster.directory / "prod.pid"]
+        watched = [
+            self.hooks,
+            self.space,
+            self.cluster.data / "postmaster.pid",
+            self.cluster.directory / "prod.pid",
+        ]
         return Traces(
             log.count("connection received"),
             tuple(_listing(*watched)),
@@ -93,12 +98,19 @@ class Production:
             session.execute("select pg_backup_start('snapshot', true)")
             # WAL of a moment that is not the backup's would only be in the way; it comes from the archive.
             copied = subprocess.run(
-                ["cp", "-a", str(self.cluster.data), str(path)], capture_output=True, text=True, check=False
+                ["cp", "-a", str(self.cluster.data), str(path)],
+                capture_output=True,
+                text=True,
+                check=False,
             )
-            stopped = session.execute("select labelfile, spcmapfile from pg_backup_stop()").fetchone()
+            stopped = session.execute(
+                "select labelfile, spcmapfile from pg_backup_stop()"
+            ).fetchone()
         assert stopped is not None
         # What production removes while it is read is in no backup either.
-        assert all(line.endswith("No such file or directory") for line in copied.stderr.splitlines()), copied.stderr
+        assert all(
+            line.endswith("No such file or directory") for line in copied.stderr.splitlines()
+        ), copied.stderr
         (path / "backup_label").write_text(stopped[0])
         (path / "tablespace_map").write_text(stopped[1])
         for entry in (path / "pg_wal").iterdir():
@@ -131,7 +143,9 @@ class Production:
         self.cluster.programs.account.own_tree(place)
         cluster = Cluster(place, self.cluster.programs)
         try:
-            cluster.start({**NAIVE, "restore_command": f"cp {self.cluster.archive}/%f %p", **settings})
+            cluster.start(
+                {**NAIVE, "restore_command": f"cp {self.cluster.archive}/%f %p", **settings}
+            )
             yield cluster
         finally:
             cluster.stop()
@@ -169,7 +183,9 @@ def production(major: int) -> Iterator[Production]:
                 folder.mkdir()
                 cluster.programs.account.own(folder)
             with (cluster.data / "pg_hba.conf").open("a") as hba:
-                hba.write(f"host all all {address}/8 trust\nhost replication all {address}/8 trust\n")
+                hba.write(
+                    f"host all all {address}/8 trust\nhost replication all {address}/8 trust\n"
+                )
             cluster.sql("select pg_reload_conf()")
             for statement in PREPARATION:
                 cluster.sql(statement)
@@ -250,9 +266,7 @@ _FDW = (
     "create foreign table far (who text) server production options (table_name 'touched')",
 )
 
-SUBSCRIBE = (
-    "create subscription mirror connection '{tcp}' publication everything with (connect = false, slot_name = 'mirror')"
-)
+SUBSCRIBE = "create subscription mirror connection '{tcp}' publication everything with (connect = false, slot_name = 'mirror')"
 _AT_LOGIN = (
     "create function at_login() returns event_trigger language plpgsql as $$ begin"
     " if current_setting('data_directory') <> '{data}' then"
@@ -261,7 +275,9 @@ _AT_LOGIN = (
 
 HAZARDS = (
     Hazard("nothing but a snapshot: slots, pid file, links to tablespaces"),
-    Hazard("archive_command", lines=["archive_mode = on", "archive_command = 'cp %p {archive}/%f'"]),
+    Hazard(
+        "archive_command", lines=["archive_mode = on", "archive_command = 'cp %p {archive}/%f'"]
+    ),
     Hazard("archive_library", lines=["archive_mode = on", "archive_library = 'basic_archive'"]),
     Hazard("archive_cleanup_command", lines=["archive_cleanup_command = 'rm {archive}/*'"]),
     Hazard("recovery_end_command", lines=["recovery_end_command = 'touch {hooks}/promoted'"]),
@@ -284,7 +300,9 @@ HAZARDS = (
         files={"standby.signal": ""},
     ),
     Hazard("library that is there", lines=["shared_preload_libraries = 'pg_prewarm'"]),
-    Hazard("library that is missing", lines=["shared_preload_libraries = 'a_library_that_is_not_here'"]),
+    Hazard(
+        "library that is missing", lines=["shared_preload_libraries = 'a_library_that_is_not_here'"]
+    ),
     Hazard(
         "session library by role",
         sql=["alter role postgres set session_preload_libraries = 'not_here'"],
@@ -298,11 +316,17 @@ HAZARDS = (
     ),
     Hazard(
         "settings by role",
-        sql=["alter role postgres set role = 'pg_monitor'", "alter role postgres set statement_timeout = 1"],
+        sql=[
+            "alter role postgres set role = 'pg_monitor'",
+            "alter role postgres set statement_timeout = 1",
+        ],
         undo=["alter role postgres reset role", "alter role postgres reset statement_timeout"],
     ),
     Hazard(
-        "foreign table", sql=_FDW, undo=["drop server production cascade"], acts=["insert into far values ('copy')"]
+        "foreign table",
+        sql=_FDW,
+        undo=["drop server production cascade"],
+        acts=["insert into far values ('copy')"],
     ),
     Hazard("dblink", acts=["select dblink_exec('{tcp}', 'insert into touched values (''copy'')')"]),
     Hazard(

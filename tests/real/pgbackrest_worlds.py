@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_pgrestore.demo.cluster import short_directory
-from pytest_pgrestore.model.secret import Secret
 from pytest_pgrestore.sources.pgbackrest.source import PgbackrestSettings, PgbackrestSource
 from pytest_pgrestore.system.process import Completed
 from tests.real.production import PORT, Production, production
 from tests.real.stores import AzureStore, S3Store, SftpStore, azure_store, s3_store, sftp_store
+from tests.real.tool_worlds import as_secrets
 
 STANZA = "main"
 PASSPHRASE = "three-quiet-owls-at-noon"  # noqa: S105 - of a repository that lives for a test
@@ -47,7 +47,9 @@ class Backed:
 
     def tool(self, *arguments: str) -> Completed:
         """Run pgBackRest where production runs it."""
-        return self.server.run("pgbackrest", f"--config={self.config}", f"--stanza={STANZA}", *arguments, env=self.env)
+        return self.server.run(
+            "pgbackrest", f"--config={self.config}", f"--stanza={STANZA}", *arguments, env=self.env
+        )
 
     def backup(self, kind: str, number: int) -> str:
         """Take a backup into a repository and return its label."""
@@ -61,9 +63,15 @@ class Backed:
 
     def source(self, repo: int | None = 1, **changes: object) -> PgbackrestSource:
         """Return the source a user would configure."""
-        plain: dict[str, object] = {"stanza": STANZA, "config": self.config, "repo": repo, "env": {}, "secrets": {}}
+        plain: dict[str, object] = {
+            "stanza": STANZA,
+            "config": self.config,
+            "repo": repo,
+            "env": {},
+            "secrets": {},
+        }
         if changes.get("secrets"):
-            changes["secrets"] = {name: Secret(str(value)) for name, value in dict(changes["secrets"]).items()}  # type: ignore[call-overload]
+            changes["secrets"] = as_secrets(changes["secrets"])
         return PgbackrestSource("shop", PgbackrestSettings(**(plain | changes)), 120.0)  # type: ignore[arg-type]
 
     def copied(self) -> Backed:
@@ -173,14 +181,20 @@ def stored(major: int) -> Iterator[Stored]:
     """
     directory = short_directory()
     try:
-        with s3_store(directory) as s3, sftp_store(directory) as sftp, azure_store(directory) as azure:
+        with (
+            s3_store(directory) as s3,
+            sftp_store(directory) as sftp,
+            azure_store(directory) as azure,
+        ):
             s3.make_bucket(BUCKET)
             azure.make_container(BUCKET)
             with production(major, start=False, mounts=[directory]) as server:
                 made = Stored(server, s3=s3, sftp=sftp)
                 made.config.write_text(configuration(server, stores_of(s3, sftp, azure)))
                 made.env = {"PGBACKREST_REPO1_S3_KEY_SECRET": s3.secret}
-                push = f"PGBACKREST_REPO1_S3_KEY_SECRET={s3.secret} pgbackrest --config={made.config}"
+                push = (
+                    f"PGBACKREST_REPO1_S3_KEY_SECRET={s3.secret} pgbackrest --config={made.config}"
+                )
                 server.start({"archive_command": f"{push} --stanza={STANZA} archive-push %p"})
                 server.sql("create table ledger (i int primary key)")
                 server.sql("insert into ledger select generate_series(1, 100)")
@@ -254,7 +268,9 @@ def kinds(major: int) -> Iterator[Kinds]:
     """
     with production(major, start=False) as server:
         made = Kinds(server)
-        plain = configuration(server, f"repo1-path={server.directory}/repo1\nrepo2-path={server.directory}/repo2")
+        plain = configuration(
+            server, f"repo1-path={server.directory}/repo1\nrepo2-path={server.directory}/repo2"
+        )
         made.config.write_text(plain)
         push = f"pgbackrest --config={made.config} --stanza={STANZA} archive-push %p"
         server.start({"archive_command": push})
@@ -263,7 +279,9 @@ def kinds(major: int) -> Iterator[Kinds]:
         server.rows = 100
         made.tool("stanza-create")
         for compression in COMPRESSIONS:
-            made.config.write_text(plain.replace("compress-type=zst", f"compress-type={compression}"))
+            made.config.write_text(
+                plain.replace("compress-type=zst", f"compress-type={compression}")
+            )
             made.labels[compression] = made.backup("full", 1)
             server.grow(5)
             server.archived()
@@ -282,11 +300,24 @@ def _back_up_standby(made: Kinds) -> None:
 
     server = made.server
     data, port = server.directory / "standby", PORT + 1
-    server.run("pg_basebackup", "-h", str(server.directory), "-U", "postgres", "-R", "-c", "fast", "-D", str(data))
+    server.run(
+        "pg_basebackup",
+        "-h",
+        str(server.directory),
+        "-U",
+        "postgres",
+        "-R",
+        "-c",
+        "fast",
+        "-D",
+        str(data),
+    )
     options = f"-c port={port} -c listen_addresses= -c unix_socket_directories={server.directory} -c archive_mode=off"
     log = str(server.directory / "standby.log")
     server.run("pg_ctl", "-D", str(data), "-w", "-l", log, "-o", options, "start")
-    second = f"pg2-path={data}\npg2-socket-path={server.directory}\npg2-port={port}\npg2-user=postgres\n"
+    second = (
+        f"pg2-path={data}\npg2-socket-path={server.directory}\npg2-port={port}\npg2-user=postgres\n"
+    )
     made.standby_config.write_text(made.config.read_text() + second + "backup-standby=y\n")
     common = (f"--config={made.standby_config}", f"--stanza={STANZA}", "--repo=1")
     server.run("pgbackrest", *common, "--type=full", "backup")

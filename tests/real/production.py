@@ -17,7 +17,16 @@ from typing import Any
 import psycopg
 
 from pytest_pgrestore.demo.cluster import short_directory
-from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid, Immediate, Latest, RecoveryTarget, exclusive
+from pytest_pgrestore.model.target import (
+    AtLsn,
+    AtName,
+    AtTime,
+    AtXid,
+    Immediate,
+    Latest,
+    RecoveryTarget,
+    exclusive,
+)
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.sandboxes.docker.daemon.client import connect
 from pytest_pgrestore.sandboxes.docker.daemon.exec import execute
@@ -25,7 +34,13 @@ from pytest_pgrestore.sandboxes.docker.daemon.image import image_for
 from pytest_pgrestore.system.account import server_account
 from pytest_pgrestore.system.process import Completed
 from pytest_pgrestore.system.waiting import wait_until
-from tests.real.sandboxes import BACKUP_TOOLS, BUILD_SECONDS, DEADLINE_SECONDS, docker_settings, require_tool_images
+from tests.real.runtimes import (
+    BACKUP_TOOLS,
+    BUILD_SECONDS,
+    DEADLINE_SECONDS,
+    docker_settings,
+    require_tool_images,
+)
 
 PORT = 5432
 SEGMENT_MIB = 1
@@ -57,7 +72,9 @@ class Production:
         """PGDATA."""
         return self.directory / "data"
 
-    def try_run(self, *argv: str, env: Mapping[str, str] | None = None, seconds: float = DEADLINE_SECONDS) -> Completed:
+    def try_run(
+        self, *argv: str, env: Mapping[str, str] | None = None, seconds: float = DEADLINE_SECONDS
+    ) -> Completed:
         """Run a program in the container as the server's user, whatever its status."""
         account = server_account()
         path = f"/usr/lib/postgresql/{self.major}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -66,11 +83,19 @@ class Production:
             self.identity,
             argv,
             user=f"{account.uid}:{account.gid}",
-            env={"HOME": str(self.directory), "PATH": path, "LC_ALL": "C.UTF-8", "TZ": "UTC", **(env or {})},
+            env={
+                "HOME": str(self.directory),
+                "PATH": path,
+                "LC_ALL": "C.UTF-8",
+                "TZ": "UTC",
+                **(env or {}),
+            },
             timeout_seconds=seconds,
         )
 
-    def run(self, *argv: str, env: Mapping[str, str] | None = None, seconds: float = DEADLINE_SECONDS) -> Completed:
+    def run(
+        self, *argv: str, env: Mapping[str, str] | None = None, seconds: float = DEADLINE_SECONDS
+    ) -> Completed:
         """Run a program in the container as the server's user; it must succeed."""
         done = self.try_run(*argv, env=env, seconds=seconds)
         assert done.status == 0, f"{argv} ended with {done.status}: {done.stdout}\n{done.stderr}"
@@ -87,8 +112,20 @@ class Production:
             "archive_mode": "on",
             **settings,
         }
-        options = " ".join("-c '" + f"{name}={value}".replace("'", "'\\''") + "'" for name, value in wanted.items())
-        self.run("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.directory / "server.log"), "-o", options, "start")
+        options = " ".join(
+            "-c '" + f"{name}={value}".replace("'", "'\\''") + "'" for name, value in wanted.items()
+        )
+        self.run(
+            "pg_ctl",
+            "-D",
+            str(self.data),
+            "-w",
+            "-l",
+            str(self.directory / "server.log"),
+            "-o",
+            options,
+            "start",
+        )
 
     def link_wal(self) -> None:
         """Keep WAL elsewhere behind a link, as `initdb --waldir` does; the server is not started yet.
@@ -124,7 +161,10 @@ class Production:
         """Commit rows, and note a point of every kind among them; none lies at a row's edge by chance."""
         self.points["immediate"] = (Immediate(), self.rows)
         self.grow(5)
-        self.points["lsn"] = (AtLsn(Lsn.parse(self.value("select pg_current_wal_lsn()::text"))), self.rows)
+        self.points["lsn"] = (
+            AtLsn(Lsn.parse(self.value("select pg_current_wal_lsn()::text"))),
+            self.rows,
+        )
         self.grow(5)
         moment: datetime = self.value("select clock_timestamp()")
         self.points["time"] = (AtTime(moment.astimezone(UTC)), self.rows)
@@ -143,7 +183,11 @@ class Production:
         self.sql("select pg_create_restore_point('switch')")
         name: str = self.value("select pg_walfile_name(pg_switch_wal())")
         wait_until(
-            lambda: bool(self.value("select coalesce(last_archived_wal >= %s, false) from pg_stat_archiver", name)),
+            lambda: bool(
+                self.value(
+                    "select coalesce(last_archived_wal >= %s, false) from pg_stat_archiver", name
+                )
+            ),
             what=f"archiving {name}",
             timeout_seconds=DEADLINE_SECONDS,
         )
@@ -153,7 +197,9 @@ class Production:
 
 
 @contextmanager
-def production(major: int, *, start: bool = True, mounts: Sequence[Path] = (), **settings: str) -> Iterator[Production]:
+def production(
+    major: int, *, start: bool = True, mounts: Sequence[Path] = (), **settings: str
+) -> Iterator[Production]:
     """Make a cluster of `major` in a container and start its server; everything is gone afterwards.
 
     Args:
@@ -168,7 +214,9 @@ def production(major: int, *, start: bool = True, mounts: Sequence[Path] = (), *
     account.own(directory)
     engine = connect()
     docker = docker_settings(directory, packages=BACKUP_TOOLS, timeout_seconds=BUILD_SECONDS)
-    image = image_for(engine, docker, major, Path(directory.parent) / f".production-images-{os.geteuid()}.lock")
+    image = image_for(
+        engine, docker, major, Path(directory.parent) / f".production-images-{os.geteuid()}.lock"
+    )
     container = engine.client.containers.run(
         image.identity,
         ["timeout", "-s", "KILL", _LIFE_SECONDS, "sleep", _LIFE_SECONDS],
@@ -186,11 +234,25 @@ def production(major: int, *, start: bool = True, mounts: Sequence[Path] = (), *
     try:
         made = Production(directory, major, str(container.id))
         made.run(
-            *("initdb", "-D", str(made.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale", "C.UTF-8"),
+            *(
+                "initdb",
+                "-D",
+                str(made.data),
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale",
+                "C.UTF-8",
+            ),
             *("--data-checksums", "--no-sync", f"--wal-segsize={SEGMENT_MIB}"),
         )
         if start:
-            made.start({name: value.format(directory=directory) for name, value in settings.items()})
+            made.start(
+                {name: value.format(directory=directory) for name, value in settings.items()}
+            )
             made.sql("create table ledger (i int primary key)")
             made.sql("insert into ledger select generate_series(1, 100)")
             made.rows = 100

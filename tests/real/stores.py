@@ -82,7 +82,9 @@ def listens(port: int) -> bool:
 
 
 @contextmanager
-def serving(argv: list[str], port: int, log: Path, env: dict[str, str] | None = None) -> Iterator[None]:
+def serving(
+    argv: list[str], port: int, log: Path, env: dict[str, str] | None = None
+) -> Iterator[None]:
     """Run a server while the block lasts; its children end with it."""
     with log.open("wb") as stream:
         child = subprocess.Popen(
@@ -147,10 +149,19 @@ def s3_store(directory: Path, key: str = "testkey", secret: str | None = None) -
     """Run an S3 server below `directory`, which everybody may enter; its secret is random where none is given."""
     program = require(CACHE / "bin" / "versitygw")
     certificates = Certificates.make(directory / "tls")
-    store = S3Store(directory / "buckets", free_port(), certificates.ca, key, secret or secrets.token_hex(16))
+    store = S3Store(
+        directory / "buckets", free_port(), certificates.ca, key, secret or secrets.token_hex(16)
+    )
     store.directory.mkdir()
     argv = [str(program), "--port", f"{HOST}:{store.port}", "--region", store.region, "--quiet"]
-    argv += ["--cert", str(certificates.certificate), "--key", str(certificates.key), "posix", str(store.directory)]
+    argv += [
+        "--cert",
+        str(certificates.certificate),
+        "--key",
+        str(certificates.key),
+        "posix",
+        str(store.directory),
+    ]
     env = {"ROOT_ACCESS_KEY": store.key, "ROOT_SECRET_KEY": store.secret}
     with serving(argv, store.port, directory / "s3.log", env):
         yield store
@@ -188,7 +199,21 @@ def sftp_store(directory: Path) -> Iterator[SftpStore]:
     place.mkdir()
     for name in ("host", "user"):
         subprocess.run(
-            ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "", "-f", str(place / name)], check=True
+            [
+                "ssh-keygen",
+                "-q",
+                "-t",
+                "rsa",
+                "-b",
+                "2048",
+                "-m",
+                "PEM",
+                "-N",
+                "",
+                "-f",
+                str(place / name),
+            ],
+            check=True,
         )
     (place / "authorized").write_text((place / "user.pub").read_text())
     (place / "authorized").chmod(0o600)
@@ -214,8 +239,12 @@ Subsystem sftp internal-sftp
     place.chmod(0o755)
     blob = base64.b64decode((place / "host.pub").read_text().split()[1])
     user = pwd.getpwuid(os.geteuid()).pw_name
-    store = SftpStore(place / "store", port, user, place / "user", place / "user.pub", sha256(blob).hexdigest())
-    with serving([str(program), "-D", "-e", "-f", str(place / "sshd_config")], port, directory / "sshd.log"):
+    store = SftpStore(
+        place / "store", port, user, place / "user", place / "user.pub", sha256(blob).hexdigest()
+    )
+    with serving(
+        [str(program), "-D", "-e", "-f", str(place / "sshd_config")], port, directory / "sshd.log"
+    ):
         yield store
 
 
@@ -248,14 +277,24 @@ class AzureStore:
         headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2021-08-06"}
         signed = "".join(f"{header}:{value}\n" for header, value in headers.items())
         # The account twice: it is part of the path where the address has no name.
-        text = "PUT" + "\n" * 12 + f"{signed}/{self.account}/{self.account}/{name}\nrestype:container"
-        signature = base64.b64encode(hmac.digest(base64.b64decode(self.key), text.encode(), "sha256")).decode()
+        text = (
+            "PUT" + "\n" * 12 + f"{signed}/{self.account}/{self.account}/{name}\nrestype:container"
+        )
+        signature = base64.b64encode(
+            hmac.digest(base64.b64decode(self.key), text.encode(), "sha256")
+        ).decode()
         request = urllib.request.Request(
             f"https://localhost:{self.port}/{self.account}/{name}?restype=container",
             method="PUT",
-            headers={**headers, "Authorization": f"SharedKey {self.account}:{signature}", "Content-Length": "0"},
+            headers={
+                **headers,
+                "Authorization": f"SharedKey {self.account}:{signature}",
+                "Content-Length": "0",
+            },
         )
-        with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=str(self.ca))) as answer:  # noqa: S310
+        with urllib.request.urlopen(  # noqa: S310 - the store of the test
+            request, context=ssl.create_default_context(cafile=str(self.ca))
+        ) as answer:
             assert answer.status == 201
 
 
@@ -264,10 +303,34 @@ def azure_store(directory: Path) -> Iterator[AzureStore]:
     """Run an Azure blob server below `directory`."""
     program = require(CACHE / "azurite" / "node_modules" / ".bin" / "azurite-blob")
     certificates = Certificates.make(directory / "tls-azure")
-    store = AzureStore(free_port(), certificates.ca, "testaccount", base64.b64encode(secrets.token_bytes(48)).decode())
-    argv = [str(program), "--blobHost", HOST, "--blobPort", str(store.port), "--location", str(directory / "azure")]
-    argv += ["--cert", str(certificates.certificate), "--key", str(certificates.key), "--skipApiVersionCheck"]
+    store = AzureStore(
+        free_port(),
+        certificates.ca,
+        "testaccount",
+        base64.b64encode(secrets.token_bytes(48)).decode(),
+    )
+    argv = [
+        str(program),
+        "--blobHost",
+        HOST,
+        "--blobPort",
+        str(store.port),
+        "--location",
+        str(directory / "azure"),
+    ]
+    argv += [
+        "--cert",
+        str(certificates.certificate),
+        "--key",
+        str(certificates.key),
+        "--skipApiVersionCheck",
+    ]
     # What tests say stays on this machine.
     argv += ["--disableTelemetry", "--silent"]
-    with serving(argv, store.port, directory / "azure.log", {"AZURITE_ACCOUNTS": f"{store.account}:{store.key}"}):
+    with serving(
+        argv,
+        store.port,
+        directory / "azure.log",
+        {"AZURITE_ACCOUNTS": f"{store.account}:{store.key}"},
+    ):
         yield store

@@ -15,8 +15,8 @@ import pytest
 
 from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.demo.shop import DATABASE, build_shop, trade
+from tests.project import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ORDERS = 10_500
 """The README's first test wants more than 10,000."""
@@ -62,7 +62,16 @@ def outcome(
     (project / "test_shop.py").write_text(test)
     (project / "test_shop_pitr.py").write_text(pitr)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={project}"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-c",
+            os.devnull,
+            f"--rootdir={project}",
+        ],
         cwd=project,
         capture_output=True,
         text=True,
@@ -72,7 +81,9 @@ def outcome(
     return done, json.loads(evidence.read_text()) if evidence.exists() else {}
 
 
-def test_the_readme_works_as_written(outcome: tuple[subprocess.CompletedProcess[str], dict[str, object]]) -> None:
+def test_the_readme_works_as_written(
+    outcome: tuple[subprocess.CompletedProcess[str], dict[str, object]],
+) -> None:
     """A newcomer copies these blocks; each must run and be green."""
     done, evidence = outcome
 
@@ -88,7 +99,11 @@ def test_the_summary_it_shows_is_the_summary_it_prints(
     shown = next(block for block in blocks("text") if block.startswith("drill "))
 
     def shape(text: str) -> set[str]:
-        return {re.sub(r"[\d.]+", "N", line.split(" / ")[0])[:24].rstrip() for line in text.splitlines() if "@" in line}
+        return {
+            re.sub(r"[\d.]+", "N", line.split(" / ")[0])[:24].rstrip()
+            for line in text.splitlines()
+            if "@" in line
+        }
 
     assert " ".join(shown.splitlines()[0].split()) in " ".join(done.stdout.split())
     assert shape(shown) <= shape(done.stdout)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_pgrestore.demo.cluster import short_directory
-from pytest_pgrestore.model.secret import Secret
 from pytest_pgrestore.sources.walg.source import WalgSettings, WalgSource
 from pytest_pgrestore.system.process import Completed
 from tests.real.production import Production, production
 from tests.real.stores import S3Store, s3_store
+from tests.real.tool_worlds import as_secrets
 
 WALG = shutil.which("wal-g")
 BUCKET = "backups"
@@ -49,15 +49,23 @@ class Pushed:
 
     def tool(self, *arguments: str) -> Completed:
         """Run WAL-G where production runs it."""
-        connection = {"PGHOST": str(self.server.directory), "PGUSER": "postgres", "WALG_PG_WAL_SIZE": "1"}
+        connection = {
+            "PGHOST": str(self.server.directory),
+            "PGUSER": "postgres",
+            "WALG_PG_WAL_SIZE": "1",
+        }
         sizes = {"WALG_DELTA_MAX_STEPS": "3", "WALG_TAR_SIZE_THRESHOLD": "8000000"}
         env = {**self.env, **self.secrets, **connection, **sizes}
         return self.server.run("wal-g", *arguments, env=env)
 
     def source(self, **changes: object) -> WalgSource:
         """Return the source a user would configure."""
-        plain: dict[str, object] = {"program": WALG, "env": self.env, "secrets": self.secrets} | changes
-        plain["secrets"] = {name: Secret(value) for name, value in dict(plain["secrets"]).items()}  # type: ignore[call-overload]
+        plain: dict[str, object] = {
+            "program": WALG,
+            "env": self.env,
+            "secrets": self.secrets,
+        } | changes
+        plain["secrets"] = as_secrets(plain["secrets"])
         return WalgSource("shop", WalgSettings(**plain))  # type: ignore[arg-type]
 
     def copied(self) -> Pushed:
@@ -65,8 +73,17 @@ class Pushed:
         directory = short_directory()
         shutil.copytree(self.store, directory / "store")
         server = Production(directory, self.server.major, "")
-        server.points, server.rows, server.ended = self.server.points, self.server.rows, self.server.ended
-        return Pushed(server, {**self.env, "WALG_FILE_PREFIX": str(directory / "store")}, {}, dict(self.labels))
+        server.points, server.rows, server.ended = (
+            self.server.points,
+            self.server.rows,
+            self.server.ended,
+        )
+        return Pushed(
+            server,
+            {**self.env, "WALG_FILE_PREFIX": str(directory / "store")},
+            {},
+            dict(self.labels),
+        )
 
 
 def _push(made: Pushed) -> None:
@@ -74,7 +91,10 @@ def _push(made: Pushed) -> None:
     server = made.server
     words = {**made.env, **made.secrets, "WALG_PG_WAL_SIZE": "1"}
     server.start(
-        {"archive_command": " ".join(f"{name}={value}" for name, value in words.items()) + " wal-g wal-push %p"}
+        {
+            "archive_command": " ".join(f"{name}={value}" for name, value in words.items())
+            + " wal-g wal-push %p"
+        }
     )
     space = server.directory / "space"
     server.run("mkdir", str(space))

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from pytest_pgrestore.demo.cluster import Cluster, short_directory
-from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid, Immediate, Latest, RecoveryTarget, exclusive
+from pytest_pgrestore.model.target import (
+    AtLsn,
+    AtName,
+    AtTime,
+    AtXid,
+    Immediate,
+    Latest,
+    RecoveryTarget,
+    exclusive,
+)
 from pytest_pgrestore.restore.drill import DrillResult
 
 MAJORS = (15, 17, 18)
@@ -72,10 +81,14 @@ def build(major: int) -> World:
         cluster.sql("create database shop")
         cluster.sql(f"create tablespace extra location '{place}'")
         cluster.sql("create table ledger (i int primary key) tablespace extra", database="shop")
-        cluster.sql(f"insert into ledger select generate_series(1, {BEFORE_THE_BACKUP})", database="shop")
+        cluster.sql(
+            f"insert into ledger select generate_series(1, {BEFORE_THE_BACKUP})", database="shop"
+        )
         for form in forms_of(major):
             where = world.backup(form)
-            words = [f"--tablespace-mapping={place}={where.parent}/space"] if form == "plain" else []
+            words = (
+                [f"--tablespace-mapping={place}={where.parent}/space"] if form == "plain" else []
+            )
             cluster.base_backup(where, *FORMS[form], *words)
         _commit(cluster, world)
         cluster.switch_wal()
@@ -97,7 +110,11 @@ def _commit(cluster: Cluster, world: World) -> None:
                 cluster.restore_point("before_deployment")
                 world.points["name"] = (AtName("before_deployment"), row)
             case 125:
-                xid = int(cluster.value("select xmin::text from ledger where i = %s", row, database="shop"))
+                xid = int(
+                    cluster.value(
+                        "select xmin::text from ledger where i = %s", row, database="shop"
+                    )
+                )
                 world.points["xid"] = (AtXid(xid), row)
                 world.points["xid exclusive"] = (exclusive(AtXid(xid)), row - 1)
 
@@ -116,7 +133,9 @@ class Drilled:
 
     def verdict_of(self, name: str) -> str:
         """Return the verdict of one check."""
-        return next(check.verdict.value for check in self.result.record.checks if check.name == name)
+        return next(
+            check.verdict.value for check in self.result.record.checks if check.name == name
+        )
 
     def message_of(self, name: str) -> str:
         """Return the message of one check."""
@@ -131,7 +150,10 @@ class Drilled:
 
     def rows(self) -> int:
         """Return the highest row of the ledger, having seen that none below it is missing."""
-        highest, count = self.ask("select max(i) from ledger"), self.ask("select count(*) from ledger")
+        highest, count = (
+            self.ask("select max(i) from ledger"),
+            self.ask("select count(*) from ledger"),
+        )
         assert highest == count
         return int(highest)
 

@@ -45,7 +45,9 @@ def phases(*timed: tuple[str, float], failed: str = "") -> tuple[Phase, ...]:
     )
 
 
-def objective(name: str, judgement: ObjectiveStatus, limit: float | None, measured: float | None) -> ObjectiveResult:
+def objective(
+    name: str, judgement: ObjectiveStatus, limit: float | None, measured: float | None
+) -> ObjectiveResult:
     """Return the result of an objective with the definition it has in a run."""
     by_commit = "start of the drill minus the time of the last commit recovered"
     return ObjectiveResult(
@@ -65,7 +67,12 @@ def server() -> ServerFacts:
         sandbox="local, as user nobody",
         system_identifier="7301234567890123456",
         network="a network namespace of its own, without any interface",
-        settings={"archive_mode": "off", "listen_addresses": "", "fsync": "on", "shared_buffers": "128MB"},
+        settings={
+            "archive_mode": "off",
+            "listen_addresses": "",
+            "fsync": "on",
+            "shared_buffers": "128MB",
+        },
         speedups=("autovacuum=off",),
     )
 
@@ -129,9 +136,22 @@ def healthy_pitr(**changes: Any) -> DrillRecord:
                     expected="time:2026-06-15T14:05:00+00:00",
                     observed="recovery stopping before commit of transaction 742",
                 ),
-                Check(name="manifest", verdict=Verdict.PASSED, message="214 files verified", seconds=61.4),
-                Check(name="quarantine", verdict=Verdict.PASSED, message="31 settings asked from the server"),
-                Check(name="page checksums", verdict=Verdict.SKIPPED, message="the cluster was made without checksums"),
+                Check(
+                    name="manifest",
+                    verdict=Verdict.PASSED,
+                    message="214 files verified",
+                    seconds=61.4,
+                ),
+                Check(
+                    name="quarantine",
+                    verdict=Verdict.PASSED,
+                    message="31 settings asked from the server",
+                ),
+                Check(
+                    name="page checksums",
+                    verdict=Verdict.SKIPPED,
+                    message="the cluster was made without checksums",
+                ),
             ),
             checks_planned=("restored", "target reached", "quarantine", "manifest", "rto"),
             assertions=assertions(12),
@@ -139,7 +159,9 @@ def healthy_pitr(**changes: Any) -> DrillRecord:
             not_checked=("The RPO: it is measured on drills to latest.",),
             notes=("2 unlogged tables are empty: recovery never brings them back",),
             logs=("logs/shop-1/server.log",),
-            teardown=Teardown(removed=True, message="no process, no memory segment, no file", at=START),
+            teardown=Teardown(
+                removed=True, message="no process, no memory segment, no file", at=START
+            ),
         ),
         **changes,
     )
@@ -166,17 +188,29 @@ def healthy_dump(**changes: Any) -> DrillRecord:
                 started_at=START - timedelta(minutes=4),
                 size_bytes=812_113,
             ),
-            phases=phases(("locate", 0.01), ("provision", 2.41), ("start", 0.31), ("fetch", 3.6), ("ready", 0.09)),
+            phases=phases(
+                ("locate", 0.01),
+                ("provision", 2.41),
+                ("start", 0.31),
+                ("fetch", 3.6),
+                ("ready", 0.09),
+            ),
             rto=objective("rto", ObjectiveStatus.MET, 1800.0, 4.0),
             rpo=replace(
                 objective("rpo", ObjectiveStatus.MET, 300.0, 240.0),
                 definition="start of the drill minus the moment the dump's data is of",
             ),
             data_loss=DataLossFigures(last_commit_seconds=240.0),
-            checks=(Check(name="contents", verdict=Verdict.PASSED, message="31 of 31 objects are there"),),
+            checks=(
+                Check(
+                    name="contents", verdict=Verdict.PASSED, message="31 of 31 objects are there"
+                ),
+            ),
             assertions=assertions(3),
             server=server(),
-            teardown=Teardown(removed=True, message="no process, no memory segment, no file", at=START),
+            teardown=Teardown(
+                removed=True, message="no process, no memory segment, no file", at=START
+            ),
         ),
         **changes,
     )
@@ -187,7 +221,9 @@ def failed(**changes: Any) -> DrillRecord:
     broken = healthy_pitr(
         drill="shop@latest",
         target="latest",
-        phases=phases(("locate", 0.2), ("fetch", 402.0), ("configure", 9.0), ("replay", 12.5), failed="replay"),
+        phases=phases(
+            ("locate", 0.2), ("fetch", 402.0), ("configure", 9.0), ("replay", 12.5), failed="replay"
+        ),
         recovered_to=None,
         rto=objective("rto", ObjectiveStatus.NOT_MEASURED, 900.0, None),
         rpo=objective("rpo", ObjectiveStatus.NOT_MEASURED, 300.0, None),
@@ -291,7 +327,9 @@ def hostile() -> DrillRecord:
         target="latest",
         database=bad,
         timeline_asked=bad,
-        backup=BackupFacts(label=bad, location=bad, form=bad, kind=bad, selection=bad, chain=(bad,)),
+        backup=BackupFacts(
+            label=bad, location=bad, form=bad, kind=bad, selection=bad, chain=(bad,)
+        ),
         recovered_to=RecoveredTo(lsn=bad, reason=bad),
         rto=replace(objective("rto", ObjectiveStatus.MET, 900.0, 1.0), definition=bad),
         rpo=replace(objective("rpo", ObjectiveStatus.MISSED, 1.0, 2.0), definition=bad),
@@ -299,10 +337,16 @@ def hostile() -> DrillRecord:
         checks=(Check(name=bad, verdict=Verdict.FAILED, message=bad, expected=bad, observed=bad),),
         checks_planned=(f"planned {bad}",),
         assertions=(
-            AssertionOutcome(name=bad, verdict=Verdict.FAILED, message=bad, seconds=0.1, file=bad, line=1),
-            AssertionOutcome(name=bad, verdict=Verdict.PASSED, message=bad, seconds=0.1, file=bad, line=1),
+            AssertionOutcome(
+                name=bad, verdict=Verdict.FAILED, message=bad, seconds=0.1, file=bad, line=1
+            ),
+            AssertionOutcome(
+                name=bad, verdict=Verdict.PASSED, message=bad, seconds=0.1, file=bad, line=1
+            ),
         ),
-        server=ServerFacts(version=bad, binaries=bad, sandbox=bad, settings={bad: bad}, speedups=(bad,)),
+        server=ServerFacts(
+            version=bad, binaries=bad, sandbox=bad, settings={bad: bad}, speedups=(bad,)
+        ),
         not_checked=(bad,),
         notes=(bad,),
         logs=(bad,),
@@ -353,7 +397,11 @@ SAMPLES: dict[str, Evidence] = {
         )
     ),
     "everything": run(
-        healthy_pitr(), bad_data(), failed(), could_not_verify(), problems=("the run was interrupted: SIGTERM",)
+        healthy_pitr(),
+        bad_data(),
+        failed(),
+        could_not_verify(),
+        problems=("the run was interrupted: SIGTERM",),
     ),
 }
 """Every kind of run, by name."""

@@ -47,7 +47,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 def modules_after(code: str) -> set[str]:
     """Return what a fresh interpreter has loaded after `code`."""
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return set(done.stdout.split())
 
@@ -63,7 +66,9 @@ def test_the_plugin_is_light() -> None:
 def test_a_run_without_drills_stays_light(pytester: pytest.Pytester) -> None:
     """Not the import alone: hooks and fixtures too leave the heavy modules where they are."""
     pytester.makepyfile("def test_nothing(): pass")
-    pytester.makeconftest("def pytest_unconfigure():\n    import sys\n    print(*sys.modules, sep='\\n')\n")
+    pytester.makeconftest(
+        "def pytest_unconfigure():\n    import sys\n    print(*sys.modules, sep='\\n')\n"
+    )
 
     result = pytester.runpytest_subprocess("-p", "no:terminal")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from pathlib import Path
 
 import pytest
 
@@ -17,10 +16,13 @@ from pytest_pgrestore.settings.options import SETTINGS, Setting
 from pytest_pgrestore.settings.read_file import ReportsTable, SandboxTable
 from pytest_pgrestore.settings.toml import Table, keys_of
 from pytest_pgrestore.sources.registry import SOURCE_TABLES
+from tests.project import ROOT
 
-TEXT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 
-KEYS = [(f"sources: {kind}", table, "### `[sources.NAME]`") for kind, table in SOURCE_TABLES.items()] + [
+KEYS = [
+    (f"sources: {kind}", table, "### `[sources.NAME]`") for kind, table in SOURCE_TABLES.items()
+] + [
     ("sandbox", SandboxTable, "### `[sandbox]`"),
     ("reports", ReportsTable, "### `[reports]`"),
 ]
@@ -43,17 +45,25 @@ def rows(heading: str) -> set[str]:
 def test_every_setting_has_its_row(setting: Setting) -> None:
     """Flag, ini key, variable and file key in one row."""
     file_key = f"`{setting.file_key}`" if setting.file_key else ""
-    row = f"| `{setting.flag}` | `{setting.key}` | `{setting.variable}` | {file_key} |".replace("|  |", "| |")
+    row = f"| `{setting.flag}` | `{setting.key}` | `{setting.variable}` | {file_key} |".replace(
+        "|  |", "| |"
+    )
 
     assert row in TEXT
     assert setting.no_flag in TEXT
 
 
-@pytest.mark.parametrize(("table", "heading"), [entry[1:] for entry in KEYS], ids=[entry[0] for entry in KEYS])
+@pytest.mark.parametrize(
+    ("table", "heading"), [entry[1:] for entry in KEYS], ids=[entry[0] for entry in KEYS]
+)
 def test_every_key_of_the_settings_file_has_its_row(table: type[Table], heading: str) -> None:
     """Both ways: a row of a key that has gone misleads."""
     known = set(keys_of(table))
-    of_all = {key for other in SOURCE_TABLES.values() for key in keys_of(other)} if "sources" in heading else known
+    of_all = (
+        {key for other in SOURCE_TABLES.values() for key in keys_of(other)}
+        if "sources" in heading
+        else known
+    )
 
     assert known <= rows(heading)
     assert rows(heading) <= of_all
@@ -66,7 +76,11 @@ def test_every_marker_argument_has_its_row() -> None:
 
 def test_every_fixture_has_its_row() -> None:
     """Both ways."""
-    public = {name for name, found in vars(fixtures).items() if name.startswith("pgrestore") and found is not None}
+    public = {
+        name
+        for name, found in vars(fixtures).items()
+        if name.startswith("pgrestore") and found is not None
+    }
 
     assert rows("## The fixtures") == public
 

@@ -136,7 +136,19 @@ def _data_loss_rows(record: DrillRecord) -> list[tuple[str, float | None, str]]:
             loss.last_commit_seconds,
             "start of the drill minus the commit time recovered to; of a dump, minus its start",
         ),
-        ("freshest row", loss.freshness_seconds, "start of the drill minus the source's freshness query"),
-        ("live server", loss.live_seconds, "how far the live server was ahead of the restored one when asked"),
-        ("backup age", loss.backup_age_seconds, "start of the drill minus the end of the backup; this is no RPO"),
+        (
+            "freshest row",
+            loss.freshness_seconds,
+            "start of the drill minus the source's freshness query",
+        ),
+        (
+            "live server",
+            loss.live_seconds,
+            "how far the live server was ahead of the restored one when asked",
+        ),
+        (
+            "backup age",
+            loss.backup_age_seconds,
+            "start of the drill minus the end of the backup; this is no RPO",
+        ),
     ]

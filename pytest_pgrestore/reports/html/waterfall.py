@@ -68,7 +68,15 @@ def waterfall(record: DrillRecord) -> Waterfall | None:
         bars.append(_bar(phase, at, number, scale))
         at += phase.seconds
     counted = record.restore_seconds()
-    last = Bar("toward RTO", LEFT, _y(len(bars)), counted * scale, duration(counted), counted=True, failed=False)
+    last = Bar(
+        "toward RTO",
+        LEFT,
+        _y(len(bars)),
+        counted * scale,
+        duration(counted),
+        counted=True,
+        failed=False,
+    )
     return Waterfall(
         width=LEFT + PLOT + _RIGHT,
         height=_y(len(bars) + 1) + (18 if shown else 4),
@@ -87,7 +95,9 @@ def _bar(phase: Phase, at: float, number: int, scale: float) -> Bar:
     words = f"{duration(phase.seconds)}{' failed' if failed else ''}"
     # A phase of no length still happened: a hairline says so.
     width = max(1.0, phase.seconds * scale)
-    return Bar(phase.name, LEFT + at * scale, _y(number), width, words, phase.counts_toward_rto, failed)
+    return Bar(
+        phase.name, LEFT + at * scale, _y(number), width, words, phase.counts_toward_rto, failed
+    )
 
 
 def _y(number: int) -> float:
@@ -99,7 +109,10 @@ def _ticks(span: float, scale: float) -> tuple[Tick, ...]:
     if span <= 0:
         return (Tick(LEFT, "0 s"),)
     step = next((step for step in _STEPS if span / step <= _TICKS), span)
-    return tuple(Tick(LEFT + number * step * scale, duration(number * step)) for number in range(int(span / step) + 1))
+    return tuple(
+        Tick(LEFT + number * step * scale, duration(number * step))
+        for number in range(int(span / step) + 1)
+    )
 
 
 _STEPS = (

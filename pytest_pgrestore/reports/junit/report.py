@@ -78,7 +78,10 @@ def _run(evidence: Evidence) -> Suite:
         seconds=0.0,
         hostname=evidence.host,
         timestamp=_timestamp(evidence.started_at),
-        properties={"pgrestore.run_id": evidence.run_id, "pgrestore.verdict": str(evidence.verdict())},
+        properties={
+            "pgrestore.run_id": evidence.run_id,
+            "pgrestore.verdict": str(evidence.verdict()),
+        },
     )
 
 
@@ -97,7 +100,9 @@ def _case(drill: DrillRecord, finding: Finding) -> Case:
 
 def classname(drill: DrillRecord) -> str:
     """Return the class name of a drill's cases: stable, and without dots but ours, since readers cut there."""
-    return ".".join(("pgrestore", drill.source.replace(".", "_"), target_asked(drill).replace(".", "_")))
+    return ".".join(
+        ("pgrestore", drill.source.replace(".", "_"), target_asked(drill).replace(".", "_"))
+    )
 
 
 def _text(drill: DrillRecord, finding: Finding) -> list[str]:
@@ -127,7 +132,9 @@ def _key_figures(drill: DrillRecord) -> list[str]:
         lines.append(f"backup: {drill.backup.label} ({drill.backup.form}, {drill.backup.kind})")
     if drill.recovered_to is not None:
         reached = drill.recovered_to
-        lines.append(f"recovered to: {reached.lsn or 'not known'}, last commit {moment(reached.last_commit_at)}")
+        lines.append(
+            f"recovered to: {reached.lsn or 'not known'}, last commit {moment(reached.last_commit_at)}"
+        )
     lines += [objective_words(drill.rto), objective_words(drill.rpo)]
     return [*lines, f"phases: {phases or 'none ran'}"]
 

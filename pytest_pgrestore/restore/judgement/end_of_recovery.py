@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError, TargetUnreachable
+from pytest_pgrestore.model.errors import (
+    BackupNotRestorable,
+    HarnessError,
+    PgRestoreError,
+    TargetUnreachable,
+)
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.target import AtLsn, AtTime, AtXid, Immediate, Latest
 from pytest_pgrestore.model.verdict import Verdict
@@ -31,7 +36,11 @@ _HARNESS_SIGNS = {
 
 
 def why_not_up(
-    fatal: str | None, status: int | None, target: RecoveryTarget, near: list[str], bad_wal: str | None
+    fatal: str | None,
+    status: int | None,
+    target: RecoveryTarget,
+    near: list[str],
+    bad_wal: str | None,
 ) -> PgRestoreError:
     """Return the error for a server that ended during recovery.
 
@@ -117,21 +126,31 @@ def _problem(  # noqa: PLR0911 - a table of cases
         return _short_of_the_end(reached, archive_end, segment_bytes)
     if reached.stopping is None:
         return f"the server opened without saying that it stopped at {target}"
-    if isinstance(target, AtTime) and reached.last_commit_at is not None and reached.last_commit_at > target.when:
+    if (
+        isinstance(target, AtTime)
+        and reached.last_commit_at is not None
+        and reached.last_commit_at > target.when
+    ):
         return (
             f"the copy holds a commit of {reached.last_commit_at.isoformat()}, later than {target}:"
             " the backup ended after the target"
         )
     if isinstance(target, AtXid) and (reached.stopped_transaction or ("", -1))[1] != target.xid:
         return f"recovery stopped at another transaction: {reached.stopping}"
-    if isinstance(target, AtLsn) and target.inclusive and (reached.end is None or reached.end < target.lsn):
+    if (
+        isinstance(target, AtLsn)
+        and target.inclusive
+        and (reached.end is None or reached.end < target.lsn)
+    ):
         return f"recovery stopped at {reached.end}, short of {target}"
     if isinstance(target, Immediate) and "consistency" not in reached.stopping:
         return f"recovery stopped elsewhere: {reached.stopping}"
     return None
 
 
-def _short_of_the_end(reached: EndOfRecovery, archive_end: Lsn | None, segment_bytes: int) -> str | None:
+def _short_of_the_end(
+    reached: EndOfRecovery, archive_end: Lsn | None, segment_bytes: int
+) -> str | None:
     """PostgreSQL takes a hole or damage for the end of WAL and opens without a word; we do not."""
     if reached.bad_wal is not None:
         return f"replay ended at damaged WAL: {reached.bad_wal}"

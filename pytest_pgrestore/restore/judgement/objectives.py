@@ -23,8 +23,12 @@ RTO_DEFINITION = (
     " verifying the manifest are shown and do not count"
 )
 _NOT_JUDGED = "not judged: the RPO is measured on drills to latest, from the start of the drill"
-_BY_LIVE = "how far the live server was ahead of the restored one when it was asked, after the restore"
-_BY_FRESHNESS = "start of the drill minus the freshest business row, by the source's freshness query"
+_BY_LIVE = (
+    "how far the live server was ahead of the restored one when it was asked, after the restore"
+)
+_BY_FRESHNESS = (
+    "start of the drill minus the freshest business row, by the source's freshness query"
+)
 _BY_COMMIT = "start of the drill minus the time of the last commit recovered"
 _BY_BACKUP = "start of the drill minus the moment the backup's data is of: everything committed since would be lost"
 _IDLE = (
@@ -45,7 +49,9 @@ def rto(drill: Drill, seconds: float | None, rto_not_comparable: str = "") -> Ob
     return ObjectiveResult(
         name="rto",
         judgement=judge(measured, drill.objectives.rto),
-        definition=f"{RTO_DEFINITION}; not judged: {rto_not_comparable}" if rto_not_comparable else RTO_DEFINITION,
+        definition=f"{RTO_DEFINITION}; not judged: {rto_not_comparable}"
+        if rto_not_comparable
+        else RTO_DEFINITION,
         objective_seconds=_seconds(drill.objectives.rto),
         measured_seconds=seconds,
     )
@@ -60,9 +66,14 @@ def rpo(drill: Drill, loss: DataLossFigures, *, one_moment: bool) -> ObjectiveRe
     objective = drill.objectives.rpo
     if not isinstance(drill.target, Latest):
         return _result(objective, None, ObjectiveStatus.NOT_SET, _NOT_JUDGED)
-    for seconds, definition in ((loss.live_seconds, _BY_LIVE), (loss.freshness_seconds, _BY_FRESHNESS)):
+    for seconds, definition in (
+        (loss.live_seconds, _BY_LIVE),
+        (loss.freshness_seconds, _BY_FRESHNESS),
+    ):
         if seconds is not None:
-            return _result(objective, seconds, judge(timedelta(seconds=seconds), objective), definition)
+            return _result(
+                objective, seconds, judge(timedelta(seconds=seconds), objective), definition
+            )
     seconds, definition = loss.last_commit_seconds, _BY_BACKUP if one_moment else _BY_COMMIT
     judgement = judge(None if seconds is None else timedelta(seconds=seconds), objective)
     if judgement is ObjectiveStatus.MISSED and not one_moment:
@@ -122,7 +133,10 @@ def freshest(connection: psycopg.Connection[Any], query: str) -> datetime | None
 
 
 def seconds_behind_live(
-    live: Secret, query: str | None, restored: psycopg.Connection[Any], fallback_seconds: float | None
+    live: Secret,
+    query: str | None,
+    restored: psycopg.Connection[Any],
+    fallback_seconds: float | None,
 ) -> float | None:
     """Return by how much the live server is ahead of the restored one, reading both.
 
@@ -135,7 +149,9 @@ def seconds_behind_live(
         production.execute("set default_transaction_read_only = on")
         if query is not None:
             ahead, here = freshest(production, query), freshest(restored, query)
-            return None if ahead is None or here is None else max(0.0, (ahead - here).total_seconds())
+            return (
+                None if ahead is None or here is None else max(0.0, (ahead - here).total_seconds())
+            )
         ask = "select txid_snapshot_xmax(txid_current_snapshot())"
         there, ours = production.execute(ask).fetchone(), restored.execute(ask).fetchone()
     return 0.0 if there == ours else fallback_seconds

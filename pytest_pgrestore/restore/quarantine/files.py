@@ -71,7 +71,11 @@ def _refuse_links_that_leave(sandbox: Sandbox) -> None:
     for folder, folders, files in chain(os.walk(sandbox.data), os.walk(sandbox.tablespaces)):
         for name in (*folders, *files):
             path = Path(folder) / name
-            if path.is_symlink() and sandbox.root not in Path(os.path.normpath(path.parent / path.readlink())).parents:
+            if (
+                path.is_symlink()
+                and sandbox.root
+                not in Path(os.path.normpath(path.parent / path.readlink())).parents
+            ):
                 raise BackupNotRestorable(
                     f"the copy's {path.relative_to(sandbox.root)} is a link to {path.readlink()}, outside the sandbox",
                     hint="a server started on it would write there: back the linked directory up as a tablespace.",

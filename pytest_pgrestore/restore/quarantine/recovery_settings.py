@@ -23,7 +23,9 @@ WAL_SENDERS_FLOOR = 4
 """Enough for pg_basebackup over the private socket, which makes the private copies of tests."""
 
 
-def recovery_settings(target: RecoveryTarget, timeline: int | None, control: ControlData, major: int) -> dict[str, str]:
+def recovery_settings(
+    target: RecoveryTarget, timeline: int | None, control: ControlData, major: int
+) -> dict[str, str]:
     """Return the settings of a recovery: exactly one target, explicit timeline, production's floors."""
     settings = {
         "restore_command": NO_MORE_WAL,
@@ -64,7 +66,10 @@ def target_settings(target: RecoveryTarget) -> dict[str, str]:
         case Immediate():
             chosen = {"recovery_target": "immediate"}
         case AtTime(when, inclusive):
-            chosen = {"recovery_target_time": when.isoformat(sep=" "), "recovery_target_inclusive": _on(inclusive)}
+            chosen = {
+                "recovery_target_time": when.isoformat(sep=" "),
+                "recovery_target_inclusive": _on(inclusive),
+            }
         case AtLsn(lsn, inclusive):
             chosen = {"recovery_target_lsn": str(lsn), "recovery_target_inclusive": _on(inclusive)}
         case AtXid(xid, inclusive):

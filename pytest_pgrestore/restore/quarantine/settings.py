@@ -93,7 +93,11 @@ _PER_CONNECTION = (
     "idle_session_timeout",
     "transaction_timeout",
 )
-_EMPTY_PER_CONNECTION = ("session_preload_libraries", "local_preload_libraries", "default_tablespace")
+_EMPTY_PER_CONNECTION = (
+    "session_preload_libraries",
+    "local_preload_libraries",
+    "default_tablespace",
+)
 
 ASKED = (
     "archive_mode",

@@ -49,7 +49,10 @@ def installation_of(image: Image, container: Container, major: int | None) -> In
         HarnessError: There is no server in the image.
     """
     done = container.execute(["sh", "-c", _FIND], timeout_seconds=_PROBE_SECONDS)
-    found = [Installation(image, match[1], int(match[3]), match[2]) for match in _SERVER.finditer(done.stdout)]
+    found = [
+        Installation(image, match[1], int(match[3]), match[2])
+        for match in _SERVER.finditer(done.stdout)
+    ]
     if not found:
         raise HarnessError(
             f"image {image.name} has no PostgreSQL server",
@@ -70,7 +73,11 @@ class ContainerPrograms:
     """
 
     def __init__(
-        self, installation: Installation, container: Callable[[], Container], scratch: Path, timeout_seconds: float
+        self,
+        installation: Installation,
+        container: Callable[[], Container],
+        scratch: Path,
+        timeout_seconds: float,
     ) -> None:
         self.installation = installation
         self.scratch = scratch
@@ -92,7 +99,9 @@ class ContainerPrograms:
         """Image and digest, with the full version of the server."""
         image = self.installation.image
         kind = "built here" if image.built else "the user's"
-        return f"image {image.name} ({kind}, {image.identity}), PostgreSQL {self.installation.version}"
+        return (
+            f"image {image.name} ({kind}, {image.identity}), PostgreSQL {self.installation.version}"
+        )
 
     def path(self, tool: str) -> str:
         """Return the path of program `tool` in the container."""
@@ -123,7 +132,10 @@ class ContainerPrograms:
                 hint="the image needs the full server package; name another one in sandbox.image.",
             )
         if check and done.status != 0:
-            raise HarnessError(f"{tool} exited with status {done.status}: {done.tail()}", hint="fix the cause above.")
+            raise HarnessError(
+                f"{tool} exited with status {done.status}: {done.tail()}",
+                hint="fix the cause above.",
+            )
         return done
 
 

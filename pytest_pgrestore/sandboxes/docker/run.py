@@ -14,7 +14,11 @@ from pytest_pgrestore.sandboxes.docker.daemon import removal
 from pytest_pgrestore.sandboxes.docker.daemon.client import Engine, boot_identity, connect
 from pytest_pgrestore.sandboxes.docker.daemon.container import Container, ContainerSpec, start
 from pytest_pgrestore.sandboxes.docker.daemon.image import Image, image_for
-from pytest_pgrestore.sandboxes.docker.programs import ContainerPrograms, Installation, installation_of
+from pytest_pgrestore.sandboxes.docker.programs import (
+    ContainerPrograms,
+    Installation,
+    installation_of,
+)
 from pytest_pgrestore.sandboxes.docker.sandbox import CONTAINER_ENDED, DockerSandbox, remove_drill
 from pytest_pgrestore.sandboxes.docker.tool_runner import ContainerToolRunner
 from pytest_pgrestore.sandboxes.host_tool_runner import HostToolRunner
@@ -55,7 +59,9 @@ class DockerRun:
         """
         engine = connect()
         account = server_account(settings.user)
-        directory = RunDirectory.open(settings.directory, account, run_id, settings.max_lifetime_seconds)
+        directory = RunDirectory.open(
+            settings.directory, account, run_id, settings.max_lifetime_seconds
+        )
         try:
             directory.removed_leftovers += removal.sweep(engine, boot_identity(), _unused)
         except BaseException:
@@ -103,13 +109,20 @@ class DockerRun:
             installation = self._installations[image.identity] = installation_of(
                 image, self._reader(image, places), major
             )
-        if major is not None and installation.major != major and not (at_least and installation.major > major):
+        if (
+            major is not None
+            and installation.major != major
+            and not (at_least and installation.major > major)
+        ):
             raise HarnessError(
                 f"image {image.name} has PostgreSQL {installation.major}, and the backup needs {major}",
                 hint='write {major} in sandbox.image, as in "postgres:{major}", or leave it out.',
             )
         return ContainerPrograms(
-            installation, lambda: self._reader(image, places), self.root / "scratch", self.settings.timeout_seconds
+            installation,
+            lambda: self._reader(image, places),
+            self.root / "scratch",
+            self.settings.timeout_seconds,
         )
 
     def tool_runner(self, requirements: ToolRequirements, major: int | None) -> ToolRunner:
@@ -120,15 +133,22 @@ class DockerRun:
         key = image.identity, requirements
         if key not in self._tool_containers:
             spec = replace(
-                self._reading(_mountable(self._read_by(requirements))), network=self._network_of(requirements)
+                self._reading(_mountable(self._read_by(requirements))),
+                network=self._network_of(requirements),
             )
-            self._tool_containers[key] = start(self.engine, image, self.settings, self.account, spec)
+            self._tool_containers[key] = start(
+                self.engine, image, self.settings, self.account, spec
+            )
         return self._tool_runner(requirements, image, self._tool_containers[key])
 
-    def _tool_runner(self, requirements: ToolRequirements, image: Image, container: Container) -> ContainerToolRunner:
+    def _tool_runner(
+        self, requirements: ToolRequirements, image: Image, container: Container
+    ) -> ContainerToolRunner:
         network = f"Docker network {self.settings.tool_network}" if requirements.network else ""
         scratch, timeout_seconds = self.root / "scratch", self.settings.timeout_seconds
-        return ContainerToolRunner(requirements, image, container, network, scratch, timeout_seconds)
+        return ContainerToolRunner(
+            requirements, image, container, network, scratch, timeout_seconds
+        )
 
     def _network_of(self, requirements: ToolRequirements) -> str:
         return self.settings.tool_network if requirements.network else "none"
@@ -142,7 +162,9 @@ class DockerRun:
     def _image(self, major: int | None, requirements: ToolRequirements | None = None) -> Image:
         packages = (
             ()
-            if requirements is None or requirements.on_host or Path(requirements.program).is_absolute()
+            if requirements is None
+            or requirements.on_host
+            or Path(requirements.program).is_absolute()
             else requirements.packages
         )
         key = major, packages
@@ -150,7 +172,9 @@ class DockerRun:
             # One for all runs of this user, wherever their copies live, in a directory that is proved to be ours.
             lock = base_directory(None, self.account) / ".image.lock"
             wanted = tuple(dict.fromkeys((*self.settings.packages, *packages)))
-            self._images[key] = image_for(self.engine, replace(self.settings, packages=wanted), major, lock)
+            self._images[key] = image_for(
+                self.engine, replace(self.settings, packages=wanted), major, lock
+            )
         return self._images[key]
 
     def _reading(self, reads: tuple[Path, ...]) -> ContainerSpec:
@@ -174,7 +198,11 @@ class DockerRun:
         return made
 
     def sandbox(
-        self, drill_key: str, programs: PostgresPrograms, needed_bytes: int | None = None, reads: Sequence[Path] = ()
+        self,
+        drill_key: str,
+        programs: PostgresPrograms,
+        needed_bytes: int | None = None,
+        reads: Sequence[Path] = (),
     ) -> DockerSandbox:
         """Return a fresh container for one drill; `programs` are those of `find_programs`.
 
@@ -182,7 +210,11 @@ class DockerRun:
             HarnessError: Docker refuses, or its disk has no room for `needed_bytes`.
         """
         self.directory.require_time()
-        own = programs if isinstance(programs, ContainerPrograms) else self.find_programs(programs.major)
+        own = (
+            programs
+            if isinstance(programs, ContainerPrograms)
+            else self.find_programs(programs.major)
+        )
         place, copy = self.drill_root(drill_key), self._copy(drill_key)
         DockerSandbox.prepare(place, self.account)
         if self.settings.storage == "bind":
@@ -200,7 +232,9 @@ class DockerRun:
             published=self.settings.connect_by == "port",
         )
         box = start(self.engine, own.installation.image, self.settings, self.account, spec)
-        inside = ContainerPrograms(own.installation, lambda: box, self.root / "scratch", self.settings.timeout_seconds)
+        inside = ContainerPrograms(
+            own.installation, lambda: box, self.root / "scratch", self.settings.timeout_seconds
+        )
 
         def tool_runner(requirements: ToolRequirements) -> ToolRunner:
             return self._filling(requirements, own.installation.image, box, labels, copy)
@@ -212,7 +246,12 @@ class DockerRun:
         return made
 
     def _filling(
-        self, requirements: ToolRequirements, image: Image, box: Container, labels: Mapping[str, str], copy: Path
+        self,
+        requirements: ToolRequirements,
+        image: Image,
+        box: Container,
+        labels: Mapping[str, str],
+        copy: Path,
     ) -> ToolRunner:
         """Return where a tool runs that fills the copy in `box`."""
         if requirements.on_host:
@@ -225,16 +264,23 @@ class DockerRun:
             shared=box.volume_at(copy),
             writes=requirements.writes,
             # A tool that restores as root gives files away, sets their times afterwards, and may find them again.
-            rights=("FOWNER", *(("DAC_OVERRIDE",) if requirements.writes else ())) if self.account.drop else (),
+            rights=("FOWNER", *(("DAC_OVERRIDE",) if requirements.writes else ()))
+            if self.account.drop
+            else (),
         )
-        return self._tool_runner(requirements, image, start(self.engine, image, self.settings, self.account, spec))
+        return self._tool_runner(
+            requirements, image, start(self.engine, image, self.settings, self.account, spec)
+        )
 
     @property
     def _passwd(self) -> Path:
         path = self.root / "programs" / "passwd"
         if not path.exists():
             account = self.account
-            lines = ["root:x:0:0::/:/bin/sh", f"{account.name}:x:{account.uid}:{account.gid}::/:/bin/sh"]
+            lines = [
+                "root:x:0:0::/:/bin/sh",
+                f"{account.name}:x:{account.uid}:{account.gid}::/:/bin/sh",
+            ]
             half = path.with_name(f"passwd.{os.getpid()}")
             half.write_text("\n".join(lines) + "\n")
             half.rename(path)
@@ -260,7 +306,9 @@ class DockerRun:
     def close_drill(self, drill_key: str) -> Teardown:
         """Remove the drill's container and its places, and prove it; from any process of the run."""
         self._sandboxes.pop(drill_key, None)
-        return remove_drill(self.engine, self._labels(drill_key), self.drill_root(drill_key), self._copy(drill_key))
+        return remove_drill(
+            self.engine, self._labels(drill_key), self.drill_root(drill_key), self._copy(drill_key)
+        )
 
     def note_state(self, drill_key: str) -> str | None:
         """Write ``container.json`` beside the drill's logs; return why its server ended where the daemon knows."""
@@ -275,7 +323,9 @@ class DockerRun:
             why = box.why_ended() if box is not None and state.get("Running") else CONTAINER_ENDED
         except HarnessError as exc:
             state, kills, why = {"Error": exc.problem}, None, exc.problem
-        text = json.dumps({**(state or {"Status": "gone"}), "ProcessesKilledForMemory": kills}, indent=2)
+        text = json.dumps(
+            {**(state or {"Status": "gone"}), "ProcessesKilledForMemory": kills}, indent=2
+        )
         (logs / "container.json").write_text(text + "\n", encoding="utf-8")
         return why
 
@@ -307,7 +357,9 @@ class DockerRun:
             HarnessError: The daemon does not answer; the directory is removed all the same, and with its lock the
                 containers end as soon as they can.
         """
-        kept = [drill for drill in watchdog.drills_of(self.root) if (drill / watchdog.KEEP).exists()]
+        kept = [
+            drill for drill in watchdog.drills_of(self.root) if (drill / watchdog.KEEP).exists()
+        ]
         try:
             remains = self._remove_containers(kept)
         finally:
@@ -348,7 +400,9 @@ def sweep(*, kept: bool = False) -> list[str]:
 
 def _unused(root: Path) -> bool:
     """Tell whether nobody uses the run any more, and nobody kept anything of it."""
-    return is_abandoned(root) and not any((drill / watchdog.KEEP).exists() for drill in watchdog.drills_of(root))
+    return is_abandoned(root) and not any(
+        (drill / watchdog.KEEP).exists() for drill in watchdog.drills_of(root)
+    )
 
 
 def _mountable(paths: Sequence[Path]) -> tuple[Path, ...]:

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.system.account import Account
 
 NO_NETWORK = "cut: a container without network (--network none)"
-PUBLISHED = "NOT cut: the server's port is published on 127.0.0.1, which takes a network that leads out"
+PUBLISHED = (
+    "NOT cut: the server's port is published on 127.0.0.1, which takes a network that leads out"
+)
 
 CONTAINER_ENDED = "the container ended: it was removed, or its time limit passed"
 
@@ -129,7 +131,18 @@ class DockerSandbox:
         statement = f"set password_encryption = 'scram-sha-256'; alter role \"{name}\" password '{password}'"
         done = self.programs.run(
             "psql",
-            *("-X", "-q", "-h", str(self.socket_directory), "-p", str(self.port), "-U", user, "-d", "template1"),
+            *(
+                "-X",
+                "-q",
+                "-h",
+                str(self.socket_directory),
+                "-p",
+                str(self.port),
+                "-U",
+                user,
+                "-d",
+                "template1",
+            ),
             stdin=[statement.encode()],
             env={"PGOPTIONS": options},
             check=False,
@@ -186,7 +199,9 @@ class DockerSandbox:
             else:
                 # Only root may give it away: root in the container, which has the right to that and to nothing else.
                 self.container.execute(
-                    ["chown", self.container.user, str(self.root)], timeout_seconds=_CHOWN_SECONDS, user="0:0"
+                    ["chown", self.container.user, str(self.root)],
+                    timeout_seconds=_CHOWN_SECONDS,
+                    user="0:0",
                 )
             self.root.symlink_to(inside)
             next(self.root.iterdir(), None)
@@ -238,7 +253,9 @@ class DockerSandbox:
     def start(self, settings: Mapping[str, str]) -> None:
         """Start PostgreSQL with an argument list; return at once, ready or not."""
         if self._server is not None and self.exit_status() is None:
-            raise HarnessError(f"a server runs in {self.root} already", hint="this is a bug: please report it.")
+            raise HarnessError(
+                f"a server runs in {self.root} already", hint="this is a bug: please report it."
+            )
         self._starts += 1
         argv = [self.programs.path("postgres"), "-D", str(self.data)]
         for name, value in {**settings, **self.own_settings()}.items():
@@ -247,12 +264,20 @@ class DockerSandbox:
         api = self.container.engine.client.api
         with speaking("starting the server in its container"):
             created = api.exec_create(
-                self.container.identity, shell, user=self.container.user, environment=environment(), workdir="/"
+                self.container.identity,
+                shell,
+                user=self.container.user,
+                environment=environment(),
+                workdir="/",
             )
             self._server = str(created["Id"])
             api.exec_start(self._server, detach=True)
             pid = int(api.exec_inspect(self._server)["Pid"])
-        record = {"pid": pid, "started": process_table.start_time(pid), "container": self.container.identity}
+        record = {
+            "pid": pid,
+            "started": process_table.start_time(pid),
+            "container": self.container.identity,
+        }
         (self.place / watchdog.SERVER).write_text(json.dumps(record))
 
     def exit_status(self) -> int | None:

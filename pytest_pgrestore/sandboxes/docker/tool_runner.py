@@ -71,7 +71,9 @@ class ContainerToolRunner:
         with self._kept_from_view(secrets or {}) as prefix:
             done = self.container.execute(
                 [*prefix, *argv],
-                timeout_seconds=self.timeout_seconds if timeout_seconds is None else timeout_seconds,
+                timeout_seconds=self.timeout_seconds
+                if timeout_seconds is None
+                else timeout_seconds,
                 env=environment({"HOME": "/tmp", **(env or {})}),  # noqa: S108 - the container's own
                 user="0:0" if account.drop else f"{account.uid}:{account.gid}",
             )

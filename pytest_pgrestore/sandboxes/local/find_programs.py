@@ -110,7 +110,9 @@ def _candidates(configured: Path | None) -> Iterator[tuple[str, Path]]:
         if program is not None:
             yield "PATH", Path(program).resolve().parent
     for pattern in SYSTEM_GLOBS:
-        for directory in sorted(Path("/").glob(pattern), key=lambda path: path.as_posix(), reverse=True):
+        for directory in sorted(
+            Path("/").glob(pattern), key=lambda path: path.as_posix(), reverse=True
+        ):
             yield "system package", directory
     for name in WHEELS:
         directory_of_wheel = _wheel_directory(name)
@@ -134,7 +136,12 @@ def _server_version(directory: Path) -> tuple[int, str] | None:
     if not os.access(program, os.X_OK):
         return None
     try:
-        answer = run([str(program), "--version"], timeout_seconds=_PROBE_SECONDS, env=child_environment(), check=False)
+        answer = run(
+            [str(program), "--version"],
+            timeout_seconds=_PROBE_SECONDS,
+            env=child_environment(),
+            check=False,
+        )
     except HarnessError:
         return None
     match = _VERSION.search(answer.stdout)

@@ -84,7 +84,9 @@ class LocalPrograms:
         )
 
 
-def reachable_installation(installation: Installation, account: Account, shelf: Path) -> Installation:
+def reachable_installation(
+    installation: Installation, account: Account, shelf: Path
+) -> Installation:
     """Return `installation`, copied to `shelf` where `account` cannot run them where they are.
 
     A virtual environment below root's home is closed to the unprivileged user that root drops to.
@@ -99,7 +101,10 @@ def reachable_installation(installation: Installation, account: Account, shelf: 
         _shelve(installation.directory.parent, copy)
     home = installation.directory.parent
     shelved = Installation(
-        copy / home.parent.name / home.name / "bin", installation.major, installation.version, installation.origin
+        copy / home.parent.name / home.name / "bin",
+        installation.major,
+        installation.version,
+        installation.origin,
     )
     if not _runs_for(shelved, account):
         raise HarnessError(
@@ -122,7 +127,9 @@ def _shelve(home: Path, copy: Path) -> None:
     targets = [half / home.parent.name / home.name, half / homes[1].name]
     for origin, target in zip(homes, targets, strict=True):
         if origin.is_dir():
-            shutil.copytree(origin, target, symlinks=True, ignore=_HEADERS, copy_function=_link_or_copy)
+            shutil.copytree(
+                origin, target, symlinks=True, ignore=_HEADERS, copy_function=_link_or_copy
+            )
     for folder, _, _ in os.walk(half):
         os.chmod(folder, 0o755)  # noqa: PTH101, S103 - programs, not data
     try:
@@ -150,7 +157,14 @@ def _link_or_copy(source: str, target: str) -> None:
 
 def _runs_for(installation: Installation, account: Account) -> bool:
     # initdb, because it needs the libraries that the server itself does not.
-    program = next((path for name in ("initdb", "postgres") if (path := installation.directory / name).exists()), None)
+    program = next(
+        (
+            path
+            for name in ("initdb", "postgres")
+            if (path := installation.directory / name).exists()
+        ),
+        None,
+    )
     try:
         done = run(
             [str(program), "--version"],

@@ -41,7 +41,10 @@ class LocalRun:
             HarnessError: The place cannot be written, or belongs to somebody else.
         """
         account = server_account(settings.user)
-        return cls(settings, RunDirectory.open(settings.directory, account, run_id, settings.max_lifetime_seconds))
+        return cls(
+            settings,
+            RunDirectory.open(settings.directory, account, run_id, settings.max_lifetime_seconds),
+        )
 
     @classmethod
     def join(cls, settings: LocalSettings, root: Path) -> LocalRun:
@@ -97,7 +100,9 @@ class LocalRun:
         """
         self.directory.require_time()
         self.directory.require_room(self.root, needed_bytes)
-        own = programs if isinstance(programs, LocalPrograms) else self.find_programs(programs.major)
+        own = (
+            programs if isinstance(programs, LocalPrograms) else self.find_programs(programs.major)
+        )
         made = LocalSandbox(self.drill_root(drill_key), own, cut=self.cut)
         made.create()
         self._sandboxes[drill_key] = made
@@ -117,7 +122,9 @@ class LocalRun:
     def close_drill(self, drill_key: str) -> Teardown:
         """Stop the drill's server, remove its directory, and prove it; from any process of the run."""
         ours = self._sandboxes.pop(drill_key, None)
-        sandbox = ours or LocalSandbox(self.drill_root(drill_key), self.find_programs(None), cut=False)
+        sandbox = ours or LocalSandbox(
+            self.drill_root(drill_key), self.find_programs(None), cut=False
+        )
         return sandbox.close()
 
     def note_state(self, drill_key: str) -> str | None:  # noqa: ARG002 - a process leaves nothing but its log

@@ -88,7 +88,14 @@ class LocalSandbox:
                 f" {SOCKET_PATH_LIMIT}",
                 hint="set sandbox.directory to a shorter path.",
             )
-        folders = (self.data, self.tablespaces, self.wal, self.logs, self.socket_directory, self.config)
+        folders = (
+            self.data,
+            self.tablespaces,
+            self.wal,
+            self.logs,
+            self.socket_directory,
+            self.config,
+        )
         try:
             for folder in (self.root, *folders):
                 folder.mkdir(mode=0o700)
@@ -130,7 +137,9 @@ class LocalSandbox:
     def start(self, settings: Mapping[str, str]) -> None:
         """Start PostgreSQL with an argument list (never ``pg_ctl -o``); return at once, ready or not."""
         if self._child is not None and self._child.poll() is None:
-            raise HarnessError(f"a server runs in {self.root} already", hint="this is a bug: please report it.")
+            raise HarnessError(
+                f"a server runs in {self.root} already", hint="this is a bug: please report it."
+            )
         self._starts += 1
         argv = [str(self.programs.path("postgres")), "-D", str(self.data)]
         for name, value in {**settings, **self.own_settings()}.items():
@@ -189,7 +198,11 @@ class LocalSandbox:
         of_the_dead = watchdog.memory_of_dead_server(self.root)
         memory = process_table.stop_processes(self.root)
         watchdog.stop_server(self.root)
-        if self._child is not None and self._child.poll() is None and not watchdog.alive(self._pid()):
+        if (
+            self._child is not None
+            and self._child.poll() is None
+            and not watchdog.alive(self._pid())
+        ):
             self._child.wait()
         of_the_dead.remove()
         left = process_table.processes_below(self.root)

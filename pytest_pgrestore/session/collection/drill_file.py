@@ -80,7 +80,9 @@ class DrillFile(pytest.File):
         lines = [number for number, _ in _headers(self.path)]
         for copy, request in requests.items():
             state.register(request)
-            for entry, line in zip(table.assertions, [*lines, *[0] * len(table.assertions)], strict=False):
+            for entry, line in zip(
+                table.assertions, [*lines, *[0] * len(table.assertions)], strict=False
+            ):
                 name = f"{entry.name} [{copy}]" if copy else entry.name
                 item = SqlAssertion.from_parent(self, name=name, table=entry, line=line)
                 item.stash[REQUEST] = request
@@ -95,7 +97,9 @@ class DrillFile(pytest.File):
         if table.source is None:
             return {"": make_request(arguments, settings.given, settings.sources, self.nodeid)}
         return {
-            copy: make_request({**arguments, "source": source}, settings.given, settings.sources, self.nodeid)
+            copy: make_request(
+                {**arguments, "source": source}, settings.given, settings.sources, self.nodeid
+            )
             for copy, source in copies_of(table.source, settings.sources).items()
         }
 
@@ -155,7 +159,9 @@ def read_drill(path: Path) -> DrillTable:
             if names.count(name) > 1
         ]
     if mistakes or table is None:
-        raise ConfigError("\n".join(mistakes), hint="docs/configuration.md lists every key of a drill file.")
+        raise ConfigError(
+            "\n".join(mistakes), hint="docs/configuration.md lists every key of a drill file."
+        )
     return table
 
 

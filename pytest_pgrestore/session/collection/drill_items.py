@@ -145,7 +145,9 @@ def _restored(record: DrillRecord) -> tuple[Verdict, str]:
 
 def _told(check: Check) -> str:
     details = [
-        f"{word} {value}" for word, value in (("expected", check.expected), ("observed", check.observed)) if value
+        f"{word} {value}"
+        for word, value in (("expected", check.expected), ("observed", check.observed))
+        if value
     ]
     return "\n".join([check.message, *details])
 
@@ -159,9 +161,15 @@ def _objective(result: ObjectiveResult) -> tuple[Verdict, str]:
         case ObjectiveStatus.NOT_SET:
             return Verdict.SKIPPED, f"no {name} is set"
         case ObjectiveStatus.NOT_MEASURED:
-            return Verdict.COULD_NOT_VERIFY, f"{name} of {_seconds(result.objective_seconds)} not measured: {what}"
+            return (
+                Verdict.COULD_NOT_VERIFY,
+                f"{name} of {_seconds(result.objective_seconds)} not measured: {what}",
+            )
         case ObjectiveStatus.MISSED:
-            measured, objective = _seconds(result.measured_seconds), _seconds(result.objective_seconds)
+            measured, objective = (
+                _seconds(result.measured_seconds),
+                _seconds(result.objective_seconds),
+            )
             return Verdict.FAILED, f"{name} missed: {measured}, objective {objective} ({what})"
 
 

@@ -81,7 +81,8 @@ class Expectation:
             return OPERATORS[self.kind](left, right)
         except TypeError:
             raise ConfigError(
-                f"{_kind(left)} values cannot be compared by {self.kind}", hint="expect = or != instead."
+                f"{_kind(left)} values cannot be compared by {self.kind}",
+                hint="expect = or != instead.",
             ) from None
 
 
@@ -103,9 +104,15 @@ def parse_expectation(value: Any) -> Expectation:
         sign, written = comparison.groups()
         operand = _operand(written)
         if isinstance(operand, str) and sign not in {"=", "!="}:
-            raise ConfigError(f"expect = {value!r} compares with no number, date or duration", hint=_SPELLING)
+            raise ConfigError(
+                f"expect = {value!r} compares with no number, date or duration", hint=_SPELLING
+            )
         return Expectation(text, sign, operand)
-    if not text or text[0] in "<>=!~" or nearest(text.lower(), (NO_ROWS, ROWS), cutoff=_TYPO) is not None:
+    if (
+        not text
+        or text[0] in "<>=!~"
+        or nearest(text.lower(), (NO_ROWS, ROWS), cutoff=_TYPO) is not None
+    ):
         raise ConfigError(f"expect = {value!r} is not understood", hint=_SPELLING)
     return Expectation(text, "=", text)
 
@@ -149,7 +156,13 @@ def _comparable(value: Any) -> Any:
     return value
 
 
-_KINDS = {Decimal: "number", datetime: "date", timedelta: "duration", str: "text", bool: "truth value"}
+_KINDS = {
+    Decimal: "number",
+    datetime: "date",
+    timedelta: "duration",
+    str: "text",
+    bool: "truth value",
+}
 
 
 def _kind(value: Any) -> str:

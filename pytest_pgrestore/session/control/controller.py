@@ -63,7 +63,11 @@ class Controller:
         """Count the tests of each drill, so its copy can go when the last one ended."""
         if any(FACTORY in getattr(item, "fixturenames", ()) for item in session.items):
             return  # a fixture may ask for a drill after its last marked test
-        self._keys = {item.nodeid: item.stash[REQUEST].drill.key for item in session.items if REQUEST in item.stash}
+        self._keys = {
+            item.nodeid: item.stash[REQUEST].drill.key
+            for item in session.items
+            if REQUEST in item.stash
+        }
         self._open = Counter(self._keys.values())
 
     @pytest.hookimpl(tryfirst=True)
@@ -73,7 +77,9 @@ class Controller:
             return None
         from pytest_pgrestore.session.control.plan import plan_lines
 
-        keys = dict.fromkeys(item.stash[REQUEST].drill.key for item in session.items if REQUEST in item.stash)
+        keys = dict.fromkeys(
+            item.stash[REQUEST].drill.key for item in session.items if REQUEST in item.stash
+        )
         try:
             lines, self._planned = plan_lines(self._state, list(keys))
         except PgRestoreError as exc:
@@ -149,7 +155,9 @@ class Controller:
             return
         from pytest_pgrestore.session.control.finish import close
 
-        self._closing = close(self._state, self._outcomes, int(session.exitstatus), self._interruption)
+        self._closing = close(
+            self._state, self._outcomes, int(session.exitstatus), self._interruption
+        )
         session.exitstatus = self._closing.exit_status
 
     def pytest_unconfigure(self) -> None:
@@ -158,7 +166,9 @@ class Controller:
             return
         from pytest_pgrestore.session.control.finish import close
 
-        self._closing = close(self._state, self._outcomes, int(pytest.ExitCode.INTERRUPTED), self._interruption)
+        self._closing = close(
+            self._state, self._outcomes, int(pytest.ExitCode.INTERRUPTED), self._interruption
+        )
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Print the drills, and where the reports are."""
@@ -170,9 +180,13 @@ class Controller:
             from pytest_pgrestore.reports.terminal import lines
 
             terminalreporter.section("pgrestore")
-            for line, verdict in lines(self._closing.evidence, config.get_terminal_writer().fullwidth):
+            for line, verdict in lines(
+                self._closing.evidence, config.get_terminal_writer().fullwidth
+            ):
                 terminalreporter.write_line(line, **_COLOURS.get(verdict, {}))
-            self._print(config, [f"{name}: {path}" for name, path in (self._closing.paths or {}).items()])
+            self._print(
+                config, [f"{name}: {path}" for name, path in (self._closing.paths or {}).items()]
+            )
         self._print(config, [f"pgrestore: {remark}" for remark in self._closing.remarks])
 
     @staticmethod

@@ -32,7 +32,9 @@ _CI_JOBS = ("CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL"
 """Variables in which CI systems name their job: GitLab, Jenkins, Buildkite, CircleCI, GitHub."""
 
 _RAN = frozenset({Verdict.PASSED, Verdict.FAILED})
-_JUDGED_BY_US = frozenset({pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED})
+_JUDGED_BY_US = frozenset(
+    {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,9 @@ class RunEnd:
     """For the terminal: what was kept, what could not be removed or written."""
 
 
-def close(state: DrillSession, outcomes: Outcomes, exit_status: int, interruption: str | None) -> RunEnd:
+def close(
+    state: DrillSession, outcomes: Outcomes, exit_status: int, interruption: str | None
+) -> RunEnd:
     """Remove the copies and write the reports, once per run; nothing happens in a run without drills.
 
     Args:
@@ -80,7 +84,9 @@ def close(state: DrillSession, outcomes: Outcomes, exit_status: int, interruptio
     return RunEnd(status, evidence, paths, tuple(remarks))
 
 
-def choose_exit_status(exit_status: int, evidence: Evidence, outcomes: Outcomes, *, written: bool = True) -> int:
+def choose_exit_status(
+    exit_status: int, evidence: Evidence, outcomes: Outcomes, *, written: bool = True
+) -> int:
     """Return the exit status of a run with drills: an interruption stays one, bad beats not verified beats good."""
     if exit_status not in _JUDGED_BY_US:
         return exit_status
@@ -93,7 +99,10 @@ def choose_exit_status(exit_status: int, evidence: Evidence, outcomes: Outcomes,
 
 
 def find_problems(
-    state: DrillSession, records: Iterable[DrillRecord], outcomes: Outcomes, interruption: str | None
+    state: DrillSession,
+    records: Iterable[DrillRecord],
+    outcomes: Outcomes,
+    interruption: str | None,
 ) -> list[str]:
     """Return why the run is not green although no drill says so."""
     records = list(records)
@@ -101,7 +110,9 @@ def find_problems(
     restored = {record.drill for record in records}
     problems = [] if interruption is None else [f"the run was interrupted{interruption}"]
     if state.refusal is not None:
-        problems.append(f"there was no place to restore to: {state.refusal.problem}; {state.refusal.hint}")
+        problems.append(
+            f"there was no place to restore to: {state.refusal.problem}; {state.refusal.hint}"
+        )
     problems += [f"the xdist worker that ran {name} died" for name in outcomes.lost]
     for key in outcomes.drills() if state.refusal is None else ():
         skipped = all(outcome.verdict is Verdict.SKIPPED for outcome in outcomes.of(key))
@@ -114,7 +125,8 @@ def find_problems(
         problems += [
             f"drill {record.drill} has no assertion that ran"
             for record in records
-            if record.failure is None and not any(outcome.verdict in _RAN for outcome in record.assertions)
+            if record.failure is None
+            and not any(outcome.verdict in _RAN for outcome in record.assertions)
         ]
     return problems
 
@@ -152,7 +164,9 @@ def _settle(state: DrillSession, outcomes: Outcomes, remarks: list[str]) -> Iter
         )
 
 
-def _write(state: DrillSession, evidence: Evidence, remarks: list[str]) -> tuple[Mapping[str, Path], bool]:
+def _write(
+    state: DrillSession, evidence: Evidence, remarks: list[str]
+) -> tuple[Mapping[str, Path], bool]:
     from pytest_pgrestore.reports.write import ReportsIncompleteError, write_all
 
     try:
@@ -163,5 +177,9 @@ def _write(state: DrillSession, evidence: Evidence, remarks: list[str]) -> tuple
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    found = {"python": platform.python_version(), "pytest": pytest.__version__, "platform": sys.platform}
+    found = {
+        "python": platform.python_version(),
+        "pytest": pytest.__version__,
+        "platform": sys.platform,
+    }
     return found | {name: environ[name] for name in _CI_JOBS if environ.get(name)}

@@ -54,7 +54,9 @@ class Worker:
             return
         pid = os.getpid()
         aside = Path(root) / f"worker-{pid}.new"
-        aside.write_text(json.dumps({"pid": pid, "started": start_time(pid), "tests": tests}), encoding="utf-8")
+        aside.write_text(
+            json.dumps({"pid": pid, "started": start_time(pid), "tests": tests}), encoding="utf-8"
+        )
         aside.replace(aside.with_suffix(".json"))
 
     @pytest.hookimpl(tryfirst=True)
@@ -75,11 +77,19 @@ def mark_crash(root: Path, report: pytest.TestReport) -> None:
     """
     from pytest_pgrestore.session.outcomes.outcomes import ATTRIBUTE
 
-    known = next((note["tests"][report.nodeid] for note in _notes(root) if report.nodeid in note["tests"]), None)
+    known = next(
+        (note["tests"][report.nodeid] for note in _notes(root) if report.nodeid in note["tests"]),
+        None,
+    )
     if known is None:
         return
     key, own = known
-    outcome = {"name": report.nodeid, "verdict": str(Verdict.COULD_NOT_VERIFY), "message": _DIED, "seconds": 0.0}
+    outcome = {
+        "name": report.nodeid,
+        "verdict": str(Verdict.COULD_NOT_VERIFY),
+        "message": _DIED,
+        "seconds": 0.0,
+    }
     vars(report)[ATTRIBUTE] = {"drills": [key], "outcome": None if own else outcome, "lost": own}
 
 

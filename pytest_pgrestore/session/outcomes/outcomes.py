@@ -66,9 +66,15 @@ def drills_of(item: pytest.Item) -> set[str]:
     return drills
 
 
-def outcome_of(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> AssertionOutcome | None:
+def outcome_of(
+    item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport
+) -> AssertionOutcome | None:
     """Return what the report of one phase of `item` means; None where it means nothing yet."""
-    if (report.passed and report.when != "call") or report.outcome not in {"passed", "failed", "skipped"}:
+    if (report.passed and report.when != "call") or report.outcome not in {
+        "passed",
+        "failed",
+        "skipped",
+    }:
         return None  # a rerun is neither
     path, line, _ = item.location
     base = AssertionOutcome(
@@ -83,10 +89,14 @@ def outcome_of(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.Tes
         return base
     if report.skipped:
         return replace(base, verdict=Verdict.SKIPPED, message=_reason(report))
-    if item.stash.get(NOT_MEASURED, False) or item.config.stash[SESSION].fixture_usage.lacks_instance(item):
+    if item.stash.get(NOT_MEASURED, False) or item.config.stash[
+        SESSION
+    ].fixture_usage.lacks_instance(item):
         return replace(base, verdict=Verdict.COULD_NOT_VERIFY, message=NO_SERVER)
     error = call.excinfo.value if call.excinfo is not None else None
-    return replace(base, verdict=verdict_of(error, report.when), message=_message(item, call, report))
+    return replace(
+        base, verdict=verdict_of(error, report.when), message=_message(item, call, report)
+    )
 
 
 def verdict_of(error: BaseException | None, when: str | None) -> Verdict:
@@ -120,7 +130,11 @@ def _place(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> l
         return []
     entry = own[-1]
     path = Path(entry.path)
-    shown = path.relative_to(item.config.rootpath) if path.is_relative_to(item.config.rootpath) else path
+    shown = (
+        path.relative_to(item.config.rootpath)
+        if path.is_relative_to(item.config.rootpath)
+        else path
+    )
     try:
         statement = " ".join(str(entry.statement).split())
     except (OSError, IndexError):
@@ -129,7 +143,11 @@ def _place(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> l
 
 
 def _is_users(path: Path, root: Path) -> bool:
-    return path.is_relative_to(root) and "site-packages" not in path.parts and PACKAGE not in path.parents
+    return (
+        path.is_relative_to(root)
+        and "site-packages" not in path.parts
+        and PACKAGE not in path.parents
+    )
 
 
 def _crash(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
@@ -172,7 +190,9 @@ class Outcomes:
             self.lost.append(report.nodeid)
         if told["outcome"] is None:
             return
-        outcome = AssertionOutcome(**told["outcome"] | {"verdict": Verdict(told["outcome"]["verdict"])})
+        outcome = AssertionOutcome(
+            **told["outcome"] | {"verdict": Verdict(told["outcome"]["verdict"])}
+        )
         context = getattr(report, "context", None)  # a subtest, from pytest 9 or pytest-subtests
         for key in told["drills"]:
             self._put(self._by_drill.setdefault(key, {}), outcome, context)
@@ -208,7 +228,11 @@ def unique(name: str, known: Any) -> str:
 def _subtest_name(context: Any) -> str:
     words = [f"[{context.msg}]"] if context.msg else []
     if context.kwargs:
-        words.append("(" + ", ".join(f"{name}={_plain(value)}" for name, value in context.kwargs.items()) + ")")
+        words.append(
+            "("
+            + ", ".join(f"{name}={_plain(value)}" for name, value in context.kwargs.items())
+            + ")"
+        )
     return " ".join(words) or "(subtest)"
 
 

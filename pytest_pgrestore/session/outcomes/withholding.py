@@ -50,7 +50,9 @@ def withhold(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestR
         report.wasxfail = mask(report.wasxfail)
 
 
-def explain_comparison(config: pytest.Config, operator: str, left: Any, right: Any) -> list[str] | None:
+def explain_comparison(
+    config: pytest.Config, operator: str, left: Any, right: Any
+) -> list[str] | None:
     """Return how the two sides of a comparison differ, without values; None where pytest may show them."""
     state = config.stash[SESSION]
     item = state.fixture_usage.current
@@ -91,17 +93,23 @@ class LateReports:
         report.sections = self._state.masker.mask(report.sections)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_warning_recorded(self, warning_message: warnings.WarningMessage, nodeid: str) -> None:
+    def pytest_warning_recorded(
+        self, warning_message: warnings.WarningMessage, nodeid: str
+    ) -> None:
         """Take the text out of a warning that the user's code gave in a test of a drill; place and type stay."""
         item = self._state.fixture_usage.current
         if item is None or item.nodeid != nodeid or not drills_of(item) or self._state.shows_values:
             return
         kind = type(warning_message.message).__name__
-        if kind in _FROM_ELSEWHERE or Path(warning_message.filename).is_relative_to(self._config.rootpath):
+        if kind in _FROM_ELSEWHERE or Path(warning_message.filename).is_relative_to(
+            self._config.rootpath
+        ):
             warning_message.message = UserWarning(f"{kind}: {WITHHELD}")
 
 
-def _withhold(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport, redactor: Redactor) -> None:
+def _withhold(
+    item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport, redactor: Redactor
+) -> None:
     from pytest_pgrestore.privacy.tracebacks import Rendering, text_of
 
     report.sections = _sections(report)

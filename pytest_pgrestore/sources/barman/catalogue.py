@@ -61,7 +61,8 @@ def parse(text: str, server: str, location: str) -> list[Entry]:
         raw = document["servers"][server]["backups"]
     except (ValueError, KeyError, TypeError):
         raise HarnessError(
-            f"Barman's answer about server {server!r} is not understood", hint="read the saved log of `catalogue`."
+            f"Barman's answer about server {server!r} is not understood",
+            hint="read the saved log of `catalogue`.",
         ) from None
     return entries(raw.values(), location)
 

@@ -45,7 +45,11 @@ def mirror(server: Server, directory: Path) -> dict[str, str]:
                 shutil.copyfile(entry, image)
             elif not image.is_symlink():
                 image.symlink_to(entry)
-    return {"backup_directory": str(directory), "basebackups_directory": str(base), "wals_directory": str(server.wals)}
+    return {
+        "backup_directory": str(directory),
+        "basebackups_directory": str(base),
+        "wals_directory": str(server.wals),
+    }
 
 
 def linked(wals: Path, directory: Path) -> Path:
@@ -62,7 +66,11 @@ def check_backup(tool: BackupTool, server: str, label: str) -> Check:
     """Return whether Barman finds all WAL that the backup needs; it tells so by a new status, and by its own."""
     done = tool.run("check", "check-backup", server, label)
     shown = tool.run("check", "-f", "json", "show-backup", server, label)
-    if done.status == 0 and "ERROR" not in done.stdout + done.stderr and f'"{_BAD_STATUS}"' not in shown.stdout:
+    if (
+        done.status == 0
+        and "ERROR" not in done.stdout + done.stderr
+        and f'"{_BAD_STATUS}"' not in shown.stdout
+    ):
         return _check(CHECK_BACKUP, Verdict.PASSED, "all WAL that the backup needs is there")
     return _check(CHECK_BACKUP, Verdict.FAILED, cause_in(done.stderr + done.stdout))
 
@@ -81,7 +89,9 @@ def verify_backup(tool: BackupTool, server: str, label: str) -> Check:
     if done.status == 0 and "ERROR" not in said and "error:" not in said:
         return _check(VERIFY_BACKUP, Verdict.PASSED, "every file is as its manifest says")
     found = "error:" in said or "checksum" in said
-    return _check(VERIFY_BACKUP, Verdict.FAILED if found else Verdict.COULD_NOT_VERIFY, cause_in(said))
+    return _check(
+        VERIFY_BACKUP, Verdict.FAILED if found else Verdict.COULD_NOT_VERIFY, cause_in(said)
+    )
 
 
 def _check(name: str, verdict: Verdict, message: str) -> Check:

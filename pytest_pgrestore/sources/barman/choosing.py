@@ -33,7 +33,9 @@ def choose_entry(
     complete = [entry for entry in every if entry.status in COMPLETE]
     left_out = [_why_not(entry) for entry in every if entry.status not in COMPLETE]
     waiting = [entry.backup.label for entry in complete if entry.status != COMPLETE[0]]
-    notes = left_out + [f"Barman has not seen yet that all WAL of backup {label} is there" for label in waiting]
+    notes = left_out + [
+        f"Barman has not seen yet that all WAL of backup {label} is there" for label in waiting
+    ]
     if wanted is not None:
         return _named(every, wanted, request), "named in the settings", notes
     if not complete:

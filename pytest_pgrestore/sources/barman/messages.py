@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.system.process import Completed
 
 _LONGEST = 300
-_LOGGED = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ (?:\[\d+\] )?\S+ (?:DEBUG|INFO|WARNING|ERROR|CRITICAL): ")
+_LOGGED = re.compile(
+    r"^\d{4}-\d\d-\d\d [\d:,]+ (?:\[\d+\] )?\S+ (?:DEBUG|INFO|WARNING|ERROR|CRITICAL): "
+)
 _SPOKEN = re.compile(r"(?:ERROR|EXCEPTION|exception|CRITICAL|FATAL|error):", re.IGNORECASE)
 
 
@@ -42,12 +44,22 @@ _NOT_LEARNED = (
         "correct AWS_CA_BUNDLE in `env`; in a container only files named in `env` can be seen.",
     ),
     _Sign(
-        ("certificate verify failed", "CERTIFICATE_VERIFY_FAILED", "SSL validation failed", "invalid path: .*ca"),
+        (
+            "certificate verify failed",
+            "CERTIFICATE_VERIFY_FAILED",
+            "SSL validation failed",
+            "invalid path: .*ca",
+        ),
         "the certificate of the store is not trusted",
         "name the file of the authority that signed it as AWS_CA_BUNDLE in `env`.",
     ),
     _Sign(
-        ("Unable to locate credentials", "NoCredentialsError", "Partial credentials", "could not be found: profile"),
+        (
+            "Unable to locate credentials",
+            "NoCredentialsError",
+            "Partial credentials",
+            "could not be found: profile",
+        ),
         "there are no credentials for the store",
         "pass their variables by name in `secrets`, e.g. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
     ),
@@ -85,7 +97,13 @@ _NOT_LEARNED = (
         "check `endpoint_url`, and the network of the tool (sandbox.tool_network).",
     ),
     _Sign(
-        ("No module named", "module not found", "ModuleNotFoundError", "requires .* library", "not installed"),
+        (
+            "No module named",
+            "module not found",
+            "ModuleNotFoundError",
+            "requires .* library",
+            "not installed",
+        ),
         "a Python package that Barman needs for this store or compression is missing",
         "add it to sandbox.packages, or install it beside Barman on this machine.",
     ),
@@ -187,13 +205,21 @@ def failed(done: Completed, place: str, what: str) -> PgRestoreError:
     for sign in _BAD:
         if sign.stands_in(text):
             return BackupNotRestorable(f"{what}: {sign.cause}: {said}", hint=sign.hint)
-    return HarnessError(f"{what}: {said} (status {done.status})", hint="read the saved log of Barman.")
+    return HarnessError(
+        f"{what}: {said} (status {done.status})", hint="read the saved log of Barman."
+    )
 
 
 def cause_in(text: str) -> str:
     """Return the first complaint, of a length and of letters that a report can show."""
-    lines = [_LOGGED.sub(lambda match: _level(match[0]), line.strip()) for line in text.splitlines() if line.strip()]
-    told = next((line for line in lines if _SPOKEN.search(line)), lines[-1] if lines else "no reason given")
+    lines = [
+        _LOGGED.sub(lambda match: _level(match[0]), line.strip())
+        for line in text.splitlines()
+        if line.strip()
+    ]
+    told = next(
+        (line for line in lines if _SPOKEN.search(line)), lines[-1] if lines else "no reason given"
+    )
     return "".join(letter for letter in told if letter.isprintable())[:_LONGEST]
 
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.secret import Secret
 
 DEFAULT_CONFIGS = ("~/.barman.conf", "/etc/barman.conf", "/etc/barman/barman.conf")
-_KEPT = re.compile(r"\w+_directory|compression|custom_\w+|backup_method|backup_compression\w*|encryption\w*")
+_KEPT = re.compile(
+    r"\w+_directory|compression|custom_\w+|backup_method|backup_compression\w*|encryption\w*"
+)
 """Options of a server that reading its home takes."""
 
 _NOT_KEPT = {"barman_lock_directory", "configuration_files_directory"}
@@ -117,7 +119,9 @@ class Server:
         """Return the directory of a backup."""
         return self.backups / label
 
-    def derived(self, workspace: Path, staging: Path, major: int | None, user: str, **changes: str) -> str:
+    def derived(
+        self, workspace: Path, staging: Path, major: int | None, user: str, **changes: str
+    ) -> str:
         """Return the configuration of a drill.
 
         Args:
@@ -128,8 +132,16 @@ class Server:
             changes: Options that beat those of the user's files.
         """
         prefix = [self.options[name] for name in ("path_prefix",) if self.options.get(name)]
-        prefix += [f"/usr/lib/postgresql/{major}/bin", f"/usr/pgsql-{major}/bin"] if major is not None else []
-        kept = {name: value for name, value in self.options.items() if _KEPT.fullmatch(name) and name not in _NOT_KEPT}
+        prefix += (
+            [f"/usr/lib/postgresql/{major}/bin", f"/usr/pgsql-{major}/bin"]
+            if major is not None
+            else []
+        )
+        kept = {
+            name: value
+            for name, value in self.options.items()
+            if _KEPT.fullmatch(name) and name not in _NOT_KEPT
+        }
         ours = {
             "conninfo": "host=/nonexistent",
             "streaming_conninfo": "host=/nonexistent",
@@ -145,12 +157,19 @@ class Server:
             "errors_directory": str(workspace / "none-errors"),
         }
         everything = {
-            "barman": {"barman_user": user, "barman_home": str(workspace), "barman_lock_directory": str(workspace)},
+            "barman": {
+                "barman_user": user,
+                "barman_home": str(workspace),
+                "barman_lock_directory": str(workspace),
+            },
             self.name: {**kept, **ours, **changes},
         }
         lines = []
         for section, options in everything.items():
-            lines += [f"[{section}]", *(f"{name} = {_flat(value)}" for name, value in options.items() if value)]
+            lines += [
+                f"[{section}]",
+                *(f"{name} = {_flat(value)}" for name, value in options.items() if value),
+            ]
         return "\n".join(lines) + "\n"
 
 
@@ -183,8 +202,12 @@ def server_of(config: Path | None, name: str) -> Server:
     common = found.get("barman", {})
     home = common.get("barman_home")
     if not home:
-        raise HarnessError(f"{path} names no barman_home", hint="name Barman's global configuration in `config`.")
-    servers = sorted(section for section in found if section != "barman" and "model" not in found[section])
+        raise HarnessError(
+            f"{path} names no barman_home", hint="name Barman's global configuration in `config`."
+        )
+    servers = sorted(
+        section for section in found if section != "barman" and "model" not in found[section]
+    )
     if name not in found or name == "barman":
         raise HarnessError(
             f"server {name!r} is not in Barman's configuration {path}",
@@ -198,7 +221,9 @@ def _sections(path: Path) -> dict[str, dict[str, str]]:
     """Return all sections of the configuration, with the files it includes and those that Barman wrote itself."""
     found: dict[str, dict[str, str]] = {}
     _add(path, found)
-    included = _expanded(found.get("barman", {}).get("configuration_files_directory", ""), found.get("barman", {}))
+    included = _expanded(
+        found.get("barman", {}).get("configuration_files_directory", ""), found.get("barman", {})
+    )
     for file in sorted(Path(included).expanduser().glob("*.conf")) if included else ():
         if file.is_file():
             _add(file, found)
@@ -221,7 +246,8 @@ def _add(path: Path, found: dict[str, dict[str, str]]) -> None:
         ) from None
     except (Error, UnicodeDecodeError) as exc:
         raise HarnessError(
-            f"{path} is no configuration of Barman: {str(exc).splitlines()[0]}", hint="correct `config`."
+            f"{path} is no configuration of Barman: {str(exc).splitlines()[0]}",
+            hint="correct `config`.",
         ) from None
     for section in parser.sections():
         values = {name: _QUOTED.sub(r"\2", value) for name, value in parser[section].items()}
@@ -234,7 +260,9 @@ def _expanded(text: str, options: Mapping[str, str]) -> str:
         if not _PLACE.search(text):
             return text.replace("%%", "%")
         text = _PLACE.sub(lambda match: options.get(match[1], ""), text)
-    raise ConfigError(f"{text!r} in Barman's configuration names itself", hint="correct that option.")
+    raise ConfigError(
+        f"{text!r} in Barman's configuration names itself", hint="correct that option."
+    )
 
 
 def _flat(value: str) -> str:

@@ -16,7 +16,11 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.barman import catalogue, checks
-from pytest_pgrestore.sources.barman.choosing import choose_entry, other_candidates_of, require_restorable
+from pytest_pgrestore.sources.barman.choosing import (
+    choose_entry,
+    other_candidates_of,
+    require_restorable,
+)
 from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.barman.own_config import Server, config_file, server_of
 from pytest_pgrestore.sources.barman.put_back import put_back
@@ -105,8 +109,12 @@ class BarmanSource(ToolSource[_Choice]):
         """Choose the backup for `request` and see whether its target can be reached; reads only."""
         server = self._server
         _require_home(server)
-        every, version = self._catalogue(self._tool(request.find_tool_runner(None), request.log, None))
-        entry, selection, left_out = choose_entry(every, self._settings.backup, request, self._place)
+        every, version = self._catalogue(
+            self._tool(request.find_tool_runner(None), request.log, None)
+        )
+        entry, selection, left_out = choose_entry(
+            every, self._settings.backup, request, self._place
+        )
         require_restorable(entry)
         catalogue.require_chain(entry, every)
         backup, major = entry.backup, entry.backup.server_major
@@ -119,7 +127,11 @@ class BarmanSource(ToolSource[_Choice]):
             if not (server.backup(label) / "data").is_dir():
                 raise BackupNotRestorable(
                     f"the files of backup {label} are not in {server.backup(label)}"
-                    + (f", and backup {backup.label} depends on it" if label != backup.label else ""),
+                    + (
+                        f", and backup {backup.label} depends on it"
+                        if label != backup.label
+                        else ""
+                    ),
                     hint="find out what removed them; take a new full backup.",
                 )
         shelves = listed(server)
@@ -145,7 +157,9 @@ class BarmanSource(ToolSource[_Choice]):
         """Let Barman restore into the sandbox without WAL, and bring that ahead of replay."""
         choice = self._choice_of(chosen)
         label, entry = chosen.backup.label, choice.entry
-        tool = self._tool(sandbox.tool_runner(self.requirements), choice.log, sandbox, chosen.server_major)
+        tool = self._tool(
+            sandbox.tool_runner(self.requirements), choice.log, sandbox, chosen.server_major
+        )
         maps: list[str] = []
         for name, oid in entry.tablespaces:
             (sandbox.tablespaces / str(oid)).mkdir(mode=0o700)
@@ -154,12 +168,23 @@ class BarmanSource(ToolSource[_Choice]):
         # --get-wal: else it would bring all WAL there is, whatever the target, and only after the files.
         done = tool.run(
             "restore",
-            *("recover", "--jobs", str(jobs), "--get-wal", *maps, self._server.name, label, str(sandbox.data)),
+            *(
+                "recover",
+                "--jobs",
+                str(jobs),
+                "--get-wal",
+                *maps,
+                self._server.name,
+                label,
+                str(sandbox.data),
+            ),
         )
         if done.status != 0:
             raise failed(done, self._place, f"backup {label} was not restored")
         put_back(sandbox, label)
-        bringer = GetWalBringer(tool, self._server) if self._by_tool else ShelfBringer(choice.shelves)
+        bringer = (
+            GetWalBringer(tool, self._server) if self._by_tool else ShelfBringer(choice.shelves)
+        )
         words = stored_wal.bring(choice.wal, bringer, sandbox)
         shutil.rmtree(sandbox.wal / WORKSHOP / "staging", ignore_errors=True)
         hand_over(sandbox)
@@ -171,11 +196,18 @@ class BarmanSource(ToolSource[_Choice]):
         choice = self._choice_of(chosen)
         found = []
         if self._settings.verify and self._has_manifest(choice.entry):
-            inputs = [self._server.backup(label) / "data" for label in (*chosen.backup.chain, chosen.backup.label)]
+            inputs = [
+                self._server.backup(label) / "data"
+                for label in (*chosen.backup.chain, chosen.backup.label)
+            ]
             found.append(manifest_check.verify(sandbox, inputs if chosen.backup.chain else []))
         if self._settings.check:
             tool = self._tool(
-                sandbox.tool_runner(self.requirements), choice.log, sandbox, chosen.server_major, mirrored=True
+                sandbox.tool_runner(self.requirements),
+                choice.log,
+                sandbox,
+                chosen.server_major,
+                mirrored=True,
             )
             found.append(checks.check_backup(tool, self._server.name, chosen.backup.label))
             if not checks.why_not_verified(choice.entry, self._has_manifest(choice.entry)):
@@ -200,7 +232,11 @@ class BarmanSource(ToolSource[_Choice]):
         said = []
         if settings.verify and not has_manifest:
             said.append(
-                Check(name=manifest_check.NAME, verdict=Verdict.SKIPPED, message="backups by rsync have no manifest")
+                Check(
+                    name=manifest_check.NAME,
+                    verdict=Verdict.SKIPPED,
+                    message="backups by rsync have no manifest",
+                )
             )
         why = checks.why_not_verified(entry, has_manifest)
         if settings.check and why:
@@ -241,7 +277,11 @@ class BarmanSource(ToolSource[_Choice]):
         config = tool_runner.scratch / f"barman-{self.name}-{kind}-{os.getpid()}-{id(sandbox)}.conf"
         config.write_text(text, encoding="utf-8")
         tool = BackupTool(
-            tool_runner=tool_runner, program=settings.program, env=settings.env, secrets=settings.secrets, log=log
+            tool_runner=tool_runner,
+            program=settings.program,
+            env=settings.env,
+            secrets=settings.secrets,
+            log=log,
         )
         return replace(tool, env={**settings.env, "BARMAN_CONFIG_FILE": str(config)})
 
@@ -281,5 +321,8 @@ def _require_home(server: Server) -> None:
 
 def _labels_in(server: Server) -> set[str]:
     """Return the backups whose descriptions lie in the home: in ``meta`` since Barman 3.13, beside the files before."""
-    newer = {path.name.removesuffix("-backup.info") for path in server.directory.glob("meta/*-backup.info")}
+    newer = {
+        path.name.removesuffix("-backup.info")
+        for path in server.directory.glob("meta/*-backup.info")
+    }
     return newer | {path.parent.name for path in server.backups.glob("*/backup.info")}

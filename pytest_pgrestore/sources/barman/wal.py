@@ -100,13 +100,17 @@ class GetWalBringer:
         """Put each of `names` into `into`; see `storedwal.Bring`."""
 
         def one(name: str) -> None:
-            done = self.tool.run("wal", "get-wal", "--output-directory", str(into), self.server.name, name)
+            done = self.tool.run(
+                "wal", "get-wal", "--output-directory", str(into), self.server.name, name
+            )
             if done.status == 0:
                 return
             (into / name).unlink(missing_ok=True)
             # It ends with the same status for a segment that is not there and for everything else.
             if not _NOT_THERE.search(done.stdout + done.stderr):
-                raise failed(done, str(self.server.directory), f"WAL segment {name} could not be brought")
+                raise failed(
+                    done, str(self.server.directory), f"WAL segment {name} could not be brought"
+                )
 
         in_parallel(one, names)
 

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.backup import Backup
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.sources.basebackup.manifest import MANIFEST, UNFINISHED, Manifest, read_manifest
+from pytest_pgrestore.sources.basebackup.manifest import (
+    MANIFEST,
+    UNFINISHED,
+    Manifest,
+    read_manifest,
+)
 from pytest_pgrestore.sources.basebackup.tars import read_members
 from pytest_pgrestore.sources.codecs import SUFFIXES, plain_name, reading
 from pytest_pgrestore.sources.wal.backup_label import BackupLabel, moment, parse_label
@@ -74,7 +79,11 @@ class BackupDirectory:
     def tablespace_tars(self) -> dict[str, Path]:
         """Return the tar of each tablespace by OID."""
         named = {plain_name(entry.name): entry for entry in sorted(self.path.iterdir())}
-        return {name.removesuffix(".tar"): entry for name, entry in named.items() if _is_tablespace(name)}
+        return {
+            name.removesuffix(".tar"): entry
+            for name, entry in named.items()
+            if _is_tablespace(name)
+        }
 
     def needed_label(self) -> BackupLabel:
         """Return the label of a backup that is about to be restored.
@@ -108,7 +117,11 @@ def find_backups(path: Path) -> list[BackupDirectory]:
             if _form(path) is not None:
                 found = [path]
             else:
-                found = [entry for entry in sorted(path.iterdir()) if entry.is_dir() and _form(entry) is not None]
+                found = [
+                    entry
+                    for entry in sorted(path.iterdir())
+                    if entry.is_dir() and _form(entry) is not None
+                ]
             return sorted((read_backup(entry) for entry in found), key=_age)
     except (FileNotFoundError, NotADirectoryError):
         raise HarnessError(
@@ -135,14 +148,18 @@ def read_backup(path: Path) -> BackupDirectory:
         label=label,
         manifest=read_manifest(manifest_path) if manifest_path.exists() else None,
         major=int(version) if version.isdigit() else None,
-        tablespaces=frozenset(line.split()[0] for line in texts.get(_MAP, "").splitlines() if line.strip()),
+        tablespaces=frozenset(
+            line.split()[0] for line in texts.get(_MAP, "").splitlines() if line.strip()
+        ),
         problem="" if label else problem or f"it has no {LABEL}",
         unfinished=(path / UNFINISHED).exists(),
         written_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
     )
 
 
-def facts(directory: BackupDirectory, history: BackupLabel | None, chain: tuple[str, ...]) -> Backup:
+def facts(
+    directory: BackupDirectory, history: BackupLabel | None, chain: tuple[str, ...]
+) -> Backup:
     """Return the catalogue entry of a backup.
 
     Args:
@@ -209,7 +226,9 @@ def _texts(path: Path, form: str) -> tuple[dict[str, str], str]:
     except BackupNotRestorable as exc:
         # A finding only when this backup is the one that is wanted.
         return {}, exc.problem
-    return {name: content.decode(errors="backslashreplace") for name, content in members.items()}, ""
+    return {
+        name: content.decode(errors="backslashreplace") for name, content in members.items()
+    }, ""
 
 
 def _form(path: Path) -> str | None:

@@ -23,7 +23,9 @@ _SINCE = 17
 _LINK_SINCE = 18
 
 
-def chain_of(directory: BackupDirectory, all_of_them: Sequence[BackupDirectory]) -> tuple[BackupDirectory, ...]:
+def chain_of(
+    directory: BackupDirectory, all_of_them: Sequence[BackupDirectory]
+) -> tuple[BackupDirectory, ...]:
     """Return the backups that restoring `directory` takes, the full one first, itself last.
 
     Raises:
@@ -31,7 +33,9 @@ def chain_of(directory: BackupDirectory, all_of_them: Sequence[BackupDirectory])
     """
     chain = [directory]
     while (label := chain[0].label) is not None and label.incremental_from is not None:
-        parent = next((other for other in all_of_them if _starts_at(other, label.incremental_from)), None)
+        parent = next(
+            (other for other in all_of_them if _starts_at(other, label.incremental_from)), None
+        )
         if parent is None or parent in chain:
             raise BackupNotRestorable(
                 f"backup {chain[0].path.name} is incremental to a parent that starts at {label.incremental_from},"
@@ -42,7 +46,9 @@ def chain_of(directory: BackupDirectory, all_of_them: Sequence[BackupDirectory])
     return tuple(chain)
 
 
-def known_chain(directory: BackupDirectory, all_of_them: Sequence[BackupDirectory]) -> tuple[str, ...]:
+def known_chain(
+    directory: BackupDirectory, all_of_them: Sequence[BackupDirectory]
+) -> tuple[str, ...]:
     """Return the labels of the backups `directory` depends on, as far as they are there."""
     try:
         return tuple(link.path.name for link in chain_of(directory, all_of_them)[:-1])
@@ -87,7 +93,9 @@ def combine(chain: Sequence[BackupDirectory], sandbox: Sandbox, timeout_seconds:
 
 def inputs_of(chain: Sequence[BackupDirectory], sandbox: Sandbox) -> list[Path]:
     """Return the plain directories that `combine` read: backups in place, or what was unpacked of them."""
-    return [_unpacked(directory, sandbox) if directory.tar else directory.path for directory in chain]
+    return [
+        _unpacked(directory, sandbox) if directory.tar else directory.path for directory in chain
+    ]
 
 
 def forget(sandbox: Sandbox) -> None:
@@ -96,7 +104,11 @@ def forget(sandbox: Sandbox) -> None:
 
 
 def _starts_at(directory: BackupDirectory, lsn: int) -> bool:
-    return directory.label is not None and directory.label.start_lsn == lsn and not directory.unfinished
+    return (
+        directory.label is not None
+        and directory.label.start_lsn == lsn
+        and not directory.unfinished
+    )
 
 
 def _unpacked(directory: BackupDirectory, sandbox: Sandbox) -> Path:
@@ -117,7 +129,10 @@ def _as_plain(directory: BackupDirectory, sandbox: Sandbox, *, last: bool) -> Pa
 def _run(inputs: Sequence[Path], way: str, sandbox: Sandbox, timeout_seconds: float) -> str | None:
     """Run the tool one way; return why it failed, None when it did not."""
     links = [entry for entry in sorted((inputs[-1] / "pg_tblspc").iterdir()) if entry.is_symlink()]
-    mappings = [f"--tablespace-mapping={link.readlink()}={sandbox.tablespaces / link.name}" for link in links]
+    mappings = [
+        f"--tablespace-mapping={link.readlink()}={sandbox.tablespaces / link.name}"
+        for link in links
+    ]
     done = sandbox.programs.run(
         "pg_combinebackup",
         *(str(path) for path in inputs),

@@ -69,7 +69,11 @@ def _facts(document: dict[str, Any]) -> Manifest:
         stop_lsn=max((Lsn.parse(entry["End-LSN"]) for entry in ranges), default=None),
         size_bytes=sum(entry["Size"] for entry in files),
         # pg_combinebackup lists the WAL it copies without a checksum; WAL has checksums of its own.
-        unverifiable=sum("Checksum" not in entry for entry in files if not entry.get("Path", "").startswith("pg_wal/")),
+        unverifiable=sum(
+            "Checksum" not in entry
+            for entry in files
+            if not entry.get("Path", "").startswith("pg_wal/")
+        ),
         files=len(files),
     )
 

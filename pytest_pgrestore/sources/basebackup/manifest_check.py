@@ -50,7 +50,11 @@ def verify(sandbox: Sandbox, inputs: Sequence[Path]) -> Check:
             " nothing is known of what is in them",
         )
     files = sum(manifest.files for manifest in read if manifest is not None)
-    of = f"{files} files of the {len(inputs)} backups and of their combination" if inputs else f"{files} files"
+    of = (
+        f"{files} files of the {len(inputs)} backups and of their combination"
+        if inputs
+        else f"{files} files"
+    )
     return _check(Verdict.PASSED, f"{of} have the sizes and checksums their manifest says")
 
 
@@ -66,10 +70,14 @@ def _problem(path: Path, sandbox: Sandbox, *, ours: bool) -> str:
     if sandbox.programs.major >= _FORMAT_SINCE:
         # Else it takes a copy that lost PG_VERSION for a backup in tar format.
         arguments.append("--format=plain")
-    done = sandbox.programs.run("pg_verifybackup", *arguments, str(path), check=False, as_caller=not ours)
+    done = sandbox.programs.run(
+        "pg_verifybackup", *arguments, str(path), check=False, as_caller=not ours
+    )
     if done.status == 0:
         return ""
-    errors = [line.partition("error: ")[2] for line in done.stderr.splitlines() if "error: " in line]
+    errors = [
+        line.partition("error: ")[2] for line in done.stderr.splitlines() if "error: " in line
+    ]
     more = f", and {len(errors) - 1} more complaints" if len(errors) > 1 else ""
     return (errors[0] if errors else done.tail()) + more
 

@@ -63,7 +63,13 @@ class BasebackupSource:
     requirements = None
 
     def __init__(
-        self, name: str, path: str, *, wal: str | None = None, verify: bool = True, timeout_seconds: float = 3600.0
+        self,
+        name: str,
+        path: str,
+        *,
+        wal: str | None = None,
+        verify: bool = True,
+        timeout_seconds: float = 3600.0,
     ) -> None:
         self.name = name
         self._path = Path(path)
@@ -77,12 +83,17 @@ class BasebackupSource:
         """Where the backups, the tablespaces of plain ones and the archive are."""
         links = (*self._path.glob("pg_tblspc/*"), *self._path.glob("*/pg_tblspc/*"))
         # What a link leads to counts only when it looks like a tablespace: a backup must not open other places.
-        spaces = (link.resolve() for link in links if link.is_symlink() and any(link.glob("PG_[0-9]*")))
+        spaces = (
+            link.resolve() for link in links if link.is_symlink() and any(link.glob("PG_[0-9]*"))
+        )
         return (self._path, *spaces, *((self._wal,) if self._wal is not None else ()))
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
-        return (*((manifest_check.NAME,) if self._verify else ()), *(("archive",) if self._wal is not None else ()))
+        return (
+            *((manifest_check.NAME,) if self._verify else ()),
+            *(("archive",) if self._wal is not None else ()),
+        )
 
     def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:  # noqa: ARG002 - no tool but PostgreSQL's
         """Return the catalogue, oldest first; backups that were never finished are left out."""
@@ -93,7 +104,9 @@ class BasebackupSource:
         """Choose the backup for `request` and see whether its target can be reached; reads only."""
         files = self._archive()
         every = find_backups(self._path)
-        left_out = [f"backup {entry.path.name} was never finished" for entry in every if entry.unfinished]
+        left_out = [
+            f"backup {entry.path.name} was never finished" for entry in every if entry.unfinished
+        ]
         catalogue = _catalogue(every, files)
         if not catalogue:
             raise no_backup(self._path, left_out)
@@ -155,7 +168,8 @@ class BasebackupSource:
         choice = self._choices[id(chosen)]
         staged = sandbox.data / "pg_wal"
         files = [
-            file if file.in_tar is None else WalFile(file.name, staged / file.name) for file in choice.wal.found.files
+            file if file.in_tar is None else WalFile(file.name, staged / file.name)
+            for file in choice.wal.found.files
         ]
         there = [file for file in files if file.path.exists()]
         stops = commits.stops_in(there, sandbox.programs, named=isinstance(choice.target, AtName))
@@ -190,23 +204,46 @@ class BasebackupSource:
         return (Check(name="archive", verdict=Verdict.PASSED, message=message),)
 
     def _not_checked(self) -> tuple[str, ...]:
-        said = [] if self._verify else ["The files of the backup: verify = false left the manifest out."]
-        said += ["Commits after the end of the backup: no WAL archive is configured."] if self._wal is None else []
+        said = (
+            []
+            if self._verify
+            else ["The files of the backup: verify = false left the manifest out."]
+        )
+        said += (
+            ["Commits after the end of the backup: no WAL archive is configured."]
+            if self._wal is None
+            else []
+        )
         return tuple(said)
 
     def _notes(self, wal: Wal, files: WalFiles) -> list[str]:
         path, found = wal.path, wal.found
         said = [f"recovery follows timelines {path}"] if len(path.steps) > 1 else []
-        said += [f"not used, because not complete: {', '.join(files.partial)}"] if files.partial else []
-        said += [f"the archive breaks off after {found.end}: {found.break_words()}"] if found.broken else []
+        said += (
+            [f"not used, because not complete: {', '.join(files.partial)}"] if files.partial else []
+        )
+        said += (
+            [f"the archive breaks off after {found.end}: {found.break_words()}"]
+            if found.broken
+            else []
+        )
         said += ["no WAL archive: latest is the end of the backup"] if self._wal is None else []
         return said
 
 
-def _catalogue(every: Sequence[BackupDirectory], files: WalFiles) -> list[tuple[Backup, BackupDirectory]]:
+def _catalogue(
+    every: Sequence[BackupDirectory], files: WalFiles
+) -> list[tuple[Backup, BackupDirectory]]:
     finished = [directory for directory in every if not directory.unfinished]
     return [
-        (facts(directory, files.history_of(directory.label), incremental.known_chain(directory, finished)), directory)
+        (
+            facts(
+                directory,
+                files.history_of(directory.label),
+                incremental.known_chain(directory, finished),
+            ),
+            directory,
+        )
         for directory in finished
     ]
 
@@ -222,19 +259,30 @@ def _position(
     target = request.target
     labels = [directory.label for _, directory in catalogue if directory.label is not None]
     sizes = {label.segment_bytes() for label in labels}
-    if not isinstance(target, AtName | AtXid) or len(catalogue) == 1 or not files.segments or len(sizes) != 1:
+    if (
+        not isinstance(target, AtName | AtXid)
+        or len(catalogue) == 1
+        or not files.segments
+        or len(sizes) != 1
+    ):
         return None
     segment_bytes = sizes.pop()
     if segment_bytes is None:
         return None
     first = min(labels, key=lambda label: label.start_lsn)
-    path, _ = timelines.follow(files.history_texts(), first.start_timeline, request.timeline, first.start_lsn)
+    path, _ = timelines.follow(
+        files.history_texts(), first.start_timeline, request.timeline, first.start_lsn
+    )
     found = segments.supply(files.segments, path, first.start_lsn, segment_bytes)
-    programs = request.find_programs(next((entry.server_major for entry, _ in catalogue if entry.server_major), None))
+    programs = request.find_programs(
+        next((entry.server_major for entry, _ in catalogue if entry.server_major), None)
+    )
     stops = commits.stops_in(found.files, programs, named=isinstance(target, AtName))
     stop = commits.find(target, stops)
     if stop is None:
-        near = "; ".join([*commits.nearest(stops, target), *([found.break_words()] if found.broken else [])])
+        near = "; ".join(
+            [*commits.nearest(stops, target), *([found.break_words()] if found.broken else [])]
+        )
         raise TargetUnreachable(
             f"{target} is not in the WAL from {first.start_lsn} to {found.end}; nearest reachable: {near or 'nothing'}",
             hint="choose a point that is there; xid and name are those of the server the backup was taken from.",
@@ -247,7 +295,9 @@ def _require_reachable(request: LocateRequest, wal: Wal, files: WalFiles) -> Non
     segment_bytes = wal.expected.segment_bytes
     if request.timeline == "latest" and len(wal.path.steps) > 1:
         preflight.refuse_foreign(wal.path, files, segment_bytes, programs)
-    preflight.require_reachable(preflight.Question(request.target, wal.stop, wal.found, request.now, programs))
+    preflight.require_reachable(
+        preflight.Question(request.target, wal.stop, wal.found, request.now, programs)
+    )
 
 
 def _needed(chain: Sequence[BackupDirectory], wal_bytes: int) -> int:
@@ -257,6 +307,10 @@ def _needed(chain: Sequence[BackupDirectory], wal_bytes: int) -> int:
         stored_bytes(directory) * _COMPRESSED_GROWTH if size is None else size
         for directory, size in zip(chain, known, strict=True)
     ]
-    unpacked = sum(size for directory, size in zip(chain, sizes, strict=True) if directory.tar and len(chain) > 1)
+    unpacked = sum(
+        size
+        for directory, size in zip(chain, sizes, strict=True)
+        if directory.tar and len(chain) > 1
+    )
     # A combined backup is about as large as the full one it starts from.
     return max(sizes) + unpacked + wal_bytes

@@ -25,7 +25,10 @@ _END_BYTES = 2 * tarfile.BLOCKSIZE
 
 
 def read_members(
-    archive: Path, names: set[str], limit_bytes: int | None, also: frozenset[str] | set[str] = frozenset()
+    archive: Path,
+    names: set[str],
+    limit_bytes: int | None,
+    also: frozenset[str] | set[str] = frozenset(),
 ) -> dict[str, bytes]:
     """Return the contents of the small files `names`, reading no further than needed.
 
@@ -59,7 +62,11 @@ def list_files(archive: Path, head_bytes: int) -> Iterator[tuple[str, int, bytes
     with _opened(archive) as opened:
         for member in opened.tar:
             if member.isfile():
-                yield _normal(member.name), member.size, _content(opened.tar, member).read(head_bytes)
+                yield (
+                    _normal(member.name),
+                    member.size,
+                    _content(opened.tar, member).read(head_bytes),
+                )
 
 
 def extract(archive: Path, route: Callable[[str], Path | None]) -> int:
@@ -100,7 +107,9 @@ def extract_tar(archive: Path, target: Path, *, without: Iterable[str] = ()) -> 
         BackupNotRestorable: It is cut short, damaged, or holds what no backup holds.
     """
     left_out = set(without)
-    return extract(archive, lambda name: None if name.partition("/")[0] in left_out else target / name)
+    return extract(
+        archive, lambda name: None if name.partition("/")[0] in left_out else target / name
+    )
 
 
 class _Tail:
@@ -113,7 +122,9 @@ class _Tail:
     def read(self, size: int = -1) -> bytes:
         """Read on."""
         data = self._stream.read(size)
-        self._end = (self._end + data)[-_END_BYTES:] if len(data) < _END_BYTES else data[-_END_BYTES:]
+        self._end = (
+            (self._end + data)[-_END_BYTES:] if len(data) < _END_BYTES else data[-_END_BYTES:]
+        )
         return data
 
     def end(self) -> bytes:
@@ -134,7 +145,9 @@ class _Opened:
     def end(self) -> bytes:
         """Return the bytes it ends with."""
         if self.seekable is not None:
-            self.seekable.seek(-min(_END_BYTES, os.fstat(self.seekable.fileno()).st_size), os.SEEK_END)
+            self.seekable.seek(
+                -min(_END_BYTES, os.fstat(self.seekable.fileno()).st_size), os.SEEK_END
+            )
         return self.tail.end()
 
 
@@ -146,7 +159,9 @@ def _opened(archive: Path) -> Iterator[_Opened]:
             with tarfile.open(fileobj=stream, mode="r:") as tar:
                 yield _Opened(tar, tail, stream)
         else:
-            with tarfile.open(fileobj=cast("IO[bytes]", tail), mode="r|", bufsize=CHUNK_BYTES) as tar:
+            with tarfile.open(
+                fileobj=cast("IO[bytes]", tail), mode="r|", bufsize=CHUNK_BYTES
+            ) as tar:
                 yield _Opened(tar, tail, None)
 
 

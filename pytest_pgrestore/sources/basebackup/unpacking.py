@@ -93,7 +93,8 @@ def _from_tree(directory: BackupDirectory, places: Places) -> int:
 def _from_tars(directory: BackupDirectory, places: Places) -> int:
     if directory.base_tar is None:
         raise BackupNotRestorable(
-            f"backup {directory.path.name} has no base.tar", hint="the backup is incomplete: take a new one."
+            f"backup {directory.path.name} has no base.tar",
+            hint="the backup is incomplete: take a new one.",
         )
     counts: list[int] = []
     jobs = [(directory.base_tar, "")]
@@ -124,7 +125,11 @@ def _target(name: str, part: str, places: Places) -> Path | None:
         folder, rest = "pg_wal", name
     if folder == "pg_wal":
         # Files directly in it; archive_status and summaries are a running server's business.
-        return places.wal / rest if places.wal is not None and rest and "/" not in rest and _is_wal(rest) else None
+        return (
+            places.wal / rest
+            if places.wal is not None and rest and "/" not in rest and _is_wal(rest)
+            else None
+        )
     return None if name == TABLESPACE_MAP else places.data / name
 
 
@@ -141,7 +146,9 @@ def _tablespace(places: Places, oid: str) -> Path:
 
 def _require_tablespaces(directory: BackupDirectory, places: Places) -> None:
     """Refuse a backup that lacks a tablespace: a server opens without it and fails only when it is touched."""
-    missing = directory.tablespaces - {entry.name for entry in (places.data / "pg_tblspc").iterdir()}
+    missing = directory.tablespaces - {
+        entry.name for entry in (places.data / "pg_tblspc").iterdir()
+    }
     if missing:
         raise BackupNotRestorable(
             f"backup {directory.path.name} lacks tablespace {', '.join(sorted(missing))}",

@@ -49,7 +49,9 @@ class Wal:
     notes: tuple[str, ...]
 
 
-def wal_for(request: LocateRequest, backup: Backup, directory: BackupDirectory, files: WalFiles) -> Wal:
+def wal_for(
+    request: LocateRequest, backup: Backup, directory: BackupDirectory, files: WalFiles
+) -> Wal:
     """Return the WAL there is for the chosen backup: the archive's, and what the backup brought along."""
     label = directory.needed_label()
     segment_bytes = label.segment_bytes()
@@ -90,13 +92,18 @@ def stage(wal: Wal, sandbox: Sandbox) -> str:
             (sandbox.wal / file.name).rename(into / file.name)
             _require_sound(into / file.name, expected)
     outside = [file for file in wal.found.files if file.in_tar is None]
-    segments.stage(((file.path, into / file.name) for file in outside), lambda path: _require_sound(path, expected))
+    segments.stage(
+        ((file.path, into / file.name) for file in outside),
+        lambda path: _require_sound(path, expected),
+    )
     _stage_histories(wal, sandbox, into)
     sandbox.adopt(into)
     return f"{wal.found.words()} staged"
 
 
-def _own_wal(directory: BackupDirectory, files: WalFiles, start: Lsn, stop: Lsn, segment_bytes: int) -> WalFiles:
+def _own_wal(
+    directory: BackupDirectory, files: WalFiles, start: Lsn, stop: Lsn, segment_bytes: int
+) -> WalFiles:
     """Return the WAL the backup brought along."""
     if not directory.tar:
         folder = directory.path / "pg_wal"
@@ -108,7 +115,9 @@ def _own_wal(directory: BackupDirectory, files: WalFiles, start: Lsn, stop: Lsn,
         for number in range(start // segment_bytes, -(-stop // segment_bytes))
     )
     # Reading all of a base.tar costs; only where the WAL can be nowhere else.
-    for file in wal_in_tars(directory, inside_base=any(name not in files.segments for name in needed)):
+    for file in wal_in_tars(
+        directory, inside_base=any(name not in files.segments for name in needed)
+    ):
         if is_segment_name(file.name):
             own.segments[file.name] = file
     return own
@@ -140,7 +149,9 @@ def _major_by_reading(directory: BackupDirectory) -> int:
 
 
 def _require_sound(path: Path, expected: Expected) -> None:
-    problem = segments.fault_of(WalFile(path.name, path), Segment.parse(path.name, expected.segment_bytes), expected)
+    problem = segments.fault_of(
+        WalFile(path.name, path), Segment.parse(path.name, expected.segment_bytes), expected
+    )
     if problem is not None:
         raise BackupNotRestorable(
             f"WAL segment {path.name} {problem}",

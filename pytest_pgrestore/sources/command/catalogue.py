@@ -25,14 +25,25 @@ def parse(text: str, location: str) -> list[tuple[Backup, str]]:
         rows = json.loads(text or "[]")
     except ValueError as exc:
         raise HarnessError(
-            f"the list command printed no JSON: {exc}", hint="docs/command.md says what it is to print."
+            f"the list command printed no JSON: {exc}",
+            hint="docs/command.md says what it is to print.",
         ) from None
     if not isinstance(rows, list):
-        raise HarnessError("the list command printed no JSON array", hint="print [] where there is no backup.")
+        raise HarnessError(
+            "the list command printed no JSON array", hint="print [] where there is no backup."
+        )
     mistakes: list[str] = []
-    found = [entry for number, row in enumerate(rows) if (entry := _entry(row, number, location, mistakes)) is not None]
+    found = [
+        entry
+        for number, row in enumerate(rows)
+        if (entry := _entry(row, number, location, mistakes)) is not None
+    ]
     labels = [backup.label for backup, _ in found]
-    mistakes += [f"two backups are called {label!r}" for label in sorted(set(labels)) if labels.count(label) > 1]
+    mistakes += [
+        f"two backups are called {label!r}"
+        for label in sorted(set(labels))
+        if labels.count(label) > 1
+    ]
     if mistakes:
         raise HarnessError(
             f"the list command printed {len(mistakes)} mistake{'s' * (len(mistakes) > 1)}: {'; '.join(mistakes)}",
@@ -47,7 +58,9 @@ def _entry(row: Any, number: int, location: str, mistakes: list[str]) -> tuple[B
         return None
     place = f"backup {row.get('label', number)!r}"
     mistakes += [f"{place} lacks {key}" for key in REQUIRED if key not in row]
-    mistakes += [f"{place} has the unknown key {key}" for key in row if key not in REQUIRED + OPTIONAL]
+    mistakes += [
+        f"{place} has the unknown key {key}" for key in row if key not in REQUIRED + OPTIONAL
+    ]
     read: dict[str, Any] = {}
     for key, value in row.items():
         try:
@@ -57,7 +70,12 @@ def _entry(row: Any, number: int, location: str, mistakes: list[str]) -> tuple[B
     if any(key not in read for key in REQUIRED):
         return None
     start_file: str = read.pop("start_file")
-    backup = Backup(location=location, form="command", timeline=int(start_file[:8], 16), **({"kind": "full"} | read))
+    backup = Backup(
+        location=location,
+        form="command",
+        timeline=int(start_file[:8], 16),
+        **({"kind": "full"} | read),
+    )
     return backup, start_file
 
 

@@ -106,7 +106,9 @@ class CommandSource(ToolSource[Choice]):
         named = [Path(command[0]) for command in every if command[0].startswith("/")]
         return ToolRequirements(
             program=settings.list[0],
-            reads=tuple(dict.fromkeys(path for path in (*named, *settings.read_paths) if path.exists())),
+            reads=tuple(
+                dict.fromkeys(path for path in (*named, *settings.read_paths) if path.exists())
+            ),
             network=settings.network,
             on_host=settings.on_host,
         )
@@ -117,7 +119,12 @@ class CommandSource(ToolSource[Choice]):
 
     def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:
         """Return the catalogue, oldest first."""
-        return [backup for backup, _ in self._catalogue(self._tool(required(tool_runner, "its command"), unheard))]
+        return [
+            backup
+            for backup, _ in self._catalogue(
+                self._tool(required(tool_runner, "its command"), unheard)
+            )
+        ]
 
     def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the backup for `request` and see whether its target can be reached; reads only."""
@@ -133,11 +140,15 @@ class CommandSource(ToolSource[Choice]):
             backup=backup,
             selection=selection,
             server_major=backup.server_major or 0,
-            needed_bytes=None if backup.size_bytes is None else int(backup.size_bytes * _GROWTH) + wal.needed_bytes,
+            needed_bytes=None
+            if backup.size_bytes is None
+            else int(backup.size_bytes * _GROWTH) + wal.needed_bytes,
             timeline=wal.path.last,
             archive_end=wal.end,
             checks=(wal.check(),),
-            not_checked=("Whether the commands left the backups as they were: they are the user's own.",),
+            not_checked=(
+                "Whether the commands left the backups as they were: they are the user's own.",
+            ),
             notes=wal.notes,
             other_candidates=other_candidates(every, backup, request.target, self._settings.backup),
             restored_by=f"command {self._settings.fetch[0]}, {tool.tool_runner.origin}",
@@ -148,7 +159,11 @@ class CommandSource(ToolSource[Choice]):
         """Let the user's command fill the sandbox, and bring the WAL."""
         choice, label = self._choice_of(chosen), chosen.backup.label
         tool = self._tool(sandbox.tool_runner(self.requirements), choice.log)
-        places = {"backup": label, "data": str(sandbox.data), "tablespaces": str(sandbox.tablespaces)}
+        places = {
+            "backup": label,
+            "data": str(sandbox.data),
+            "tablespaces": str(sandbox.tablespaces),
+        }
         done = self._run(tool, "fetch", places)
         if done.status != 0:
             raise _failed(done, f"backup {label} was not fetched")
@@ -176,11 +191,21 @@ class CommandSource(ToolSource[Choice]):
     def _tool(self, tool_runner: ToolRunner, log: Callable[[str, str], None]) -> BackupTool:
         settings = self._settings
         return BackupTool(
-            tool_runner=tool_runner, program=settings.list[0], env=settings.env, secrets=settings.secrets, log=log
+            tool_runner=tool_runner,
+            program=settings.list[0],
+            env=settings.env,
+            secrets=settings.secrets,
+            log=log,
         )
 
     def _run(
-        self, tool: BackupTool, key: str, values: Mapping[str, str], *, step: str = "", quiet: bool = False
+        self,
+        tool: BackupTool,
+        key: str,
+        values: Mapping[str, str],
+        *,
+        step: str = "",
+        quiet: bool = False,
     ) -> Completed:
         """Run one of the commands with its placeholders filled in; no shell is asked."""
         words = [_filled(word, values) for word in getattr(self._settings, key)]
@@ -199,7 +224,9 @@ class CommandSource(ToolSource[Choice]):
         names = done.stdout.split()
         segments = {name: None for name in names if is_segment_name(name)}
         histories = {
-            int(name[:_HISTORY_DIGITS], 16): self._history(tool, name) for name in names if name.endswith(_HISTORY)
+            int(name[:_HISTORY_DIGITS], 16): self._history(tool, name)
+            for name in names
+            if name.endswith(_HISTORY)
         }
         return StoredWal(segments=segments, histories=histories)
 
@@ -231,19 +258,30 @@ def _require_sound(source: str, key: str, command: Sequence[str], known: Sequenc
     import re
 
     if not command:
-        raise ConfigError(f"source {source}: {key} is empty", hint="write a program and its arguments, a text each.")
+        raise ConfigError(
+            f"source {source}: {key} is empty",
+            hint="write a program and its arguments, a text each.",
+        )
     named = re.findall(r"\{(\w+)\}", " ".join(command))
     unknown = [name for name in named if name not in known]
-    missing = [name for name in ("backup", "data", "file", "path") if name in known and name not in named]
+    missing = [
+        name for name in ("backup", "data", "file", "path") if name in known and name not in named
+    ]
     if unknown or missing:
-        wrong = [f"{{{name}}} means nothing there" for name in unknown] + [f"{{{name}}} is missing" for name in missing]
+        wrong = [f"{{{name}}} means nothing there" for name in unknown] + [
+            f"{{{name}}} is missing" for name in missing
+        ]
         raise ConfigError(
             f"source {source}: {key}: {', '.join(wrong)}",
-            hint=f"it gets {', '.join(f'{{{name}}}' for name in known)}." if known else "it gets no placeholder.",
+            hint=f"it gets {', '.join(f'{{{name}}}' for name in known)}."
+            if known
+            else "it gets no placeholder.",
         )
 
 
 def _failed(done: Completed, what: str) -> HarnessError:
     """Return the error of a command: what it was is not known, so nothing was learned about the backup."""
     said = next(iter((done.stderr or done.stdout).strip().splitlines()), "it printed nothing")
-    return HarnessError(f"{what}: the command ended with status {done.status}: {said}", hint="read its saved log.")
+    return HarnessError(
+        f"{what}: the command ended with status {done.status}: {said}", hint="read its saved log."
+    )

@@ -16,7 +16,11 @@ Words = list[str]
 class CommandTable(ToolTable):
     """``type = "command"``: commands of the user's own."""
 
-    renamed: ClassVar[Mapping[str, str]] = {**ToolTable.renamed, "reads": "read_paths", "wal": "wal_fetch"}
+    renamed: ClassVar[Mapping[str, str]] = {
+        **ToolTable.renamed,
+        "reads": "read_paths",
+        "wal": "wal_fetch",
+    }
 
     type: Literal["command"]
     fetch: Words

@@ -57,12 +57,27 @@ select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.rel
 where c.relkind = 'm' and not c.relispopulated
 """
 _TYPES = frozenset(
-    {"FOREIGN TABLE", "VIEW", "MATERIALIZED VIEW", "SEQUENCE", "INDEX", "TABLE", "TRIGGER", "POLICY", "TYPE", "DOMAIN"}
+    {
+        "FOREIGN TABLE",
+        "VIEW",
+        "MATERIALIZED VIEW",
+        "SEQUENCE",
+        "INDEX",
+        "TABLE",
+        "TRIGGER",
+        "POLICY",
+        "TYPE",
+        "DOMAIN",
+    }
 ) | {"SCHEMA", "EXTENSION", "EVENT TRIGGER", "PUBLICATION", *_CONSTRAINTS, *_FUNCTIONS}
 
 
 def compare(
-    promised: Mapping[str, Iterable[Entry]], connection: Connection, *, filled: Iterable[Entry] = (), origin: str = ""
+    promised: Mapping[str, Iterable[Entry]],
+    connection: Connection,
+    *,
+    filled: Iterable[Entry] = (),
+    origin: str = "",
 ) -> Check:
     """Return the check `contents`.
 
@@ -79,9 +94,14 @@ def compare(
         found, broken = _look(connection.conninfo(database), filled)
         missing = sorted((wanted - found).elements())
         count += wanted.total()
-        problems += [" ".join((kind.lower(), f"{schema}.{name}".lstrip("."))) for kind, schema, name in missing]
+        problems += [
+            " ".join((kind.lower(), f"{schema}.{name}".lstrip(".")))
+            for kind, schema, name in missing
+        ]
         problems += broken
-    listed = ", ".join(problems[:_NAMED]) + (f" and {len(problems) - _NAMED} more" if len(problems) > _NAMED else "")
+    listed = ", ".join(problems[:_NAMED]) + (
+        f" and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
+    )
     return Check(
         name="contents",
         verdict=Verdict.FAILED if problems else Verdict.PASSED,
@@ -90,7 +110,9 @@ def compare(
         else f"all {count} objects the dump announces are there{origin}",
         seconds=time.monotonic() - started,
         expected=f"{count} objects, none broken",
-        observed=f"{len(problems)} missing or broken" if problems else f"{count} objects, none broken",
+        observed=f"{len(problems)} missing or broken"
+        if problems
+        else f"{count} objects, none broken",
     )
 
 
@@ -103,11 +125,16 @@ def _key(entry: Entry) -> tuple[str, str, str]:
     return entry.type, entry.schema, entry.name
 
 
-def _look(conninfo: str, filled: Iterable[Entry]) -> tuple[Counter[tuple[str, str, str]], list[str]]:
+def _look(
+    conninfo: str, filled: Iterable[Entry]
+) -> tuple[Counter[tuple[str, str, str]], list[str]]:
     import psycopg
 
     with psycopg.connect(conninfo, autocommit=True) as session:
-        found = Counter((str(row[0]), str(row[1]), str(row[2])) for row in session.execute(_CATALOGUE).fetchall())
+        found = Counter(
+            (str(row[0]), str(row[1]), str(row[2]))
+            for row in session.execute(_CATALOGUE).fetchall()
+        )
         broken = [str(row[0]) for row in session.execute(_BROKEN).fetchall()]
         broken += _empty_views(session, filled)
     return found, broken

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 COMPRESSED_GROWTH = 2
 """How much larger than a compressed dump its database is at least; guessing too high would refuse a good disk."""
 
-_LOGICAL = "The files of the database: a dump carries no checksums of them, and statistics may differ."
+_LOGICAL = (
+    "The files of the database: a dump carries no checksums of them, and statistics may differ."
+)
 _UNNAMED = "Whether the dump is of the right database: a plain dump made without --create does not name it."
 _ENCODING = "Encoding and locale: a plain dump made without --create does not carry them."
 _ZONE = "the dump's start is read from a clock whose zone the archive does not store; the earliest moment it can mean"
@@ -88,7 +90,8 @@ class DumpSource:
             )
         if data_only and schema_only:
             raise ConfigError(
-                f"source {name} restores neither data nor definitions", hint="drop data_only or schema_only."
+                f"source {name} restores neither data nor definitions",
+                hint="drop data_only or schema_only.",
             )
         self.name = name
         self._pattern = path
@@ -116,7 +119,9 @@ class DumpSource:
 
     def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:  # noqa: ARG002 - no tool but PostgreSQL's
         """Return the dumps there are, oldest first; what is no dump is left out."""
-        return [_backup(dump) for path in self._paths() if (dump := dump_file.inspect(path)) is not None]
+        return [
+            _backup(dump) for path in self._paths() if (dump := dump_file.inspect(path)) is not None
+        ]
 
     def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the newest dump, and see that it is whole as far as that can be seen without loading it."""
@@ -141,13 +146,19 @@ class DumpSource:
             backup=_backup(dump),
             selection=f"the newest of {len(paths)}" if len(paths) > 1 else "the only one",
             server_major=major or programs.major,
-            needed_bytes=dump.size_bytes * (1 if dump.words in {"plain", "cluster", "tar"} else COMPRESSED_GROWTH),
+            needed_bytes=dump.size_bytes
+            * (1 if dump.words in {"plain", "cluster", "tar"} else COMPRESSED_GROWTH),
             not_checked=_not_checked(dump),
             notes=_notes(dump, programs),
-            backup_paths=(dump.path, *([] if self._globals is None else [self._globals.newest().path])),
+            backup_paths=(
+                dump.path,
+                *([] if self._globals is None else [self._globals.newest().path]),
+            ),
         )
 
-    def load(self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection) -> tuple[str, str]:
+    def load(
+        self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection
+    ) -> tuple[str, str]:
         """Load roles, then the dump; return the database it went into, and words for the phase."""
         remembered = self._choices[chosen.backup.location]
         dump, loading = remembered.dump, Loading(self._choice, sandbox, connection)
@@ -157,7 +168,9 @@ class DumpSource:
         if dump.form == "cluster":
             stream = loading.sql(dump, "postgres")
             remembered.promised = {
-                database: found for database, found in stream.entries.items() if database is not None
+                database: found
+                for database, found in stream.entries.items()
+                if database is not None
             }
             name = self._database or _only_database(list(remembered.promised))
             if name not in remembered.promised:
@@ -169,7 +182,9 @@ class DumpSource:
         else:
             loading.ensure_superuser()
             stream = loading.plain(dump, name)
-            remembered.promised = {name: [entry for entries in stream.entries.values() for entry in entries]}
+            remembered.promised = {
+                name: [entry for entries in stream.entries.values() for entry in entries]
+            }
         return name, "; ".join([f"{dump.words} dump, {self._choice.words(dump)}", *loading.words])
 
     def contents(self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection) -> Check:  # noqa: ARG002 - protocol
@@ -177,20 +192,39 @@ class DumpSource:
         remembered = self._choices[chosen.backup.location]
         # Data alone leaves materialized views as the schema made them: pg_restore refreshes none.
         rows = not self._choice.schema_only and not self._choice.data_only
-        filled = list(self._choice.expected(remembered.contents)) if remembered.contents and rows else []
+        filled = (
+            list(self._choice.expected(remembered.contents)) if remembered.contents and rows else []
+        )
         had_rows = set(remembered.contents.filled) if remembered.contents is not None else set()
-        origin = f"; the dump was taken of database {remembered.dump.database}" if remembered.dump.database else ""
+        origin = (
+            f"; the dump was taken of database {remembered.dump.database}"
+            if remembered.dump.database
+            else ""
+        )
         return compare(
-            remembered.promised, connection, filled=[entry for entry in filled if entry in had_rows], origin=origin
+            remembered.promised,
+            connection,
+            filled=[entry for entry in filled if entry in had_rows],
+            origin=origin,
         )
 
     def _paths(self) -> list[Path]:
         """Return what can be meant by `path`, oldest first; checksum files and the like, and globals, are not."""
-        aside = {path.resolve() for path in self._globals.matches()} if self._globals is not None else set()
-        found = [path for path in globs.matches(self._pattern, "path") if path.resolve() not in aside]
+        aside = (
+            {path.resolve() for path in self._globals.matches()}
+            if self._globals is not None
+            else set()
+        )
+        found = [
+            path for path in globs.matches(self._pattern, "path") if path.resolve() not in aside
+        ]
         alone = found[0] if len(found) == 1 else None
         if alone is not None and alone.is_dir() and not globs.is_archive_directory(alone):
-            found = [path for path in globs.matches(f"{self._pattern}/*", "path") if path.resolve() not in aside]
+            found = [
+                path
+                for path in globs.matches(f"{self._pattern}/*", "path")
+                if path.resolve() not in aside
+            ]
         return [path for path in found if globs.may_be_a_dump(path)]
 
     def _newest(self, paths: list[Path]) -> DumpFile:
@@ -220,7 +254,11 @@ class DumpSource:
         )
 
     def _require_database(self, dump: DumpFile) -> None:
-        if dump.database is not None and self._database is not None and dump.database != self._database:
+        if (
+            dump.database is not None
+            and self._database is not None
+            and dump.database != self._database
+        ):
             raise _not_in_the_dump(dump, self._database, [dump.database])
 
     def _require_roles(self, dump: DumpFile, contents: toc.Toc) -> None:
@@ -277,7 +315,9 @@ def _notes(dump: DumpFile, programs: PostgresPrograms) -> tuple[str, ...]:
     if dump.is_archive and dump.started_at is not None:
         found.append(f"{_ZONE}, {dump.started_at.isoformat()}, is taken")
     if dump.server_major is not None and programs.major != dump.server_major:
-        found.append(f"taken from PostgreSQL {dump.server_major} and restored under {programs.major}")
+        found.append(
+            f"taken from PostgreSQL {dump.server_major} and restored under {programs.major}"
+        )
     return tuple(found)
 
 

@@ -67,7 +67,9 @@ def parse(text: str, stanza: str, repository: Repository) -> Catalogue:
     """
     found = _stanza(text, stanza)
     number = repository.number
-    status = next((repo["status"] for repo in found.get("repo", ()) if repo["key"] == number), found["status"])
+    status = next(
+        (repo["status"] for repo in found.get("repo", ()) if repo["key"] == number), found["status"]
+    )
     if status["code"] in _MISSING:
         raise HarnessError(
             f"stanza {stanza!r} is not in {repository.address} ({status['message']})",
@@ -75,7 +77,11 @@ def parse(text: str, stanza: str, repository: Repository) -> Catalogue:
         )
     if status["code"] not in {_OK, _NO_BACKUPS}:
         raise refused(str(status["message"]), repository)
-    databases = {entry["id"]: entry for entry in found.get("db", ()) if entry.get("repo-key", number) == number}
+    databases = {
+        entry["id"]: entry
+        for entry in found.get("db", ())
+        if entry.get("repo-key", number) == number
+    }
     archives = {
         entry["database"]["id"]: str(entry["id"])
         for entry in found.get("archive", ())
@@ -112,7 +118,10 @@ def _stanza(text: str, stanza: str) -> dict[str, Any]:
 
 
 def _entry(
-    raw: Mapping[str, Any], databases: Mapping[int, Any], archives: Mapping[int, str], repository: Repository
+    raw: Mapping[str, Any],
+    databases: Mapping[int, Any],
+    archives: Mapping[int, str],
+    repository: Repository,
 ) -> Entry:
     database = databases.get(raw["database"]["id"], {})
     version = str(database.get("version", ""))
@@ -123,7 +132,8 @@ def _entry(
     backup = Backup(
         label=raw["label"],
         location=repository.address,
-        form=f"pgBackRest format {raw['backrest']['format']}" + (", encrypted" if repository.encrypted else ""),
+        form=f"pgBackRest format {raw['backrest']['format']}"
+        + (", encrypted" if repository.encrypted else ""),
         kind=_KINDS.get(raw["type"], raw["type"]),
         server_major=int(version.partition(".")[0]) if version else None,
         started_at=_moment(raw["timestamp"]["start"]),

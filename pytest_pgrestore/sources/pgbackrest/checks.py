@@ -33,7 +33,11 @@ def pages(entry: Entry, about: Mapping[str, Any]) -> Check:
             message="pgBackRest did not look at page checksums: the server had none, or checksum-page is off",
         )
     if not entry.page_errors:
-        return Check(name=PAGES, verdict=Verdict.PASSED, message="no page had a wrong checksum when it was backed up")
+        return Check(
+            name=PAGES,
+            verdict=Verdict.PASSED,
+            message="no page had a wrong checksum when it was backed up",
+        )
     files = [str(name) for name in about.get("error-list") or ()]
     where = f": {', '.join(files)}" if files else ""
     return Check(
@@ -49,7 +53,10 @@ def verified(done: Completed) -> Check:
     overall = next((match[1] for match in _STATUS.finditer(done.stdout)), "")
     bad = [line for line in said if "invalid, total files" in line or "status: error" in line]
     if done.status != 0 or not overall:
-        verdict, message = Verdict.COULD_NOT_VERIFY, f"pgbackrest verify ended with status {done.status}"
+        verdict, message = (
+            Verdict.COULD_NOT_VERIFY,
+            f"pgbackrest verify ended with status {done.status}",
+        )
     elif overall != "ok" or bad:
         verdict, message = Verdict.FAILED, "; ".join(bad) or f"status: {overall}"
     else:

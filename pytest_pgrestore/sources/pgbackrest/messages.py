@@ -86,7 +86,11 @@ _NOT_LEARNED = (
         "compare repoN-cipher-pass with the one production uses; keep it where a drill can get it.",
     ),
     _Sign(
-        ("invalid PostgreSQL version", "unexpected (?:control|catalog) version", "is this version of PostgreSQL supp"),
+        (
+            "invalid PostgreSQL version",
+            "unexpected (?:control|catalog) version",
+            "is this version of PostgreSQL supp",
+        ),
         "this pgBackRest is too old for the backup's PostgreSQL",
         "use a newer pgBackRest: another image, or `program`.",
     ),
@@ -114,8 +118,14 @@ _NOT_LEARNED = (
 """Order matters: the first one that fits is told."""
 
 _BAD: tuple[tuple[str, str], ...] = (
-    (r"unable to open missing file|FileMissingError", "a file of the backup is missing from the repository"),
-    (r"does not match expected checksum|ChecksumError", "a file of the backup has another checksum than its manifest"),
+    (
+        r"unable to open missing file|FileMissingError",
+        "a file of the backup is missing from the repository",
+    ),
+    (
+        r"does not match expected checksum|ChecksumError",
+        "a file of the backup has another checksum than its manifest",
+    ),
     (r"duplicates found", "two different files claim to be the same WAL segment"),
     (
         r"unable to flush|CryptoError|zlib|lz4|zstd?\b|bz2|FormatError|unexpected eof|checksum|data error|size",
@@ -129,7 +139,10 @@ def refused(message: str, repository: Repository) -> PgRestoreError:
     for sign in _NOT_LEARNED:
         if sign.stands_in(message):
             return HarnessError(f"{sign.cause} ({repository.address})", hint=sign.hint)
-    return HarnessError(f"pgBackRest cannot read {repository.address}: {_first(message)}", hint="read the saved log.")
+    return HarnessError(
+        f"pgBackRest cannot read {repository.address}: {_first(message)}",
+        hint="read the saved log.",
+    )
 
 
 def failed(done: Completed, repository: Repository, what: str) -> PgRestoreError:
@@ -149,7 +162,9 @@ def explained(text: str, repository: Repository, what: str) -> PgRestoreError:
     said = _RAISED.sub("", _first(match[2] if match else text))
     for meaning in _NOT_LEARNED:
         if meaning.stands_in(text):
-            return HarnessError(f"{what}: {meaning.cause} ({repository.address}): {said}", hint=meaning.hint)
+            return HarnessError(
+                f"{what}: {meaning.cause} ({repository.address}): {said}", hint=meaning.hint
+            )
     for sign, cause in _BAD:
         if re.search(sign, text):
             return BackupNotRestorable(

@@ -94,7 +94,9 @@ class Repository:
                 yield Path(value)
 
 
-def repositories(config: Path | None, stanza: str, env: Mapping[str, str]) -> tuple[Repository, ...]:
+def repositories(
+    config: Path | None, stanza: str, env: Mapping[str, str]
+) -> tuple[Repository, ...]:
     """Return the repositories of `stanza`, in order of their numbers.
 
     Args:
@@ -112,7 +114,9 @@ def repositories(config: Path | None, stanza: str, env: Mapping[str, str]) -> tu
     for name, value in env.items():
         if match := _VARIABLE.fullmatch(name):
             found.setdefault(int(match[1]), {})[match[2].lower().replace("_", "-")] = value
-    return tuple(Repository(number, found[number]) for number in sorted(found)) or (Repository(1, {}),)
+    return tuple(Repository(number, found[number]) for number in sorted(found)) or (
+        Repository(1, {}),
+    )
 
 
 def _options(config: Path | None, stanza: str) -> dict[str, str]:
@@ -120,10 +124,18 @@ def _options(config: Path | None, stanza: str) -> dict[str, str]:
     from configparser import ConfigParser, Error
 
     parser = ConfigParser(
-        strict=False, interpolation=None, delimiters=("=",), comment_prefixes=("#",), default_section="\0"
+        strict=False,
+        interpolation=None,
+        delimiters=("=",),
+        comment_prefixes=("#",),
+        default_section="\0",
     )
     path = config or DEFAULT_CONFIG
-    included = [] if config is not None or not DEFAULT_INCLUDE.is_dir() else sorted(DEFAULT_INCLUDE.glob("*.conf"))
+    included = (
+        []
+        if config is not None or not DEFAULT_INCLUDE.is_dir()
+        else sorted(DEFAULT_INCLUDE.glob("*.conf"))
+    )
     if config is None and not path.exists() and not included:
         return {}  # everything may be said by variables
     try:
@@ -136,7 +148,8 @@ def _options(config: Path | None, stanza: str) -> dict[str, str]:
         ) from None
     except (Error, UnicodeDecodeError) as exc:
         raise HarnessError(
-            f"{path} is no configuration of pgBackRest: {str(exc).splitlines()[0]}", hint="correct `config`."
+            f"{path} is no configuration of pgBackRest: {str(exc).splitlines()[0]}",
+            hint="correct `config`.",
         ) from None
     options: dict[str, str] = {}
     for section in ("global", "global:restore", stanza, f"{stanza}:restore"):

@@ -33,7 +33,12 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.protocol import LocateRequest
 
 _GROWTH = 1.1
-_WHOLE_AND_INSIDE = ("--reset-link-map", "--reset-tablespace-map-all", "--reset-db-include", "--reset-db-exclude")
+_WHOLE_AND_INSIDE = (
+    "--reset-link-map",
+    "--reset-tablespace-map-all",
+    "--reset-db-include",
+    "--reset-db-exclude",
+)
 """What production's file may say of a restore: files elsewhere, or some databases only."""
 
 _VERSION = re.compile(r"^pgBackRest (\d+)\.(\d+)(?:\.(\d+))?", re.MULTILINE)
@@ -93,7 +98,9 @@ class PgbackrestSource(ToolSource[_Choice]):
 
     type = "pgbackrest"
 
-    def __init__(self, name: str, settings: PgbackrestSettings, timeout_seconds: float = 3600.0) -> None:
+    def __init__(
+        self, name: str, settings: PgbackrestSettings, timeout_seconds: float = 3600.0
+    ) -> None:
         super().__init__(name)
         self._settings = settings
         self._timeout_seconds = timeout_seconds
@@ -106,7 +113,10 @@ class PgbackrestSource(ToolSource[_Choice]):
             HarnessError: Its configuration cannot be read.
         """
         settings, repository = self._settings, self._repository()
-        reads = [*([settings.config] if settings.config else [Path("/etc/pgbackrest")]), *repository.files()]
+        reads = [
+            *([settings.config] if settings.config else [Path("/etc/pgbackrest")]),
+            *repository.files(),
+        ]
         reads += [DEFAULT_INCLUDE] if settings.config is None else []
         return ToolRequirements(
             program=settings.program,
@@ -119,7 +129,11 @@ class PgbackrestSource(ToolSource[_Choice]):
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
-        return (stored_wal.CHECK, checks.PAGES, *((checks.VERIFY,) if self._settings.verify else ()))
+        return (
+            stored_wal.CHECK,
+            checks.PAGES,
+            *((checks.VERIFY,) if self._settings.verify else ()),
+        )
 
     def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:
         """Return the catalogue, oldest first."""
@@ -129,7 +143,9 @@ class PgbackrestSource(ToolSource[_Choice]):
     def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the backup for `request` and see whether its target can be reached; reads only."""
         repository = self._repository()
-        found = self._catalogue(self._tool(request.find_tool_runner(None), request.log)[0], repository)
+        found = self._catalogue(
+            self._tool(request.find_tool_runner(None), request.log)[0], repository
+        )
         if not found.entries:
             raise no_backup(f"{repository.address}, stanza {self._settings.stanza}")
         every = [entry.backup for entry in found.entries]
@@ -157,15 +173,24 @@ class PgbackrestSource(ToolSource[_Choice]):
             checks=(wal.check(), checks.pages(entry, about)),
             not_checked=self._not_checked(),
             notes=(*wal.notes, *self._notes(found, repository)),
-            backup_paths=tuple(repository.path / "backup" / stanza / label for label in labels if here),
-            wal_archive_paths=(repository.path / "archive" / stanza / entry.archive,) if here else (),
+            backup_paths=tuple(
+                repository.path / "backup" / stanza / label for label in labels if here
+            ),
+            wal_archive_paths=(repository.path / "archive" / stanza / entry.archive,)
+            if here
+            else (),
             other_candidates=other_candidates(every, backup, request.target, self._settings.backup),
             restored_by=f"{version}, {tool.tool_runner.origin}",
             rto_not_comparable="" if self._settings.delta is None else UNTIMED,
         )
-        spaces = tuple((int(space["oid"]), str(space["name"])) for space in about.get("tablespace") or ())
+        spaces = tuple(
+            (int(space["oid"]), str(space["name"])) for space in about.get("tablespace") or ()
+        )
         return self._keep(
-            chosen, _Choice(wal=wal, log=request.log, repository=repository, archive=archive, tablespaces=spaces)
+            chosen,
+            _Choice(
+                wal=wal, log=request.log, repository=repository, archive=archive, tablespaces=spaces
+            ),
         )
 
     def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
@@ -186,7 +211,9 @@ class PgbackrestSource(ToolSource[_Choice]):
                 onto = {"PGBACKREST_PG1_PATH": str(kept.data), "PGBACKREST_DELTA": "y"}
                 self._restore(replace(tool, env={**tool.env, **onto}), chosen, kept.tablespaces)
                 kept.copy_into(sandbox)
-        words = stored_wal.bring(choice.wal, Bringer(tool, repository, self._settings.stanza, choice.archive), sandbox)
+        words = stored_wal.bring(
+            choice.wal, Bringer(tool, repository, self._settings.stanza, choice.archive), sandbox
+        )
         hand_over(sandbox)
         return f"backup {label} ({chosen.backup.kind}) restored by pgBackRest, its checksums compared; {words}"
 
@@ -196,7 +223,13 @@ class PgbackrestSource(ToolSource[_Choice]):
         maps = maps or ["--reset-tablespace-map"]
         done = tool.run(
             "restore",
-            *(f"--repo={choice.repository.number}", f"--set={label}", "--type=none", "--archive-mode=off", *maps),
+            *(
+                f"--repo={choice.repository.number}",
+                f"--set={label}",
+                "--type=none",
+                "--archive-mode=off",
+                *maps,
+            ),
             *_WHOLE_AND_INSIDE,
             "restore",
         )
@@ -209,7 +242,9 @@ class PgbackrestSource(ToolSource[_Choice]):
             return ()
         choice = self._choice_of(chosen)
         tool, _ = self._tool(sandbox.tool_runner(self.requirements), choice.log, sandbox)
-        done = tool.run("verify", f"--repo={choice.repository.number}", "--output=text", "--verbose", "verify")
+        done = tool.run(
+            "verify", f"--repo={choice.repository.number}", "--output=text", "--verbose", "verify"
+        )
         return (checks.verified(done),)
 
     def _repository(self) -> Repository:
@@ -226,7 +261,10 @@ class PgbackrestSource(ToolSource[_Choice]):
         )
 
     def _tool(
-        self, tool_runner: ToolRunner, log: Callable[[str, str], None], sandbox: Sandbox | None = None
+        self,
+        tool_runner: ToolRunner,
+        log: Callable[[str, str], None],
+        sandbox: Sandbox | None = None,
     ) -> tuple[BackupTool, str]:
         """Return pgBackRest with the settings that beat those of production's file, and its version in words.
 
@@ -261,12 +299,20 @@ class PgbackrestSource(ToolSource[_Choice]):
                 "PGBACKREST_DELTA": "n",
                 "PGBACKREST_FORCE": "n",
             }
-        tool = BackupTool(tool_runner=tool_runner, program=settings.program, env={}, secrets=settings.secrets, log=log)
+        tool = BackupTool(
+            tool_runner=tool_runner,
+            program=settings.program,
+            env={},
+            secrets=settings.secrets,
+            log=log,
+        )
         version = _version(tool)
         if version >= _ROOT_REFUSED_SINCE and os.geteuid() == 0:
             # For the files that root would leave; this one may write nothing but the copy.
             ours["PGBACKREST_ALLOW_ROOT"] = "y"
-        return replace(tool, env={**wishes, **settings.env, **ours}), f"pgBackRest {'.'.join(map(str, version))}"
+        return replace(
+            tool, env={**wishes, **settings.env, **ours}
+        ), f"pgBackRest {'.'.join(map(str, version))}"
 
     def _catalogue(self, tool: BackupTool, repository: Repository) -> catalogue.Catalogue:
         done = tool.run("catalogue", f"--repo={repository.number}", "info", "--output=json")
@@ -275,7 +321,9 @@ class PgbackrestSource(ToolSource[_Choice]):
         return catalogue.parse(done.stdout, self._settings.stanza, repository)
 
     def _details(self, tool: BackupTool, repository: Repository, label: str) -> Mapping[str, Any]:
-        done = tool.run("catalogue", f"--repo={repository.number}", "info", f"--set={label}", "--output=json")
+        done = tool.run(
+            "catalogue", f"--repo={repository.number}", "info", f"--set={label}", "--output=json"
+        )
         if done.status != 0:
             raise failed(done, repository, f"backup {label} could not be looked up")
         return catalogue.details(done.stdout, self._settings.stanza, label)
@@ -284,22 +332,32 @@ class PgbackrestSource(ToolSource[_Choice]):
         delta = self._settings.delta
         if delta is None:
             return ()
-        return (f"That nothing of production is left: `delta` keeps the files of the backup in {delta}.",)
+        return (
+            f"That nothing of production is left: `delta` keeps the files of the backup in {delta}.",
+        )
 
     def _notes(self, found: catalogue.Catalogue, repository: Repository) -> list[str]:
         said = [f"restored from {repository.address}"]
         others = [
             other.address
-            for other in repositories(self._settings.config, self._settings.stanza, self._settings.env)
+            for other in repositories(
+                self._settings.config, self._settings.stanza, self._settings.env
+            )
             if other.number != repository.number
         ]
         said += [f"not drilled here: {', '.join(others)}"] if others else []
-        return said + (["a backup is being taken right now; it is not in the catalogue yet"] if found.locked else [])
+        return said + (
+            ["a backup is being taken right now; it is not in the catalogue yet"]
+            if found.locked
+            else []
+        )
 
 
 def _version(tool: BackupTool) -> tuple[int, ...]:
     done = tool.run("catalogue", "version")
     match = _VERSION.search(done.stdout)
     if match is None:
-        raise HarnessError(f"{tool.program} does not say that it is pgBackRest", hint="correct `program`.")
+        raise HarnessError(
+            f"{tool.program} does not say that it is pgBackRest", hint="correct `program`."
+        )
     return tuple(int(part) for part in match.groups() if part is not None)

@@ -53,7 +53,9 @@ def listed(tool: BackupTool, repository: Repository, stanza: str, archive: str) 
     """
     place = f"archive/{stanza}/{archive}"
     number = f"--repo={repository.number}"
-    done = tool.run("repository", number, "repo-ls", place, "--recurse", "--output=json", quiet=True)
+    done = tool.run(
+        "repository", number, "repo-ls", place, "--recurse", "--output=json", quiet=True
+    )
     if done.status != 0:
         raise failed(done, repository, "the archive could not be listed")
     segments: dict[str, datetime | None] = {}
@@ -61,7 +63,9 @@ def listed(tool: BackupTool, repository: Repository, stanza: str, archive: str) 
     histories: dict[int, str] = {}
     for path, facts in json.loads(done.stdout or "{}").items():
         if match := _SEGMENT.fullmatch(path):
-            segments[match[1]] = datetime.fromtimestamp(facts["time"], UTC) if "time" in facts else None
+            segments[match[1]] = (
+                datetime.fromtimestamp(facts["time"], UTC) if "time" in facts else None
+            )
             checksums[match[1]] = (*checksums.get(match[1], ()), match[2])
         elif match := _HISTORY.fullmatch(path):
             got = tool.run("repository", number, "repo-get", f"{place}/{match[1]}")
@@ -91,7 +95,9 @@ class Bringer:
         """Put each of `names` into `into`; see `storedwal.Bring`."""
         spool = into / "spool"
         shelf = spool / "archive" / self.stanza / "in"
-        shelf.mkdir(parents=True, exist_ok=True)  # its workers write there before it is made by the tool
+        shelf.mkdir(
+            parents=True, exist_ok=True
+        )  # its workers write there before it is made by the tool
         with_spool = {"PGBACKREST_ARCHIVE_ASYNC": "y", "PGBACKREST_SPOOL_PATH": str(spool)}
         for begin in range(0, len(names), _AT_ONCE):
             batch = names[begin : begin + _AT_ONCE]
@@ -107,7 +113,9 @@ class Bringer:
             text = complaint.read_text(encoding="utf-8", errors="backslashreplace")
             code, _, message = text.partition("\n")
             raise explained(
-                f"ERROR: [{code.zfill(3)}]: {message}", self.repository, f"WAL segment {name} could not be brought"
+                f"ERROR: [{code.zfill(3)}]: {message}",
+                self.repository,
+                f"WAL segment {name} could not be brought",
             )
         if not (shelf / name).exists():
             return  # absent: said so by a file NAME.ok

@@ -47,7 +47,10 @@ class BackupLabel:
     def segment_bytes(self) -> int | None:
         """Return the size of a WAL segment, which the pair of position and file name gives away."""
         for size in SEGMENT_SIZES:
-            if Segment.holding(self.start_lsn, int(self.start_file[:8], 16), size).file_name(size) == self.start_file:
+            if (
+                Segment.holding(self.start_lsn, int(self.start_file[:8], 16), size).file_name(size)
+                == self.start_file
+            ):
                 return size
         return None
 
@@ -58,7 +61,9 @@ def parse_label(text: str, where: str) -> BackupLabel:
     Raises:
         BackupNotRestorable: It lacks where replay begins.
     """
-    fields = {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+    fields = {
+        key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())
+    }
     start = _START.match(fields.get("START WAL LOCATION", ""))
     if start is None:
         raise BackupNotRestorable(

@@ -68,7 +68,9 @@ class Stop:
         return f"commit of {self.when.isoformat() if self.when else '?'} (xid:{self.xid}, lsn:{self.lsn})"
 
 
-def stops_in(files: Sequence[WalFile], programs: PostgresPrograms, *, named: bool = False) -> list[Stop]:
+def stops_in(
+    files: Sequence[WalFile], programs: PostgresPrograms, *, named: bool = False
+) -> list[Stop]:
     """Return the ends of transactions in these consecutive segments, and with `named` the restore points, in order."""
     found: dict[Lsn, Stop] = {}
     for begin in range(0, len(files), WINDOW):
@@ -89,7 +91,9 @@ def last_end(files: Sequence[WalFile], programs: PostgresPrograms) -> Stop | Non
     return None
 
 
-def first_moment(files: Sequence[WalFile], after: Lsn, programs: PostgresPrograms) -> datetime | None:
+def first_moment(
+    files: Sequence[WalFile], after: Lsn, programs: PostgresPrograms
+) -> datetime | None:
     """Return the first time told behind `after`, of a commit or of a promotion; None where none is told."""
     for line in _dump(files[:LOOK_BACK], programs, named=True):
         born, stop = _BORN.search(line), _parse(line)
@@ -187,7 +191,9 @@ def _renamed(name: str, timeline: int) -> str:
 def _parse(line: str) -> Stop | None:
     if match := _END.search(line):
         xid = int(match[4] or match[1])
-        return Stop(Lsn.parse(match[2]), xid=xid, when=_moment(match[5]), commit=match[3] == "COMMIT")
+        return Stop(
+            Lsn.parse(match[2]), xid=xid, when=_moment(match[5]), commit=match[3] == "COMMIT"
+        )
     if match := _NAMED.search(line):
         return Stop(Lsn.parse(match[1]), name=match[2].strip())
     return None

@@ -22,7 +22,15 @@ _IS_LONG = 0x0002
 _MAGIC_PAGES = {0xD0, 0xD1}
 """High bytes of the magic numbers there have been since PostgreSQL 8."""
 
-MAJOR_OF_MAGIC = {0xD101: 12, 0xD106: 13, 0xD10D: 14, 0xD110: 15, 0xD113: 16, 0xD116: 17, 0xD118: 18}
+MAJOR_OF_MAGIC = {
+    0xD101: 12,
+    0xD106: 13,
+    0xD10D: 14,
+    0xD110: 15,
+    0xD113: 16,
+    0xD116: 17,
+    0xD118: 18,
+}
 """XLOG_PAGE_MAGIC of each server major."""
 
 
@@ -69,7 +77,9 @@ def read_header(start: bytes) -> WalHeader | None:
     """Return the header in the first bytes of a segment; None where there is none."""
     if len(start) < HEADER_BYTES:
         return None
-    magic, info, timeline, address, _, system_identifier, segment_bytes, _ = _LONG_HEADER.unpack_from(start)
+    magic, info, timeline, address, _, system_identifier, segment_bytes, _ = (
+        _LONG_HEADER.unpack_from(start)
+    )
     if not info & _IS_LONG or magic >> 8 not in _MAGIC_PAGES:
         return None
     return WalHeader(magic, timeline, Lsn(address), system_identifier, segment_bytes)
@@ -87,7 +97,9 @@ def fault(start: bytes, size: int | None, segment: Segment, expected: Expected) 
     if size is not None and size != expected.segment_bytes:
         return f"is {size:,} bytes long instead of {expected.segment_bytes:,}: cut short, or no segment"
     if not any(start):
-        return "does not begin like WAL but with zeros: it was allocated and never written, or wiped"
+        return (
+            "does not begin like WAL but with zeros: it was allocated and never written, or wiped"
+        )
     header = read_header(start)
     if header is None:
         return "does not begin like WAL"

@@ -99,7 +99,8 @@ def require_past(target: AtTime, now: datetime) -> None:
     """
     if target.when > now:
         raise TargetUnreachable(
-            f"{target} lies in the future", hint="choose a moment that has passed; latest is everything there is."
+            f"{target} lies in the future",
+            hint="choose a moment that has passed; latest is everything there is.",
         )
 
 
@@ -128,7 +129,9 @@ def is_passed(target: AtTime, when: datetime) -> bool:
     return when > target.when if target.inclusive else when >= target.when
 
 
-def refuse_foreign(path: TimelinePath, files: WalFiles, segment_bytes: int, programs: PostgresPrograms) -> None:
+def refuse_foreign(
+    path: TimelinePath, files: WalFiles, segment_bytes: int, programs: PostgresPrograms
+) -> None:
     """Refuse to follow a timeline that began while its parent still went on: both cannot be production.
 
     That is what a restored copy leaves that was let loose with production's archive_command. Following it loses

@@ -143,16 +143,23 @@ class Supply:
 
     def break_words(self) -> str:
         """Return what ends the run early, for messages; empty where nothing does."""
-        return f"{self.broken}; {self.cut_off} later segments cannot be reached" if self.broken else ""
+        return (
+            f"{self.broken}; {self.cut_off} later segments cannot be reached" if self.broken else ""
+        )
 
 
-def supply(files: Mapping[str, WalFile], path: TimelinePath, start: Lsn, segment_bytes: int) -> Supply:
+def supply(
+    files: Mapping[str, WalFile], path: TimelinePath, start: Lsn, segment_bytes: int
+) -> Supply:
     """Return the unbroken run of segments from `start` along `path`, by their names alone."""
     per_number: dict[int, WalFile] = {}
     for name in files:
         number = Segment.parse(name, segment_bytes).number
         if number not in per_number:
-            named = (candidate.file_name(segment_bytes) for candidate in path.candidates(number, segment_bytes))
+            named = (
+                candidate.file_name(segment_bytes)
+                for candidate in path.candidates(number, segment_bytes)
+            )
             chosen = next((files[candidate] for candidate in named if candidate in files), None)
             if chosen is not None:
                 per_number[number] = chosen
@@ -175,7 +182,9 @@ def limited(found: Supply, segment_bytes: int, until: Lsn | None) -> Supply:
         return found
     # One more than holds `until`: a record that begins there may end in the next.
     limit = until // segment_bytes + 2
-    kept = tuple(file for file in found.files if Segment.parse(file.name, segment_bytes).number < limit)
+    kept = tuple(
+        file for file in found.files if Segment.parse(file.name, segment_bytes).number < limit
+    )
     if len(kept) == len(found.files):
         return found
     return Supply(kept, Lsn(limit * segment_bytes), found.broken, found.cut_off)
@@ -193,7 +202,12 @@ def sound(found: Supply, expected: Expected, until: Lsn | None) -> Supply:
         problem = fault_of(file, segment, expected)
         if problem is not None:
             later = len(found.files) - place - 1 + found.cut_off
-            return Supply(found.files[:place], segment.start(size), f"WAL segment {file.path} {problem}", later)
+            return Supply(
+                found.files[:place],
+                segment.start(size),
+                f"WAL segment {file.path} {problem}",
+                later,
+            )
     return found
 
 

@@ -101,7 +101,11 @@ class WalPlan:
     def check(self) -> Check:
         """Return the verdict on the archive: what a drill needs of it is there, without a hole."""
         after = f"; after them {self.found.break_words()}" if self.found.broken else ""
-        return Check(name=CHECK, verdict=Verdict.PASSED, message=f"{self.found.words()} without a hole{after}")
+        return Check(
+            name=CHECK,
+            verdict=Verdict.PASSED,
+            message=f"{self.found.words()} without a hole{after}",
+        )
 
     @property
     def needed_bytes(self) -> int:
@@ -138,7 +142,9 @@ def plan(request: LocateRequest, backup: Backup, start_file: str, stored: Stored
     if isinstance(request.target, AtTime):
         preflight.require_past(request.target, request.now)
     said = [f"recovery follows timelines {path}"] if len(path.steps) > 1 else []
-    said += [f"the archive breaks off after {whole.end}: {whole.break_words()}"] if whole.broken else []
+    said += (
+        [f"the archive breaks off after {whole.end}: {whole.break_words()}"] if whole.broken else []
+    )
     return WalPlan(
         target=request.target,
         now=request.now,
@@ -188,7 +194,9 @@ def stage(wanted: WalPlan, sandbox: Sandbox) -> str:
     if wanted.beyond:
         every = WalFiles(segments=brought.segments | segments.scan(sandbox.wal / _BEYOND).segments)
         preflight.refuse_foreign(wanted.path, every, wanted.segment_bytes, sandbox.programs)
-    preflight.require_reachable(preflight.Question(wanted.target, wanted.stop, found, wanted.now, sandbox.programs))
+    preflight.require_reachable(
+        preflight.Question(wanted.target, wanted.stop, found, wanted.now, sandbox.programs)
+    )
     into = sandbox.data / "pg_wal"
     for file in found.files:
         file.path.rename(into / file.name)
@@ -211,7 +219,9 @@ def reachable(wanted: WalPlan, sandbox: Sandbox) -> list[str]:
     return commits.nearest(stops, wanted.target) + ([broken] if broken else [])
 
 
-def _beyond(path: TimelinePath, files: Mapping[str, WalFile], segment_bytes: int) -> tuple[str, ...]:
+def _beyond(
+    path: TimelinePath, files: Mapping[str, WalFile], segment_bytes: int
+) -> tuple[str, ...]:
     """Return the first segments that timelines which were left wrote behind the place."""
     found: list[str] = []
     for timeline, end in path.steps:
@@ -232,7 +242,9 @@ def _first_count(wanted: WalPlan, names: Sequence[str]) -> int:
     if not isinstance(target, AtTime):
         return len(names)
     limit = target.when + _MARGIN
-    behind = -(-int(wanted.stop) // wanted.segment_bytes) - int(wanted.start) // wanted.segment_bytes
+    behind = (
+        -(-int(wanted.stop) // wanted.segment_bytes) - int(wanted.start) // wanted.segment_bytes
+    )
     for place, name in enumerate(names):
         stored_at = wanted.stored.segments.get(name)
         if stored_at is None:
@@ -248,4 +260,6 @@ def _passes(wanted: WalPlan, names: Sequence[str], sandbox: Sandbox) -> bool:
         return True
     there = [WalFile(name, sandbox.wal / name) for name in names if (sandbox.wal / name).exists()]
     last = commits.last_end(there, sandbox.programs)
-    return last is not None and last.when is not None and preflight.is_passed(wanted.target, last.when)
+    return (
+        last is not None and last.when is not None and preflight.is_passed(wanted.target, last.when)
+    )

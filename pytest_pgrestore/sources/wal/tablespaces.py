@@ -76,7 +76,9 @@ def keep_inside(sandbox: Sandbox, start: Lsn | None, segment_bytes: int) -> list
 def _staged(folder: Path, segment_bytes: int) -> dict[int, WalFile]:
     """Return the segment a server reads for each number: that of the newest timeline."""
     names = sorted(path.name for path in folder.iterdir() if is_segment_name(path.name))
-    return {Segment.parse(name, segment_bytes).number: WalFile(name, folder / name) for name in names}
+    return {
+        Segment.parse(name, segment_bytes).number: WalFile(name, folder / name) for name in names
+    }
 
 
 class _StagedRecord:
@@ -90,7 +92,9 @@ class _StagedRecord:
     def without_path(self) -> str:
         """Empty the path at the record's end, and correct the record's checksum; return the path."""
         size = int.from_bytes(self._read(4), "little")
-        record = bytearray(self._read(size) if _RECORD_HEADER_BYTES < size <= _LARGEST_RECORD_BYTES else b"")
+        record = bytearray(
+            self._read(size) if _RECORD_HEADER_BYTES < size <= _LARGEST_RECORD_BYTES else b""
+        )
         begin = _path_begins(record) if len(record) == size else 0
         if not begin or _stored(record) != checksum(record):
             raise HarnessError(
@@ -147,7 +151,9 @@ def _path_begins(record: bytes | bytearray) -> int:
         elif kind in _LENGTH_OF_LENGTH:
             length = int.from_bytes(record[place : place + _LENGTH_OF_LENGTH[kind]], "little")
             place += _LENGTH_OF_LENGTH[kind]
-            return place + _OID_BYTES if place + length == len(record) and length > _OID_BYTES else 0
+            return (
+                place + _OID_BYTES if place + length == len(record) and length > _OID_BYTES else 0
+            )
         else:
             return 0
     return 0

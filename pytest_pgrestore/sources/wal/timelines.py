@@ -51,7 +51,9 @@ def parse_history(text: str) -> list[tuple[int, Lsn]]:
     return [(int(match[1]), Lsn.parse(match[2])) for match in _LINE.finditer(text)]
 
 
-def follow(histories: Mapping[int, str], timeline: int, wanted: Timeline, stop: Lsn) -> tuple[TimelinePath, list[str]]:
+def follow(
+    histories: Mapping[int, str], timeline: int, wanted: Timeline, stop: Lsn
+) -> tuple[TimelinePath, list[str]]:
     """Return the timelines from the backup's to the wanted one, and notes on those that were not followed.
 
     Args:
@@ -83,15 +85,23 @@ def follow(histories: Mapping[int, str], timeline: int, wanted: Timeline, stop: 
     return alone, notes
 
 
-def _descent(histories: Mapping[int, str], number: int, timeline: int, stop: Lsn) -> tuple[TimelinePath | None, str]:
+def _descent(
+    histories: Mapping[int, str], number: int, timeline: int, stop: Lsn
+) -> tuple[TimelinePath | None, str]:
     """Return the way from `timeline` to `number`, or why there is none."""
     if number not in histories:
         return None, f"the archive holds no {number:08X}.history"
     ancestors = parse_history(histories[number])
     if timeline not in {parent for parent, _ in ancestors}:
         named = ", ".join(str(parent) for parent, _ in ancestors) or "nothing"
-        return None, f"its history descends from {named} and not from the backup's timeline {timeline}"
+        return (
+            None,
+            f"its history descends from {named} and not from the backup's timeline {timeline}",
+        )
     steps = [(parent, end) for parent, end in ancestors if parent >= timeline]
     if steps[0][1] < stop:
-        return None, f"it left timeline {timeline} at {steps[0][1]}, before the backup ended at {stop}"
+        return (
+            None,
+            f"it left timeline {timeline} at {steps[0][1]}, before the backup ended at {stop}",
+        )
     return TimelinePath((*steps, (number, None))), ""

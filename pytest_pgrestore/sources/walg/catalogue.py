@@ -44,17 +44,21 @@ def read(tool: BackupTool, location: str) -> list[Entry]:
     Raises:
         HarnessError: The storage cannot be read.
     """
-    done = tool.run("catalogue", "backup-list", "--detail", "--json", timeout_seconds=_CATALOGUE_SECONDS)
+    done = tool.run(
+        "catalogue", "backup-list", "--detail", "--json", timeout_seconds=_CATALOGUE_SECONDS
+    )
     if done.status != 0:
         raise failed(done, "the catalogue could not be read")
     try:
         rows = json.loads(done.stdout or "[]")
         return sorted(
-            (_entry(row, location) for row in rows), key=lambda entry: entry.backup.label[len("base_00000000") :]
+            (_entry(row, location) for row in rows),
+            key=lambda entry: entry.backup.label[len("base_00000000") :],
         )
     except (ValueError, KeyError, TypeError):
         raise HarnessError(
-            "WAL-G's catalogue is not understood", hint="read the saved log of `backup-list`; is this WAL-G 2 or newer?"
+            "WAL-G's catalogue is not understood",
+            hint="read the saved log of `backup-list`; is this WAL-G 2 or newer?",
         ) from None
 
 
@@ -85,14 +89,17 @@ def sentinel(tool: BackupTool, label: str) -> Mapping[str, Any]:
         BackupNotRestorable: It is missing or damaged.
         HarnessError: The storage cannot be read.
     """
-    done = tool.run("catalogue", "st", "cat", f"basebackups_005/{label}_backup_stop_sentinel.json", quiet=True)
+    done = tool.run(
+        "catalogue", "st", "cat", f"basebackups_005/{label}_backup_stop_sentinel.json", quiet=True
+    )
     if done.status != 0:
         raise failed(done, f"the sentinel of backup {label} could not be read")
     try:
         found: Mapping[str, Any] = json.loads(done.stdout)
     except ValueError:
         raise BackupNotRestorable(
-            f"the sentinel of backup {label} is damaged", hint="restore it from another copy of the storage."
+            f"the sentinel of backup {label} is damaged",
+            hint="restore it from another copy of the storage.",
         ) from None
     return found
 
@@ -103,7 +110,9 @@ def files_of(tool: BackupTool, label: str) -> list[str] | None:
     Raises:
         HarnessError: The storage cannot be read.
     """
-    done = tool.run("catalogue", "st", "cat", f"basebackups_005/{label}/files_metadata.json", quiet=True)
+    done = tool.run(
+        "catalogue", "st", "cat", f"basebackups_005/{label}/files_metadata.json", quiet=True
+    )
     if done.status != 0:
         error = failed(done, f"the list of files of backup {label} could not be read")
         if isinstance(error, BackupNotRestorable):
@@ -115,7 +124,9 @@ def files_of(tool: BackupTool, label: str) -> list[str] | None:
         return None
 
 
-def chain_of(tool: BackupTool, label: str, said: Mapping[str, Any], known: Callable[[str], bool]) -> tuple[str, ...]:
+def chain_of(
+    tool: BackupTool, label: str, said: Mapping[str, Any], known: Callable[[str], bool]
+) -> tuple[str, ...]:
     """Return the labels `label` builds on, the full one first.
 
     Raises:

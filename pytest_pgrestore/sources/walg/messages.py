@@ -45,7 +45,11 @@ _NOT_LEARNED: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "check AWS_ENDPOINT and the like, and the network of the tool (sandbox.tool_network).",
     ),
     (
-        ("root directory doesn't exist", "Failed to find any configured storage", "configure primary storage"),
+        (
+            "root directory doesn't exist",
+            "Failed to find any configured storage",
+            "configure primary storage",
+        ),
         "the storage is not there or not configured",
         "give WALG_FILE_PREFIX, WALG_S3_PREFIX or another prefix in `env`, or a `config`.",
     ),
@@ -59,17 +63,37 @@ _NOT_LEARNED: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "no space is left on the device",
         "free the disk or set sandbox.directory to a larger one.",
     ),
-    (("permission denied",), "a file may not be read by this user", "run as a user who may read the storage."),
+    (
+        ("permission denied",),
+        "a file may not be read by this user",
+        "run as a user who may read the storage.",
+    ),
 )
 """Signs in what was said, what they mean, what to do; the first one that fits is told."""
 
 _BAD: tuple[tuple[tuple[str, ...], str], ...] = (
     (
-        ("did not provide files", "does not exist", "no such file", "key does not exist", "object not found"),
+        (
+            "did not provide files",
+            "does not exist",
+            "no such file",
+            "key does not exist",
+            "object not found",
+        ),
         "a part of it is missing",
     ),
     (
-        ("corrupt", "lz4:", "lz4 ", "zstd", "checksum", "unexpected EOF", "invalid", "tar", "decompress"),
+        (
+            "corrupt",
+            "lz4:",
+            "lz4 ",
+            "zstd",
+            "checksum",
+            "unexpected EOF",
+            "invalid",
+            "tar",
+            "decompress",
+        ),
         "a part of it is damaged",
     ),
 )

@@ -99,13 +99,17 @@ class WalgSource(ToolSource[_Choice]):
     def requirements(self) -> ToolRequirements:
         """What WAL-G needs to run: its configuration, keys and certificates that variables name, a directory."""
         said = self._said()
-        files = [Path(value) for value in said.values() if value.startswith("/") and Path(value).exists()]
+        files = [
+            Path(value) for value in said.values() if value.startswith("/") and Path(value).exists()
+        ]
         reads = [*([self._settings.config] if self._settings.config else []), *files]
         return ToolRequirements(
             program=self._settings.program,
             packages=("ca-certificates",),
             reads=tuple(dict.fromkeys(reads)),
-            network=self._directory() is None if self._settings.network is None else self._settings.network,
+            network=self._directory() is None
+            if self._settings.network is None
+            else self._settings.network,
             on_host=self._settings.on_host,
         )
 
@@ -117,7 +121,9 @@ class WalgSource(ToolSource[_Choice]):
         """Return the catalogue, oldest first."""
         return [
             entry.backup
-            for entry in catalogue.read(self._tool(required(tool_runner, "WAL-G"), unheard), self._location())
+            for entry in catalogue.read(
+                self._tool(required(tool_runner, "WAL-G"), unheard), self._location()
+            )
         ]
 
     def locate(self, request: LocateRequest) -> ChosenBackup:
@@ -141,7 +147,12 @@ class WalgSource(ToolSource[_Choice]):
             selection=selection,
             server_major=backup.server_major or 0,
             needed_bytes=int(
-                sum(known.size_bytes or 0 for known in backups if known.label in {*chain, backup.label}) * _GROWTH
+                sum(
+                    known.size_bytes or 0
+                    for known in backups
+                    if known.label in {*chain, backup.label}
+                )
+                * _GROWTH
             )
             + wal.needed_bytes,
             timeline=wal.path.last,
@@ -151,7 +162,9 @@ class WalgSource(ToolSource[_Choice]):
             notes=wal.notes,
             backup_paths=() if directory is None else (directory / "basebackups_005",),
             wal_archive_paths=() if directory is None else (directory / "wal_005",),
-            other_candidates=other_candidates(backups, backup, request.target, self._settings.backup),
+            other_candidates=other_candidates(
+                backups, backup, request.target, self._settings.backup
+            ),
             restored_by=f"WAL-G {version}, {tool.tool_runner.origin}",
         )
         return self._keep(chosen, _Choice(wal=wal, log=request.log, spec=said.get("Spec") or {}))
@@ -188,7 +201,9 @@ class WalgSource(ToolSource[_Choice]):
 
     @staticmethod
     def _wal_verify(tool: BackupTool) -> Check:
-        done = tool.run("verify", "wal-verify", "integrity", "timeline", "--json", timeout_seconds=120.0)
+        done = tool.run(
+            "verify", "wal-verify", "integrity", "timeline", "--json", timeout_seconds=120.0
+        )
         if done.status != 0:
             said = failed(done, "wal-verify did not run").problem
             return Check(name=VERIFY, verdict=Verdict.COULD_NOT_VERIFY, message=said)
@@ -209,7 +224,11 @@ class WalgSource(ToolSource[_Choice]):
                     hint="correct `config`, and let the user who runs pytest read it.",
                 ) from None
             # JSON or YAML: both have a name, a colon, and a value that may be quoted.
-            said = dict(re.findall(r"""^\W*([A-Z][A-Z0-9_]+)["']?\s*:\s*["']?([^"',\n]+)""", text, re.MULTILINE))
+            said = dict(
+                re.findall(
+                    r"""^\W*([A-Z][A-Z0-9_]+)["']?\s*:\s*["']?([^"',\n]+)""", text, re.MULTILINE
+                )
+            )
         return said | dict(self._settings.env)
 
     def _directory(self) -> Path | None:
@@ -219,9 +238,14 @@ class WalgSource(ToolSource[_Choice]):
 
     def _location(self) -> str:
         said = self._said()
-        return next((value for name, value in said.items() if _PREFIX.search(name)), "no prefix is configured")
+        return next(
+            (value for name, value in said.items() if _PREFIX.search(name)),
+            "no prefix is configured",
+        )
 
-    def _tool(self, tool_runner: ToolRunner, log: Callable[[str, str], None], wal: WalPlan | None = None) -> BackupTool:
+    def _tool(
+        self, tool_runner: ToolRunner, log: Callable[[str, str], None], wal: WalPlan | None = None
+    ) -> BackupTool:
         settings = self._settings
         env = {
             # By default it says after a quarter of an hour that a part is damaged: it waits minutes between its tries.
@@ -235,14 +259,22 @@ class WalgSource(ToolSource[_Choice]):
             env["WALG_CONFIG_PATH"] = str(settings.config)
         if wal is not None:
             env["WALG_PG_WAL_SIZE"] = str(wal.segment_bytes // _MIB)
-        return BackupTool(tool_runner=tool_runner, program=settings.program, env=env, secrets=settings.secrets, log=log)
+        return BackupTool(
+            tool_runner=tool_runner,
+            program=settings.program,
+            env=env,
+            secrets=settings.secrets,
+            log=log,
+        )
 
 
 def _version(tool: BackupTool) -> str:
     done = tool.run("catalogue", "--version")
     match = _VERSION.search(done.stdout + done.stderr)
     if match is None:
-        raise HarnessError(f"{tool.program} does not say that it is WAL-G", hint="correct `program`.")
+        raise HarnessError(
+            f"{tool.program} does not say that it is WAL-G", hint="correct `program`."
+        )
     return match[1]
 
 
@@ -261,12 +293,18 @@ def _files(listed: list[str] | None, sandbox: Sandbox) -> Check:
             verdict=Verdict.FAILED,
             message=f"{len(missing)} of the {len(listed)} files of the backup did not come back: {named}",
         )
-    return Check(name=FILES, verdict=Verdict.PASSED, message=f"all {len(listed)} files of the backup came back")
+    return Check(
+        name=FILES,
+        verdict=Verdict.PASSED,
+        message=f"all {len(listed)} files of the backup came back",
+    )
 
 
 def _bring_one(tool: BackupTool, name: str, into: Path) -> None:
     # With one at a time it starts no prefetching of its own, which would go on behind our back.
-    done = tool.run("wal", "wal-fetch", name, str(into / name), more={"WALG_DOWNLOAD_CONCURRENCY": "1"})
+    done = tool.run(
+        "wal", "wal-fetch", name, str(into / name), more={"WALG_DOWNLOAD_CONCURRENCY": "1"}
+    )
     if done.status not in (0, _ABSENT):
         raise failed(done, f"WAL segment {name} could not be brought")
 
@@ -274,7 +312,9 @@ def _bring_one(tool: BackupTool, name: str, into: Path) -> None:
 def _into(spec: Mapping[str, Any], sandbox: Sandbox) -> dict[str, Any]:
     """Return a restore specification that puts every tablespace into the sandbox."""
     oids = [str(oid) for oid in spec.get("tablespaces") or ()]
-    places = {oid: {"loc": str(sandbox.tablespaces / oid), "link": f"pg_tblspc/{oid}"} for oid in oids}
+    places = {
+        oid: {"loc": str(sandbox.tablespaces / oid), "link": f"pg_tblspc/{oid}"} for oid in oids
+    }
     return {"base_prefix": str(sandbox.data), "tablespaces": oids, **places}
 
 

@@ -100,7 +100,9 @@ def speaking(what: str) -> Iterator[None]:
         yield
     except APIError as exc:
         # The daemon's own words: they name the missing file, port, image.
-        raise HarnessError(f"{what} failed: {_first_line(exc.explanation or exc)}", hint=_hint(exc)) from exc
+        raise HarnessError(
+            f"{what} failed: {_first_line(exc.explanation or exc)}", hint=_hint(exc)
+        ) from exc
     except (requests.Timeout, TimeoutError) as exc:
         _hang_up(exc)
         raise HarnessError(
@@ -129,7 +131,9 @@ def _hang_up(exc: BaseException) -> None:
     error: BaseException | None = exc
     while error is not None:
         for frame, _ in traceback.walk_tb(error.__traceback__):
-            held = frame.f_locals.get("sock") if frame.f_globals["__name__"] == _CONNECTING else None
+            held = (
+                frame.f_locals.get("sock") if frame.f_globals["__name__"] == _CONNECTING else None
+            )
             if isinstance(held, socket.socket):
                 held.close()
         error = error.__cause__ or error.__context__
@@ -144,7 +148,10 @@ def _plainly(exc: BaseException) -> str:
         return "this user may not speak to the Docker daemon (is it in the group docker?)"
     if "timed out" in text:
         return f"the Docker daemon did not answer within {CALL_SECONDS:g} s"
-    if any(words in text for words in ("Connection aborted", "Connection reset", "RemoteDisconnected", "BrokenPipe")):
+    if any(
+        words in text
+        for words in ("Connection aborted", "Connection reset", "RemoteDisconnected", "BrokenPipe")
+    ):
         return "the Docker daemon ended in the middle"
     return _first_line(exc)
 

@@ -161,7 +161,9 @@ class Container:
 
         with speaking("asking for the state of the container"):
             try:
-                found: dict[str, Any] = self.engine.client.api.inspect_container(self.identity)["State"]
+                found: dict[str, Any] = self.engine.client.api.inspect_container(self.identity)[
+                    "State"
+                ]
             except NotFound:
                 return {}
         return found
@@ -170,7 +172,9 @@ class Container:
         """Return the name of the volume mounted at `place`; None where there is none."""
         with speaking("asking for the volumes of the container"):
             mounts = self.engine.client.api.inspect_container(self.identity)["Mounts"]
-        return next((mount.get("Name") for mount in mounts if mount["Destination"] == str(place)), None)
+        return next(
+            (mount.get("Name") for mount in mounts if mount["Destination"] == str(place)), None
+        )
 
     def published_port(self) -> int:
         """Return the port of 127.0.0.1 that leads to the server.
@@ -179,14 +183,18 @@ class Container:
             HarnessError: None was published.
         """
         with speaking("asking for the published port"):
-            ports = self.engine.client.api.inspect_container(self.identity)["NetworkSettings"]["Ports"]
+            ports = self.engine.client.api.inspect_container(self.identity)["NetworkSettings"][
+                "Ports"
+            ]
         found = (ports or {}).get(f"{SERVER_PORT}/tcp")
         if not found:
             raise HarnessError("Docker published no port", hint="the daemon's log says why.")
         return int(found[0]["HostPort"])
 
 
-def start(engine: Engine, image: Image, settings: DockerSettings, account: Account, spec: ContainerSpec) -> Container:
+def start(
+    engine: Engine, image: Image, settings: DockerSettings, account: Account, spec: ContainerSpec
+) -> Container:
     """Start a container that does nothing but wait for its end.
 
     Raises:
@@ -226,13 +234,17 @@ def _hold(engine: Engine, identity: str, account: Account) -> int:
     """Start a process of our own user in the container and return it: only root may look into root's processes."""
     with speaking("starting a process in the container"):
         user = f"{account.uid}:{account.gid}"
-        created = engine.client.api.exec_create(identity, ["sleep", "infinity"], user=user, workdir="/")
+        created = engine.client.api.exec_create(
+            identity, ["sleep", "infinity"], user=user, workdir="/"
+        )
         engine.client.api.exec_start(created["Id"], detach=True)
         pid = int(engine.client.api.exec_inspect(created["Id"])["Pid"])
     # For some milliseconds it is still the container runtime, which nobody may look into; what cannot be is said later.
     with suppress(HarnessError):
         wait_until(
-            lambda: os.access(f"/proc/{pid}/root/", os.X_OK), what="the process", timeout_seconds=_BEGINNING_SECONDS
+            lambda: os.access(f"/proc/{pid}/root/", os.X_OK),
+            what="the process",
+            timeout_seconds=_BEGINNING_SECONDS,
         )
     return pid
 
@@ -308,11 +320,15 @@ def _mounts(settings: DockerSettings, spec: ContainerSpec) -> Iterator[Any]:
         yield Mount(str(spec.copy), spec.shared, type="volume", no_copy=True)
     elif spec.copy is not None and settings.storage == "volume":
         # Without a source it is anonymous: Docker removes it with the container.
-        yield Mount(str(spec.copy), None, type="volume", labels=_all_labels(settings, spec), no_copy=True)
+        yield Mount(
+            str(spec.copy), None, type="volume", labels=_all_labels(settings, spec), no_copy=True
+        )
     elif spec.copy is not None and settings.storage == "tmpfs":
         # A volume in memory and not a plain tmpfs: only a volume can be shared with a backup tool's container.
         memory = DriverConfig("local", {"type": "tmpfs", "device": "tmpfs", "o": "mode=0700"})
         labels = _all_labels(settings, spec)
-        yield Mount(str(spec.copy), None, type="volume", labels=labels, no_copy=True, driver_config=memory)
+        yield Mount(
+            str(spec.copy), None, type="volume", labels=labels, no_copy=True, driver_config=memory
+        )
     elif spec.copy is not None:
         yield Mount(str(spec.copy), str(spec.copy), type="bind")

@@ -58,7 +58,12 @@ def execute(
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         with speaking(f"running {argv[0]} in the container"):
             created = api.exec_create(
-                container, guarded, stdin=stdin is not None, user=user, environment=dict(env), workdir="/"
+                container,
+                guarded,
+                stdin=stdin is not None,
+                user=user,
+                environment=dict(env),
+                workdir="/",
             )
             stream = api.exec_start(created["Id"], socket=True)
             raw = getattr(stream, "_sock", stream)
@@ -99,7 +104,9 @@ def _reader(stream: Any) -> IO[bytes]:
     return reader
 
 
-def _read_frames(reader: Any, raw: Any, streams: tuple[IO[bytes], IO[bytes]], deadline: float) -> None:
+def _read_frames(
+    reader: Any, raw: Any, streams: tuple[IO[bytes], IO[bytes]], deadline: float
+) -> None:
     """Write what the program prints to its two streams until the connection ends."""
     waiting = b""
     while True:

@@ -79,7 +79,9 @@ def _built(engine: Engine, settings: DockerSettings, major: int, lock: Path) -> 
                 _build(engine, settings, name, base, major)
                 found = _find(engine, name)
     if found is None:
-        raise HarnessError(f"image {name} is not there after its build", hint="look at `docker images`.")
+        raise HarnessError(
+            f"image {name} is not there after its build", hint="look at `docker images`."
+        )
     return Image(name, str(found["Id"]), built=True)
 
 
@@ -90,7 +92,13 @@ def is_here(engine: Engine, name: str) -> bool:
 
 def content_digest(base_identity: str, settings: DockerSettings, major: int) -> str:
     """Return what an image is kept under: another base, Dockerfile or list of packages is another image."""
-    content = [DOCKERFILE.read_text(encoding="utf-8"), base_identity, major, settings.packages, settings.locales]
+    content = [
+        DOCKERFILE.read_text(encoding="utf-8"),
+        base_identity,
+        major,
+        settings.packages,
+        settings.locales,
+    ]
     return sha256(json.dumps(content).encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
@@ -118,7 +126,9 @@ def _present(engine: Engine, name: str, settings: DockerSettings) -> dict[str, A
     _pull(engine, name, settings.timeout_seconds)
     found = _find(engine, name)
     if found is None:
-        raise HarnessError(f"image {name} is not there after its pull", hint="look at `docker images`.")
+        raise HarnessError(
+            f"image {name} is not there after its pull", hint="look at `docker images`."
+        )
     return found
 
 
@@ -130,9 +140,13 @@ def _pull(engine: Engine, name: str, timeout_seconds: float) -> None:
     hint = f"docker pull {name} says more; without a registry name an image of this machine in sandbox.base_image or .image."
     with speaking(f"pulling image {name}"), _patience(engine, timeout_seconds):
         try:
-            for line in engine.client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
+            for line in engine.client.api.pull(
+                repository, tag=tag or "latest", stream=True, decode=True
+            ):
                 if "error" in line:
-                    raise HarnessError(f"image {name} could not be pulled: {line['error']}", hint=hint)
+                    raise HarnessError(
+                        f"image {name} could not be pulled: {line['error']}", hint=hint
+                    )
         except APIError as exc:
             reason = str(exc.explanation or exc).splitlines()[0]
             raise HarnessError(f"image {name} could not be pulled: {reason}", hint=hint) from exc

@@ -43,7 +43,11 @@ def remove_all(engine: Engine, labels: Mapping[str, str]) -> list[str]:
             _remove_container(engine, entry["Id"])
         try:
             # The daemon forgets a container that removes itself a moment after it ended.
-            wait_until(lambda: not _containers(engine, wanted), what="a removal", timeout_seconds=_GONE_SECONDS)
+            wait_until(
+                lambda: not _containers(engine, wanted),
+                what="a removal",
+                timeout_seconds=_GONE_SECONDS,
+            )
         except HarnessError:
             pass  # said below
         for name in _volumes(engine, wanted):
@@ -57,7 +61,9 @@ def find_container(engine: Engine, labels: Mapping[str, str]) -> tuple[str, int]
     wanted = [f"{MANAGED}=true", *(f"{name}={value}" for name, value in labels.items())]
     with speaking("looking for a container"):
         for entry in _containers(engine, wanted):
-            return str(entry["Id"]), int(engine.client.api.inspect_container(entry["Id"])["State"]["Pid"])
+            return str(entry["Id"]), int(
+                engine.client.api.inspect_container(entry["Id"])["State"]["Pid"]
+            )
     return None
 
 
@@ -76,7 +82,9 @@ def sweep(engine: Engine, host: str, abandoned: Callable[[Path], bool]) -> list[
                 _remove_container(engine, entry["Id"])
                 removed.append(f"container {entry['Id'][:12]}")
         volumes = engine.client.api.volumes(filters={"label": f"{MANAGED}=true"})["Volumes"] or []
-        names = [str(volume["Name"]) for volume in volumes if _to_go(volume["Labels"], host, abandoned)]
+        names = [
+            str(volume["Name"]) for volume in volumes if _to_go(volume["Labels"], host, abandoned)
+        ]
         return removed + [f"volume {name[:12]}" for name in names if _remove_volume(engine, name)]
 
 
@@ -97,7 +105,9 @@ def _to_go(labels: Mapping[str, str], host: str, abandoned: Callable[[Path], boo
 
 
 def _containers(engine: Engine, labels: Iterable[str]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = engine.client.api.containers(all=True, filters={"label": list(labels)})
+    found: list[dict[str, Any]] = engine.client.api.containers(
+        all=True, filters={"label": list(labels)}
+    )
     return found
 
 

@@ -14,7 +14,11 @@ from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.barman import catalogue
-from pytest_pgrestore.sources.barman.choosing import choose_entry, other_candidates_of, require_restorable
+from pytest_pgrestore.sources.barman.choosing import (
+    choose_entry,
+    other_candidates_of,
+    require_restorable,
+)
 from pytest_pgrestore.sources.barman.cloud import scripts
 from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.barman.put_back import put_back
@@ -99,15 +103,21 @@ class BarmanCloudSource(ToolSource[_Choice]):
         """Choose the backup for `request` and see whether its target can be reached; reads only."""
         tool_runner = request.find_tool_runner(None)
         found = self._stored(self._tool(tool_runner, request.log))
-        entry, selection, left_out = choose_entry(found.entries, self._settings.backup, request, self._place)
+        entry, selection, left_out = choose_entry(
+            found.entries, self._settings.backup, request, self._place
+        )
         require_restorable(entry)
         backup, major = entry.backup, entry.backup.server_major
         if request.find_tool_runner(major) is not tool_runner:
             # The one that restores: another image may have another version.
             tool_runner = request.find_tool_runner(major)
             found = self._stored(self._tool(tool_runner, request.log))
-        wal = stored_wal.plan(request, backup, entry.start_file, self._wal(found, tool_runner, request.log))
-        left_out += [f"the description of backup {label} cannot be read" for label in found.unreadable]
+        wal = stored_wal.plan(
+            request, backup, entry.start_file, self._wal(found, tool_runner, request.log)
+        )
+        left_out += [
+            f"the description of backup {label} cannot be read" for label in found.unreadable
+        ]
         chosen = ChosenBackup(
             backup=backup,
             selection=selection,
@@ -116,9 +126,13 @@ class BarmanCloudSource(ToolSource[_Choice]):
             timeline=wal.path.last,
             archive_end=wal.end,
             checks=(wal.check(),),
-            not_checked=("The files of the backup: barman-cloud stores no manifest to compare them with.",),
+            not_checked=(
+                "The files of the backup: barman-cloud stores no manifest to compare them with.",
+            ),
             notes=(*left_out, *wal.notes, f"restored from {self._place}"),
-            other_candidates=other_candidates_of(found.entries, entry, request, self._settings.backup),
+            other_candidates=other_candidates_of(
+                found.entries, entry, request, self._settings.backup
+            ),
             restored_by=f"barman-cloud {found.version}, {tool_runner.origin}",
         )
         return self._keep(chosen, _Choice(wal=wal, log=request.log, entry=entry))
@@ -132,7 +146,14 @@ class BarmanCloudSource(ToolSource[_Choice]):
         for name, oid in choice.entry.tablespaces:
             (sandbox.tablespaces / str(oid)).mkdir(mode=0o700)
             maps += ["--tablespace", f"{name}:{sandbox.tablespaces / str(oid)}"]
-        place = (*self._options(), *maps, self._url, self._settings.server, label, str(sandbox.data))
+        place = (
+            *self._options(),
+            *maps,
+            self._url,
+            self._settings.server,
+            label,
+            str(sandbox.data),
+        )
         done = tool.run("restore", *place, program=self._program(RESTORE))
         if done.status != 0:
             raise failed(done, self._place, f"backup {label} was not restored")
@@ -162,12 +183,19 @@ class BarmanCloudSource(ToolSource[_Choice]):
     def _options(self) -> tuple[str, ...]:
         settings = self._settings
         provider = ("--cloud-provider", settings.cloud_provider) if settings.cloud_provider else ()
-        return (*provider, *(("--endpoint-url", settings.endpoint_url) if settings.endpoint_url else ()))
+        return (
+            *provider,
+            *(("--endpoint-url", settings.endpoint_url) if settings.endpoint_url else ()),
+        )
 
     def _tool(self, tool_runner: ToolRunner, log: Callable[[str, str], None]) -> BackupTool:
         settings = self._settings
         tool = BackupTool(
-            tool_runner=tool_runner, program=self._program(LIST), env=settings.env, secrets=settings.secrets, log=log
+            tool_runner=tool_runner,
+            program=self._program(LIST),
+            env=settings.env,
+            secrets=settings.secrets,
+            log=log,
         )
         return replace(tool, env={"AWS_MAX_ATTEMPTS": "3", **settings.env})
 
@@ -179,7 +207,15 @@ class BarmanCloudSource(ToolSource[_Choice]):
         """
         settings = self._settings
         script = ("-c", scripts.BESIDE, self._program(LIST), scripts.CATALOGUE)
-        done = tool.run("catalogue", *script, *self._options(), self._url, settings.server, program="sh", quiet=True)
+        done = tool.run(
+            "catalogue",
+            *script,
+            *self._options(),
+            self._url,
+            settings.server,
+            program="sh",
+            quiet=True,
+        )
         if done.status != 0:
             problem = failed(done, self._place, "the catalogue could not be read")
             raise HarnessError(problem.problem, hint=problem.hint)
@@ -192,13 +228,16 @@ class BarmanCloudSource(ToolSource[_Choice]):
             ) from None
         if not (document["backups"] or document["wals"] or document["unreadable"]):
             raise HarnessError(
-                f"there is nothing of server {settings.server!r} in {self._url}", hint="correct `server` or `url`."
+                f"there is nothing of server {settings.server!r} in {self._url}",
+                hint="correct `server` or `url`.",
             )
         location = f"{self._url.rstrip('/')}/{settings.server}"
         entries = catalogue.entries(document["backups"], location)
         return _Stored(entries, document["unreadable"], document["wals"], document["version"])
 
-    def _wal(self, found: _Stored, tool_runner: ToolRunner, log: Callable[[str, str], None]) -> StoredWal:
+    def _wal(
+        self, found: _Stored, tool_runner: ToolRunner, log: Callable[[str, str], None]
+    ) -> StoredWal:
         segments = [name for name in found.names if len(name) == _SEGMENT_DIGITS]
         histories = {}
         tool = self._tool(tool_runner, log)
@@ -209,7 +248,9 @@ class BarmanCloudSource(ToolSource[_Choice]):
             done = tool.run("catalogue", *place, program=self._program(WAL))
             if done.status != 0:
                 raise failed(done, self._place, f"{name} could not be read")
-            histories[int(name.removesuffix(_HISTORY), 16)] = tool.run("catalogue", str(path), program="cat").stdout
+            histories[int(name.removesuffix(_HISTORY), 16)] = tool.run(
+                "catalogue", str(path), program="cat"
+            ).stdout
         return StoredWal(segments=dict.fromkeys(segments), histories=histories)
 
     def _bringer(self, tool: BackupTool) -> stored_wal.Bring:

@@ -94,7 +94,10 @@ class Loading:
     def ensure_superuser(self) -> None:
         """Make the role ``postgres``, which nearly every server has and no dump of one database brings."""
         with self._open() as session:
-            if session.execute("select 1 from pg_roles where rolname = 'postgres'").fetchone() is None:
+            if (
+                session.execute("select 1 from pg_roles where rolname = 'postgres'").fetchone()
+                is None
+            ):
                 session.execute("create role postgres superuser nologin")
 
     def sql(self, dump: DumpFile, database: str, *, stand_ins: bool = False) -> SqlStream:
@@ -157,7 +160,9 @@ class Loading:
         options += ["--data-only", "--disable-triggers"] if choice.data_only else []
         if choice.tables:
             chosen = self._sandbox.root / "tables.list"
-            chosen.write_text(use_list(contents, choose_tables(contents, choice.tables)), encoding="utf-8")
+            chosen.write_text(
+                use_list(contents, choose_tables(contents, choice.tables)), encoding="utf-8"
+            )
             options.append(f"--use-list={chosen}")
         return options
 
@@ -183,7 +188,9 @@ class Loading:
         # Other encodings are converted on the way in; this one means that bytes are not to be looked at.
         extra = " encoding 'SQL_ASCII' locale 'C'" if encoding == "SQL_ASCII" else ""
         with self._open() as session:
-            create = sql.SQL("create database {} template template0").format(sql.Identifier(database))
+            create = sql.SQL("create database {} template template0").format(
+                sql.Identifier(database)
+            )
             session.execute(create + sql.SQL(extra))
 
     def _load_schema(self, database: str) -> None:
@@ -200,7 +207,10 @@ class Loading:
 
     def _require_extensions(self, contents: Toc) -> None:
         with self._open() as session:
-            known = {row[0] for row in session.execute("select name from pg_available_extensions").fetchall()}
+            known = {
+                row[0]
+                for row in session.execute("select name from pg_available_extensions").fetchall()
+            }
         missing = sorted({entry.name for entry in contents.of_type("EXTENSION")} - known)
         if missing and not self._choice.tables and not self._choice.data_only:
             raise messages.extensions_missing("the dump", missing)
@@ -235,11 +245,15 @@ class Loading:
         if not found and done.status == 0:
             return
         if not found:
-            raise HarnessError(f"{what}: ended with status {done.status} and no word", hint="read the server log.")
+            raise HarnessError(
+                f"{what}: ended with status {done.status} and no word", hint="read the server log."
+            )
         error = messages.blame(what, found)
         roles = messages.missing_roles(found)
         if roles and isinstance(error, BackupNotRestorable):
-            raise messages.roles_missing(what, (self._all_missing(dump) if dump is not None else []) or roles)
+            raise messages.roles_missing(
+                what, (self._all_missing(dump) if dump is not None else []) or roles
+            )
         raise error
 
     def _all_missing(self, dump: DumpFile) -> list[str]:

@@ -27,7 +27,9 @@ _IGNORED = re.compile(r"errors ignored on restore: (\d+)")
 _SECRET = re.compile(r"(password\s*=?\s*).*", re.IGNORECASE | re.DOTALL)
 _CONNINFO = re.compile(r"\bCONNECTION\s+'.*", re.DOTALL)
 # `invalid input syntax for type integer: "<value>"`, `value "<value>" is out of range`, `...: 0xe9 0x20`
-_QUOTED_VALUE = re.compile(r"""(: )(?:".*"|0x[0-9a-f]{2}.*)$|(\bvalue )".*"(?= is out of range| for )""", re.DOTALL)
+_QUOTED_VALUE = re.compile(
+    r"""(: )(?:".*"|0x[0-9a-f]{2}.*)$|(\bvalue )".*"(?= is out of range| for )""", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,9 @@ def complaints(stderr: str) -> list[Complaint]:
             continue
         context = _COPY_CONTEXT.match(text)
         if context is not None and found:
-            found[-1] = Complaint(found[-1].text, f"COPY {context['table']}, line {context['line']}")
+            found[-1] = Complaint(
+                found[-1].text, f"COPY {context['table']}, line {context['line']}"
+            )
     return found
 
 
@@ -100,7 +104,9 @@ def blame(what: str, found: list[Complaint]) -> PgRestoreError:
 
 def missing_roles(found: list[Complaint]) -> list[str]:
     """Return the roles the messages say do not exist, in order."""
-    return list(dict.fromkeys(match[1] for entry in found if (match := _NO_ROLE.search(entry.text))))
+    return list(
+        dict.fromkeys(match[1] for entry in found if (match := _NO_ROLE.search(entry.text)))
+    )
 
 
 def roles_missing(what: str, roles: list[str]) -> BackupNotRestorable:
@@ -133,7 +139,9 @@ class _Cause:
 
 
 _NO_ROLE = re.compile(r'role "(.*?)" does not exist')
-_NO_EXTENSION = re.compile(r'extension "(.*?)" is not available|extension control file ".*/(.*?)\.control"')
+_NO_EXTENSION = re.compile(
+    r'extension "(.*?)" is not available|extension control file ".*/(.*?)\.control"'
+)
 
 
 def _named_extensions(found: list[Complaint]) -> str:
@@ -159,7 +167,9 @@ _CAUSES = (
         "install the package that has this library, or set sandbox.bindir to a server that has it.",
     ),
     _Cause(
-        re.compile(r"not supported by this build|does not support compression|this build does not support"),
+        re.compile(
+            r"not supported by this build|does not support compression|this build does not support"
+        ),
         HarnessError,
         "set sandbox.bindir to PostgreSQL programs built with that compression.",
     ),
@@ -179,12 +189,16 @@ _CAUSES = (
         "the dump sets what these PostgreSQL programs do not know: use its own major version, with its extensions.",
     ),
     _Cause(
-        re.compile(r"could not open (?:input|output|TOC) file .*: Permission denied|Permission denied$"),
+        re.compile(
+            r"could not open (?:input|output|TOC) file .*: Permission denied|Permission denied$"
+        ),
         HarnessError,
         "run the drill as a user who may read the backup.",
     ),
     _Cause(
-        re.compile(r"terminating connection|server closed the connection|connection to server .* failed|out of memory"),
+        re.compile(
+            r"terminating connection|server closed the connection|connection to server .* failed|out of memory"
+        ),
         HarnessError,
         "read the saved server log: the sandbox's server ended or refused.",
     ),

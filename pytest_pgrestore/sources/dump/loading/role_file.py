@@ -56,4 +56,7 @@ class RoleFile:
     def roles(self) -> frozenset[str]:
         """Return the roles it makes."""
         text = b"".join(dump_file.chunks(self.newest()))
-        return frozenset(toc.unquoted(match[1].decode("utf-8", errors="replace")) for match in _ROLE.finditer(text))
+        return frozenset(
+            toc.unquoted(match[1].decode("utf-8", errors="replace"))
+            for match in _ROLE.finditer(text)
+        )

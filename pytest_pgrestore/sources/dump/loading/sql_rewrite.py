@@ -23,7 +23,9 @@ _NAME = rb'(?P<name>"(?:[^"]|"")+"|[^\s;"]+)'
 _TABLESPACE = re.compile(rb"^(CREATE TABLESPACE [^\n]* LOCATION )'(?:[^']|'')*'", re.MULTILINE)
 # From 16 on a grantor needs ADMIN OPTION, which production's bootstrap superuser has by nature and ours has here.
 _GRANTED_BY = re.compile(rb'^(GRANT [^\n]*?) GRANTED BY (?:"(?:[^"]|"")+"|[^\s;]+);', re.MULTILINE)
-_DATABASE = re.compile(rb"^(?:CREATE|DROP) DATABASE (?:IF EXISTS )?" + _NAME + rb"(?P<options>[^\n]*);", re.MULTILINE)
+_DATABASE = re.compile(
+    rb"^(?:CREATE|DROP) DATABASE (?:IF EXISTS )?" + _NAME + rb"(?P<options>[^\n]*);", re.MULTILINE
+)
 _DROP = re.compile(rb"^(?:DROP (?!SCHEMA )|ALTER [^\n;]* DROP )[^\n]*;", re.MULTILINE)
 _DROP_SCHEMA = re.compile(rb"^DROP SCHEMA (?!IF EXISTS )", re.MULTILINE)
 _CREATE = re.compile(rb"^CREATE ", re.MULTILINE)
@@ -62,7 +64,9 @@ class Rewriter:
         words: What was changed that a reader of the report has to know.
     """
 
-    def __init__(self, sandbox: Sandbox, session: psycopg.Connection[Any], *, stand_ins: bool = False) -> None:
+    def __init__(
+        self, sandbox: Sandbox, session: psycopg.Connection[Any], *, stand_ins: bool = False
+    ) -> None:
         self.words: list[str] = []
         self._sandbox = sandbox
         self._session = session
@@ -95,9 +99,13 @@ class Rewriter:
             if role in self._made:
                 continue
             self._made.add(role)
-            there = self._session.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone()
+            there = self._session.execute(
+                "select 1 from pg_roles where rolname = %s", [role]
+            ).fetchone()
             if there is None:
-                self._session.execute(compose.SQL("create role {} nologin").format(compose.Identifier(role)))
+                self._session.execute(
+                    compose.SQL("create role {} nologin").format(compose.Identifier(role))
+                )
 
     def _move(self, match: re.Match[bytes]) -> bytes:
         place = self._sandbox.tablespaces / f"dump-{len(list(self._sandbox.tablespaces.iterdir()))}"

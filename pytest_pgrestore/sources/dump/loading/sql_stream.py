@@ -91,5 +91,9 @@ def _connected(argument: str) -> str:
     word = argument.strip()
     if word.startswith('"dbname='):
         value = word[1:-1].removeprefix("dbname=").replace('""', '"')
-        return value[1:-1].replace("\\'", "'").replace("\\\\", "\\") if value.startswith("'") else value
+        return (
+            value[1:-1].replace("\\'", "'").replace("\\\\", "\\")
+            if value.startswith("'")
+            else value
+        )
     return toc.unquoted(word)

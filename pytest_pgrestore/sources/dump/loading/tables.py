@@ -54,12 +54,16 @@ def choose_tables(contents: Toc, wanted: tuple[str, ...]) -> set[int]:
         BackupNotRestorable: The dump does not hold one of them.
     """
     lines = {line.id: line for line in contents.listed}
-    chosen = _closed(lines, _ids(contents, [entry for name in wanted for entry in _named(contents, name)]))
+    chosen = _closed(
+        lines, _ids(contents, [entry for name in wanted for entry in _named(contents, name)])
+    )
     while True:
         attached = {
             line.id
             for line in lines.values()
-            if line.id not in chosen and line.type in _ATTACHED and not chosen.isdisjoint(_carriers(lines, line))
+            if line.id not in chosen
+            and line.type in _ATTACHED
+            and not chosen.isdisjoint(_carriers(lines, line))
         }
         grown = _closed(lines, chosen | attached)
         if grown == chosen:
@@ -68,7 +72,8 @@ def choose_tables(contents: Toc, wanted: tuple[str, ...]) -> set[int]:
     return chosen | {
         line.id
         for line in lines.values()
-        if line.type == "FK CONSTRAINT" and {number for number in line.depends if number in lines} <= chosen
+        if line.type == "FK CONSTRAINT"
+        and {number for number in line.depends if number in lines} <= chosen
     }
 
 
@@ -88,7 +93,9 @@ def _named(contents: Toc, wanted: str) -> list[Entry]:
     found = [entry for entry in tables if wanted in (entry.name, f"{entry.schema}.{entry.name}")]
     if not found:
         names = sorted(f"{entry.schema}.{entry.name}" for entry in tables)
-        listed = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        listed = ", ".join(names[:_NAMED]) + (
+            f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        )
         raise BackupNotRestorable(
             f"table {wanted} is not in the dump; it holds {listed or 'no table'}",
             hint="correct `tables` in the source, or the dump job.",

@@ -29,7 +29,9 @@ _CLUSTER = b"-- PostgreSQL database cluster dump\n"
 _TITLE_WITHIN = 2000
 _VERSION = re.compile(rb"^-- Dumped from database version (.*)$", re.MULTILINE)
 _TOOL = re.compile(rb"^-- Dumped by pg_dump version (.*)$", re.MULTILINE)
-_STARTED = re.compile(rb"^-- Started on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (UTC|GMT|[+-]\d\d(?::?\d\d)?)$", re.MULTILINE)
+_STARTED = re.compile(
+    rb"^-- Started on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (UTC|GMT|[+-]\d\d(?::?\d\d)?)$", re.MULTILINE
+)
 _ENCODING = re.compile(rb"^SET client_encoding = '([A-Za-z0-9_]+)';$", re.MULTILINE)
 _MAJOR = re.compile(r"(\d+)")
 # What may follow: the end of the comment, newer minors' \unrestrict, and the time with --verbose.
@@ -100,14 +102,22 @@ def inspect(path: Path) -> DumpFile | None:
     try:
         if path.is_dir():
             contents = path / "toc.dat"
-            return _archive(path, "directory", _start(contents), contents) if contents.is_file() else None
+            return (
+                _archive(path, "directory", _start(contents), contents)
+                if contents.is_file()
+                else None
+            )
         if not path.is_file():
             return None
         start = _start(path)
         if start.startswith(archive_header.MAGIC):
             return _archive(path, "custom", start, path)
         if _is_tar(start):
-            return _archive(path, "tar", start[_TAR_BLOCK:], path) if start.startswith(b"toc.dat\0") else None
+            return (
+                _archive(path, "tar", start[_TAR_BLOCK:], path)
+                if start.startswith(b"toc.dat\0")
+                else None
+            )
         return _plain(path)
     except PermissionError as exc:
         raise HarnessError(
@@ -215,7 +225,9 @@ def _plain(path: Path) -> DumpFile | None:
         codec=codec,
         server_version=version,
         tool_version=tool,
-        database=toc.database_of(start.decode("utf-8", errors="replace")) if form == "plain" else None,
+        database=toc.database_of(start.decode("utf-8", errors="replace"))
+        if form == "plain"
+        else None,
         encoding=encoding,
         started_at=_moment(started),
         stopped_at=_written(path),
@@ -255,7 +267,9 @@ def _moment(text: str | None) -> datetime | None:
     """Return the time `--verbose` writes; other zones than UTC and offsets are abbreviations nobody can resolve."""
     if text is None:
         return None
-    return datetime.fromisoformat(re.sub(r" (?:UTC|GMT)$", "+00:00", text).replace(" +", "+").replace(" -", "-"))
+    return datetime.fromisoformat(
+        re.sub(r" (?:UTC|GMT)$", "+00:00", text).replace(" +", "+").replace(" -", "-")
+    )
 
 
 def _written(path: Path) -> datetime:
@@ -272,11 +286,19 @@ def _require_tar_end(path: Path) -> None:
     try:
         with tarfile.open(path, "r:") as archive:
             members = archive.getmembers()
-            end = members[-1].offset_data + -(-members[-1].size // _TAR_BLOCK) * _TAR_BLOCK if members else 0
+            end = (
+                members[-1].offset_data + -(-members[-1].size // _TAR_BLOCK) * _TAR_BLOCK
+                if members
+                else 0
+            )
     except (tarfile.TarError, EOFError, IndexError):
         members, end = [], 0
     # pg_dump writes restore.sql last, then two empty blocks.
-    complete = bool(members) and members[-1].name == "restore.sql" and path.stat().st_size >= end + 2 * _TAR_BLOCK
+    complete = (
+        bool(members)
+        and members[-1].name == "restore.sql"
+        and path.stat().st_size >= end + 2 * _TAR_BLOCK
+    )
     if not complete:
         raise BackupNotRestorable(
             f"{path} is cut short: the tar archive has no end",

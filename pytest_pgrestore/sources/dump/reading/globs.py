@@ -42,7 +42,20 @@ def modified(path: Path) -> float:
     return max([entry.stat().st_mtime for entry in path.iterdir()], default=path.stat().st_mtime)
 
 
-_BESIDE = (".md5", ".sha1", ".sha256", ".sha512", ".asc", ".sig", ".log", ".err", ".txt", ".json", ".list", ".ok")
+_BESIDE = (
+    ".md5",
+    ".sha1",
+    ".sha256",
+    ".sha512",
+    ".asc",
+    ".sig",
+    ".log",
+    ".err",
+    ".txt",
+    ".json",
+    ".list",
+    ".ok",
+)
 """Endings of what lies beside a dump and is none: checksums, signatures, messages."""
 
 

@@ -21,9 +21,33 @@ _DEPENDS = re.compile(r"^;\s+depends on:((?: \d+)*)\s*$")
 _GRANTEE = re.compile(r"\b(?:TO|FROM|FOR ROLE) (?P<role>\"(?:[^\"]|\"\")+\"|[^\s\";]+)")
 _DATA_TYPES = {"TABLE DATA": "TABLE", "MATERIALIZED VIEW DATA": "MATERIALIZED VIEW"}
 _TYPES = (
-    *("TABLE DATA", "TABLE ATTACH", "TABLE", "INDEX ATTACH", "INDEX", "FK CONSTRAINT", "CHECK CONSTRAINT"),
-    *("CONSTRAINT", "MATERIALIZED VIEW DATA", "MATERIALIZED VIEW", "VIEW", "SEQUENCE SET", "SEQUENCE OWNED BY"),
-    *("SEQUENCE", "FOREIGN TABLE", "DEFAULT ACL", "DEFAULT", "TRIGGER", "RULE", "POLICY", "ROW SECURITY"),
+    *(
+        "TABLE DATA",
+        "TABLE ATTACH",
+        "TABLE",
+        "INDEX ATTACH",
+        "INDEX",
+        "FK CONSTRAINT",
+        "CHECK CONSTRAINT",
+    ),
+    *(
+        "CONSTRAINT",
+        "MATERIALIZED VIEW DATA",
+        "MATERIALIZED VIEW",
+        "VIEW",
+        "SEQUENCE SET",
+        "SEQUENCE OWNED BY",
+    ),
+    *(
+        "SEQUENCE",
+        "FOREIGN TABLE",
+        "DEFAULT ACL",
+        "DEFAULT",
+        "TRIGGER",
+        "RULE",
+        "POLICY",
+        "ROW SECURITY",
+    ),
     *("STATISTICS DATA", "STATISTICS", "COMMENT", "ACL", "SECURITY LABEL"),
 )
 """Types that selecting tables has to tell apart, longer before shorter."""
@@ -96,7 +120,9 @@ def parse_list(text: str) -> list[Listed]:
             continue
         depends = _DEPENDS.match(line)
         if depends is not None and found:
-            found[-1] = Listed(found[-1].id, found[-1].text, tuple(int(word) for word in depends[1].split()))
+            found[-1] = Listed(
+                found[-1].id, found[-1].text, tuple(int(word) for word in depends[1].split())
+            )
     return found
 
 
@@ -116,7 +142,9 @@ def parse(listing: str, script: str) -> Toc:
         filled=tuple(_filled(entries, keys)),
         roles=tuple(roles_of(sections)),
         listed=tuple(listed),
-        database_sql="".join(section.text for section in sections if _about_database(section.entry)),
+        database_sql="".join(
+            section.text for section in sections if _about_database(section.entry)
+        ),
     )
 
 
@@ -146,7 +174,9 @@ def entry_of(match: re.Match[str]) -> Entry:
 
 def database_of(text: str) -> str | None:
     """Return the database that SQL made with ``--create`` makes; None when it makes none."""
-    return next((match["name"] for match in HEADER.finditer(text) if match["type"] == "DATABASE"), None)
+    return next(
+        (match["name"] for match in HEADER.finditer(text) if match["type"] == "DATABASE"), None
+    )
 
 
 def roles_of(sections: list[Section]) -> list[str]:
@@ -155,7 +185,9 @@ def roles_of(sections: list[Section]) -> list[str]:
     for section in sections:
         if section.entry.type in {"ACL", "DEFAULT ACL"}:
             found |= {unquoted(match["role"]) for match in _GRANTEE.finditer(section.text)}
-    return sorted(role for role in found if role and role != "PUBLIC" and not role.startswith("pg_"))
+    return sorted(
+        role for role in found if role and role != "PUBLIC" and not role.startswith("pg_")
+    )
 
 
 def unquoted(identifier: str) -> str:
@@ -169,11 +201,18 @@ def _filled(entries: tuple[Entry, ...], keys: set[str]) -> list[Entry]:
         known = {}
         for entry in entries:
             if entry.type == owner_type:
-                known[Entry(type=data_type, schema=entry.schema, name=entry.name, owner=entry.owner).key] = entry
+                known[
+                    Entry(
+                        type=data_type, schema=entry.schema, name=entry.name, owner=entry.owner
+                    ).key
+                ] = entry
         for key in sorted(keys):
             if key in known:
                 found.append(known[key])
-            elif key.startswith(f"{data_type} ") and len(words := key.removeprefix(f"{data_type} ").split(" ")) == 3:  # noqa: PLR2004
+            elif (
+                key.startswith(f"{data_type} ")
+                and len(words := key.removeprefix(f"{data_type} ").split(" ")) == 3  # noqa: PLR2004 - schema, table, owner
+            ):
                 # A dump of data alone has no definition to compare with.
                 found.append(Entry(type=owner_type, schema=words[0], name=words[1], owner=words[2]))
     return found
@@ -181,7 +220,9 @@ def _filled(entries: tuple[Entry, ...], keys: set[str]) -> list[Entry]:
 
 def _about_database(entry: Entry) -> bool:
     return entry.type in {"DATABASE", "DATABASE PROPERTIES"} or (
-        entry.type in {"ACL", "COMMENT", "SECURITY LABEL"} and not entry.schema and entry.name.startswith("DATABASE ")
+        entry.type in {"ACL", "COMMENT", "SECURITY LABEL"}
+        and not entry.schema
+        and entry.name.startswith("DATABASE ")
     )
 
 

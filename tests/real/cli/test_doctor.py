@@ -1,0 +1,183 @@
+"""The doctor finds what would stop a drill, and is silent where nothing would."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_pgrestore.cli.doctor import TOOLS, examine
+from pytest_pgrestore.demo.cluster import short_directory
+from pytest_pgrestore.sandboxes.local.find_programs import choose
+from pytest_pgrestore.system.account import server_account
+from tests.real.runtimes import require_docker
+
+MAJOR = 15
+
+
+@pytest.fixture
+def bindir() -> Iterator[Path]:
+    """A directory that holds every program of one major, to be damaged."""
+    directory = short_directory() / "bin"
+    directory.mkdir()
+    for tool in TOOLS:
+        program = choose(MAJOR).directory / tool
+        if program.exists():
+            (directory / tool).symlink_to(program)
+    yield directory
+    shutil.rmtree(directory.parent)
+
+
+def diagnosis(tmp_path: Path, bindir: Path, rest: str = "") -> tuple[int, str]:
+    """Return exit status and text of the doctor for a settings file."""
+    (tmp_path / "pgrestore.toml").write_text(f'[sandbox]\nbindir = "{bindir}"\n{rest}\n')
+    said: list[str] = []
+    status = examine(None, tmp_path, {"PGRESTORE_RUNTIME": "local"}, said.append)
+    return status, "\n".join(said)
+
+
+def base_backup(tmp_path: Path, major: int) -> str:
+    """Return settings of a source with a base backup of `major`, as far as its catalogue is read."""
+    backup = tmp_path / "base"
+    backup.mkdir()
+    (backup / "PG_VERSION").write_text(f"{major}\n")
+    (backup / "backup_label").write_text(
+        "START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\nCHECKPOINT LOCATION: 0/2000060\n"
+        "BACKUP METHOD: streamed\nBACKUP FROM: primary\nSTART TIME: 2026-03-01 12:00:00 UTC\n"
+        "LABEL: pg_basebackup base backup\nSTART TIMELINE: 1\n"
+    )
+    return f'[sources.shop]\ntype = "basebackup"\npath = "{backup}"\n'
+
+
+def test_a_healthy_machine_has_no_problem(tmp_path: Path, bindir: Path) -> None:
+    """Exit 0: a drill could run."""
+    status, text = diagnosis(tmp_path, bindir)
+
+    assert (status, "problem" in text) == (0, False), text
+    assert f"PostgreSQL {MAJOR}" in text
+    assert "every tool runs" in text
+    assert f"servers run as: {server_account().name}" in text
+
+
+@pytest.mark.parametrize("tool", ["pg_restore", "pg_verifybackup", "pg_amcheck"])
+def test_a_missing_tool_is_named_with_what_it_is_for(
+    tmp_path: Path, bindir: Path, tool: str
+) -> None:
+    """The drill that needs it would be the one to tell, at night."""
+    (bindir / tool).unlink()
+
+    status, text = diagnosis(tmp_path, bindir)
+
+    assert status == 1
+    assert f"{tool} is missing ({TOOLS[tool]})" in text
+    assert "HINT: install the full server package" in text
+
+
+def test_a_tool_that_does_not_run_is_told_from_one_that_is_missing(
+    tmp_path: Path, bindir: Path
+) -> None:
+    """A file that is there may lack a library."""
+    (bindir / "psql").unlink()
+    (bindir / "psql").write_text(
+        "#!/bin/sh\necho 'libpq.so.5: cannot open shared object file' >&2\nexit 127\n"
+    )
+    (bindir / "psql").chmod(0o755)
+
+    status, text = diagnosis(tmp_path, bindir)
+
+    assert status == 1
+    assert "psql does not run" in text
+    assert "libpq.so.5: cannot open shared object file" in text
+
+
+@pytest.mark.parametrize(("major", "wanted"), [(MAJOR, 0), (14, 1)])
+def test_a_backup_of_a_major_without_programs_is_a_problem(
+    tmp_path: Path, bindir: Path, major: int, wanted: int
+) -> None:
+    """A physical backup is never started under another major."""
+    status, text = diagnosis(tmp_path, bindir, base_backup(tmp_path, major))
+
+    assert status == wanted, text
+    assert f"PostgreSQL {major}" in text
+    assert ("source shop: no PostgreSQL 14 server programs found" in text) is bool(wanted)
+
+
+def test_a_place_for_copies_that_is_not_there_is_a_problem(tmp_path: Path, bindir: Path) -> None:
+    """As a sentence, not as a traceback."""
+    status, text = diagnosis(tmp_path, bindir, f'directory = "{tmp_path / "nowhere"}"')
+
+    assert status == 1
+    assert f"copies cannot live in {tmp_path / 'nowhere'}" in text
+
+
+def test_a_place_the_server_cannot_enter_is_a_problem_for_root_alone(
+    tmp_path: Path, bindir: Path
+) -> None:
+    """Root drops to another user; everybody else runs the server as himself."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+
+    status, text = diagnosis(tmp_path, bindir, f'directory = "{closed}"')
+
+    assert (status == 1) is (os.geteuid() == 0), text
+    assert ("cannot enter" in text) is (os.geteuid() == 0)
+
+
+def test_every_mistake_of_the_settings_file_is_told(tmp_path: Path, bindir: Path) -> None:
+    """The doctor is asked before the first run."""
+    status, text = diagnosis(tmp_path, bindir, "colour = 1\n[sources.shop]\ntype = 'tape'\n")
+
+    assert status == 1
+    assert "colour" in text
+    assert "tape" in text or "sources.shop.type" in text
+
+
+def test_the_engine_is_asked_and_nothing_is_built(tmp_path: Path) -> None:
+    """With Docker the programs of this machine do not matter."""
+    require_docker()
+    said: list[str] = []
+
+    status = examine(None, tmp_path, {}, said.append)
+
+    text = "\n".join(said)
+    assert status == 0, text
+    assert "runtime: docker" in text
+    assert "engine: Docker " in text
+    assert "image: built on postgres:{major} when a drill needs it" in text
+    assert "PostgreSQL programs" not in text
+
+
+def test_an_engine_that_is_not_there_and_an_image_that_is_not_are_problems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each with its way out."""
+    require_docker()
+    (tmp_path / "pgrestore.toml").write_text(
+        '[sandbox]\nimage = "pgrestore-no-such-image:1"\npull = false\n'
+    )
+    said: list[str] = []
+    assert examine(None, tmp_path, {}, said.append) == 1
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    assert examine(None, tmp_path, {}, said.append) == 1
+
+    text = "\n".join(said)
+    assert "pgrestore-no-such-image:1 is not on this machine, and pulling is off" in text
+    assert "no Docker daemon answers there" in text
+
+
+def test_a_backup_tool_is_asked_where_it_runs_on_this_machine(tmp_path: Path, bindir: Path) -> None:
+    """What it would say in a drill is said here; in an image it is not asked, since none may be built."""
+    config = tmp_path / "pgbackrest.conf"
+    config.write_text(f"[global]\nrepo1-path={tmp_path}\n")
+    source = f'[sources.shop]\ntype = "pgbackrest"\nstanza = "main"\nconfig = "{config}"\n'
+
+    status, text = diagnosis(tmp_path, bindir, source)
+    absent = diagnosis(tmp_path, bindir, source + 'program = "pgbackrost"\n')
+
+    assert status == 1
+    assert f"source shop: stanza 'main' is not in repo1: {tmp_path}" in text
+    assert absent[0] == 1
+    assert "pgbackrost is not on this machine" in absent[1]

@@ -1,0 +1,205 @@
+"""barman-cloud: backups in an S3 store over TLS, restored to every kind of target; and what a store may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from pytest_pgrestore.model.target import AtTime, Immediate, Latest
+from tests.real.barman_cloud import SECRET, Clouded, clouded, s3_store
+from tests.real.production import digests
+from tests.real.worlds import Drilled
+
+Worlds = Callable[[int], Clouded]
+Drilling = Callable[..., Drilled]
+
+TABLE = [
+    # This machine's own barman-cloud (3.4) is tried with 15.
+    ("local", 15, None, "latest"),
+    ("local", 15, "plain", "xid"),
+    ("docker", 15, "plain", "immediate"),
+    ("docker", 15, "gzip", "time"),
+    ("docker", 17, None, "lsn"),
+    ("docker", 17, "plain", "name"),
+    ("docker", 17, "gzip", "xid exclusive"),
+]
+"""Sandbox, major, backup named (None: the newest that fits), target."""
+
+
+@pytest.fixture(scope="module")
+def worlds() -> Iterator[Worlds]:
+    """Return the world of a major, built on first use, each with a store of its own."""
+    with ExitStack() as stack:
+
+        @cache
+        def world_of(major: int) -> Clouded:
+            return stack.enter_context(clouded(major, stack.enter_context(s3_store())))
+
+        yield world_of
+
+
+@pytest.mark.parametrize(
+    ("tool_run", "major", "kind", "point"),
+    TABLE,
+    ids=[f"{runtime}-{m}-{k or 'newest'}-{p}" for runtime, m, k, p in TABLE],
+    indirect=["tool_run"],
+)
+def test_recovery_stops_exactly_there(
+    worlds: Worlds, tool_drill: Drilling, major: int, kind: str | None, point: str
+) -> None:
+    """The row before the point is there, the row after it is not, and the store is as it was."""
+    world = worlds(major)
+    target, last = world.server.points[point]
+    label = world.labels[kind or "gzip"]
+    before = digests(world.store.directory)
+
+    drilled = tool_drill(world.source(backup=kind and label), target, database="postgres")
+
+    assert drilled.rows() == (world.rows[label] if point == "immediate" else last)
+    for check in ("target reached", "quarantine", "archive"):
+        assert drilled.verdict_of(check) == "passed"
+    backup = drilled.result.record.backup
+    assert backup is not None
+    assert backup.label == label
+    assert backup.restored_by is not None
+    assert backup.restored_by.startswith("barman-cloud 3.")
+    assert digests(world.store.directory) == before
+
+
+@pytest.fixture
+def world(worlds: Worlds) -> Clouded:
+    """The store with 15's backups, healthy; what is changed in it must be changed back."""
+    return worlds(15)
+
+
+docker = pytest.mark.parametrize("tool_run", ["docker"], indirect=True)
+
+
+def could_not_verify(drilled: Drilled, *words: str) -> None:
+    """Nothing was learned about the backup, for this reason; and no secret is told."""
+    assert drilled.result.record.verdict() == "could not verify", drilled.cause
+    for word in words:
+        assert word in drilled.cause
+    assert SECRET not in drilled.cause
+    assert "Traceback" not in drilled.cause
+
+
+@docker
+def test_wrong_credentials(world: Clouded, tool_drill: Drilling) -> None:
+    """Expired ones look the same to a tool."""
+    wrong = world.credentials | {"AWS_SECRET_ACCESS_KEY": "not-" + SECRET}
+
+    could_not_verify(tool_drill(world.source(secrets=wrong)), "the store refused the credentials")
+
+
+@docker
+def test_no_credentials(world: Clouded, tool_drill: Drilling) -> None:
+    """Forgotten in `secrets`."""
+    could_not_verify(tool_drill(world.source(secrets={})), "there are no credentials for the store")
+
+
+@docker
+def test_a_bucket_that_is_not_there(world: Clouded, tool_drill: Drilling) -> None:
+    """A typo in `url`."""
+    could_not_verify(
+        tool_drill(world.source(url="s3://ledger-backup/prod")),
+        "the bucket or container is not there",
+    )
+
+
+@docker
+def test_a_certificate_that_is_not_trusted(world: Clouded, tool_drill: Drilling) -> None:
+    """Without the authority's file."""
+    without = {"AWS_EC2_METADATA_DISABLED": "true"}
+
+    could_not_verify(
+        tool_drill(world.source(env=without)), "the certificate of the store is not trusted"
+    )
+
+
+@docker
+def test_a_store_that_does_not_answer(world: Clouded, tool_drill: Drilling) -> None:
+    """Nothing listens there."""
+    could_not_verify(
+        tool_drill(world.source(endpoint_url="https://127.0.0.1:9")), "the store cannot be reached"
+    )
+
+
+@docker
+def test_a_wrong_server_name(world: Clouded, tool_drill: Drilling) -> None:
+    """Nothing lies below that name."""
+    could_not_verify(tool_drill(world.source(server="shopp")), "there is nothing of server 'shopp'")
+
+
+@contextmanager
+def changed(path: Path, content: bytes | None) -> Iterator[None]:
+    """Put other content in place of an object's, or take it away, for a while."""
+    before = path.read_bytes()
+    if content is None:
+        path.rename(path.with_name(f"{path.name}.away"))
+    else:
+        path.write_bytes(content)
+    try:
+        yield
+    finally:
+        if content is None:
+            path.with_name(f"{path.name}.away").rename(path)
+        else:
+            path.write_bytes(before)
+
+
+def flipped(path: Path) -> bytes:
+    """Return a file's content with one bit in its middle flipped."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    return bytes(content)
+
+
+def segments(world: Clouded) -> list[Path]:
+    """Return the objects of the WAL, in order."""
+    return sorted(
+        path for path in world.store.objects.glob("wals/*/*.gz") if "backup" not in path.name
+    )
+
+
+@docker
+def test_a_damaged_object(world: Clouded, tool_drill: Drilling) -> None:
+    """A backup that is cut short, and one bit of a compressed WAL segment.
+
+    One bit of the backup is seen where it breaks the compression or the tar, and else by nobody: it has no checksums.
+    """
+    tar, segment = (
+        world.store.objects / "base" / world.labels["gzip"] / "data.tar.gz",
+        segments(world)[-1],
+    )
+    half = tar.read_bytes()[: tar.stat().st_size // 2]
+    for path, content, target in ((tar, half, Immediate()), (segment, flipped(segment), Latest())):
+        with changed(path, content):
+            drilled = tool_drill(world.source(), target)
+
+        assert drilled.result.record.verdict() == "failed", (path, drilled.cause)
+        assert "damaged" in drilled.cause, path
+    assert any("no manifest" in said for said in drilled.result.record.not_checked)
+
+
+@docker
+def test_a_missing_wal_object(world: Clouded, tool_drill: Drilling) -> None:
+    """Seen before anything is restored, and a target outside of what there is as well."""
+    path = segments(world)[-2]
+    with changed(path, None):
+        drilled = tool_drill(world.source(backup=world.labels["plain"]))
+
+    assert drilled.result.record.verdict() == "failed", drilled.cause
+    assert path.name.removesuffix(".gz") in drilled.cause
+
+    moment = world.server.points["time"][0]
+    assert isinstance(moment, AtTime)
+    early = tool_drill(world.source(), AtTime(moment.when - timedelta(days=1)))
+
+    assert early.result.record.verdict() == "failed"
+    assert "before the end of every backup" in early.cause

@@ -1,0 +1,98 @@
+"""The listing of the repository: what counts as touched, and what a live production does by itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pytest_pgrestore.checks.repository import BEING_WRITTEN_SECONDS, Listing, compare
+from pytest_pgrestore.model.verdict import Verdict
+
+SEGMENT = "000000020000000000000005"
+LATER = "000000020000000000000006"
+LONG_AGO = 10 * BEING_WRITTEN_SECONDS
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[Path, Path]:
+    """A backup and an archive, as they were hours ago."""
+    backup, archive = tmp_path / "backup", tmp_path / "archive"
+    (backup / "base").mkdir(parents=True)
+    archive.mkdir()
+    for path in (backup / "base" / "1", archive / SEGMENT, archive / "00000002.history"):
+        path.write_bytes(b"x" * 100)
+        _age(path)
+    return backup, archive
+
+
+def _age(path: Path) -> None:
+    moment = path.stat().st_mtime - LONG_AGO
+    os.utime(path, (moment, moment))
+
+
+Act = Callable[[Path, Path], object]
+TOUCHED: dict[str, Act] = {
+    "a file of the backup grew": lambda backup, _: (backup / "base" / "1").write_bytes(b"x" * 101),
+    "a file of the backup was written again": lambda backup, _: (backup / "base" / "1").write_bytes(
+        b"y" * 100
+    ),
+    "a file of the backup is gone": lambda backup, _: (backup / "base" / "1").unlink(),
+    "a file in the backup is new": lambda backup, _: (backup / "standby.signal").touch(),
+    "a segment was cleaned away": lambda _, archive: (archive / SEGMENT).unlink(),
+    "a segment was written again": lambda _, archive: (archive / SEGMENT).write_bytes(b"y" * 100),
+    "an old segment grew": lambda _, archive: (archive / SEGMENT).write_bytes(b"y" * 200),
+    "a copy was promoted": lambda _, archive: (archive / "00000003.history").touch(),
+    "a copy archived": lambda _, archive: (archive / "000000030000000000000006.gz").touch(),
+    "a timeline left behind goes on": lambda _, archive: (
+        archive / "000000010000000000000006"
+    ).touch(),
+}
+BY_ITSELF: dict[str, Act] = {
+    "nothing": lambda *_: None,
+    "production archived": lambda _, archive: (archive / LATER).touch(),
+    "production took a backup": lambda _, archive: (archive / f"{LATER}.00000028.backup").touch(),
+    "a receiver goes on": lambda _, archive: (archive / f"{LATER}.partial").touch(),
+}
+
+
+@pytest.mark.parametrize("act", TOUCHED.values(), ids=TOUCHED.keys())
+def test_what_nobody_but_a_copy_would_do_is_seen(places: tuple[Path, Path], act: Act) -> None:
+    """Each is something a copy that was not kept away has done to a real archive."""
+    before = Listing.from_dict(Listing.take(places[:1], places[1:]).to_dict())
+
+    act(*places)
+    check = compare(before, Listing.take(places[:1], places[1:]))
+
+    assert check.verdict is Verdict.COULD_NOT_VERIFY
+    assert "the repository changed during the drill" in check.message
+    assert check.observed == "1 differences"
+
+
+@pytest.mark.parametrize("act", BY_ITSELF.values(), ids=BY_ITSELF.keys())
+def test_what_production_does_meanwhile_is_not_held_against_the_drill(
+    places: tuple[Path, Path], act: Act
+) -> None:
+    """An archive is alive: a check that cries every time is switched off."""
+    before = Listing.take(places[:1], places[1:])
+
+    act(*places)
+    check = compare(before, Listing.take(places[:1], places[1:]))
+
+    assert check.verdict is Verdict.PASSED
+    assert "3 files" in check.message
+
+
+def test_a_segment_that_is_just_being_copied_may_grow(places: tuple[Path, Path]) -> None:
+    """archive_command is `cp` in many places, and no atomic rename."""
+    fresh = places[1] / LATER
+    fresh.write_bytes(b"x" * 50)
+    before = Listing.take(places[:1], places[1:])
+
+    fresh.write_bytes(b"x" * 100)
+
+    assert compare(before, Listing.take(places[:1], places[1:])).verdict is Verdict.PASSED
+    fresh.unlink()
+    assert compare(before, Listing.take(places[:1], places[1:])).verdict is Verdict.COULD_NOT_VERIFY

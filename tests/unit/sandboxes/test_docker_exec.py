@@ -1,0 +1,62 @@
+"""What a program in a container prints is read in full, also what comes with the head of the daemon's answer."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_pgrestore.sandboxes.docker.daemon.exec import _read_frames, _reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HEAD = b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+
+
+def frame(kind: int, content: bytes) -> bytes:
+    """Return one chunk of a stream as the daemon sends it."""
+    return bytes([kind, 0, 0, 0]) + len(content).to_bytes(4, "big") + content
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Both ends of a connection."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+def printed(
+    ends: tuple[socket.socket, socket.socket], at_once: bytes, later: bytes
+) -> tuple[bytes, bytes]:
+    """Return what is read of a program when `at_once` comes in the packet of the head."""
+    ours, theirs = ends
+    theirs.sendall(HEAD + at_once)
+    answer = http.client.HTTPResponse(ours)
+    answer.begin()
+    theirs.sendall(later)
+    theirs.close()
+    # The objects docker-py hands out: the raw socket, its answer beside it.
+    stream = SimpleNamespace(_response=SimpleNamespace(raw=SimpleNamespace(_fp=answer)))
+    out, err = io.BytesIO(), io.BytesIO()
+    with answer:
+        _read_frames(_reader(stream), ours, (out, err), time.monotonic() + 60)
+    return out.getvalue(), err.getvalue()
+
+
+@pytest.mark.parametrize(
+    "split", range(0, len(frame(1, b"PostgreSQL 18")) + len(frame(2, b"a warning")) + 1, 3)
+)
+def test_output_is_complete_wherever_the_first_packet_ends(
+    ends: tuple[socket.socket, socket.socket], split: int
+) -> None:
+    """A quick program has ended before the head was read."""
+    everything = frame(1, b"PostgreSQL 18") + frame(2, b"a warning")
+
+    assert printed(ends, everything[:split], everything[split:]) == (b"PostgreSQL 18", b"a warning")

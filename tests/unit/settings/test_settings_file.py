@@ -1,0 +1,261 @@
+"""The settings file: found, read, mistakes all at once, secrets kept."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.settings.find_file import find_config
+from pytest_pgrestore.settings.read_file import Config
+from pytest_pgrestore.settings.read_file import load_config as load_with
+from pytest_pgrestore.sources.registry import SOURCE_TABLES
+
+GOOD = """
+[sources.shop]
+type = "dump"
+path = "backups/*.dump"
+globals = "/srv/globals.sql"
+rto = "15m"
+max_age = "PT36H"
+live_conninfo = "postgresql://reader:${SHOP_PASSWORD}@db/shop"
+
+[sources.ledger]
+type = "basebackup"
+path = "base"
+wal = "wal"
+
+[sandbox]
+directory = "scratch"
+timeout = "10m"
+
+[reports]
+directory = "out"
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    """Write a settings file and return its path."""
+
+    def _write(text: str, name: str = "pgrestore.toml") -> Any:
+        path = tmp_path / name
+        path.write_text(dedent(text))
+        return path
+
+    return _write
+
+
+def load_config(path: Path, environ: dict[str, str]) -> Config:
+    """Return the settings in the file at `path`, with our own types of sources."""
+    return load_with(path, environ, tables=SOURCE_TABLES)
+
+
+def mistakes(path: Path, environ: Any = None) -> str:
+    """Return what is said about the file at `path`."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, environ or {})
+    return str(caught.value)
+
+
+def test_a_file_becomes_values(write: Any, tmp_path: Path) -> None:
+    """Durations parsed, paths absolute from the file's own directory."""
+    config = load_config(write(GOOD), {"SHOP_PASSWORD": "tiger"})
+
+    shop, ledger = dict(config.sources["shop"]), dict(config.sources["ledger"])
+    assert (shop["type"], shop["rto"], shop["max_age"]) == (
+        "dump",
+        timedelta(minutes=15),
+        timedelta(hours=36),
+    )
+    assert shop["path"] == str(tmp_path / "backups/*.dump")
+    assert shop["globals"] == "/srv/globals.sql"
+    assert ledger["wal"] == str(tmp_path / "wal")
+    assert config.sandbox.directory == str(tmp_path / "scratch")
+    assert config.reports.directory == str(tmp_path / "out")
+
+
+def test_a_secret_is_filled_in_and_does_not_show(write: Any) -> None:
+    """A connection string with a password must not reach a log."""
+    config = load_config(write(GOOD), {"SHOP_PASSWORD": "tiger"})
+
+    live = config.sources["shop"].live_conninfo
+    assert live is not None
+    assert live.reveal() == "postgresql://reader:tiger@db/shop"
+    assert "tiger" not in repr(config)
+
+
+def test_a_missing_variable_is_named(write: Any) -> None:
+    """The name helps; a value would not be there anyway, and must never show."""
+    text = mistakes(write(GOOD))
+
+    assert "sources.shop.live_conninfo: environment variable SHOP_PASSWORD is not set" in text
+
+
+def test_a_doubled_dollar_keeps_the_braces(write: Any) -> None:
+    """A query may hold ``${...}`` of its own."""
+    config = load_config(
+        write("""
+            [sources.shop]
+            type = "dump"
+            path = "x"
+            freshness = "select '$${NOT_A_VARIABLE} $ {}'"
+        """),
+        {},
+    )
+
+    assert config.sources["shop"].freshness == "select '${NOT_A_VARIABLE} $ {}'"
+
+
+def test_a_value_from_a_variable_never_shows_in_a_mistake(write: Any) -> None:
+    """Whoever puts the password into the wrong key must not read it in the log."""
+    text = mistakes(
+        write('[sources.shop]\ntype = "dump"\npath = "x"\nrto = "${SECRET}"'), {"SECRET": "tiger"}
+    )
+
+    assert "sources.shop.rto: not a duration" in text
+    assert "tiger" not in text
+
+
+def test_all_mistakes_of_a_file_are_told_at_once(write: Any) -> None:
+    """One round of corrections, each with its place and a hint."""
+    text = mistakes(
+        write("""
+            sorces = 1
+            [sources.shop]
+            type = "dump"
+            rto = 900
+            jbos = 4
+            jobs = 0
+            [sources.crm]
+            type = "pg_dump"
+            [sources.erp]
+            path = "x"
+            [sources.wms]
+            type = "basebackup"
+            path = 3
+            verify = "yes"
+            [sources."a b"]
+            type = "dump"
+            path = "x"
+            [sandbox]
+            runtime = "dokcer"
+            [reports]
+            directroy = "x"
+        """)
+    )
+
+    for line in (
+        "has 12 mistakes",
+        "sorces: unknown key\nHINT: did you mean sources?",
+        "sources.shop.path: missing",
+        "sources.shop.rto: not a duration",
+        "sources.shop.jbos: unknown key\nHINT: did you mean jobs?",
+        "sources.shop.jobs: input should be greater than or equal to 1",
+        "sources.crm.type: unknown type of source\nHINT: did you mean dump?",
+        "sources.erp.type: missing",
+        "sources.wms.path: input should be a valid string",
+        "sources.wms.verify: input should be a valid boolean",
+        "sources.a b: not a name",
+        "sandbox.runtime: unknown runtime\nHINT: did you mean docker?",
+        "reports.directroy: unknown key\nHINT: did you mean directory?",
+    ):
+        assert line in text
+
+
+def test_a_syntax_mistake_names_file_and_line(write: Any) -> None:
+    """TOML stops at the first one; so the place is all there is to tell."""
+    path = write('[sources.shop]\ntype = "dump"\npath = \n')
+
+    text = mistakes(path)
+
+    assert f"{path}:3: not valid TOML" in text
+    assert "HINT: " in text
+
+
+@pytest.mark.parametrize("text", ["sources = 1", "sources.shop = 1", "sandbox = []"])
+def test_a_value_in_place_of_a_table_is_refused(write: Any, text: str) -> None:
+    """No traceback for any file that is TOML."""
+    assert "a table is expected here" in mistakes(write(text))
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    """A binary file is a usage error, not a traceback."""
+    path = tmp_path / "pgrestore.toml"
+    path.write_bytes(b"\xff\xfe")
+
+    assert "not UTF-8" in mistakes(path)
+
+
+def test_the_section_of_pyproject_is_read(write: Any) -> None:
+    """One file less in the root of a project."""
+    path = write(
+        '[tool.pgrestore.sources.shop]\ntype = "dump"\npath = "x"\n[tool.ruff]\n', "pyproject.toml"
+    )
+
+    assert list(load_config(path, {}).sources) == ["shop"]
+
+
+def test_the_nearest_file_is_found_and_its_own_file_beats_the_section(
+    write: Any, tmp_path: Path
+) -> None:
+    """Where somebody stands beats the root; a file of one's own beats a section."""
+    section = write("[tool.pgrestore]\n", "pyproject.toml")
+    assert find_config(None, [tmp_path / "nowhere", tmp_path]) == section
+
+    own = write("")
+    assert find_config(None, [tmp_path]) == own
+
+
+def test_a_pyproject_of_others_is_no_settings_file(write: Any, tmp_path: Path) -> None:
+    """Ordinary projects must not be taken for drills."""
+    write("[tool.ruff]\n# [tool.pgrestore]\n", "pyproject.toml")
+
+    assert find_config(None, [tmp_path]) is None
+
+
+def test_a_given_file_must_be_there(tmp_path: Path) -> None:
+    """A mistyped path must not fall back to another file."""
+    with pytest.raises(ConfigError, match="does not exist"):
+        find_config(tmp_path / "pgrestor.toml", [tmp_path])
+
+
+def test_a_copy_is_a_source_with_the_keys_that_differ(write: Any, tmp_path: Path) -> None:
+    """Offsite has its own path and its own objective."""
+    text = GOOD.replace(
+        "[sandbox]", '[sources.ledger.copies]\noffsite = { path = "far", rto = "4h" }\n\n[sandbox]'
+    )
+
+    sources = load_config(write(text), {"SHOP_PASSWORD": "tiger"}).sources
+
+    assert list(sources) == ["shop", "ledger", "ledger.offsite"]
+    near, far = sources["ledger"].model_dump(), sources["ledger.offsite"].model_dump()
+    assert (near["path"], far["path"]) == (str(tmp_path / "base"), str(tmp_path / "far"))
+    assert (near["rto"], far["rto"]) == (None, timedelta(hours=4))
+    assert near["wal"] == far["wal"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('"off site" = { path = "x" }', "sources.a.copies.off site: not a name"),
+        ('far = { paht = "x" }', "sources.a.copies.far.paht: unknown key"),
+    ],
+)
+def test_a_copy_that_is_wrong_is_named(write: Any, text: str, said: str) -> None:
+    """As in any other table."""
+    assert said in mistakes(
+        write(f'[sources.a]\ntype = "dump"\npath = "x"\n[sources.a.copies]\n{text}\n')
+    )
+
+
+def test_a_kept_restore_has_no_objective_for_its_time(write: Any, tmp_path: Path) -> None:
+    """It is quicker than any restore after a disaster; said before the drill, not after it."""
+    text = '[sources.a]\ntype = "pgbackrest"\nstanza = "main"\ndelta = "kept"\n'
+
+    assert load_config(write(text), {}).sources["a"].model_dump()["delta"] == str(tmp_path / "kept")
+    assert "sources.a: rto and delta exclude each other" in mistakes(write(text + 'rto = "1h"\n'))

@@ -1,0 +1,244 @@
+"""What the label, the manifest and the directory of a backup tell, on fabricated files."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import tarfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.model.wal import Lsn
+from pytest_pgrestore.sources.basebackup.directory import (
+    facts,
+    find_backups,
+    read_backup,
+    scan_for_major,
+)
+from pytest_pgrestore.sources.basebackup.tars import extract
+from pytest_pgrestore.sources.wal.backup_label import moment, parse_label
+
+LABEL = """START WAL LOCATION: 0/A00028 (file 00000001000000000000000A)
+CHECKPOINT LOCATION: 0/A00080
+BACKUP METHOD: streamed
+BACKUP FROM: primary
+START TIME: 2026-06-15 14:00:00 CEST
+LABEL: pg_basebackup base backup
+START TIMELINE: 1
+"""
+HISTORY = LABEL.replace(
+    "CHECKPOINT", "STOP WAL LOCATION: 0/B00120 (file 00000001000000000000000B)\nCHECKPOINT"
+) + ("STOP TIME: 2026-06-15 14:30:00 CEST\nSTOP TIMELINE: 1\n")
+MANIFEST = {
+    "PostgreSQL-Backup-Manifest-Version": 2,
+    "System-Identifier": 42,
+    "Files": [
+        {
+            "Path": "backup_label",
+            "Size": 225,
+            "Last-Modified": "2026-06-15 12:00:01 GMT",
+            "Checksum": "00",
+        },
+        {"Path": "base/1/1259", "Size": 8192, "Last-Modified": "2026-06-15 12:20:00 GMT"},
+    ],
+    "WAL-Ranges": [{"Timeline": 1, "Start-LSN": "0/A00028", "End-LSN": "0/B00120"}],
+}
+
+
+def plain(path: Path, *, label: str | None = LABEL, manifest: object = MANIFEST) -> Path:
+    """Write the files of a plain backup that its catalogue entry comes from."""
+    path.mkdir()
+    (path / "PG_VERSION").write_text("18\n")
+    (path / "global").mkdir()
+    (path / "global" / "pg_control").write_bytes(struct.pack("<Q", 4711))
+    if label is not None:
+        (path / "backup_label").write_text(label)
+    if manifest is not None:
+        (path / "backup_manifest").write_text(json.dumps(manifest))
+    return path
+
+
+def tar_of(path: Path, *members: tuple[str, bytes]) -> Path:
+    """Write a tar."""
+    with tarfile.open(path, "w") as tar:
+        for name, content in members:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return path
+
+
+def test_a_plain_backup_tells_its_facts(tmp_path: Path) -> None:
+    """Times in UTC, whatever zone production logs in: the manifest tells what its letters mean."""
+    entry = facts(read_backup(plain(tmp_path / "monday")), parse_label(HISTORY, "x"), ())
+
+    assert (entry.label, entry.form, entry.kind, entry.server_major) == (
+        "monday",
+        "plain",
+        "full",
+        18,
+    )
+    assert entry.started_at == datetime(2026, 6, 15, 12, 0, 1, tzinfo=UTC)
+    assert entry.stopped_at == datetime(2026, 6, 15, 12, 30, tzinfo=UTC)
+    assert (entry.start_lsn, entry.stop_lsn) == (Lsn(0xA00028), Lsn(0xB00120))
+    assert (entry.timeline, entry.system_identifier, entry.size_bytes) == (1, 42, 8417)
+
+
+def test_without_the_archives_file_the_newest_change_is_the_end(tmp_path: Path) -> None:
+    """The backup ended then, or later."""
+    assert facts(read_backup(plain(tmp_path / "b")), None, ()).stopped_at == datetime(
+        2026, 6, 15, 12, 20, tzinfo=UTC
+    )
+
+
+def test_without_a_manifest_pg_control_tells_the_cluster(tmp_path: Path) -> None:
+    """Nobody else does in a plain backup."""
+    entry = facts(read_backup(plain(tmp_path / "b", manifest=None)), None, ())
+
+    assert entry.system_identifier == 4711
+    assert entry.started_at is None
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"Files": 3}'])
+def test_a_damaged_manifest_does_not_hide_the_backup(tmp_path: Path, text: str) -> None:
+    """pg_verifybackup will say what is wrong with it."""
+    path = plain(tmp_path / "b")
+    (path / "backup_manifest").write_text(text)
+
+    assert read_backup(path).manifest is None
+    assert read_backup(path).label is not None
+
+
+def test_a_tar_backup_tells_its_facts_without_being_unpacked(tmp_path: Path) -> None:
+    """The label stands first in it; a tablespace's tar is named by its OID."""
+    path = tmp_path / "tuesday"
+    path.mkdir()
+    tar_of(
+        path / "base.tar",
+        ("backup_label", LABEL.encode()),
+        ("tablespace_map", b"16384 /mnt/fast disk\n"),
+        ("./PG_VERSION", b"17\n"),
+    )
+    tar_of(path / "16384.tar")
+
+    found = read_backup(path)
+
+    assert (found.form, found.major, sorted(found.tablespaces)) == ("tar", 17, ["16384"])
+    assert list(found.tablespace_tars()) == ["16384"]
+    assert scan_for_major(found) == 17
+
+
+def test_an_incremental_backup_names_what_it_builds_on(tmp_path: Path) -> None:
+    """By where that one starts."""
+    found = read_backup(
+        plain(
+            tmp_path / "b",
+            label=LABEL + "INCREMENTAL FROM LSN: 0/700028\nINCREMENTAL FROM TLI: 1\n",
+        )
+    )
+
+    assert found.label is not None
+    assert found.label.incremental_from == Lsn(0x700028)
+    assert facts(found, None, ("full",)).kind == "incremental"
+
+
+def test_backups_are_found_in_a_directory_oldest_first(tmp_path: Path) -> None:
+    """By time and not by name; other directories are none."""
+    later = json.loads(json.dumps(MANIFEST).replace("2026-06-15", "2026-06-16"))
+    plain(tmp_path / "a", manifest=later)
+    plain(tmp_path / "z")
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / "notes.txt").touch()
+
+    assert [entry.path.name for entry in find_backups(tmp_path)] == ["z", "a"]
+    assert [entry.path.name for entry in find_backups(tmp_path / "a")] == ["a"]
+
+
+def test_a_missing_directory_is_not_an_empty_one(tmp_path: Path) -> None:
+    """Nothing was learned about any backup."""
+    assert find_backups(tmp_path) == []
+    with pytest.raises(HarnessError, match="is not there"):
+        find_backups(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("label", [None, "", "START TIME: x\n", "START WAL LOCATION: nowhere\n"])
+def test_a_lost_label_is_told_when_the_backup_is_wanted(tmp_path: Path, label: str | None) -> None:
+    """And not before: another backup may be the one."""
+    found = read_backup(plain(tmp_path / "b", label=label))
+
+    with pytest.raises(BackupNotRestorable, match="backup b cannot be used"):
+        found.needed_label()
+
+
+@pytest.mark.parametrize(
+    ("written", "reference", "expected"),
+    [
+        ("2026-06-15 14:00:00 UTC", None, 14),
+        ("2026-06-15 14:00:00 GMT", None, 14),
+        ("2026-06-15 14:00:00 +02", None, 12),
+        ("2026-06-15 14:00:00 -0330", None, 17),
+        ("2026-06-15 14:00:00 CEST", None, None),
+        (
+            "2026-06-15 14:00:00 IST",
+            ("2026-06-15 13:00:00 IST", datetime(2026, 6, 15, 7, 30, 2, tzinfo=UTC)),
+            8,
+        ),
+        (
+            "2026-06-15 14:00:00 CET",
+            ("2026-06-15 13:00:00 CEST", datetime(2026, 6, 15, 11, tzinfo=UTC)),
+            None,
+        ),
+        ("yesterday", None, None),
+    ],
+)
+def test_a_zone_of_letters_is_not_guessed(
+    written: str, reference: tuple[str, datetime] | None, expected: int | None
+) -> None:
+    """IST is Indian, Irish or Israeli time; the manifest's UTC beside it decides."""
+    found = moment(written, reference)
+
+    assert (None if found is None else found.hour) == expected
+
+
+@pytest.mark.parametrize("size", [1, 2, 16, 64, 1024])
+def test_the_label_gives_the_segment_size_away(size: int) -> None:
+    """Position and file name belong together for one size only."""
+    segment_bytes = size << 20
+    number = 5
+    per_log = (1 << 32) // segment_bytes
+    name = f"00000001{number // per_log:08X}{number % per_log:08X}"
+    lsn = Lsn(number * segment_bytes + 40)
+
+    label = parse_label(f"START WAL LOCATION: {lsn} (file {name})\n", "backup_label")
+
+    assert label.segment_bytes() == segment_bytes
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../evil", "base/../../evil"])
+def test_a_tar_writes_nothing_outside(tmp_path: Path, name: str) -> None:
+    """No backup names such a path."""
+    archive = tar_of(tmp_path / "base.tar", (name, b"x"))
+
+    with pytest.raises(BackupNotRestorable, match="not a file or directory below"):
+        extract(archive, lambda inside: tmp_path / "out" / inside)
+    assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE]
+)
+def test_a_tar_with_links_or_devices_is_refused(tmp_path: Path, kind: bytes) -> None:
+    """A link would let the next member be written through it."""
+    archive = tmp_path / "base.tar"
+    with tarfile.open(archive, "w") as tar:
+        member = tarfile.TarInfo("base/link")
+        member.type = kind
+        member.linkname = "/etc"
+        tar.addfile(member)
+
+    with pytest.raises(BackupNotRestorable, match="not a file or directory below"):
+        extract(archive, lambda inside: tmp_path / "out" / inside)

@@ -1,0 +1,195 @@
+"""WAL-G's catalogue and errors: what 3.0.9 really printed, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.model.wal import Lsn
+from pytest_pgrestore.sources.backup_tool import BackupTool
+from pytest_pgrestore.sources.walg import catalogue
+from pytest_pgrestore.sources.walg.messages import failed
+from pytest_pgrestore.system.process import Completed
+
+FULL = "base_000000010000000000000009"
+DELTA = "base_00000001000000000000000B_D_000000010000000000000009"
+
+ROW = {
+    "backup_name": DELTA,
+    "time": "2026-11-23T06:04:56.708927838Z",
+    "wal_file_name": "00000001000000000000000B",
+    "storage_name": "default",
+    "start_time": "2026-11-23T06:04:55.652851Z",
+    "finish_time": "2026-11-23T06:04:56.709943Z",
+    "date_fmt": "%Y-%m-%dT%H:%M:%S.%fZ",
+    "hostname": "vm",
+    "data_dir": "/data",
+    "pg_version": 170011,
+    "start_lsn": 11534376,
+    "finish_lsn": 11534624,
+    "is_permanent": False,
+    "system_identifier": 7711243954158825496,
+    "uncompressed_size": 222763,
+    "compressed_size": 37787,
+}
+
+LISTING = """type size  last modified                           name
+obj  79770 2026-11-23 06:04:54.340927921 +0000 UTC 000000010000000000000008.lz4
+obj  258   2026-11-23 06:04:54.484927916 +0000 UTC 000000010000000000000009.00000028.backup.lz4
+obj  4361  2026-11-23 06:04:54.48492 +0000 UTC 000000010000000000000009.zst
+obj  7415  2026-11-23 06:04:55 +0000 UTC 00000001000000000000000A
+obj  41    2026-11-23 06:04:55 +0000 UTC 00000002.history.lz4
+"""
+
+
+@dataclass
+class Answers:
+    """A place where a tool runs that answers by the first words it is asked with."""
+
+    said: dict[str, str]
+    asked: list[str] = field(default_factory=list)
+    origin = "here"
+    network = ""
+
+    def run(self, *argv: str, **_: object) -> Completed:
+        """Answer."""
+        words = " ".join(argv[1:])
+        self.asked.append(words)
+        for start, text in self.said.items():
+            if words.startswith(start):
+                return Completed(argv, 0, text, "")
+        return Completed(
+            argv, 1, "", f"ERROR: 2026/11/23 06:04:32.157717 object not found: {words}"
+        )
+
+
+@pytest.fixture
+def tool() -> Callable[[dict[str, str]], BackupTool]:
+    """Return a tool that answers so."""
+
+    def _tool(said: dict[str, str]) -> BackupTool:
+        return BackupTool(
+            tool_runner=Answers(said),  # type: ignore[arg-type]
+            program="wal-g",
+            env={},
+            secrets={},
+            log=lambda _step, _text: None,
+        )
+
+    return _tool
+
+
+def test_an_entry_of_the_catalogue(tool: Callable[[dict[str, str]], BackupTool]) -> None:
+    """Everything an auditor asks for; a delta comes after the full backup of an earlier segment."""
+    rows = [ROW, {**ROW, "backup_name": FULL, "wal_file_name": FULL.removeprefix("base_")}]
+
+    full, delta = catalogue.read(tool({"backup-list": json.dumps(rows)}), "/store")
+
+    assert (full.backup.label, full.backup.kind) == (FULL, "full")
+    backup = delta.backup
+    assert (backup.label, backup.kind, backup.server_major, backup.timeline) == (
+        DELTA,
+        "incremental",
+        17,
+        1,
+    )
+    assert (backup.start_lsn, backup.stop_lsn) == (Lsn(0xB00028), Lsn(0xB00120))
+    assert backup.stopped_at == datetime(2026, 11, 23, 6, 4, 56, 709943, tzinfo=UTC)
+    assert (backup.size_bytes, backup.repository_bytes) == (222763, 37787)
+    assert delta.start_file == "00000001000000000000000B"
+
+
+def test_a_catalogue_that_is_not_understood(tool: Callable[[dict[str, str]], BackupTool]) -> None:
+    """A sentence, and no stack."""
+    with pytest.raises(HarnessError, match="catalogue is not understood"):
+        catalogue.read(tool({"backup-list": '[{"name": "x"}]'}), "/store")
+
+
+def test_the_names_of_the_wal(tool: Callable[[dict[str, str]], BackupTool]) -> None:
+    """However it is compressed; labels of backups are none of it."""
+    found = catalogue.stored_wal(
+        tool(
+            {
+                "st ls": LISTING,
+                "st cat wal_005/00000002.history.lz4": "1\t0/900000\tno recovery target\n",
+            }
+        )
+    )
+
+    assert list(found.segments) == [f"00000001000000000000000{digit}" for digit in "89A"]
+    assert found.segments["000000010000000000000008"] == datetime(
+        2026, 11, 23, 6, 4, 54, 340927, tzinfo=UTC
+    )
+    assert found.histories == {2: "1\t0/900000\tno recovery target\n"}
+
+
+def test_a_chain_back_to_the_full_backup(tool: Callable[[dict[str, str]], BackupTool]) -> None:
+    """The full one first."""
+    said = {f"st cat basebackups_005/{FULL}_backup_stop_sentinel.json": "{}"}
+
+    assert catalogue.chain_of(tool(said), DELTA, {"DeltaFrom": FULL}, {FULL}.__contains__) == (
+        FULL,
+    )
+
+
+def test_a_chain_that_is_broken(tool: Callable[[dict[str, str]], BackupTool]) -> None:
+    """It is said before anything is fetched."""
+    with pytest.raises(
+        BackupNotRestorable, match=f"is a delta to {FULL}, which is not in the catalogue"
+    ):
+        catalogue.chain_of(tool({}), DELTA, {"DeltaFrom": FULL}, set[str]().__contains__)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "cause"),
+    [
+        (
+            "configure primary storage: create FS storage: FS storage root directory doesn't exist: stat /none",
+            HarnessError,
+            "the storage is not there or not configured",
+        ),
+        (
+            "x509: certificate signed by unknown authority",
+            HarnessError,
+            "the certificate of the store is not trusted",
+        ),
+        (
+            "dial tcp 127.0.0.1:1: connect: connection refused",
+            HarnessError,
+            "the store cannot be reached",
+        ),
+        (
+            "failed to init decrypt reader: openpgp: incorrect key",
+            HarnessError,
+            "cannot be decrypted",
+        ),
+        (
+            "Failed to fetch backup: ExtractAll: did not provide files to extract",
+            BackupNotRestorable,
+            "is missing",
+        ),
+        (
+            "Extraction error in part_001.tar.lz4: lz4: invalid frame checksum: got 2de740b5; expected 253d9ec8",
+            BackupNotRestorable,
+            "a part of it is damaged",
+        ),
+        ("something new", HarnessError, "x: something new"),
+    ],
+)
+def test_an_error(said: str, kind: type[Exception], cause: str) -> None:
+    """The first one logged, in one sentence; what is not known could not verify."""
+    text = (
+        f"INFO: 2026/11/23 06:04:33.126523 Selecting...\nERROR: 2026/11/23 06:04:33.127041 {said}\n"
+    )
+
+    error = failed(Completed(("wal-g",), 1, "", text), "x")
+
+    assert type(error) is kind
+    assert cause in error.problem
+    assert "\n" not in error.problem
+    assert "2026/11/23" not in error.problem
