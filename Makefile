@@ -7,7 +7,7 @@ STAMPS := .cache
 
 # A virtual environment that was not finished is not taken for one.
 .DELETE_ON_ERROR:
-.PHONY: demo test lint unit scenarios bench clean
+.PHONY: demo test check lint picture bench clean
 
 # The main job on embedded PostgreSQL: no root, no Docker.
 demo: $(STAMPS)/demo
@@ -32,6 +32,10 @@ lint: $(STAMPS)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# Draws the rooms in docs/architecture.md from the imports.
+picture: $(STAMPS)/dev
+	$(BIN)/python -m tests.rooms
 
 bench: $(STAMPS)/dev
 	$(BIN)/python tests/benchmarks/drill_against_script.py

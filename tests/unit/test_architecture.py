@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 import pytest_pgrestore
 from pytest_pgrestore.model.version import PACKAGE
+from tests import rooms
+from tests.project import ROOT
 
 HEAVY = {
     "click",
@@ -42,6 +45,30 @@ LATER = {
 """Parts of our own that a run without drills never loads."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+PAGE = rooms.PAGE.read_text(encoding="utf-8")
+PATHS = sorted(
+    name
+    for name in set(re.findall(r"`([a-z_]+/[\w/.]+|plugin\.py)`", PAGE))
+    if not name.startswith("pytest_")
+)
+
+
+def test_the_picture_of_the_rooms_is_drawn_from_the_imports() -> None:
+    """A picture that was true once misleads whoever reads it first."""
+    assert rooms.draw() == PAGE, "stale, draw it again with: make picture"
+
+
+def test_every_room_has_its_row() -> None:
+    """A reader finds each room on the page."""
+    assert {room for room in rooms.arrows() if f"| `{room}/`" not in PAGE} == {"plugin"}
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_every_path_on_the_page_exists(name: str) -> None:
+    """They stand below the package, or begin with another folder of the project."""
+    assert (PACKAGE / name).exists() or (ROOT / name).exists()
 
 
 def modules_after(code: str) -> set[str]:
