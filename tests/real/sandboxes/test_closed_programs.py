@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,8 @@ def closed(tmp_path: Path) -> Installation:
     libraries = package.with_name(f"{package.name}.libs")
     shutil.copytree(libraries, tmp_path / "site" / libraries.name)
     (tmp_path / "site").chmod(0o700)
-    return Installation(
-        tmp_path / "site" / package.name / "pginstall" / "bin", WHEEL.major, WHEEL.version, "closed"
-    )
+    bindir = tmp_path / "site" / package.name / "pginstall" / "bin"
+    return replace(WHEEL, directory=bindir, origin="closed")
 
 
 def test_programs_root_alone_can_enter_run_as_a_copy(closed: Installation, shelf: Path) -> None:
