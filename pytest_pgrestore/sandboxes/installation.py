@@ -1,4 +1,4 @@
-"""PostgreSQL's server programs, wherever they are installed: their version, and which to take."""
+"""Installed server programs of PostgreSQL: their version, and the choice among them."""
 
 from __future__ import annotations
 

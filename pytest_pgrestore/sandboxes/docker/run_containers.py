@@ -60,7 +60,7 @@ class RunContainers:
         }
 
     def spec(self, drill_key: str, reads: Sequence[Path], **more: Any) -> ContainerSpec:
-        """Return what a container of this run is to be.
+        """Return the specification of a container of this run.
 
         Args:
             drill_key: Of its drill, or `READER`.

@@ -129,7 +129,7 @@ def test_no_secret_is_in_the_container(
 def test_a_container_out_of_memory_is_not_the_backups_fault(
     open_run: Callable[..., DockerRun],
 ) -> None:
-    """The kernel kills a backend. With restart_after_crash = off the server ends, and we know why."""
+    """The kernel kills a backend. With restart_after_crash = off the server ends too."""
     sandbox = empty_server(open_run(memory="96m", storage="volume"))
     assert ask(sandbox, "select 1") == 1
     greedy = (

@@ -199,7 +199,7 @@ def _first_line(text: object) -> str:
 
 
 def boot_identity() -> str:
-    """Return host name and boot id: they say on which machine the owner of a container runs.
+    """Return host name and boot id: they identify the machine of a container's owner.
 
     Source: random(4), /proc/sys/kernel/random/boot_id.
     """

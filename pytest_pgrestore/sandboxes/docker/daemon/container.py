@@ -92,7 +92,7 @@ class Container:
         """Check that the kernel killed no process of it for memory.
 
         Raises:
-            HarnessError: It did. What failed then says nothing about the backup.
+            HarnessError: It did. That is no finding about the backup.
         """
         why = self.why_ended()
         if why is not None:

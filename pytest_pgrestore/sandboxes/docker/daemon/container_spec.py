@@ -1,4 +1,4 @@
-"""What a container is to be, and how that is told to testcontainers: arguments, labels, mounts.
+"""The specification of a container, and the arguments, labels and mounts that follow from it.
 
 Source: Docker Engine API, "Create a container" (HostConfig, Mounts).
 """
@@ -25,7 +25,7 @@ _LIFELINE = 'flock -x "$0" true; while [ -n "$1" ] && [ -e "$1" ]; do sleep 5; d
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
-    """What a container is to be.
+    """The specification of a container.
 
     Attributes:
         labels: The run and the drill it belongs to.

@@ -44,7 +44,7 @@ def start(
     from testcontainers.core.container import DockerContainer
 
     starting = f"starting a container of image {image.name}"
-    with speaking(starting):  # the constructor asks the daemon for its version
+    with speaking(starting):  # the constructor reads the daemon's version
         made = DockerContainer(
             image.name,
             docker_client_kw={"timeout": engine.client.api.timeout},
@@ -92,9 +92,9 @@ def _start_visible(engine: Engine, identity: str, account: Account) -> int:
 
 def _require_running(image: Image, state: Mapping[str, Any]) -> None:
     if not state["Running"]:
-        said = state.get("Error") or f"status {state['ExitCode']}"
+        reason = state.get("Error") or f"status {state['ExitCode']}"
         raise HarnessError(
-            f"a container of image {image.name} ended at once: {said}",
+            f"a container of image {image.name} ended at once: {reason}",
             hint="the image needs sh, timeout and flock (coreutils and util-linux, or busybox).",
         )
 
