@@ -13,8 +13,8 @@ import pytest
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn
+from pytest_pgrestore.sources.basebackup.catalogue import facts
 from pytest_pgrestore.sources.basebackup.directory import (
-    facts,
     find_backups,
     read_backup,
     scan_for_major,

@@ -10,7 +10,8 @@ import pytest
 from pytest_pgrestore.model.errors import TargetUnreachable
 from pytest_pgrestore.model.wal import Lsn, Segment
 from pytest_pgrestore.sources.wal.header import Expected, fault, read_header
-from pytest_pgrestore.sources.wal.segments import WalFile, empty_wal, scan, sound, supply
+from pytest_pgrestore.sources.wal.segments import WalFile, scan, sound, supply
+from pytest_pgrestore.sources.wal.staging import empty_wal
 from pytest_pgrestore.sources.wal.timelines import TimelinePath, follow, parse_history
 
 MIB = 1 << 20
