@@ -15,7 +15,7 @@ import pytest
 import zstandard
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
-from pytest_pgrestore.sources.dump.reading import archive_header, dump_file
+from pytest_pgrestore.sources.dump.reading import archive_header, completeness, dump_file
 
 PLAIN = b"""--
 -- PostgreSQL database dump
@@ -179,7 +179,7 @@ def test_a_closing_line_is_seen(written: Callable[[bytes], Path], ending: bytes)
     dump = dump_file.inspect(written(PLAIN + ending))
 
     assert dump is not None
-    dump_file.require_complete(dump)
+    completeness.require_complete(dump)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_missing_closing_line_is_seen(written: Callable[[bytes], Path], ending
 
     assert dump is not None
     with pytest.raises(BackupNotRestorable, match="closing line"):
-        dump_file.require_complete(dump)
+        completeness.require_complete(dump)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_cluster_needs_its_own_closing_line(
     dump = dump_file.inspect(written(head + CLOSING + (ending if whole else b"")))
 
     assert dump is not None
-    assert (dump.form, dump_file.has_closing_line(dump, CLOSING + ending)) == ("cluster", whole)
+    assert (dump.form, completeness.has_closing_line(dump, CLOSING + ending)) == ("cluster", whole)
 
 
 def test_the_version_is_found_behind_many_roles(written: Callable[[bytes], Path]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.sources.dump.loading.messages import blame, complaints, missing_roles, redact
+from pytest_pgrestore.sources.dump.loading.causes import blame, missing_roles
+from pytest_pgrestore.sources.dump.loading.messages import complaints, redact
 
 PG_RESTORE = """pg_restore: while PROCESSING TOC:
 pg_restore: from TOC entry 218; 1259 16433 TABLE orders app
