@@ -11,15 +11,15 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.basebackup_fixtures import (
+    TAR,
     World,
     drill,
     fingerprint,
+    locate_request,
     new_world,
-    request,
 )
 from tests.real.worlds import MAJORS
 
-TAR = ("--format", "tar")
 FORMS = {
     "plain": (),
     "plain-without-wal": ("--wal-method=none",),
@@ -67,13 +67,15 @@ def test_a_backup_with_wal_of_its_own_restores_without_an_archive(forms: World, 
 
         assert (backup.name, restored.problem, restored.rows) == (backup.name, "", (100, 100))
         assert "no WAL archive" in " ".join(restored.record.notes)
+        assert any("no WAL archive" in text for text in restored.record.not_checked)
+        assert restored.record.data_loss.last_commit_seconds is not None
 
 
 def test_a_backup_without_wal_needs_an_archive(forms: World, run: Run) -> None:
     """Else it can never become consistent."""
     for name in ("plain-without-wal", "tar-without-wal"):
         with pytest.raises(BackupNotRestorable, match="needs to become consistent is not complete"):
-            BasebackupSource("shop", str(forms.backups / name)).locate(request(run))
+            BasebackupSource("shop", str(forms.backups / name)).locate(locate_request(run))
 
 
 def test_the_catalogue_knows_every_form(forms: World) -> None:
@@ -96,7 +98,7 @@ def test_the_catalogue_knows_every_form(forms: World) -> None:
 
 
 def test_the_backup_is_only_read(forms: World, run: Run) -> None:
-    """Recovery writes into its files, so none of them may be shared with the backup or the archive."""
+    """Recovery writes into its files, so the backup and the archive must not share them."""
     before = (
         fingerprint(forms.backups),
         fingerprint(forms.archive),

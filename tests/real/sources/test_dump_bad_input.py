@@ -1,4 +1,4 @@
-"""Source `dump` on bad input: one cause, one hint, the right one of the verdicts, and no row in any message."""
+"""Source `dump` on bad input: one cause, one hint, the right verdict, and no row in any message."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_dump_cut_short_fails(
 def test_a_dump_whose_restore_never_ends_could_not_be_verified(
     world: World, changed: Callable[..., str]
 ) -> None:
-    """A lock, a function that waits, a tool that hangs: it is stopped at the deadline, and says nothing of the dump."""
+    """A tool that hangs is stopped at the deadline. That says nothing about the dump."""
     end = b"-- PostgreSQL database dump complete"
     name = changed("shop.plain", (end, b"select pg_catalog.pg_sleep(3600);\n\n" + end))
 
@@ -313,7 +313,7 @@ def test_a_bad_line_in_the_globals_does_not_show_a_password(
 
 
 def test_several_errors_are_counted_and_the_first_is_on_top(world: World) -> None:
-    """Roles given, but not the tablespace and not another role: pg_restore goes on, and every error counts."""
+    """The tablespace is missing, but no role is: pg_restore goes on, and every error counts."""
     roles = (
         (world.dumps / "globals.out")
         .read_bytes()

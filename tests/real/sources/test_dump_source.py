@@ -33,7 +33,7 @@ def test_a_compressed_plain_dump_is_known_by_its_bytes(world: World, codec: str)
 
 @pytest.mark.parametrize("name", ["create.plain", "clean.plain", "inserts.plain", "verbose.plain"])
 def test_plain_dumps_taken_with_options_load_too(world: World, name: str) -> None:
-    """DROP statements have nothing to drop in an empty cluster, and the database may be made by the dump."""
+    """DROP statements find nothing in an empty cluster; --create creates the database."""
     outcome = world.drill(name, globals_path=world.roles)
 
     assert (outcome.verdict, outcome.rows) == ("passed", COMPLETE), outcome.problem
@@ -52,7 +52,8 @@ def test_tablespaces_stay_inside_the_sandbox(world: World) -> None:
     """The dump's own path would be production's directory."""
     outcome = world.drill(
         "all.out",
-        query="select spcname, pg_tablespace_location(oid) from pg_tablespace where spcname = 'fast'",
+        query="select spcname, pg_tablespace_location(oid) from pg_tablespace"
+        " where spcname = 'fast'",
     )
 
     assert outcome.rows is not None, outcome.problem
@@ -61,7 +62,10 @@ def test_tablespaces_stay_inside_the_sandbox(world: World) -> None:
 
 def test_memberships_and_owners_come_back(world: World) -> None:
     """An application connects as its role, so it has to own what it owned."""
-    query = "select pg_has_role('reader', 'team', 'member'), tableowner from pg_tables where tablename = 'orders'"
+    query = (
+        "select pg_has_role('reader', 'team', 'member'), tableowner from pg_tables"
+        " where tablename = 'orders'"
+    )
 
     outcome = world.drill("shop.custom", query=query, globals_path=world.roles)
 
@@ -85,7 +89,7 @@ def test_jobs_are_used_and_named(world: World) -> None:
 
 
 def test_a_table_brings_what_belongs_to_it(world: World) -> None:
-    """Its index, key, enum type, and the value of its sequence; pg_restore --table brings none of them."""
+    """Its index, key, type and sequence value; pg_restore --table restores none of them."""
     query = (
         "select (select count(*) from orders), nextval('orders_id_seq'),"
         " (select count(*) from pg_indexes where tablename = 'orders'), to_regclass('lines')"
@@ -100,7 +104,10 @@ def test_a_table_brings_what_belongs_to_it(world: World) -> None:
 
 def test_a_foreign_key_comes_when_both_tables_do(world: World) -> None:
     """Alone it would fail, or be silently missing."""
-    query = "select (select count(*) from lines), (select count(*) from pg_constraint where contype = 'f')"
+    query = (
+        "select (select count(*) from lines),"
+        " (select count(*) from pg_constraint where contype = 'f')"
+    )
 
     both = world.drill(
         "shop.custom", query=query, tables=("orders", "public.lines"), globals_path=world.roles
@@ -162,7 +169,7 @@ def test_the_evidence_names_the_database_dumped(world: World) -> None:
 
 
 def test_an_unknown_locale_is_replaced_and_said(world: World, changed: Callable[..., str]) -> None:
-    """The drill's machine need not have production's locales; the report says that sorting differs."""
+    """The drill's machine may lack production's locales; the report says that sorting differs."""
     name = changed("create.plain", (b"LOCALE = 'C.UTF-8'", b"LOCALE = 'xx_YY.UTF-8'"))
 
     outcome = world.drill(name, globals_path=world.roles)

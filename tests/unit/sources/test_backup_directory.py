@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import struct
-import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,8 +17,8 @@ from pytest_pgrestore.sources.basebackup.directory import (
     read_backup,
     scan_for_major,
 )
-from pytest_pgrestore.sources.basebackup.tars import extract
-from pytest_pgrestore.sources.wal.backup_label import moment, parse_label
+from pytest_pgrestore.sources.wal.backup_label import parse_label
+from tests.unit.sources.backup_files import tar_of
 
 LABEL = """START WAL LOCATION: 0/A00028 (file 00000001000000000000000A)
 CHECKPOINT LOCATION: 0/A00080
@@ -59,16 +57,6 @@ def plain(path: Path, *, label: str | None = LABEL, manifest: object = MANIFEST)
         (path / "backup_label").write_text(label)
     if manifest is not None:
         (path / "backup_manifest").write_text(json.dumps(manifest))
-    return path
-
-
-def tar_of(path: Path, *members: tuple[str, bytes]) -> Path:
-    """Write a tar."""
-    with tarfile.open(path, "w") as tar:
-        for name, content in members:
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
     return path
 
 
@@ -172,73 +160,3 @@ def test_a_lost_label_is_told_when_the_backup_is_wanted(tmp_path: Path, label: s
 
     with pytest.raises(BackupNotRestorable, match="backup b cannot be used"):
         found.needed_label()
-
-
-@pytest.mark.parametrize(
-    ("written", "reference", "expected"),
-    [
-        ("2026-06-15 14:00:00 UTC", None, 14),
-        ("2026-06-15 14:00:00 GMT", None, 14),
-        ("2026-06-15 14:00:00 +02", None, 12),
-        ("2026-06-15 14:00:00 -0330", None, 17),
-        ("2026-06-15 14:00:00 CEST", None, None),
-        (
-            "2026-06-15 14:00:00 IST",
-            ("2026-06-15 13:00:00 IST", datetime(2026, 6, 15, 7, 30, 2, tzinfo=UTC)),
-            8,
-        ),
-        (
-            "2026-06-15 14:00:00 CET",
-            ("2026-06-15 13:00:00 CEST", datetime(2026, 6, 15, 11, tzinfo=UTC)),
-            None,
-        ),
-        ("yesterday", None, None),
-    ],
-)
-def test_a_zone_of_letters_is_not_guessed(
-    written: str, reference: tuple[str, datetime] | None, expected: int | None
-) -> None:
-    """IST is Indian, Irish or Israeli time; the manifest's UTC beside it decides."""
-    found = moment(written, reference)
-
-    assert (None if found is None else found.hour) == expected
-
-
-@pytest.mark.parametrize("size", [1, 2, 16, 64, 1024])
-def test_the_label_gives_the_segment_size_away(size: int) -> None:
-    """Position and file name belong together for one size only."""
-    segment_bytes = size << 20
-    number = 5
-    per_log = (1 << 32) // segment_bytes
-    name = f"00000001{number // per_log:08X}{number % per_log:08X}"
-    lsn = Lsn(number * segment_bytes + 40)
-
-    label = parse_label(f"START WAL LOCATION: {lsn} (file {name})\n", "backup_label")
-
-    assert label.segment_bytes() == segment_bytes
-
-
-@pytest.mark.parametrize("name", ["/etc/passwd", "../evil", "base/../../evil"])
-def test_a_tar_writes_nothing_outside(tmp_path: Path, name: str) -> None:
-    """No backup names such a path."""
-    archive = tar_of(tmp_path / "base.tar", (name, b"x"))
-
-    with pytest.raises(BackupNotRestorable, match="not a file or directory below"):
-        extract(archive, lambda inside: tmp_path / "out" / inside)
-    assert not (tmp_path / "evil").exists()
-
-
-@pytest.mark.parametrize(
-    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE]
-)
-def test_a_tar_with_links_or_devices_is_refused(tmp_path: Path, kind: bytes) -> None:
-    """A link would let the next member be written through it."""
-    archive = tmp_path / "base.tar"
-    with tarfile.open(archive, "w") as tar:
-        member = tarfile.TarInfo("base/link")
-        member.type = kind
-        member.linkname = "/etc"
-        tar.addfile(member)
-
-    with pytest.raises(BackupNotRestorable, match="not a file or directory below"):
-        extract(archive, lambda inside: tmp_path / "out" / inside)

@@ -58,10 +58,9 @@ def archive(minor: int = 16, *, summer: int = 0, database: str = "shop") -> byte
         CLOCK.year - 1900,
         summer,
     )
-    return (
-        b"PGDMP" + bytes([1, minor, 0, 4, 8, 1]) + compression + b"".join(integer(part) for part in clock)
-        + text(database) + text("17.5 (Debian)") + text("18.1")
-    )  # fmt: skip
+    head = b"PGDMP" + bytes([1, minor, 0, 4, 8, 1]) + compression
+    numbers = b"".join(integer(part) for part in clock)
+    return head + numbers + text(database) + text("17.5 (Debian)") + text("18.1")
 
 
 @pytest.fixture
@@ -170,10 +169,14 @@ def test_a_clock_on_summer_time_was_not_utc() -> None:
 
 @pytest.mark.parametrize(
     "ending",
-    [CLOSING, CLOSING + b"\\unrestrict abc\n\n", b"-- Completed on 2026-06-15 14:31:00 UTC\n\n" + CLOSING,
-     CLOSING.replace(b"\n", b"\r\n")],
+    [
+        CLOSING,
+        CLOSING + b"\\unrestrict abc\n\n",
+        b"-- Completed on 2026-06-15 14:31:00 UTC\n\n" + CLOSING,
+        CLOSING.replace(b"\n", b"\r\n"),
+    ],
     ids=["closing", "unrestrict", "verbose", "windows"],
-)  # fmt: skip
+)
 def test_a_closing_line_is_seen(written: Callable[[bytes], Path], ending: bytes) -> None:
     """Newer minors write a line behind it."""
     dump = dump_file.inspect(written(PLAIN + ending))

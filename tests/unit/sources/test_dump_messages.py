@@ -1,4 +1,4 @@
-"""What tools complain about: the cause on top, the right one to blame, and no row value or password."""
+"""Errors of psql and pg_restore: their cause, whose fault it is, and no row value or password."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ pg_restore: from TOC entry 218; 1259 16433 TABLE orders app
 pg_restore: error: could not execute query: ERROR:  role "app" does not exist
 Command was: ALTER TABLE public.orders OWNER TO app;
 
-pg_restore: error: COPY failed for table "orders": ERROR:  invalid input syntax for type integer: "SECRET"
+pg_restore: error: COPY failed for table "orders": ERROR:  invalid input syntax for type \
+integer: "SECRET"
 CONTEXT:  COPY orders, line 7, column id: "SECRET"
 pg_restore: warning: errors ignored on restore: 2
 """
@@ -30,7 +31,10 @@ def test_errors_are_found_and_nothing_else() -> None:
 
     assert found == [
         'role "app" does not exist',
-        'COPY failed for table "orders": invalid input syntax for type integer: (not shown) (COPY orders, line 7)',
+        (
+            'COPY failed for table "orders": invalid input syntax for type integer: (not shown)'
+            " (COPY orders, line 7)"
+        ),
     ]
 
 
@@ -89,7 +93,10 @@ def test_the_right_one_is_to_blame(text: str, kind: type[Exception]) -> None:
 
 def test_a_full_disk_beats_what_follows_from_it() -> None:
     """The table that could not be written is missing for every later statement."""
-    stderr = 'psql:<stdin>:1: ERROR:  relation "t" does not exist\npg_restore: error: ERROR:  disk full\n'
+    stderr = (
+        'psql:<stdin>:1: ERROR:  relation "t" does not exist\n'
+        "pg_restore: error: ERROR:  disk full\n"
+    )
 
     error = blame("psql", complaints(stderr))
 

@@ -75,7 +75,7 @@ SCRIPT = (
 
 @pytest.fixture
 def contents() -> toc.Toc:
-    """A small archive's contents, with names that hold spaces and a function that imitates an entry."""
+    """A small archive's contents: names with spaces, and a function that imitates an entry."""
     return toc.parse(LISTING, SCRIPT)
 
 
