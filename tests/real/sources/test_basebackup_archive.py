@@ -63,7 +63,7 @@ def test_a_compressed_archive_works_like_a_plain_one(
 def test_a_hole_fails_latest_and_is_named(
     damaged: BasebackupSource, run: Run, archive: Path
 ) -> None:
-    """And nothing is restored that would look like the latest."""
+    """The drill fails before anything is restored that looks like the latest state."""
     segments = _segments(archive, damaged, run)
     segments[-2].unlink()
 
@@ -77,7 +77,7 @@ def test_a_hole_fails_latest_and_is_named(
 def test_what_lies_before_a_hole_can_be_reached(
     damaged: BasebackupSource, run: Run, archive: Path
 ) -> None:
-    """The hole stands in the evidence, the target is reached all the same."""
+    """The target is reached, and the evidence names the hole."""
     segments = _segments(archive, damaged, run)
     segments[-2].unlink()
 
@@ -90,7 +90,7 @@ def test_what_lies_before_a_hole_can_be_reached(
 def test_a_target_behind_a_hole_names_it(
     world: World, damaged: BasebackupSource, run: Run, archive: Path
 ) -> None:
-    """For an LSN before the restore, for a name after it."""
+    """An LSN is refused before the restore; a name fails after it."""
     segments = _segments(archive, damaged, run)
     segments[-2].unlink()
     missing = f"{segments[-2].name} is missing"
@@ -101,11 +101,11 @@ def test_a_target_behind_a_hole_names_it(
 
 
 def test_a_hole_inside_the_backup_fails_every_target(world: World, run: Run, archive: Path) -> None:
-    """The first segment is what the backup cannot do without."""
+    """The backup needs its first segment to become consistent."""
     bare = BasebackupSource("shop", str(world.backups / "a"), wal=str(archive))
     first = _segments(archive, bare, run)[0]
     first.unlink()
-    # The backup's own pg_wal stands in, which is what it is there for.
+    # The backup's own pg_wal contains the segment, too.
     assert bare.locate(locate_request(run)).archive_end is not None
     backup = copy_of(world.backups / "a", archive.parent)
     (backup / "pg_wal" / first.name).unlink()
@@ -140,7 +140,7 @@ def test_a_damaged_segment_is_found_before_the_restore(
     harm: Callable[[Path, Path], object],
     words: str,
 ) -> None:
-    """PostgreSQL opens with fewer rows on most of these."""
+    """PostgreSQL opens with fewer rows on most kinds of damage."""
     segments = _segments(archive, damaged, run)
     harm(segments[-1], segments[-2])
 
@@ -153,7 +153,7 @@ def test_a_damaged_segment_is_found_before_the_restore(
 def test_a_compressed_segment_cut_short_is_found(
     damaged: BasebackupSource, run: Run, archive: Path
 ) -> None:
-    """Its first bytes are fine, so it shows when it is unpacked."""
+    """Its first bytes are fine, so only decompressing it shows the damage."""
     segment = _segments(archive, damaged, run)[-1]
     packed = segment.with_name(segment.name + ".gz")
     packed.write_bytes(gzip.compress(segment.read_bytes()))
@@ -169,7 +169,7 @@ def test_a_compressed_segment_cut_short_is_found(
 def test_only_the_wal_that_is_needed_is_copied(
     world: World, source: BasebackupSource, run: Run
 ) -> None:
-    """An archive holds weeks, a target near the backup needs minutes."""
+    """An archive contains weeks of WAL; a target near the backup needs minutes of it."""
     chosen = source.locate(locate_request(run, AtLsn(world.marks["two"].lsn)))
     sandbox = fetched(source, run, chosen)
 
@@ -192,7 +192,7 @@ def test_an_archive_of_something_else_is_refused(world: World, run: Run, tmp_pat
 def test_segments_being_received_are_said_and_not_used(
     damaged: BasebackupSource, run: Run, archive: Path
 ) -> None:
-    """A .partial file is not complete."""
+    """A .partial file is an incomplete segment."""
     segment = _segments(archive, damaged, run)[-1]
     segment.rename(segment.with_name(segment.name + ".partial"))
 

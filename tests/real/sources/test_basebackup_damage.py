@@ -39,7 +39,7 @@ def test_a_compressed_tar_cut_before_its_label(world: World, run: Run, tmp_path:
 
 
 def test_a_tar_cut_between_two_members(world: World, run: Run, tmp_path: Path) -> None:
-    """The tool itself ends 0 on it; whole databases are missing."""
+    """Tar ends with status 0 on it, although whole databases are missing."""
     backup = copy_of(world.backups / "b", tmp_path)
     content = gzip.decompress((backup / "base.tar.gz").read_bytes())
     (backup / "base.tar.gz").unlink()
@@ -52,7 +52,7 @@ def test_a_tar_cut_between_two_members(world: World, run: Run, tmp_path: Path) -
 
 
 def test_a_flipped_byte_in_a_compressed_tar(world: World, run: Run, tmp_path: Path) -> None:
-    """Its own checksum stands at the end of the stream, behind what tar reads."""
+    """Gzip's checksum is at the end of the stream, after the last byte that tar reads."""
     backup = copy_of(world.backups / "b", tmp_path)
     flip(backup / "base.tar.gz", -5)
 
@@ -62,7 +62,7 @@ def test_a_flipped_byte_in_a_compressed_tar(world: World, run: Run, tmp_path: Pa
 
 
 def test_a_lost_tablespace_is_named(world: World, run: Run, tmp_path: Path) -> None:
-    """A server opens without it, and fails when somebody touches a table in it."""
+    """A server starts without it, and fails when a query reads one of its tables."""
     backup = copy_of(world.backups / "b", tmp_path)
     space = next(path for path in backup.iterdir() if path.name[0].isdigit())
     space.unlink()
@@ -74,7 +74,7 @@ def test_a_lost_tablespace_is_named(world: World, run: Run, tmp_path: Path) -> N
 
 
 def test_a_lost_base_tar_is_a_damaged_backup(world: World, run: Run, tmp_path: Path) -> None:
-    """And not no backup, which would let an older one stand in without a word."""
+    """If it counted as no backup, an older one would silently be restored instead."""
     backup = copy_of(world.backups / "b", tmp_path)
     (backup / "base.tar.gz").unlink()
 

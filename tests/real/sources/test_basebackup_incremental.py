@@ -50,7 +50,7 @@ def chain(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 def test_a_chain_restores(chain: World, run: Run) -> None:
-    """Combined, verified, recovered; the backups themselves unchanged."""
+    """The chain is combined, verified and recovered; the backups are unchanged."""
     before = fingerprint(chain.backups), fingerprint(chain.directory / "mapped")
     restored = drill(BasebackupSource("shop", str(chain.backups), wal=str(chain.archive)), run)
 
@@ -65,7 +65,7 @@ def test_a_chain_restores(chain: World, run: Run) -> None:
 
 
 def test_a_target_takes_the_shorter_chain(chain: World, run: Run) -> None:
-    """Or the full backup alone."""
+    """The chain ends before the target; it can be the full backup alone."""
     source = BasebackupSource("shop", str(chain.backups), wal=str(chain.archive))
 
     two, three = drill(source, run, AtName("two")), drill(source, run, AtName("three"))
@@ -77,7 +77,7 @@ def test_a_target_takes_the_shorter_chain(chain: World, run: Run) -> None:
 
 
 def test_a_missing_link_is_named(chain: World, run: Run, tmp_path: Path) -> None:
-    """An incremental backup alone is worth nothing."""
+    """An incremental backup cannot be restored without its parents."""
     for name in ("full", "second"):
         copy_of(chain.backups / name, tmp_path)
 

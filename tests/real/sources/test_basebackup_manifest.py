@@ -52,7 +52,7 @@ __all__ = ["world"]
 def test_damage_is_found_and_named(
     world: World, run: Run, tmp_path: Path, harm: Callable[[Path], object], words: str
 ) -> None:
-    """The tool's own words, one sentence."""
+    """The message is the tool's own, in one sentence."""
     backup = copy_of(world.backups / "a", tmp_path)
     for link in (backup / "pg_tblspc").iterdir():
         inside = tmp_path / link.name
@@ -77,7 +77,7 @@ def test_damage_is_found_and_named(
 
 @on_majors(17)
 def test_no_manifest_is_not_green(world: World, run: Run, tmp_path: Path) -> None:
-    """Nobody knows whether these files are what was backed up; who knows that says so."""
+    """Without a manifest the files cannot be verified; verify = false accepts that."""
     backup = copy_of(world.backups / "a", tmp_path)
     (backup / "backup_manifest").unlink()
     source = BasebackupSource("shop", str(backup), wal=str(world.archive))
@@ -96,7 +96,7 @@ def test_no_manifest_is_not_green(world: World, run: Run, tmp_path: Path) -> Non
 
 
 def test_a_manifest_without_checksums_is_not_green(run: Run) -> None:
-    """pg_verifybackup says `successfully verified` on a damaged file with it."""
+    """pg_verifybackup prints `successfully verified` for a damaged file then."""
     with new_world(15) as made:
         made.grow("one")
         backup = made.backup("plain", "--manifest-checksums=none")

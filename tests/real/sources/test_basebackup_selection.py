@@ -28,7 +28,7 @@ pytestmark = on_majors(*MAJORS)
 
 
 def test_latest_takes_the_newest(source: BasebackupSource, run: Run) -> None:
-    """And reaches the last batch."""
+    """Recovery reaches the last batch."""
     restored = drill(source, run)
 
     assert restored.rows == (300, 300)
@@ -64,7 +64,7 @@ def test_the_target_decides(
 def test_a_target_before_every_backup_is_refused(
     world: World, source: BasebackupSource, run: Run
 ) -> None:
-    """PostgreSQL opens at the end of the backup, later than asked, without a word."""
+    """PostgreSQL would silently open at the end of the backup, after the target."""
     first = world.marks["one"]
     early = "lies before the end of every backup; the earliest reachable point is"
     for target in (AtLsn(first.lsn), AtTime(first.when - timedelta(seconds=5))):
@@ -77,7 +77,7 @@ def test_a_target_before_every_backup_is_refused(
 def test_a_target_behind_the_archive_is_refused(
     world: World, source: BasebackupSource, run: Run
 ) -> None:
-    """Found before the restore, with the last commit named."""
+    """The target is refused before the restore, and the message names the last commit."""
     last = world.marks["three"]
     chosen = source.locate(locate_request(run))
     assert chosen.archive_end is not None

@@ -58,14 +58,14 @@ def test_latest_follows_the_newest_timeline(recovered: World, run: Run) -> None:
 def test_a_timeline_can_be_chosen(
     recovered: World, run: Run, timeline: Timeline, rows: int
 ) -> None:
-    """What was undone can still be looked at."""
+    """The old timeline has the commits that the recovery undid."""
     source = BasebackupSource("shop", str(recovered.backups / "a"), wal=str(recovered.archive))
 
     assert drill(source, run, timeline=timeline).rows == (rows, rows)
 
 
 def test_a_timeline_that_is_not_there_is_refused(recovered: World, run: Run) -> None:
-    """Before the restore."""
+    """The timeline is refused before the restore."""
     source = BasebackupSource("shop", str(recovered.backups / "a"), wal=str(recovered.archive))
 
     with pytest.raises(TargetUnreachable, match="timeline 7 cannot be reached"):
@@ -78,7 +78,7 @@ def test_a_timeline_that_is_not_there_is_refused(recovered: World, run: Run) -> 
 
 @pytest.mark.parametrize("wal", [True, False], ids=["archive", "own-wal"])
 def test_a_backup_of_a_later_timeline_restores(recovered: World, run: Run, wal: bool) -> None:
-    """A server refuses a timeline it has no history file of."""
+    """A server refuses a timeline without a history file."""
     source = BasebackupSource(
         "shop", str(recovered.backups / "c"), wal=str(recovered.archive) if wal else None
     )
@@ -89,7 +89,7 @@ def test_a_backup_of_a_later_timeline_restores(recovered: World, run: Run, wal: 
 def test_a_history_that_does_not_descend_from_the_backup_is_not_followed(
     recovered: World, run: Run, tmp_path: Path
 ) -> None:
-    """And is named."""
+    """A note names the timeline."""
     archive = copy_of(recovered.archive, tmp_path)
     (archive / "00000009.history").write_text("8\t0/5000000\tno recovery target specified\n")
 

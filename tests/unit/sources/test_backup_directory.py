@@ -48,7 +48,7 @@ MANIFEST = {
 
 
 def plain(path: Path, *, label: str | None = LABEL, manifest: object = MANIFEST) -> Path:
-    """Write the files of a plain backup that its catalogue entry comes from."""
+    """Write the files of a plain backup that have facts for its catalogue entry."""
     path.mkdir()
     (path / "PG_VERSION").write_text("18\n")
     (path / "global").mkdir()
@@ -61,7 +61,7 @@ def plain(path: Path, *, label: str | None = LABEL, manifest: object = MANIFEST)
 
 
 def test_a_plain_backup_tells_its_facts(tmp_path: Path) -> None:
-    """Times in UTC, whatever zone production logs in: the manifest tells what its letters mean."""
+    """Times are in UTC: the manifest shows which zone the letters in the label stand for."""
     entry = facts(read_backup(plain(tmp_path / "monday")), parse_label(HISTORY, "x"), ())
 
     assert (entry.label, entry.form, entry.kind, entry.server_major) == (
@@ -84,7 +84,7 @@ def test_without_the_archives_file_the_newest_change_is_the_end(tmp_path: Path) 
 
 
 def test_without_a_manifest_pg_control_tells_the_cluster(tmp_path: Path) -> None:
-    """Nobody else does in a plain backup."""
+    """No other file of a plain backup identifies the cluster."""
     entry = facts(read_backup(plain(tmp_path / "b", manifest=None)), None, ())
 
     assert entry.system_identifier == 4711
@@ -93,7 +93,7 @@ def test_without_a_manifest_pg_control_tells_the_cluster(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"Files": 3}'])
 def test_a_damaged_manifest_does_not_hide_the_backup(tmp_path: Path, text: str) -> None:
-    """pg_verifybackup will say what is wrong with it."""
+    """pg_verifybackup reports what is wrong with it."""
     path = plain(tmp_path / "b")
     (path / "backup_manifest").write_text(text)
 
@@ -102,7 +102,7 @@ def test_a_damaged_manifest_does_not_hide_the_backup(tmp_path: Path, text: str) 
 
 
 def test_a_tar_backup_tells_its_facts_without_being_unpacked(tmp_path: Path) -> None:
-    """The label stands first in it; a tablespace's tar is named by its OID."""
+    """The label is the first member; the tar of a tablespace is named by its OID."""
     path = tmp_path / "tuesday"
     path.mkdir()
     tar_of(
@@ -121,7 +121,7 @@ def test_a_tar_backup_tells_its_facts_without_being_unpacked(tmp_path: Path) -> 
 
 
 def test_an_incremental_backup_names_what_it_builds_on(tmp_path: Path) -> None:
-    """By where that one starts."""
+    """The label has the start of the parent."""
     found = read_backup(
         plain(
             tmp_path / "b",
@@ -135,7 +135,7 @@ def test_an_incremental_backup_names_what_it_builds_on(tmp_path: Path) -> None:
 
 
 def test_backups_are_found_in_a_directory_oldest_first(tmp_path: Path) -> None:
-    """By time and not by name; other directories are none."""
+    """The order is by time, not by name; other directories are no backups."""
     later = json.loads(json.dumps(MANIFEST).replace("2026-06-15", "2026-06-16"))
     plain(tmp_path / "a", manifest=later)
     plain(tmp_path / "z")
@@ -155,7 +155,7 @@ def test_a_missing_directory_is_not_an_empty_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("label", [None, "", "START TIME: x\n", "START WAL LOCATION: nowhere\n"])
 def test_a_lost_label_is_told_when_the_backup_is_wanted(tmp_path: Path, label: str | None) -> None:
-    """And not before: another backup may be the one."""
+    """It is no error before that: another backup may be chosen."""
     found = read_backup(plain(tmp_path / "b", label=label))
 
     with pytest.raises(BackupNotRestorable, match="backup b cannot be used"):

@@ -34,7 +34,7 @@ from pytest_pgrestore.sources.wal.backup_label import moment, parse_label
 def test_a_zone_of_letters_is_not_guessed(
     written: str, reference: tuple[str, datetime] | None, expected: int | None
 ) -> None:
-    """IST is Indian, Irish or Israeli time; the manifest's UTC beside it decides."""
+    """IST is Indian, Irish or Israeli time; only a known time in UTC shows which."""
     found = moment(written, reference)
 
     assert (None if found is None else found.hour) == expected
@@ -42,7 +42,7 @@ def test_a_zone_of_letters_is_not_guessed(
 
 @pytest.mark.parametrize("size", [1, 2, 16, 64, 1024])
 def test_the_label_gives_the_segment_size_away(size: int) -> None:
-    """Position and file name belong together for one size only."""
+    """Position and file name fit together for one size only."""
     segment_bytes = size << 20
     number = 5
     per_log = (1 << 32) // segment_bytes

@@ -32,7 +32,7 @@ def test_every_codec_is_known_by_its_bytes(tmp_path: Path, codec: str) -> None:
 def test_a_compressed_file_that_was_cut_is_a_finding(
     tmp_path: Path, codec: str, fraction: float
 ) -> None:
-    """Some decoders take the cut for the end."""
+    """Some decoders end without an error at the cut."""
     path = tmp_path / "file"
     whole = CODECS[codec](BYTES)
     path.write_bytes(whole[: int(len(whole) * fraction)])
@@ -65,7 +65,7 @@ def test_a_file_that_may_not_be_read_is_not_the_backups_fault(tmp_path: Path) ->
 
 
 def test_an_empty_file_opens_as_plain(tmp_path: Path) -> None:
-    """It has no first bytes to know a codec by."""
+    """It has no first bytes that could name a codec."""
     (tmp_path / "empty").touch()
     with open_plain(tmp_path / "empty") as stream:
         assert stream.read() == b""

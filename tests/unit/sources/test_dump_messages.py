@@ -26,7 +26,7 @@ CONTEXT:  COPY orders, line 8
 
 
 def test_errors_are_found_and_nothing_else() -> None:
-    """Warnings and notices are none; the statement is not repeated."""
+    """Warnings and notices are no errors; statements are left out."""
     found = [str(entry) for entry in complaints(PG_RESTORE)]
 
     assert found == [
@@ -40,7 +40,7 @@ def test_errors_are_found_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("stderr", [PG_RESTORE, PSQL], ids=["pg_restore", "psql"])
 def test_no_row_value_is_kept(stderr: str) -> None:
-    """Reports are mailed around and kept for years."""
+    """Reports are sent by mail and kept for years."""
     assert "SECRET" not in "".join(str(entry) for entry in complaints(stderr))
 
 
@@ -57,7 +57,7 @@ def test_no_row_value_is_kept(stderr: str) -> None:
     ],
 )  # fmt: skip
 def test_values_and_secrets_are_redacted(text: str) -> None:
-    """Some messages carry the value in their first line."""
+    """Some messages contain the value in their first line."""
     assert "SECRET" not in redact(text)
 
 
@@ -70,7 +70,7 @@ def test_values_and_secrets_are_redacted(text: str) -> None:
     ],
 )
 def test_names_of_things_stay(text: str) -> None:
-    """Without them nobody could mend anything."""
+    """Without the names nobody could correct the error."""
     assert redact(text) == text
 
 
@@ -87,12 +87,12 @@ def test_names_of_things_stay(text: str) -> None:
     ],
 )
 def test_the_right_one_is_to_blame(text: str, kind: type[Exception]) -> None:
-    """Red because the backup is bad must not look like red because the disk was full."""
+    """A bad backup must not look like a full disk."""
     assert type(blame("psql", complaints(f"psql:<stdin>:1: ERROR:  {text}"))) is kind
 
 
 def test_a_full_disk_beats_what_follows_from_it() -> None:
-    """The table that could not be written is missing for every later statement."""
+    """Later errors are only consequences of the full disk."""
     stderr = (
         'psql:<stdin>:1: ERROR:  relation "t" does not exist\n'
         "pg_restore: error: ERROR:  disk full\n"
@@ -105,7 +105,7 @@ def test_a_full_disk_beats_what_follows_from_it() -> None:
 
 
 def test_every_missing_role_is_named_once() -> None:
-    """In the order of their first mention."""
+    """The order is that of the first message."""
     stderr = "".join(
         f'pg_restore: error: ERROR:  role "{name}" does not exist\n' for name in ("b", "a", "b")
     )

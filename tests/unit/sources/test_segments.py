@@ -23,7 +23,7 @@ def names(files: tuple[WalFile, ...]) -> list[tuple[int, int]]:
 
 
 def test_a_directory_is_sorted_into_segments_and_the_rest(tmp_path: Path) -> None:
-    """Compressed or not, in directories by log or not; what is not complete is not used."""
+    """Segments may be compressed or in subdirectories; incomplete ones are not used."""
     shelf = tmp_path / "0000000100000000"
     shelf.mkdir()
     for name in (
@@ -63,7 +63,7 @@ def test_a_directory_is_sorted_into_segments_and_the_rest(tmp_path: Path) -> Non
 def test_a_hole_ends_the_run(
     tmp_path: Path, there: list[int], run: list[int], broken: str, cut_off: int
 ) -> None:
-    """Only what follows without a gap can be replayed."""
+    """Only segments before the gap can be replayed."""
     write_segments(tmp_path, *(Segment(1, number) for number in there))
 
     found = supply(scan(tmp_path).segments, ALONE, Lsn(3 * MIB + 40), MIB)
@@ -86,7 +86,7 @@ def test_names_go_on_behind_the_last_segment_of_a_log(tmp_path: Path) -> None:
 
 
 def test_a_switch_takes_the_newer_file_of_the_segment_it_lies_in(tmp_path: Path) -> None:
-    """That file holds both; what the old timeline wrote behind the switch is not ours."""
+    """The newer file has the WAL of both; later files of the old timeline are not used."""
     write_segments(
         tmp_path, *(Segment(1, number) for number in (2, 3, 4, 5)), Segment(2, 3), Segment(2, 4)
     )
@@ -98,7 +98,7 @@ def test_a_switch_takes_the_newer_file_of_the_segment_it_lies_in(tmp_path: Path)
 
 
 def test_the_old_file_stands_in_until_the_new_one_is_archived(tmp_path: Path) -> None:
-    """PostgreSQL does the same."""
+    """PostgreSQL reads the old file, too, if there is no new one."""
     write_segments(tmp_path, Segment(1, 2), Segment(1, 3), Segment(1, 4))
 
     assert names(supply(scan(tmp_path).segments, SWITCHED, Lsn(2 * MIB), MIB).files) == [
@@ -108,7 +108,7 @@ def test_the_old_file_stands_in_until_the_new_one_is_archived(tmp_path: Path) ->
 
 
 def test_damage_ends_the_run_like_a_hole(tmp_path: Path) -> None:
-    """Up to it, everything can be used."""
+    """All segments before the damaged one can be used."""
     write_segments(tmp_path, *(Segment(1, number) for number in (3, 4, 5, 6)))
     (tmp_path / "000000010000000000000005").write_bytes(bytes(MIB))
     by_name = supply(scan(tmp_path).segments, ALONE, Lsn(3 * MIB), MIB)
@@ -121,7 +121,7 @@ def test_damage_ends_the_run_like_a_hole(tmp_path: Path) -> None:
 
 
 def test_nothing_behind_the_target_is_looked_at(tmp_path: Path) -> None:
-    """But one segment more than holds it: a record may begin in one and end in the next."""
+    """One segment more is read, because a record may end in the next segment."""
     write_segments(tmp_path, *(Segment(1, number) for number in (3, 4, 5, 6)))
     (tmp_path / "000000010000000000000006").write_bytes(bytes(MIB))
     by_name = supply(scan(tmp_path).segments, ALONE, Lsn(3 * MIB), MIB)

@@ -72,5 +72,5 @@ def test_entries_are_known_by_database(size: int) -> None:
     ],
 )
 def test_roles_that_statements_need_are_found(sql: str, roles: list[str]) -> None:
-    """So that all are named at once, or made as stand-ins."""
+    """All of them are named in one message, or created without rights."""
     assert roles_named(sql.encode()) == roles

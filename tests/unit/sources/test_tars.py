@@ -14,7 +14,7 @@ from tests.unit.sources.backup_files import CODECS, tar_of
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_tar_is_unpacked(tmp_path: Path, codec: str) -> None:
-    """Compressed or not, and what is left out stays out."""
+    """Every codec is unpacked, and names in `without` are left out."""
     path = tar_of(tmp_path / "base.tar", ("PG_VERSION", b""), ("base/1/2", b""), ("pg_wal/3", b""))
     path.write_bytes(CODECS[codec](path.read_bytes()))
     into = tmp_path / "data"
@@ -29,7 +29,7 @@ def test_a_tar_is_unpacked(tmp_path: Path, codec: str) -> None:
     "keep", [1024, 1024 + 512, 1500], ids=["at a member", "after a header", "in a member"]
 )
 def test_a_tar_that_was_cut_is_a_finding(tmp_path: Path, codec: str, keep: int) -> None:
-    """The tar command ends with status 0 on one that was cut at a member's border."""
+    """The command tar ends with status 0 if the cut is between two members."""
     path = tar_of(tmp_path / "base.tar", *((name, bytes(100)) for name in "abc"))
     path.write_bytes(CODECS[codec](path.read_bytes()[:keep]))
     into = tmp_path / "data"
@@ -55,7 +55,7 @@ def test_a_tar_cannot_write_outside(tmp_path: Path, name: str) -> None:
     "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE]
 )
 def test_a_tar_with_links_or_devices_is_refused(tmp_path: Path, kind: bytes) -> None:
-    """A link would let the next member be written through it."""
+    """The next member could be written through a link."""
     archive = tmp_path / "base.tar"
     with tarfile.open(archive, "w") as tar:
         member = tarfile.TarInfo("base/link")

@@ -37,7 +37,7 @@ def test_a_history_names_its_ancestors() -> None:
 def test_latest_is_the_newest_that_descends_from_the_backup(
     timeline: int, wanted: Timeline, stop: int, steps: list[int]
 ) -> None:
-    """A branch that left before the backup ended can never be reached from it."""
+    """A timeline that left before the backup ended cannot be reached."""
     path, _ = follow(HISTORIES, timeline, wanted, Lsn(stop))
 
     assert [number for number, _ in path.steps] == steps
@@ -45,7 +45,7 @@ def test_latest_is_the_newest_that_descends_from_the_backup(
 
 
 def test_what_is_not_followed_is_said() -> None:
-    """Timeline 9 is newest, and not ours."""
+    """Timeline 9 is the newest, but no descendant."""
     _, notes = follow(HISTORIES, 1, "latest", Lsn(0x200000))
 
     assert notes == [
@@ -61,6 +61,6 @@ def test_what_is_not_followed_is_said() -> None:
     [(7, "holds no 00000007.history"), (9, "descends from 8"), (2, "before the backup ended")],
 )
 def test_a_timeline_that_cannot_be_reached_is_refused(wanted: int, words: str) -> None:
-    """It never turns into another one."""
+    """No other timeline is taken instead."""
     with pytest.raises(TargetUnreachable, match=words):
         follow(HISTORIES, 1, wanted, Lsn(0x400000))

@@ -33,14 +33,14 @@ from tests.unit.sources.backup_files import EXPECTED, MIB, SYSTEM, header
 def test_the_first_bytes_tell_the_wrong_segment(
     start: bytes, size: int | None, words: str | None
 ) -> None:
-    """PostgreSQL takes most of these for the end of WAL."""
+    """PostgreSQL takes most of this damage for the end of WAL."""
     found = fault(start, size, Segment(1, 3), EXPECTED)
 
     assert found == words if words is None else words in (found or "")
 
 
 def test_a_major_newer_than_we_know_is_not_damage() -> None:
-    """Its number is unknown in all of its segments."""
+    """All segments of a newer major have a magic number that is unknown here."""
     start = header(Segment(1, 3), magic=0xD1EF)
 
     assert fault(start, MIB, Segment(1, 3), Expected(MIB, SYSTEM, 99)) is None
@@ -48,7 +48,7 @@ def test_a_major_newer_than_we_know_is_not_damage() -> None:
 
 
 def test_a_header_of_an_ordinary_page_is_not_that_of_a_segment() -> None:
-    """Only the long one tells the cluster."""
+    """Only a long header names the cluster."""
     short = bytearray(header(Segment(1, 3)))
     short[2] = 0
 
