@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import DrillRecord, Teardown
     from pytest_pgrestore.restore.instance import ConnectionInfo
     from pytest_pgrestore.sandboxes.protocol import Run
-    from pytest_pgrestore.sources.protocol import PhysicalSource, Source
+    from pytest_pgrestore.sources.protocol import Source
 
 __all__ = [
     "DrillResult",
@@ -87,7 +87,7 @@ def run_drill(
             if is_logical(source):
                 restore_dump(attempt, source, nonce)
             else:
-                restore_backup(attempt, _physical(source), nonce)
+                restore_backup(attempt, source, nonce)
             measure(attempt)
     except PgRestoreError as exc:
         # When the watchdog has removed the copy, whatever went wrong says nothing about the backup.
@@ -196,9 +196,6 @@ _PHYSICAL_STEPS = (
     "ready: ask it a query",
 )
 
-
-def _physical(source: Source) -> PhysicalSource:
-    return source  # type: ignore[return-value]  # a source that does not load restores files
 
 
 def _time_limit(problem: str) -> Check:
