@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
+
+    from typing_extensions import TypeIs
 
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.evidence import Check
@@ -233,6 +235,6 @@ class LogicalSource(Source, Protocol):
         ...
 
 
-def is_logical(source: Source) -> TypeGuard[LogicalSource]:
+def is_logical(source: LogicalSource | PhysicalSource) -> TypeIs[LogicalSource]:
     """Tell whether `source` loads SQL (True) or restores files (False)."""
     return hasattr(source, "load")
