@@ -12,7 +12,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.model.evidence import Evidence, Failure, to_json
+from pytest_pgrestore.model.evidence import Evidence, Failure
+from pytest_pgrestore.model.evidence_json import to_json
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.system.atomic_file import write_atomically
 

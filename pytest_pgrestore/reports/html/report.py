@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pytest_pgrestore.model.evidence import to_json
+from pytest_pgrestore.model.evidence_json import to_json
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.reports import findings
 from pytest_pgrestore.reports import format as words
