@@ -1,4 +1,4 @@
-"""The console script `pgrestore`: what is not a test run."""
+"""The console script `pgrestore`: its commands, options and exit statuses."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pytest_pgrestore.model.errors import ConfigError, PgRestoreError
 from pytest_pgrestore.model.version import __version__
 
 USAGE_STATUS = 4
-"""The same status pytest ends with on a user's mistake."""
+"""Exit status for a mistake of the user, the same as `pytest.ExitCode.USAGE_ERROR`."""
 
 COULD_NOT_STATUS = 6
-"""The same status a drill run ends with when the machine let it down."""
+"""Exit status if Docker, disk or network failed, the same as of a drill run."""
 
 
 class _Group(click.Group):
-    """Turns our errors into a problem and a hint, without a traceback."""
+    """Prints our errors as a problem and a hint, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
@@ -45,8 +45,11 @@ def main() -> None:
     help="Where the demo leaves its project, backups and reports; emptied first.",
 )
 def demo(directory: Path) -> None:
-    """Build a small shop, back it up, break it, and drill the backups. About a minute; no Docker, no root."""
-    from pytest_pgrestore.cli.demo import run_demo
+    """Build a small shop, back it up, break it, and drill the backups.
+
+    About a minute; no Docker, no root.
+    """
+    from pytest_pgrestore.cli.demo.command import run_demo
 
     sys.exit(run_demo(directory.absolute(), click.echo))
 
@@ -58,8 +61,11 @@ def demo(directory: Path) -> None:
     help="Configuration file; default: found as pytest does.",
 )
 def doctor(config: Path | None) -> None:
-    """Say which PostgreSQL programs were found where, whether each source can be read, and what is missing."""
-    from pytest_pgrestore.cli.doctor import examine
+    """Report PostgreSQL programs, sources, and what is missing.
+
+    Which programs were found where, and whether each source can be read.
+    """
+    from pytest_pgrestore.cli.doctor.command import examine
 
     sys.exit(examine(config, Path.cwd(), os.environ, click.echo))
 
@@ -72,7 +78,7 @@ def doctor(config: Path | None) -> None:
     "--markdown", type=click.Path(path_type=Path), help="Write the Markdown summary here."
 )
 def render(evidence: Path, html: Path | None, junit: Path | None, markdown: Path | None) -> None:
-    """Make reports again from an evidence file; without an option, print the summary."""
+    """Make reports again from an evidence file. Without an option, print the summary."""
     from pytest_pgrestore.cli.render import render_reports
 
     render_reports(evidence, {"html": html, "junit": junit, "markdown": markdown}, click.echo)
@@ -84,7 +90,7 @@ def render(evidence: Path, html: Path | None, junit: Path | None, markdown: Path
     "--directory", type=click.Path(path_type=Path), help="sandbox.directory, where it was set."
 )
 def clean(instance: Path | None, directory: Path | None) -> None:
-    """Remove kept instances and what dead runs left; with INSTANCE, only that kept one."""
+    """Remove kept instances and what dead runs left. With INSTANCE, only that kept one."""
     from pytest_pgrestore.cli.clean import clean_up
 
     clean_up(instance, directory, click.echo)
