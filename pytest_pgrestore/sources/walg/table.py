@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pytest_pgrestore.settings.source_tables import ToolTable
+from pytest_pgrestore.settings.source_tables import FilePath, ToolTable
 
 
 class WalgTable(ToolTable):
-    """``type = "walg"``: a prefix of WAL-G."""
+    """``type = "walg"``: a prefix of WAL-G.
+
+    Attributes:
+        config: WAL-G's configuration file; None leaves everything to variables.
+        verify: Whether to run ``wal-verify`` too, which connects to production's server.
+    """
+
+    default_program: ClassVar[str] = "wal-g"
 
     type: Literal["walg"]
-    config: str | None = None
+    config: FilePath | None = None
     verify: bool = False

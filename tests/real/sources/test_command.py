@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.sources.command.source import CommandSettings, CommandSource
+from pytest_pgrestore.sources.command.source import CommandSource
+from pytest_pgrestore.sources.command.table import CommandTable
 from tests.project import ROOT
 from tests.real.production import Production, digests, production
 from tests.real.worlds import Drilled
@@ -54,7 +55,8 @@ class Taken:
             "secrets": {},
             "verify": False,
         }
-        return CommandSource("shop", CommandSettings(**(plain | changes)))  # type: ignore[arg-type]
+        table = CommandTable.model_validate({"type": "command", **plain, **changes})
+        return CommandSource("shop", table)
 
 
 @pytest.fixture(scope="module")
