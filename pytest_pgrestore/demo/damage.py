@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.model.wal import is_segment_name
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE_BYTES = 8192
 """BLCKSZ of PostgreSQL as it is built by default."""
 
-_SEGMENT_NAME_LENGTH = 24
-
 
 def segments(archive: Path) -> list[Path]:
     """Return the WAL segments of an archive in order, without history and label files."""
-    return sorted(path for path in archive.iterdir() if len(path.name) == _SEGMENT_NAME_LENGTH)
+    return sorted(path for path in archive.iterdir() if is_segment_name(path.name))
 
 
 def cut(path: Path, fraction: float) -> None:
