@@ -22,7 +22,10 @@ class TestLatest:
 
     def test_every_order_adds_up(self, pgrestore_conn: psycopg.Connection) -> None:
         """No order without lines: tables that belong together were restored together."""
-        query = "select o.id from orders o where not exists (select from order_lines l where l.order_id = o.id)"
+        query = """
+            select o.id from orders o
+            where not exists (select from order_lines l where l.order_id = o.id)
+        """
 
         assert pgrestore_conn.execute(query).fetchall() == []
 

@@ -1,4 +1,4 @@
-"""Evidence as a document: written, described by a schema, read back, and documented field by field."""
+"""Evidence as a document: written, read back, described by a schema and by the docs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from tests.unit.evidence_samples import SAMPLES, failed, healthy_pitr, run
 SCHEMA = Path(reading.__file__).with_name("evidence.schema.json")
 DOCS = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
 RENEW = (
-    'python -c "from pytest_pgrestore.evidence.file import schema_text; print(schema_text(), end=str())"'
+    'python -c "from pytest_pgrestore.evidence.file import schema_text;'
+    ' print(schema_text(), end=str())"'
     " > pytest_pgrestore/evidence/evidence.schema.json"
 )
 
@@ -55,7 +56,7 @@ def validator() -> jsonschema.Draft202012Validator:
 
 @every_sample
 def test_a_document_is_read_back_as_it_was_written(evidence: Evidence) -> None:
-    """Reports made next year must be those of today; the page names the digest of this very text."""
+    """Reports made later must be those of today: the page has the digest of this text."""
     text = to_json(evidence)
 
     assert to_json(load(text)) == text
