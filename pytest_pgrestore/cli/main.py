@@ -12,10 +12,10 @@ from pytest_pgrestore.model.errors import ConfigError, PgRestoreError
 from pytest_pgrestore.model.version import __version__
 
 USAGE_STATUS = 4
-"""Exit status for a mistake of the user, the same as `pytest.ExitCode.USAGE_ERROR`."""
+"""The same status pytest ends with on a user's mistake."""
 
 COULD_NOT_STATUS = 6
-"""Exit status if Docker, disk or network failed, the same as of a drill run."""
+"""The same status a drill run ends with when the machine let it down."""
 
 
 class _Group(click.Group):
