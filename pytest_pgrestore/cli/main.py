@@ -9,13 +9,8 @@ from pathlib import Path
 import click
 
 from pytest_pgrestore.model.errors import ConfigError, PgRestoreError
+from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY, USAGE_ERROR
 from pytest_pgrestore.model.version import __version__
-
-USAGE_STATUS = 4
-"""The same status pytest ends with on a user's mistake."""
-
-COULD_NOT_STATUS = 6
-"""The same status a drill run ends with when the machine let it down."""
 
 
 class _Group(click.Group):
@@ -27,7 +22,7 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except PgRestoreError as exc:
             click.echo(f"error: {exc}", err=True)
-            sys.exit(USAGE_STATUS if isinstance(exc, ConfigError) else COULD_NOT_STATUS)
+            sys.exit(USAGE_ERROR if isinstance(exc, ConfigError) else COULD_NOT_VERIFY)
 
 
 @click.group(cls=_Group)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.model.evidence import to_json
+from pytest_pgrestore.model.evidence_json import to_json
 from pytest_pgrestore.reports import markdown
 from pytest_pgrestore.reports.html import report as html
 from pytest_pgrestore.reports.junit import report as junit

@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.evidence import to_json
+from pytest_pgrestore.model.evidence_json import to_json
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.reports.html.environment import template_environment
 

@@ -12,7 +12,8 @@ import pytest
 from lxml import html as parser
 
 from pytest_pgrestore.evidence.file import load
-from pytest_pgrestore.model.evidence import Evidence, Phase, to_json
+from pytest_pgrestore.model.evidence import Evidence, Phase
+from pytest_pgrestore.model.evidence_json import to_json
 from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.reports.findings import findings
