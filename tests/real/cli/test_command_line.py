@@ -151,14 +151,14 @@ def test_a_kept_instance_is_removed_by_clean(tmp_path: Path) -> None:
     place = short_directory()
     run = LocalRun.open(LocalSettings(directory=place), "kept")
     run.sandbox("shop@latest", run.find_programs(None))
-    told = run.keep_drill("shop@latest")
+    message = run.keep_drill("shop@latest")
     run.close()
     kept = run.drill_root("shop@latest")
 
     done = pgrestore("clean", str(kept), "--directory", str(place), cwd=tmp_path)
     again = pgrestore("clean", str(kept), "--directory", str(place), cwd=tmp_path)
 
-    assert str(kept) in told
+    assert str(kept) in message
     assert (done.returncode, kept.exists()) == (0, False)
     assert again.returncode == 4
     shutil.rmtree(place)

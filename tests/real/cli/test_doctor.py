@@ -35,9 +35,9 @@ def bindir() -> Iterator[Path]:
 def diagnosis(tmp_path: Path, bindir: Path, rest: str = "") -> tuple[int, str]:
     """Return exit status and text of the doctor for a settings file."""
     (tmp_path / "pgrestore.toml").write_text(f'[sandbox]\nbindir = "{bindir}"\n{rest}\n')
-    said: list[str] = []
-    status = examine(None, tmp_path, {"PGRESTORE_RUNTIME": "local"}, said.append)
-    return status, "\n".join(said)
+    printed: list[str] = []
+    status = examine(None, tmp_path, {"PGRESTORE_RUNTIME": "local"}, printed.append)
+    return status, "\n".join(printed)
 
 
 def base_backup(tmp_path: Path, major: int) -> str:
@@ -140,11 +140,11 @@ def test_every_mistake_of_the_settings_file_is_reported(tmp_path: Path, bindir: 
 def test_docker_is_examined_and_nothing_is_built(tmp_path: Path) -> None:
     """With Docker, the programs of this machine do not matter."""
     require_docker()
-    said: list[str] = []
+    printed: list[str] = []
 
-    status = examine(None, tmp_path, {}, said.append)
+    status = examine(None, tmp_path, {}, printed.append)
 
-    text = "\n".join(said)
+    text = "\n".join(printed)
     assert status == 0, text
     assert "runtime: docker" in text
     assert "engine: Docker " in text
@@ -160,12 +160,12 @@ def test_a_missing_engine_and_a_missing_image_are_problems(
     (tmp_path / "pgrestore.toml").write_text(
         '[sandbox]\nimage = "pgrestore-no-such-image:1"\npull = false\n'
     )
-    said: list[str] = []
-    assert examine(None, tmp_path, {}, said.append) == 1
+    printed: list[str] = []
+    assert examine(None, tmp_path, {}, printed.append) == 1
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-    assert examine(None, tmp_path, {}, said.append) == 1
+    assert examine(None, tmp_path, {}, printed.append) == 1
 
-    text = "\n".join(said)
+    text = "\n".join(printed)
     assert "pgrestore-no-such-image:1 is not on this machine, and pulling is off" in text
     assert "no Docker daemon answers there" in text
 

@@ -22,7 +22,7 @@ def test_what_came_out_as_it_should_is_not_reported() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "status", "wanted", "causes", "told"),
+    ("outcome", "status", "wanted", "causes", "expected"),
     [
         (
             RunOutcome(1, run(GOOD)),
@@ -71,10 +71,10 @@ def test_what_came_out_as_it_should_is_not_reported() -> None:
     ids=["status", "missing", "surplus", "green", "red", "cause", "no cause"],
 )
 def test_each_difference_is_reported(
-    outcome: RunOutcome, status: int, wanted: Verdict, causes: dict[str, str], told: str
+    outcome: RunOutcome, status: int, wanted: Verdict, causes: dict[str, str], expected: str
 ) -> None:
     """A damaged backup that goes red for the wrong reason proves nothing."""
     wrong = unexpected(outcome, status, wanted, causes)
 
     assert len(wrong) == 1
-    assert wrong[0].startswith(told)
+    assert wrong[0].startswith(expected)
