@@ -38,7 +38,7 @@ picture: $(STAMPS)/dev
 	$(BIN)/python -m tests.rooms
 
 bench: $(STAMPS)/dev
-	$(BIN)/python tests/benchmarks/drill_against_script.py
+	$(BIN)/python -m tests.benchmarks.drill_against_script
 	$(BIN)/python -m tests.benchmarks.docker_against_local
 	$(BIN)/python -m tests.benchmarks.tool_drills
 	$(BIN)/python -m tests.benchmarks.wal_ahead

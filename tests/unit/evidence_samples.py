@@ -1,10 +1,12 @@
-"""Evidence of runs for tests of reports: healthy, failed, not verified, hostile."""
+"""Evidence of realistic runs for tests of reports: healthy, failed, not verified, hostile."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from pytest_pgrestore.model.evidence import (
     AssertionOutcome,
@@ -28,10 +30,10 @@ from pytest_pgrestore.restore.judgement.objectives import RTO_DEFINITION
 START = datetime(2026, 6, 15, 14, 30, tzinfo=UTC)
 
 HOSTILE = (
-    '<script>alert("x")</script>|`$a$`\ud800\x00\x1b[31m\u202e@all \u00fc\U0001f418'
-    " ]]> --> &amp;\r\n</style>"
+    '<script>alert("x")</script>|`$a$`\ud800\x00\x1b[31m\u202e@all'
+    " \u00fc\U0001f418 ]]> --> &amp;\r\n</style>"
 )
-"""What could break out of a report: markup, a lone surrogate, NUL, an escape code, a reversal."""
+"""Text that could break a report: markup, a lone surrogate, NUL, an escape code, a reversal."""
 
 
 def phases(*timed: tuple[str, float], failed: str = "") -> tuple[Phase, ...]:
@@ -129,8 +131,8 @@ def healthy_pitr(**changes: Any) -> DrillRecord:
             rto=objective("rto", ObjectiveStatus.MET, 900.0, 723.4),
             rpo=replace(
                 objective("rpo", ObjectiveStatus.NOT_SET, 300.0, None),
-                definition="not judged: the RPO is measured on drills to latest, from the start of"
-                " the drill",
+                definition="not judged: the RPO is measured on drills to latest,"
+                " from the start of the drill",
             ),
             data_loss=DataLossFigures(last_commit_seconds=1500.1, backup_age_seconds=44_580.0),
             checks=(
@@ -411,3 +413,6 @@ SAMPLES: dict[str, Evidence] = {
     ),
 }
 """Every kind of run, by name."""
+
+every_sample = pytest.mark.parametrize("evidence", SAMPLES.values(), ids=SAMPLES.keys())
+"""Runs a test once for each of the samples."""
