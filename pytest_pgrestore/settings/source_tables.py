@@ -6,7 +6,6 @@ Imports pydantic, and is therefore imported inside functions only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
@@ -19,19 +18,6 @@ def _secret(value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError("a text is expected; write it in quotes.")  # noqa: TRY004 - pydantic collects ValueError only
     return Secret(value)
-
-
-def _path(value: Any) -> Any:
-    if not isinstance(value, str | Path):
-        raise ValueError("a path is expected; write it in quotes.")  # noqa: TRY004 - pydantic collects ValueError only
-    return Path(value)
-
-
-FilePath = Annotated[Path, BeforeValidator(_path)]
-"""A path of this machine."""
-
-Secrets = dict[str, Annotated[Secret, BeforeValidator(_secret)]]
-"""Variables that nobody may see, by name."""
 
 
 class SourceTable(Table):
@@ -55,8 +41,7 @@ class ToolTable(SourceTable):
     """What every source takes that a backup tool of its own restores.
 
     Attributes:
-        default_program: The tool's usual name.
-        program: Name of the tool, or its path on this machine; None is the usual name.
+        program: Name of the tool, or its path on this machine; None is the tool's usual name.
         tool_location: Where it runs beside a docker sandbox: in a container, or on this machine.
         env: Variables for it that everybody may see.
         secrets: Names of variables of pytest's environment that it gets and nobody sees; read as name and value.
@@ -65,21 +50,10 @@ class ToolTable(SourceTable):
     """
 
     renamed: ClassVar[Mapping[str, str]] = {**SourceTable.renamed, "tool": "tool_location"}
-    default_program: ClassVar[str] = ""
 
     program: str | None = None
     tool_location: Literal["container", "host"] = "container"
     env: dict[str, str] = Field(default_factory=dict)
-    secrets: Secrets = Field(default_factory=dict)
+    secrets: dict[str, Annotated[Secret, BeforeValidator(_secret)]] = Field(default_factory=dict)
     network: bool | None = None
     backup: str | None = None
-
-    @property
-    def program_name(self) -> str:
-        """The tool's name or path."""
-        return self.program or self.default_program
-
-    @property
-    def on_host(self) -> bool:
-        """Whether the tool runs on this machine although servers run in containers."""
-        return self.tool_location == "host"

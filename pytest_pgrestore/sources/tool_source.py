@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sources.backup_tool import BackupTool
-from pytest_pgrestore.sources.protocol import ChosenBackup
 from pytest_pgrestore.sources.wal import fetched_wal
 from pytest_pgrestore.sources.wal.staging import empty_wal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
-    from pytest_pgrestore.settings.source_tables import ToolTable
+    from pytest_pgrestore.sources.protocol import ChosenBackup
     from pytest_pgrestore.sources.wal.stored_wal import WalPlan
-
-
-Log = Callable[[str, str], None]
-"""Keeps what a tool printed, under the name of a step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,24 +28,21 @@ class Choice:
     """
 
     wal: WalPlan
-    log: Log
+    log: Callable[[str, str], None]
 
 
-TableT = TypeVar("TableT", bound="ToolTable")
 ChoiceT = TypeVar("ChoiceT", bound=Choice)
 
 
-class ToolSource(Generic[TableT, ChoiceT]):
+class ToolSource(Generic[ChoiceT]):
     """The steps of `sources.protocol.PhysicalSource` that are the same for every backup tool.
 
     Args:
         name: The user's name for it.
-        table: Its table of the settings file.
     """
 
-    def __init__(self, name: str, table: TableT) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self._table = table
         self._choices: dict[int, tuple[ChosenBackup, ChoiceT]] = {}
 
     @property
@@ -67,36 +57,6 @@ class ToolSource(Generic[TableT, ChoiceT]):
     def reachable(self, chosen: ChosenBackup, sandbox: Sandbox) -> list[str]:
         """Return the stops nearest the target, and what cuts the archive."""
         return fetched_wal.reachable(self._choice_of(chosen).wal, sandbox)
-
-    def _backup_tool(
-        self, tool_runner: ToolRunner, log: Log, *, program: str = "", **more: str
-    ) -> BackupTool:
-        """Return the tool with the user's variables.
-
-        Args:
-            tool_runner: Where it runs.
-            log: Keeps what it prints.
-            program: Another program than the table's.
-            more: Variables that the user's beat.
-        """
-        return BackupTool(
-            tool_runner=tool_runner,
-            program=program or self._table.program_name,
-            env={**more, **self._table.env},
-            secrets=self._table.secrets,
-            log=log,
-        )
-
-    @staticmethod
-    def _chosen_backup(backup: Backup, wal: WalPlan, **more: Any) -> ChosenBackup:
-        """Return the chosen backup with what its WAL decides; `more` are the other fields."""
-        return ChosenBackup(
-            backup=backup,
-            server_major=backup.server_major or 0,
-            timeline=wal.path.last,
-            archive_end=wal.end,
-            **more,
-        )
 
     def _keep(self, chosen: ChosenBackup, choice: ChoiceT) -> ChosenBackup:
         # By identity: two drills of one backup differ in what they want of it. Held, so that no other gets its number.

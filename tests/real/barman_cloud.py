@@ -11,10 +11,11 @@ from pathlib import Path
 
 from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.sources.barman.cloud.source import BarmanCloudSource
-from pytest_pgrestore.sources.barman.table import BarmanTable
+from pytest_pgrestore.sources.barman.own_config import BarmanSettings
 from pytest_pgrestore.system.process import Completed
 from tests.real import stores
 from tests.real.production import Production, production
+from tests.real.tool_worlds import as_secrets
 
 BUCKET = "ledger-backups"
 SERVER = "shop"
@@ -126,8 +127,9 @@ class Clouded:
             "env": self.env,
             "secrets": self.credentials,
         }
-        table = BarmanTable.model_validate({"type": "barman", **plain, **changes})
-        return BarmanCloudSource("shop", table)
+        plain |= changes
+        plain["secrets"] = as_secrets(plain["secrets"])
+        return BarmanCloudSource("shop", BarmanSettings(**plain))  # type: ignore[arg-type]
 
 
 @contextmanager

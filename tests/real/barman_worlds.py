@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_pgrestore.demo.cluster import short_directory
+from pytest_pgrestore.sources.barman.own_config import BarmanSettings
 from pytest_pgrestore.sources.barman.source import BarmanSource
-from pytest_pgrestore.sources.barman.table import BarmanTable
 from pytest_pgrestore.system.process import Completed
 from tests.real.production import Production, production
+from tests.real.tool_worlds import as_secrets
 
 BLOCKS_SINCE = 17
 """Major that has block-level incremental backups, in a distribution whose Barman (3.13) takes them."""
@@ -100,8 +101,9 @@ class Barmaned:
     def source(self, name: str = "stream", **changes: object) -> BarmanSource:
         """Return the source a user would configure."""
         plain: dict[str, object] = {"server": name, "config": self.config, "env": {}, "secrets": {}}
-        table = BarmanTable.model_validate({"type": "barman", **plain, **changes})
-        return BarmanSource("shop", table)
+        if changes.get("secrets"):
+            changes["secrets"] = as_secrets(changes["secrets"])
+        return BarmanSource("shop", BarmanSettings(**(plain | changes)))  # type: ignore[arg-type]
 
     def copied(self) -> Barmaned:
         """Return a copy of configuration and home that may be damaged; remove its directory afterwards."""

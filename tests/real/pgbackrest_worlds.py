@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_pgrestore.demo.cluster import short_directory
-from pytest_pgrestore.sources.pgbackrest.source import PgbackrestSource
-from pytest_pgrestore.sources.pgbackrest.table import PgbackrestTable
+from pytest_pgrestore.sources.pgbackrest.source import PgbackrestSettings, PgbackrestSource
 from pytest_pgrestore.system.process import Completed
 from tests.real.production import PORT, Production, production
 from tests.real.stores import AzureStore, S3Store, SftpStore, azure_store, s3_store, sftp_store
+from tests.real.tool_worlds import as_secrets
 
 STANZA = "main"
 PASSPHRASE = "three-quiet-owls-at-noon"  # noqa: S105 - of a repository that lives for a test
@@ -70,8 +70,9 @@ class Backed:
             "env": {},
             "secrets": {},
         }
-        table = PgbackrestTable.model_validate({"type": "pgbackrest", **plain, **changes})
-        return PgbackrestSource("shop", table, 120.0)
+        if changes.get("secrets"):
+            changes["secrets"] = as_secrets(changes["secrets"])
+        return PgbackrestSource("shop", PgbackrestSettings(**(plain | changes)), 120.0)  # type: ignore[arg-type]
 
     def copied(self) -> Backed:
         """Return a copy of configuration and repositories that may be damaged; remove its directory afterwards."""

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_pgrestore.demo.cluster import short_directory
-from pytest_pgrestore.sources.walg.source import WalgSource
-from pytest_pgrestore.sources.walg.table import WalgTable
+from pytest_pgrestore.sources.walg.source import WalgSettings, WalgSource
 from pytest_pgrestore.system.process import Completed
 from tests.real.production import Production, production
 from tests.real.stores import S3Store, s3_store
+from tests.real.tool_worlds import as_secrets
 
 WALG = shutil.which("wal-g")
 BUCKET = "backups"
@@ -65,7 +65,8 @@ class Pushed:
             "env": self.env,
             "secrets": self.secrets,
         } | changes
-        return WalgSource("shop", WalgTable.model_validate({"type": "walg", **plain}))
+        plain["secrets"] = as_secrets(plain["secrets"])
+        return WalgSource("shop", WalgSettings(**plain))  # type: ignore[arg-type]
 
     def copied(self) -> Pushed:
         """Return a copy of a directory storage that may be damaged; remove its directory afterwards."""

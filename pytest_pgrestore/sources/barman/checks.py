@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sources.barman.messages import cause_in
-from pytest_pgrestore.sources.basebackup import manifest_check
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.backup_tool import BackupTool
     from pytest_pgrestore.sources.barman.catalogue import Entry
     from pytest_pgrestore.sources.barman.own_config import Server
-    from pytest_pgrestore.sources.barman.table import BarmanTable
 
 CHECK_BACKUP = "barman check-backup"
 VERIFY_BACKUP = "barman verify-backup"
@@ -98,28 +96,3 @@ def verify_backup(tool: BackupTool, server: str, label: str) -> Check:
 
 def _check(name: str, verdict: Verdict, message: str) -> Check:
     return Check(name=name, verdict=verdict, message=message)
-
-
-def left_out(table: BarmanTable, entry: Entry, has_manifest: bool) -> tuple[Check, ...]:
-    """Return the checks that are switched on and that the backup cannot be put through."""
-    reasons = {
-        manifest_check.NAME: "backups by rsync have no manifest"
-        if table.verify and not has_manifest
-        else "",
-        VERIFY_BACKUP: why_not_verified(entry, has_manifest) if table.check else "",
-    }
-    return tuple(
-        Check(name=name, verdict=Verdict.SKIPPED, message=why)
-        for name, why in reasons.items()
-        if why
-    )
-
-
-def not_checked(table: BarmanTable, has_manifest: bool) -> tuple[str, ...]:
-    """Return what the report lists as not checked."""
-    if not table.verify:
-        return ("The files of the backup: verify = false left the manifest out.",)
-    if has_manifest:
-        return ()
-    why = "backups by rsync have no manifest to compare them with"
-    return (f"The files of the backup: {why}; `barman generate-manifest` makes one.",)

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
-from pytest_pgrestore.sources.ini_file import read_ini
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pytest_pgrestore.model.secret import Secret
 
 DEFAULT_CONFIGS = ("~/.barman.conf", "/etc/barman.conf", "/etc/barman/barman.conf")
 _KEPT = re.compile(
@@ -31,6 +32,45 @@ _PLACE = re.compile(r"%\((\w+)\)s")
 _QUOTED = re.compile(r"""^(["'])(.*)\1$""")
 _DEEPEST = 10
 """How often an option may name another one that names another one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarmanSettings:
+    """What the settings file says.
+
+    Attributes:
+        server: Name of the server in Barman.
+        config: Barman's own file; None is where it looks by itself.
+        url: Address of an object store that barman-cloud writes to; None is a Barman home.
+        endpoint_url: Address of an S3 service other than Amazon's.
+        cloud_provider: As barman-cloud spells it, e.g. ``azure-blob-storage``; None is its default, S3.
+        get_wal: Whether WAL is brought by ``barman get-wal``; else it is read from Barman's home.
+        jobs: Processes of a restore; None is one a core.
+        verify: Whether to verify the restored files against the backup's manifest.
+        check: Whether to run ``barman check-backup`` and ``barman verify-backup`` too.
+        backup: Id of the backup to restore; None chooses.
+        program: Barman's name or path.
+        on_host: Whether it runs on this machine beside a docker sandbox.
+        env: Variables everybody may see.
+        secrets: Variables nobody may see.
+        network: Whether the repository takes a network; None: a store does, a home does not.
+    """
+
+    server: str
+    config: Path | None = None
+    url: str | None = None
+    endpoint_url: str | None = None
+    cloud_provider: str | None = None
+    get_wal: bool = False
+    jobs: int | None = None
+    verify: bool = True
+    check: bool = False
+    backup: str | None = None
+    program: str = "barman"
+    on_host: bool = False
+    env: Mapping[str, str]
+    secrets: Mapping[str, Secret]
+    network: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +234,21 @@ def _sections(path: Path) -> dict[str, dict[str, str]]:
 
 
 def _add(path: Path, found: dict[str, dict[str, str]]) -> None:
-    parser = read_ini([path], "Barman")
+    from configparser import ConfigParser, Error
+
+    parser = ConfigParser(strict=False, interpolation=None)
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"), str(path))
+    except OSError as exc:
+        raise HarnessError(
+            f"Barman's configuration {path} cannot be read: {(exc.strerror or str(exc)).lower()}",
+            hint="name it in `config`, and let the user who runs pytest read it.",
+        ) from None
+    except (Error, UnicodeDecodeError) as exc:
+        raise HarnessError(
+            f"{path} is no configuration of Barman: {str(exc).splitlines()[0]}",
+            hint="correct `config`.",
+        ) from None
     for section in parser.sections():
         values = {name: _QUOTED.sub(r"\2", value) for name, value in parser[section].items()}
         found.setdefault(section, {}).update(values)

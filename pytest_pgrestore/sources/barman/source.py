@@ -10,7 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.evidence import Check
+from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.barman import catalogue, checks
@@ -19,30 +21,23 @@ from pytest_pgrestore.sources.barman.choosing import (
     other_candidates_of,
     require_restorable,
 )
-from pytest_pgrestore.sources.barman.home import read_catalogue, require_files, require_home
 from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.barman.own_config import Server, config_file, server_of
 from pytest_pgrestore.sources.barman.put_back import put_back
-from pytest_pgrestore.sources.barman.table import BarmanTable
-from pytest_pgrestore.sources.barman.tablespaces import tablespace_options
 from pytest_pgrestore.sources.barman.wal import GetWalBringer, ShelfBringer, Shelves, listed
 from pytest_pgrestore.sources.basebackup import manifest_check
 from pytest_pgrestore.sources.protocol import ChosenBackup
-from pytest_pgrestore.sources.tool_source import (
-    Choice,
-    Log,
-    ToolSource,
-    hand_over,
-    required,
-    unheard,
-)
+from pytest_pgrestore.sources.tool_source import Choice, ToolSource, hand_over, required, unheard
 from pytest_pgrestore.sources.wal import stored_wal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
     from pytest_pgrestore.sources.barman.catalogue import Entry
+    from pytest_pgrestore.sources.barman.own_config import BarmanSettings
     from pytest_pgrestore.sources.protocol import LocateRequest
 
 WORKSHOP = "barman"
@@ -60,19 +55,23 @@ class _Choice(Choice):
     shelves: Shelves
 
 
-class BarmanSource(ToolSource[BarmanTable, _Choice]):
+class BarmanSource(ToolSource[_Choice]):
     """Implements `sources.protocol.PhysicalSource` for a Barman home.
 
     Args:
         name: The user's name for it.
-        table: Its table of the settings file; `url` is None.
+        settings: What the settings file says; `url` is None.
     """
 
     type = "barman"
 
+    def __init__(self, name: str, settings: BarmanSettings) -> None:
+        super().__init__(name)
+        self._settings = settings
+
     @cached_property
     def _server(self) -> Server:
-        return server_of(self._table.config, self._table.server)
+        return server_of(self._settings.config, self._settings.server)
 
     @property
     def places(self) -> tuple[Path, ...]:
@@ -86,103 +85,123 @@ class BarmanSource(ToolSource[BarmanTable, _Choice]):
         Raises:
             HarnessError: Its configuration cannot be read.
         """
-        table = self._table
-        reads = (config_file(table.config), *self._server.places)
+        settings = self._settings
+        reads = (config_file(settings.config), *self._server.places)
         return ToolRequirements(
-            program=table.program_name,
+            program=settings.program,
             packages=("barman", "rsync"),
             reads=tuple(path for path in reads if path.exists()),
-            network=bool(table.network),
-            on_host=table.on_host,
+            network=bool(settings.network),
+            on_host=settings.on_host,
         )
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
-        own = checks.NAMES if self._table.check else ()
-        return (stored_wal.CHECK, *((manifest_check.NAME,) if self._table.verify else ()), *own)
+        own = checks.NAMES if self._settings.check else ()
+        return (stored_wal.CHECK, *((manifest_check.NAME,) if self._settings.verify else ()), *own)
 
     def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:
         """Return the catalogue, oldest first; backups that are not complete are left out."""
-        every, _ = self._catalogue(required(tool_runner, "Barman"), unheard)
+        every, _ = self._catalogue(self._tool(required(tool_runner, "Barman"), unheard, None))
         return [entry.backup for entry in every if entry.status in catalogue.COMPLETE]
 
     def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the backup for `request` and see whether its target can be reached; reads only."""
-        server, table = self._server, self._table
-        require_home(server)
-        reader = request.find_tool_runner(None)
-        every, version = self._catalogue(reader, request.log)
-        entry, selection, left_out = choose_entry(every, table.backup, request, self._place)
+        server = self._server
+        _require_home(server)
+        every, version = self._catalogue(
+            self._tool(request.find_tool_runner(None), request.log, None)
+        )
+        entry, selection, left_out = choose_entry(
+            every, self._settings.backup, request, self._place
+        )
         require_restorable(entry)
         catalogue.require_chain(entry, every)
-        backup = entry.backup
-        require_files(server, backup)
-        has_manifest = self._has_manifest(entry)
-        tool_runner = request.find_tool_runner(backup.server_major)
-        if tool_runner is not reader:
+        backup, major = entry.backup, entry.backup.server_major
+        tool_runner = request.find_tool_runner(major)
+        if tool_runner is not request.find_tool_runner(None):
             # The one that restores: another image may have another version.
-            _, version = self._catalogue(tool_runner, request.log)
+            _, version = self._catalogue(self._tool(tool_runner, request.log, None))
+        chain = (*backup.chain, backup.label)
+        for label in chain:
+            if not (server.backup(label) / "data").is_dir():
+                raise BackupNotRestorable(
+                    f"the files of backup {label} are not in {server.backup(label)}"
+                    + (
+                        f", and backup {backup.label} depends on it"
+                        if label != backup.label
+                        else ""
+                    ),
+                    hint="find out what removed them; take a new full backup.",
+                )
         shelves = listed(server)
         wal = stored_wal.plan(request, backup, entry.start_file, shelves.wal)
-        # Incremental backups are combined beside the copy before they are put in place.
-        copies = 2 if backup.chain else 1
-        chosen = self._chosen_backup(
-            backup,
-            wal,
+        chosen = ChosenBackup(
+            backup=backup,
             selection=selection,
-            needed_bytes=entry.restored_bytes * copies + wal.needed_bytes,
-            checks=(wal.check(), *checks.left_out(self._table, entry, has_manifest)),
-            not_checked=checks.not_checked(self._table, has_manifest),
+            server_major=major or 0,
+            needed_bytes=entry.restored_bytes * (2 if backup.chain else 1) + wal.needed_bytes,
+            timeline=wal.path.last,
+            archive_end=wal.end,
+            checks=(wal.check(), *self._left_out(entry)),
+            not_checked=self._not_checked(entry),
             notes=(*left_out, *wal.notes, *shelves.notes, f"restored from {self._place}"),
-            backup_paths=tuple(server.backup(label) for label in (*backup.chain, backup.label)),
+            backup_paths=tuple(server.backup(label) for label in chain),
             wal_archive_paths=(server.wals,),
-            other_candidates=other_candidates_of(every, entry, request, table.backup),
+            other_candidates=other_candidates_of(every, entry, request, self._settings.backup),
             restored_by=f"Barman {version}, {tool_runner.origin}",
         )
         return self._keep(chosen, _Choice(wal=wal, log=request.log, entry=entry, shelves=shelves))
 
     def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
         """Let Barman restore into the sandbox without WAL, and bring that ahead of replay."""
-        choice, label = self._choice_of(chosen), chosen.backup.label
-        runner = sandbox.tool_runner(self.requirements)
-        tool = self._tool(runner, choice.log, sandbox, chosen.server_major)
+        choice = self._choice_of(chosen)
+        label, entry = chosen.backup.label, choice.entry
+        tool = self._tool(
+            sandbox.tool_runner(self.requirements), choice.log, sandbox, chosen.server_major
+        )
+        maps: list[str] = []
+        for name, oid in entry.tablespaces:
+            (sandbox.tablespaces / str(oid)).mkdir(mode=0o700)
+            maps += ["--tablespace", f"{name}:{sandbox.tablespaces / str(oid)}"]
+        jobs = self._settings.jobs or os.cpu_count() or 1
+        # --get-wal: else it would bring all WAL there is, whatever the target, and only after the files.
         done = tool.run(
             "restore",
-            "recover",
-            "--jobs",
-            str(self._table.jobs or os.cpu_count() or 1),
-            # Else it would bring all WAL there is, whatever the target, and only after the files.
-            "--get-wal",
-            *tablespace_options(choice.entry, sandbox),
-            self._server.name,
-            label,
-            str(sandbox.data),
+            *(
+                "recover",
+                "--jobs",
+                str(jobs),
+                "--get-wal",
+                *maps,
+                self._server.name,
+                label,
+                str(sandbox.data),
+            ),
         )
         if done.status != 0:
             raise failed(done, self._place, f"backup {label} was not restored")
         put_back(sandbox, label)
-        words = stored_wal.bring(choice.wal, self._bringer(tool, choice), sandbox)
+        bringer = (
+            GetWalBringer(tool, self._server) if self._by_tool else ShelfBringer(choice.shelves)
+        )
+        words = stored_wal.bring(choice.wal, bringer, sandbox)
         shutil.rmtree(sandbox.wal / WORKSHOP / "staging", ignore_errors=True)
         hand_over(sandbox)
         way = "by get-wal" if self._by_tool else "read from Barman's home"
         return f"backup {label} ({chosen.backup.form}) restored by Barman; {words}, {way}"
 
-    def _bringer(self, tool: BackupTool, choice: _Choice) -> stored_wal.Bring:
-        if self._by_tool:
-            return GetWalBringer(tool, self._server)
-        return ShelfBringer(choice.shelves)
-
     def verify(self, chosen: ChosenBackup, sandbox: Sandbox) -> tuple[Check, ...]:
         """Verify what was restored against the backup's manifest, and have Barman check its own where switched on."""
         choice = self._choice_of(chosen)
         found = []
-        if self._table.verify and self._has_manifest(choice.entry):
+        if self._settings.verify and self._has_manifest(choice.entry):
             inputs = [
                 self._server.backup(label) / "data"
                 for label in (*chosen.backup.chain, chosen.backup.label)
             ]
             found.append(manifest_check.verify(sandbox, inputs if chosen.backup.chain else []))
-        if self._table.check:
+        if self._settings.check:
             tool = self._tool(
                 sandbox.tool_runner(self.requirements),
                 choice.log,
@@ -202,30 +221,49 @@ class BarmanSource(ToolSource[BarmanTable, _Choice]):
     @property
     def _by_tool(self) -> bool:
         """Whether WAL is brought by Barman."""
-        return self._table.get_wal or self._server.options.get("compression") in _UNREADABLE
+        return self._settings.get_wal or self._server.options.get("compression") in _UNREADABLE
 
     def _has_manifest(self, entry: Entry) -> bool:
         return (self._server.backup(entry.backup.label) / "data" / "backup_manifest").is_file()
 
+    def _left_out(self, entry: Entry) -> tuple[Check, ...]:
+        """Return the checks that the chosen backup cannot be put through."""
+        settings, has_manifest = self._settings, self._has_manifest(entry)
+        said = []
+        if settings.verify and not has_manifest:
+            said.append(
+                Check(
+                    name=manifest_check.NAME,
+                    verdict=Verdict.SKIPPED,
+                    message="backups by rsync have no manifest",
+                )
+            )
+        why = checks.why_not_verified(entry, has_manifest)
+        if settings.check and why:
+            said.append(Check(name=checks.VERIFY_BACKUP, verdict=Verdict.SKIPPED, message=why))
+        return tuple(said)
+
+    def _not_checked(self, entry: Entry) -> tuple[str, ...]:
+        if not self._settings.verify:
+            return ("The files of the backup: verify = false left the manifest out.",)
+        if self._has_manifest(entry):
+            return ()
+        why = "backups by rsync have no manifest to compare them with; `barman generate-manifest` makes one"
+        return (f"The files of the backup: {why}.",)
+
     def _tool(
         self,
         tool_runner: ToolRunner,
-        log: Log,
+        log: Callable[[str, str], None],
         sandbox: Sandbox | None,
         major: int | None = None,
         *,
         mirrored: bool = False,
     ) -> BackupTool:
-        """Return Barman with a configuration of the drill's; see `own_config`.
-
-        Args:
-            tool_runner: Where it runs.
-            log: Keeps what it prints.
-            sandbox: What is restored into; None while it only reads.
-            major: Server major whose programs it may need.
-            mirrored: Whether it works on a mirror of the home, which it may write to.
-        """
-        workspace, changes = tool_runner.writable, {}
+        """Return Barman with a configuration of the drill's; see `settings`."""
+        settings = self._settings
+        workspace = tool_runner.writable
+        changes = {}
         if sandbox is not None:
             workspace = sandbox.wal / WORKSHOP
             (workspace / "staging").mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -233,15 +271,58 @@ class BarmanSource(ToolSource[BarmanTable, _Choice]):
             changes = checks.mirror(self._server, workspace / "mirror")
         elif sandbox is not None and self._by_tool:
             changes = {"wals_directory": str(checks.linked(self._server.wals, workspace / "wals"))}
-        kind = "reading" if sandbox is None else "checking" if mirrored else "restoring"
         user = pwd.getpwuid(os.geteuid()).pw_name
         text = self._server.derived(workspace, workspace / "staging", major, user, **changes)
+        kind = "reading" if sandbox is None else "checking" if mirrored else "restoring"
         config = tool_runner.scratch / f"barman-{self.name}-{kind}-{os.getpid()}-{id(sandbox)}.conf"
         config.write_text(text, encoding="utf-8")
-        tool = self._backup_tool(tool_runner, log)
-        return replace(tool, env={**tool.env, "BARMAN_CONFIG_FILE": str(config)})
+        tool = BackupTool(
+            tool_runner=tool_runner,
+            program=settings.program,
+            env=settings.env,
+            secrets=settings.secrets,
+            log=log,
+        )
+        return replace(tool, env={**settings.env, "BARMAN_CONFIG_FILE": str(config)})
 
-    def _catalogue(self, tool_runner: ToolRunner, log: Log) -> tuple[list[Entry], str]:
-        """Return every backup that Barman knows, and Barman's version."""
-        tool = self._tool(tool_runner, log, None)
-        return read_catalogue(tool, self._server, self._place)
+    def _catalogue(self, tool: BackupTool) -> tuple[list[Entry], str]:
+        """Return every backup that Barman knows, and Barman's version.
+
+        Raises:
+            HarnessError: It could not be read, or Barman does not see what lies there.
+        """
+        done = tool.run("catalogue", "diagnose", quiet=True)
+        if done.status != 0:
+            raise failed(done, self._place, "the catalogue could not be read")
+        every = catalogue.parse(done.stdout, self._server.name, str(self._server.directory))
+        version = catalogue.version(done.stdout)
+        unseen = sorted(_labels_in(self._server) - {entry.backup.label for entry in every})
+        if unseen:
+            raise HarnessError(
+                f"Barman {version} does not see backup {unseen[0]}, which lies in {self._server.directory}",
+                hint="a newer Barman wrote it: use production's version, by another image or `program`.",
+            )
+        return every, version
+
+
+def _require_home(server: Server) -> None:
+    for place in server.places:
+        if not place.is_dir():
+            raise HarnessError(
+                f"{place} of Barman's server {server.name} is not on this machine",
+                hint="run the drill where Barman's home is, or mount it at the same path.",
+            )
+        if not os.access(place, os.R_OK | os.X_OK):
+            raise HarnessError(
+                f"{place} may not be read by this user",
+                hint="run the drill as Barman's user, as root, or as a member of its group.",
+            )
+
+
+def _labels_in(server: Server) -> set[str]:
+    """Return the backups whose descriptions lie in the home: in ``meta`` since Barman 3.13, beside the files before."""
+    newer = {
+        path.name.removesuffix("-backup.info")
+        for path in server.directory.glob("meta/*-backup.info")
+    }
+    return newer | {path.parent.name for path in server.backups.glob("*/backup.info")}

@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.model.wal import is_segment_name
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.basebackup import manifest_check
 from pytest_pgrestore.sources.basebackup.unpacking import TABLESPACE_MAP
 from pytest_pgrestore.sources.command import catalogue
-from pytest_pgrestore.sources.command.placeholders import PLACEHOLDERS, filled, require_sound
-from pytest_pgrestore.sources.command.table import CommandTable
 from pytest_pgrestore.sources.copying import in_parallel
 from pytest_pgrestore.sources.protocol import ChosenBackup
 from pytest_pgrestore.sources.selection import no_backup, other_candidates, pick
-from pytest_pgrestore.sources.tool_source import (
-    Choice,
-    Log,
-    ToolSource,
-    hand_over,
-    required,
-    unheard,
-)
+from pytest_pgrestore.sources.tool_source import Choice, ToolSource, hand_over, required, unheard
 from pytest_pgrestore.sources.wal import stored_wal
 from pytest_pgrestore.sources.wal.stored_wal import StoredWal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.evidence import Check
+    from pytest_pgrestore.model.secret import Secret
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
     from pytest_pgrestore.sources.protocol import LocateRequest
     from pytest_pgrestore.system.process import Completed
+
+PLACEHOLDERS = {
+    "list": (),
+    "fetch": ("backup", "data", "tablespaces"),
+    "wal_list": (),
+    "wal_fetch": ("file", "path"),
+}
+"""What may stand in braces in each command."""
 
 _ABSENT = 1
 """Status by which the WAL command says that a file is not there; every other one but 0 is an error."""
@@ -47,12 +48,43 @@ _HISTORY_DIGITS = 8
 _GROWTH = 1.2
 
 
-class CommandSource(ToolSource[CommandTable, Choice]):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSettings:
+    """What the settings file says.
+
+    Attributes:
+        list: Prints the catalogue as JSON.
+        fetch: Fills ``{data}`` from ``{backup}``.
+        wal_fetch: Brings ``{file}`` to ``{path}``.
+        wal_list: Prints the names of the WAL there is, a line each.
+        read_paths: Files and directories of this machine the commands read.
+        verify: Whether to run pg_verifybackup where there is a manifest.
+        backup: Label of the backup to restore; None chooses.
+        on_host: Whether they run on this machine beside a docker sandbox.
+        env: Variables everybody may see.
+        secrets: Variables nobody may see.
+        network: Whether they take a network.
+    """
+
+    list: Sequence[str]
+    fetch: Sequence[str]
+    wal_fetch: Sequence[str]
+    wal_list: Sequence[str]
+    read_paths: Sequence[Path] = ()
+    verify: bool = True
+    backup: str | None = None
+    on_host: bool = False
+    env: Mapping[str, str]
+    secrets: Mapping[str, Secret]
+    network: bool = False
+
+
+class CommandSource(ToolSource[Choice]):
     """Implements `sources.protocol.PhysicalSource` with commands of the user's.
 
     Args:
         name: The user's name for it.
-        table: Its table of the settings file.
+        settings: What the settings file says.
 
     Raises:
         ConfigError: A command is empty, or names a placeholder it does not get.
@@ -60,29 +92,30 @@ class CommandSource(ToolSource[CommandTable, Choice]):
 
     type = "command"
 
-    def __init__(self, name: str, table: CommandTable) -> None:
-        super().__init__(name, table)
-        for key in PLACEHOLDERS:
-            require_sound(name, key, getattr(table, key))
+    def __init__(self, name: str, settings: CommandSettings) -> None:
+        super().__init__(name)
+        self._settings = settings
+        for key, known in PLACEHOLDERS.items():
+            _require_sound(name, key, getattr(settings, key), known)
 
     @property
     def requirements(self) -> ToolRequirements:
         """What the commands need to run: programs named by a path, and what `read_paths` names."""
-        table = self._table
-        every = (table.list, table.fetch, table.wal_fetch, table.wal_list)
+        settings = self._settings
+        every = (settings.list, settings.fetch, settings.wal_fetch, settings.wal_list)
         named = [Path(command[0]) for command in every if command[0].startswith("/")]
         return ToolRequirements(
-            program=table.list[0],
+            program=settings.list[0],
             reads=tuple(
-                dict.fromkeys(path for path in (*named, *table.read_paths) if path.exists())
+                dict.fromkeys(path for path in (*named, *settings.read_paths) if path.exists())
             ),
-            network=bool(table.network),
-            on_host=table.on_host,
+            network=settings.network,
+            on_host=settings.on_host,
         )
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
         """Return the names of the checks this source reports."""
-        return (stored_wal.CHECK, *((manifest_check.NAME,) if self._table.verify else ()))
+        return (stored_wal.CHECK, *((manifest_check.NAME,) if self._settings.verify else ()))
 
     def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:
         """Return the catalogue, oldest first."""
@@ -96,25 +129,29 @@ class CommandSource(ToolSource[CommandTable, Choice]):
     def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the backup for `request` and see whether its target can be reached; reads only."""
         tool = self._tool(request.find_tool_runner(None), request.log)
-        start_files = dict(self._catalogue(tool))
-        if not start_files:
+        entries = self._catalogue(tool)
+        if not entries:
             raise no_backup(f"the list of source {self.name}")
-        every = list(start_files)
-        backup, selection = pick(every, request.target, self._table.backup)
-        wal = stored_wal.plan(request, backup, start_files[backup], self._stored_wal(tool))
-        size = backup.size_bytes
-        chosen = self._chosen_backup(
-            backup,
-            wal,
+        every = [entry[0] for entry in entries]
+        backup, selection = pick(every, request.target, self._settings.backup)
+        start_file = next(name for entry, name in entries if entry is backup)
+        wal = stored_wal.plan(request, backup, start_file, self._stored_wal(tool))
+        chosen = ChosenBackup(
+            backup=backup,
             selection=selection,
-            needed_bytes=None if size is None else int(size * _GROWTH) + wal.needed_bytes,
+            server_major=backup.server_major or 0,
+            needed_bytes=None
+            if backup.size_bytes is None
+            else int(backup.size_bytes * _GROWTH) + wal.needed_bytes,
+            timeline=wal.path.last,
+            archive_end=wal.end,
             checks=(wal.check(),),
             not_checked=(
                 "Whether the commands left the backups as they were: they are the user's own.",
             ),
             notes=wal.notes,
-            other_candidates=other_candidates(every, backup, request.target, self._table.backup),
-            restored_by=f"command {self._table.fetch[0]}, {tool.tool_runner.origin}",
+            other_candidates=other_candidates(every, backup, request.target, self._settings.backup),
+            restored_by=f"command {self._settings.fetch[0]}, {tool.tool_runner.origin}",
         )
         return self._keep(chosen, Choice(wal=wal, log=request.log))
 
@@ -143,16 +180,23 @@ class CommandSource(ToolSource[CommandTable, Choice]):
 
         words = stored_wal.bring(choice.wal, bring, sandbox)
         hand_over(sandbox)
-        return f"backup {label} fetched by {self._table.fetch[0]}; {words}"
+        return f"backup {label} fetched by {self._settings.fetch[0]}; {words}"
 
     def verify(self, chosen: ChosenBackup, sandbox: Sandbox) -> tuple[Check, ...]:  # noqa: ARG002 - protocol
         """Run pg_verifybackup on the restored files where they have a manifest."""
-        if not self._table.verify:
+        if not self._settings.verify:
             return (manifest_check.switched_off(),)
         return (manifest_check.verify(sandbox, []),)
 
-    def _tool(self, tool_runner: ToolRunner, log: Log) -> BackupTool:
-        return self._backup_tool(tool_runner, log, program=self._table.list[0])
+    def _tool(self, tool_runner: ToolRunner, log: Callable[[str, str], None]) -> BackupTool:
+        settings = self._settings
+        return BackupTool(
+            tool_runner=tool_runner,
+            program=settings.list[0],
+            env=settings.env,
+            secrets=settings.secrets,
+            log=log,
+        )
 
     def _run(
         self,
@@ -164,7 +208,7 @@ class CommandSource(ToolSource[CommandTable, Choice]):
         quiet: bool = False,
     ) -> Completed:
         """Run one of the commands with its placeholders filled in; no shell is asked."""
-        words = [filled(word, values) for word in getattr(self._table, key)]
+        words = [_filled(word, values) for word in getattr(self._settings, key)]
         return tool.run(step or key, *words[1:], program=words[0], quiet=quiet)
 
     def _catalogue(self, tool: BackupTool) -> list[tuple[Backup, str]]:
@@ -202,6 +246,37 @@ class CommandSource(ToolSource[CommandTable, Choice]):
             path.unlink(missing_ok=True)
         elif done.status != 0:
             raise _failed(done, f"WAL segment {name} could not be brought")
+
+
+def _filled(word: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        word = word.replace(f"{{{name}}}", value)
+    return word
+
+
+def _require_sound(source: str, key: str, command: Sequence[str], known: Sequence[str]) -> None:
+    import re
+
+    if not command:
+        raise ConfigError(
+            f"source {source}: {key} is empty",
+            hint="write a program and its arguments, a text each.",
+        )
+    named = re.findall(r"\{(\w+)\}", " ".join(command))
+    unknown = [name for name in named if name not in known]
+    missing = [
+        name for name in ("backup", "data", "file", "path") if name in known and name not in named
+    ]
+    if unknown or missing:
+        wrong = [f"{{{name}}} means nothing there" for name in unknown] + [
+            f"{{{name}}} is missing" for name in missing
+        ]
+        raise ConfigError(
+            f"source {source}: {key}: {', '.join(wrong)}",
+            hint=f"it gets {', '.join(f'{{{name}}}' for name in known)}."
+            if known
+            else "it gets no placeholder.",
+        )
 
 
 def _failed(done: Completed, what: str) -> HarnessError:

@@ -7,26 +7,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from pytest_pgrestore.settings.source_tables import FilePath, ToolTable
+from pytest_pgrestore.settings.source_tables import ToolTable
 
 Words = list[str]
 """A program and its arguments; no shell is asked."""
 
 
-Paths = list[FilePath]
-
-
 class CommandTable(ToolTable):
-    """``type = "command"``: commands of the user's own.
-
-    Attributes:
-        list: Prints the catalogue as JSON.
-        fetch: Fills ``{data}`` from ``{backup}``.
-        wal_fetch: Brings ``{file}`` to ``{path}``.
-        wal_list: Prints the names of the WAL files, one per line.
-        read_paths: Files and directories of this machine that the commands read.
-        verify: Whether to run pg_verifybackup if the backup has a manifest.
-    """
+    """``type = "command"``: commands of the user's own."""
 
     renamed: ClassVar[Mapping[str, str]] = {
         **ToolTable.renamed,
@@ -38,6 +26,6 @@ class CommandTable(ToolTable):
     fetch: Words
     wal_fetch: Words
     wal_list: Words
-    read_paths: Paths = Field(default_factory=list)
+    read_paths: Words = Field(default_factory=list)
     verify: bool = True
     list: Words

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 from pytest_pgrestore.model.backup import Backup
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.sources.pgbackrest.messages import failed, refused
+from pytest_pgrestore.sources.pgbackrest.messages import refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_pgrestore.sources.backup_tool import BackupTool
     from pytest_pgrestore.sources.pgbackrest.own_config import Repository
 
 _KINDS = {"full": "full", "diff": "differential", "incr": "incremental"}
@@ -58,33 +57,6 @@ class Catalogue:
 
     entries: tuple[Entry, ...]
     locked: bool
-
-
-def read(tool: BackupTool, stanza: str, repository: Repository) -> Catalogue:
-    """Return what the repository holds of `stanza`.
-
-    Raises:
-        HarnessError: The repository could not be read, or the stanza is not in it.
-    """
-    done = tool.run("catalogue", f"--repo={repository.number}", "info", "--output=json")
-    if done.status != 0:
-        raise failed(done, repository, "the catalogue could not be read")
-    return parse(done.stdout, stanza, repository)
-
-
-def read_details(
-    tool: BackupTool, stanza: str, repository: Repository, label: str
-) -> Mapping[str, Any]:
-    """Return what pgBackRest reports about one backup.
-
-    Raises:
-        HarnessError: It could not be read.
-    """
-    number = f"--repo={repository.number}"
-    done = tool.run("catalogue", number, "info", f"--set={label}", "--output=json")
-    if done.status != 0:
-        raise failed(done, repository, f"backup {label} could not be looked up")
-    return details(done.stdout, stanza, label)
 
 
 def parse(text: str, stanza: str, repository: Repository) -> Catalogue:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.sources.ini_file import read_ini
+from pytest_pgrestore.model.errors import HarnessError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 DEFAULT_CONFIG = Path("/etc/pgbackrest/pgbackrest.conf")
 DEFAULT_INCLUDE = Path("/etc/pgbackrest/conf.d")
@@ -120,23 +119,17 @@ def repositories(
     )
 
 
-def numbered(every: Sequence[Repository], wanted: int, source: str) -> Repository:
-    """Return the repository with the number that a source names.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    for repository in every:
-        if repository.number == wanted:
-            return repository
-    raise ConfigError(
-        f"source {source}: pgBackRest's configuration has no repo{wanted}",
-        hint=f"it has {', '.join(f'repo{repository.number}' for repository in every)}.",
-    )
-
-
 def _options(config: Path | None, stanza: str) -> dict[str, str]:
     """Return the options of the sections that a restore of `stanza` reads, by name."""
+    from configparser import ConfigParser, Error
+
+    parser = ConfigParser(
+        strict=False,
+        interpolation=None,
+        delimiters=("=",),
+        comment_prefixes=("#",),
+        default_section="\0",
+    )
     path = config or DEFAULT_CONFIG
     included = (
         []
@@ -145,13 +138,19 @@ def _options(config: Path | None, stanza: str) -> dict[str, str]:
     )
     if config is None and not path.exists() and not included:
         return {}  # everything may be said by variables
-    parser = read_ini(
-        [path, *included] if path.exists() or config is not None else included,
-        "pgBackRest",
-        delimiters=("=",),
-        comment_prefixes=("#",),
-        default_section="\0",
-    )
+    try:
+        for file in [path, *included] if path.exists() or config is not None else included:
+            parser.read_string(file.read_text(encoding="utf-8"), str(file))
+    except OSError as exc:
+        raise HarnessError(
+            f"pgBackRest's configuration {exc.filename} cannot be read: {exc.strerror}",
+            hint="name it in `config`, and let the user who runs pytest read it.",
+        ) from None
+    except (Error, UnicodeDecodeError) as exc:
+        raise HarnessError(
+            f"{path} is no configuration of pgBackRest: {str(exc).splitlines()[0]}",
+            hint="correct `config`.",
+        ) from None
     options: dict[str, str] = {}
     for section in ("global", "global:restore", stanza, f"{stanza}:restore"):
         if parser.has_section(section):

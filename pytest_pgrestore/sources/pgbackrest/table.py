@@ -7,32 +7,21 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pytest_pgrestore.settings.source_tables import FilePath, ToolTable
+from pytest_pgrestore.settings.source_tables import ToolTable
 
 
 class PgbackrestTable(ToolTable):
-    """``type = "pgbackrest"``: a stanza of pgBackRest.
-
-    Attributes:
-        stanza: Name of the stanza.
-        config: pgBackRest's own file; None lets pgBackRest look in its usual places.
-        repo: Number of the repository; None takes the first one.
-        process_max: Processes of a restore; None starts one per core.
-        verify: Whether to run ``pgbackrest verify`` on the backup too.
-        delta: Directory that keeps a restore for the next one; None restores into an empty one.
-    """
+    """``type = "pgbackrest"``: a stanza of pgBackRest."""
 
     renamed: ClassVar[Mapping[str, str]] = {**ToolTable.renamed, "processes": "process_max"}
 
-    default_program: ClassVar[str] = "pgbackrest"
-
     type: Literal["pgbackrest"]
     stanza: str
-    config: FilePath | None = None
+    config: str | None = None
     repo: Annotated[int, Field(ge=1)] | None = None
     process_max: Annotated[int, Field(ge=1)] | None = None
     verify: bool = False
-    delta: FilePath | None = None
+    delta: str | None = None
 
     @model_validator(mode="after")
     def _require_time(self) -> Self:

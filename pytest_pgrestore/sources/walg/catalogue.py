@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.sources.backup_tool import BackupTool
 
-_VERSION = re.compile(r"wal-g version v?(\S+)")
 _DELTA = "_D_"
 _OBJECT = re.compile(r"^obj\s+\d+\s+(\S+ \S+) \+0000 UTC\s+(\S+)\s*$", re.MULTILINE)
 _SEGMENT = re.compile(r"([0-9A-F]{24})(?:\.(?!backup)[a-z0-9]+)?")
@@ -174,18 +173,3 @@ def _history(tool: BackupTool, name: str, *, compressed: bool) -> str:
     if done.status != 0:
         raise failed(done, f"{name} could not be read")
     return done.stdout
-
-
-def version(tool: BackupTool) -> str:
-    """Return the version of WAL-G.
-
-    Raises:
-        HarnessError: The program is not WAL-G.
-    """
-    done = tool.run("catalogue", "--version")
-    match = _VERSION.search(done.stdout + done.stderr)
-    if match is None:
-        raise HarnessError(
-            f"{tool.program} does not say that it is WAL-G", hint="correct `program`."
-        )
-    return match[1]

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.sources.command.source import CommandSource
-from pytest_pgrestore.sources.command.table import CommandTable
+from pytest_pgrestore.sources.command.source import CommandSettings, CommandSource
 from tests.project import ROOT
 from tests.real.production import Production, digests, production
 from tests.real.worlds import Drilled
@@ -55,8 +54,7 @@ class Taken:
             "secrets": {},
             "verify": False,
         }
-        table = CommandTable.model_validate({"type": "command", **plain, **changes})
-        return CommandSource("shop", table)
+        return CommandSource("shop", CommandSettings(**(plain | changes)))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

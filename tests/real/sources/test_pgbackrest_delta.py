@@ -165,7 +165,7 @@ def test_one_drill_at_a_time(world: Backed, kept: Kept, tool_drill: Drilling) ->
     """Two restores into one directory would be a mixture."""
     kept.claim()
     source = world.source(delta=kept.directory)
-    hasty = PgbackrestSource("shop", source._table, timeout_seconds=0.1)
+    hasty = PgbackrestSource("shop", source._settings, timeout_seconds=0.1)
 
     target, last = world.server.points["name"]
     with FileLock(kept.directory / ".lock"):

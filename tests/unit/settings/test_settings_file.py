@@ -257,5 +257,5 @@ def test_a_kept_restore_has_no_objective_for_its_time(write: Any, tmp_path: Path
     """It is quicker than any restore after a disaster; said before the drill, not after it."""
     text = '[sources.a]\ntype = "pgbackrest"\nstanza = "main"\ndelta = "kept"\n'
 
-    assert load_config(write(text), {}).sources["a"].model_dump()["delta"] == tmp_path / "kept"
+    assert load_config(write(text), {}).sources["a"].model_dump()["delta"] == str(tmp_path / "kept")
     assert "sources.a: rto and delta exclude each other" in mistakes(write(text + 'rto = "1h"\n'))
