@@ -110,7 +110,7 @@ def run_drill(
     """Return the wall seconds of a whole pytest run in one kind of sandbox, and the seconds of its phases."""
     project = directory / "project"
     project.mkdir()
-    (project / "pgrestore.toml").write_text(CONFIG.format(backups=backups))
+    (project / "pgrestore.toml").write_text(CONFIG.replace("{backups}", str(backups)))
     (project / "test_bench.py").write_text(TEST)
     command = [
         sys.executable,

@@ -18,15 +18,17 @@ from pytest_pgrestore.demo.cluster import short_directory
 from tests.benchmarks import drill_against_script
 from tests.benchmarks.bare_tools import (
     CORES,
-    MAJOR,
     BareTool,
     Barman,
     Pgbackrest,
-    Place,
     Walg,
     build,
+    fresh,
+    remove,
+    start_and_ask,
 )
 from tests.benchmarks.drill_against_script import RESTORE, run_drill
+from tests.real.local_tools import MAJOR, Place
 
 MIB = 1024**2
 TOOLS: dict[str, BareTool] = {"pgbackrest": Pgbackrest(), "barman": Barman(), "walg": Walg()}
@@ -34,11 +36,11 @@ TOOLS: dict[str, BareTool] = {"pgbackrest": Pgbackrest(), "barman": Barman(), "w
 
 def run_bare(tool: BareTool, place: Place) -> float:
     """Return the seconds of restore, start and first query, with the tool alone."""
-    data = place.fresh()
+    data = fresh(place)
     started = time.monotonic()
-    place.start_and_ask(data, tool.restore(place, data))
+    start_and_ask(place, data, tool.restore(place, data))
     seconds = time.monotonic() - started
-    place.remove(data)
+    remove(place, data)
     return seconds
 
 
@@ -52,9 +54,8 @@ def told(title: str, values: Sequence[float]) -> None:
 
 def compare(tool: BareTool, place: Place, pairs: int) -> None:
     """Run the pairs, and print each and their medians."""
-    drill_against_script.CONFIG = (
-        tool.source.replace("{directory}", str(place.directory)) + 'database = "bench"\n'
-    )
+    table = tool.source.replace("{directory}", str(place.directory))
+    drill_against_script.CONFIG = f'[sources.bench]\n{table}database = "bench"\n'
     drills = []
     for number in range(pairs + 1):
         bare = run_bare(tool, place)
@@ -83,7 +84,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for name in arguments.tools:
         tool, directory = TOOLS[name], short_directory()
-        if shutil.which("wal-g" if name == "walg" else name) is None:
+        if shutil.which(tool.programs[0]) is None:
             print(f"{name} is not on PATH: not measured")
             continue
         try:

@@ -16,8 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pytest_pgrestore.demo.cluster import short_directory
-from tests.benchmarks.bare_tools import CORES, MAJOR, NAME, Pgbackrest, Place, build
+from tests.benchmarks.bare_tools import CORES, Pgbackrest, build, fresh, remove, start_and_ask
 from tests.benchmarks.tool_drills import told
+from tests.real.local_tools import MAJOR, NAME, Place
 
 TOOL = Pgbackrest()
 
@@ -30,14 +31,14 @@ def fetching(place: Place, data: Path, *options: str) -> tuple[str]:
 
 def one_at_a_time(place: Place, data: Path) -> None:
     """The tool's own `restore_command`."""
-    place.start_and_ask(data, fetching(place, data))
+    start_and_ask(place, data, fetching(place, data))
 
 
 def one_at_a_time_async(place: Place, data: Path) -> None:
     """The same with the tool's own prefetch."""
     spool = data.parent / "spool"
     options = ("--archive-async", f"--spool-path={spool}", f"--process-max={CORES}")
-    place.start_and_ask(data, fetching(place, data, *options))
+    start_and_ask(place, data, fetching(place, data, *options))
 
 
 def by_threads(place: Place, data: Path) -> None:
@@ -51,7 +52,7 @@ def by_threads(place: Place, data: Path) -> None:
                 TOOL.segments(place),
             )
         )
-    place.start_and_ask(data, ("restore_command=false",))
+    start_and_ask(place, data, ("restore_command=false",))
 
 
 def by_workers(place: Place, data: Path) -> None:
@@ -65,7 +66,7 @@ def by_workers(place: Place, data: Path) -> None:
     TOOL.run(place, data, "archive-get:async", "--archive-async", f"--spool-path={spool}", *names)
     for name in names:
         (shelf / name).rename(data / "pg_wal" / name)
-    place.start_and_ask(data, ("restore_command=false",))
+    start_and_ask(place, data, ("restore_command=false",))
 
 
 WAYS: tuple[Callable[[Place, Path], None], ...] = (
@@ -80,12 +81,12 @@ def run_ways(place: Place) -> list[float]:
     """Return the seconds from a restored directory to the first query, for each way to get at WAL."""
     found = []
     for way in WAYS:
-        data = place.fresh()
+        data = fresh(place)
         TOOL.restore(place, data)
         started = time.monotonic()
         way(place, data)
         found.append(time.monotonic() - started)
-        place.remove(data)
+        remove(place, data)
     return found
 
 

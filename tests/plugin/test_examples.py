@@ -19,6 +19,8 @@ from tests.real.walg_worlds import WALG, pushed
 if TYPE_CHECKING:
     from tests.plugin.conftest import Drills
 
+pytestmark = pytest.mark.long  # in containers, and on production servers in containers
+
 EXAMPLES = ROOT / "examples"
 RUNTIMES = ("docker",)
 
@@ -46,11 +48,12 @@ def test_the_docker_example_runs(drills: Drills, monkeypatch: pytest.MonkeyPatch
 
 
 def prepared(pytester: pytest.Pytester, name: str) -> None:
-    """Lay out an example as it stands; the base, the packages and the network of the build are those of the tests."""
+    """Copy an example; only the base, the packages and the networks are those of the tests."""
     for path in (EXAMPLES / name).iterdir():
         shutil.copy(path, pytester.path)
     settings = pytester.path / "pgrestore.toml"
-    mine = f'pull = false\nbuild_network = "host"\ntool_network = "host"\npackages = {list(BACKUP_TOOLS)}\n'
+    mine = 'pull = false\nbuild_network = "host"\ntool_network = "host"\n'
+    mine += f"packages = {list(BACKUP_TOOLS)}\n"
     assert settings.read_text().rstrip().rpartition("[sandbox]")[2].count("[") == 0
     settings.write_text(settings.read_text() + mine)
 
