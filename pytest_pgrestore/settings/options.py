@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.model.sandbox_choice import STORAGES
 from pytest_pgrestore.model.target import Latest, parse_target, parse_timeline
 from pytest_pgrestore.settings.durations import parse_duration
 from pytest_pgrestore.settings.suggest import known_names, nearest
@@ -103,8 +104,6 @@ def parse_storage(text: str) -> str:
         raise ConfigError(f"unknown storage {text!r}", hint=known_names(text, STORAGES))
     return text
 
-
-STORAGES = ("volume", "tmpfs", "bind")
 
 SETTINGS = (
     Setting(

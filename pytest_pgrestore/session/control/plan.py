@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def plan_lines(state: DrillSession, keys: list[str]) -> tuple[list[str], list[Verdict]]:
     """Return the plans of the drills called `keys` as lines, and the verdict on each that cannot be planned."""
-    from pytest_pgrestore.restore.drill import plan_drill
+    from pytest_pgrestore.restore.plan import plan_drill
 
     lines: list[str] = []
     verdicts: list[Verdict] = []

@@ -42,6 +42,7 @@ class Worker:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write down which test belongs to which drill: a report of a crash does not say."""
+        from pytest_pgrestore.system.atomic_file import write_atomically
         from pytest_pgrestore.system.process_table import start_time
 
         root = (self._state.worker_input or {}).get("pgrestore_root")
@@ -53,11 +54,8 @@ class Worker:
         if root is None or not tests:
             return
         pid = os.getpid()
-        aside = Path(root) / f"worker-{pid}.new"
-        aside.write_text(
-            json.dumps({"pid": pid, "started": start_time(pid), "tests": tests}), encoding="utf-8"
-        )
-        aside.replace(aside.with_suffix(".json"))
+        note = {"pid": pid, "started": start_time(pid), "tests": tests}
+        write_atomically(Path(root) / f"worker-{pid}.json", json.dumps(note))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:
