@@ -65,7 +65,7 @@ class BareTool(LocalTool, Protocol):
         ...
 
     def restore(self, place: Place, data: Path) -> Sequence[str]:
-        """Restore the newest backup; return the settings that recovery takes to the newest point."""
+        """Restore the newest backup; return the settings that recover to the newest point."""
         ...
 
 
@@ -118,7 +118,7 @@ class Barman(local_tools.Barman):
         """Recover; it copies the WAL too."""
         data.rmdir()
         jobs = ("--jobs", str(CORES))
-        self.run(place, "recover", *jobs, local_tools.NAME, "latest", str(data))
+        self.run(place, "recover", *jobs, self.server, "latest", str(data))
         return ()
 
 

@@ -18,14 +18,16 @@ from pathlib import Path
 from pytest_pgrestore.demo.cluster import short_directory
 from tests.benchmarks.bare_tools import CORES, Pgbackrest, build, fresh, remove, start_and_ask
 from tests.benchmarks.tool_drills import told
-from tests.real.local_tools import MAJOR, NAME, Place
+from tests.real.local_tools import MAJOR, Place
 
 TOOL = Pgbackrest()
 
 
 def fetching(place: Place, data: Path, *options: str) -> tuple[str]:
     """Return the setting that fetches a segment when replay asks for it."""
-    given = " ".join((f"--config={place.directory}/pgbackrest.conf", f"--stanza={NAME}", *options))
+    given = " ".join(
+        (f"--config={place.directory}/pgbackrest.conf", f"--stanza={TOOL.stanza}", *options)
+    )
     return (f'restore_command=pgbackrest {given} --pg1-path={data} archive-get %f "%p"',)
 
 
@@ -58,7 +60,7 @@ def by_threads(place: Place, data: Path) -> None:
 def by_workers(place: Place, data: Path) -> None:
     """The tool's own workers ahead of replay, as the drill does."""
     spool = data.parent / "spool"
-    shelf = spool / "archive" / NAME / "in"
+    shelf = spool / "archive" / TOOL.stanza / "in"
     shelf.mkdir(parents=True)
     for path in (spool, *spool.rglob("*")):
         place.cluster.programs.account.own(path)

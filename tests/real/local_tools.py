@@ -1,4 +1,4 @@
-"""Backup tools on this machine, as their manuals say: a server is backed up without any container."""
+"""Backup tools on this machine, used as their manuals say: no container backs a server up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import pytest
 
@@ -19,9 +19,6 @@ from tests.project import ROOT
 
 MAJOR = 15
 """The newest major that the pgBackRest and the Barman of Debian 12 know."""
-
-NAME = "shop"
-"""Stanza of pgBackRest, server of Barman."""
 
 DEADLINE_SECONDS = 120.0
 COMMANDS = ROOT / "examples" / "command"
@@ -88,16 +85,16 @@ class LocalTool(Protocol):
         kept: Directory of its backups, below the place's.
     """
 
-    programs: tuple[str, ...]
-    source: str
-    kept: str
+    programs: ClassVar[tuple[str, ...]]
+    source: ClassVar[str]
+    kept: ClassVar[str]
 
-    def archive_command(self, place: Place) -> str:
-        """Return what archives a segment."""
+    def archive_command(self, directory: Path) -> str:
+        """Return what archives a segment; `directory` is the place's."""
         ...
 
     def prepare(self, place: Place) -> None:
-        """Write its configuration and make its repository; the server runs and archives nothing yet."""
+        """Write its configuration and make its repository; the server runs."""
         ...
 
     def back_up(self, place: Place) -> None:
@@ -109,31 +106,40 @@ class LocalTool(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class Pgbackrest:
-    """A stanza in a posix repository."""
+    """A stanza in posix repositories: ``repo1``, ``repo2`` and so on."""
 
-    programs = ("pgbackrest",)
-    source = f'type = "pgbackrest"\nstanza = "{NAME}"\nconfig = "{{directory}}/pgbackrest.conf"\n'
-    kept = "repo"
+    repositories: int = 1
 
-    def archive_command(self, place: Place) -> str:
+    programs: ClassVar[tuple[str, ...]] = ("pgbackrest",)
+    stanza: ClassVar = "main"
+    source: ClassVar = (
+        'type = "pgbackrest"\nstanza = "main"\nconfig = "{directory}/pgbackrest.conf"\n'
+    )
+    kept: ClassVar = "repo1"
+
+    def archive_command(self, directory: Path) -> str:
         """Push into the repository."""
-        config = f"--config={place.directory}/pgbackrest.conf"
-        return f"pgbackrest {config} --stanza={NAME} archive-push %p"
+        config = f"--config={directory}/pgbackrest.conf"
+        return f"pgbackrest {config} --stanza={self.stanza} archive-push %p"
 
     def prepare(self, place: Place) -> None:
         """Create the stanza."""
+        repositories = "".join(
+            f"repo{number}-path={place.directory}/repo{number}\n"
+            f"repo{number}-retention-full=9\n"
+            f"repo{number}-bundle=y\n"
+            for number in self._numbers()
+        )
         (place.directory / "pgbackrest.conf").write_text(
             f"""[global]
-repo1-path={place.directory}/repo
-repo1-retention-full=9
-repo1-bundle=y
-compress-type=zst
+{repositories}compress-type=zst
 start-fast=y
 lock-path={place.directory}/lock
 spool-path={place.directory}/spool
 log-level-file=off
-[{NAME}]
+[{self.stanza}]
 pg1-path={place.cluster.data}
 pg1-socket-path={place.cluster.directory}
 pg1-user=postgres
@@ -142,8 +148,9 @@ pg1-user=postgres
         self.run(place, place.cluster.data, "stanza-create")
 
     def back_up(self, place: Place) -> None:
-        """Take a full backup."""
-        self.run(place, place.cluster.data, "backup", "--type=full")
+        """Take a full backup into each repository."""
+        for number in self._numbers():
+            self.run(place, place.cluster.data, "backup", "--type=full", f"--repo={number}")
 
     def catch_up(self, place: Place) -> None:
         """Do nothing: the server pushes into the repository."""
@@ -156,23 +163,26 @@ pg1-user=postgres
             "pgbackrest",
             command,
             f"--config={place.directory}/pgbackrest.conf",
-            f"--stanza={NAME}",
+            f"--stanza={self.stanza}",
             *arguments,
             PGBACKREST_PG1_PATH=str(data),
             PGBACKREST_PROCESS_MAX=str(os.cpu_count() or 1),
         )
 
+    def _numbers(self) -> range:
+        return range(1, self.repositories + 1)
+
 
 class Walg:
     """A directory as its storage."""
 
-    programs = ("wal-g",)
-    source = 'type = "walg"\nenv = { WALG_FILE_PREFIX = "{directory}/store" }\n'
-    kept = "store"
+    programs: ClassVar[tuple[str, ...]] = ("wal-g",)
+    source: ClassVar = 'type = "walg"\nenv = { WALG_FILE_PREFIX = "{directory}/store" }\n'
+    kept: ClassVar = "store"
 
-    def archive_command(self, place: Place) -> str:
+    def archive_command(self, directory: Path) -> str:
         """Push into the storage."""
-        return f"WALG_FILE_PREFIX={place.directory}/{self.kept} wal-g wal-push %p"
+        return f"WALG_FILE_PREFIX={directory}/{self.kept} wal-g wal-push %p"
 
     def prepare(self, place: Place) -> None:
         """Make the directory."""
@@ -198,13 +208,14 @@ class Walg:
 class Barman:
     """A Barman home, with backups by pg_basebackup."""
 
-    programs = ("barman",)
-    source = f'type = "barman"\nserver = "{NAME}"\nconfig = "{{directory}}/barman.conf"\n'
-    kept = "home"
+    programs: ClassVar[tuple[str, ...]] = ("barman",)
+    server: ClassVar = "shop"
+    source: ClassVar = 'type = "barman"\nserver = "shop"\nconfig = "{directory}/barman.conf"\n'
+    kept: ClassVar = "home"
 
-    def archive_command(self, place: Place) -> str:
+    def archive_command(self, directory: Path) -> str:
         """Copy to where Barman collects WAL; a segment appears there when it is whole."""
-        incoming = place.directory / self.kept / NAME / "incoming"
+        incoming = directory / self.kept / self.server / "incoming"
         return f"cp %p {incoming}/.%f && mv {incoming}/.%f {incoming}/%f"
 
     def prepare(self, place: Place) -> None:
@@ -216,7 +227,7 @@ barman_user = {place.cluster.programs.account.name}
 barman_home = {place.directory}/{self.kept}
 log_file = {place.directory}/barman.log
 path_prefix = {place.cluster.programs.installation.directory}
-[{NAME}]
+[{self.server}]
 description = "the shop"
 conninfo = {conninfo}
 streaming_conninfo = {conninfo}
@@ -225,15 +236,15 @@ archiver = on
 immediate_checkpoint = true
 """
         )
-        place.run("mkdir", "-p", str(place.directory / self.kept / NAME / "incoming"))
+        place.run("mkdir", "-p", str(place.directory / self.kept / self.server / "incoming"))
 
     def back_up(self, place: Place) -> None:
         """Take a backup."""
-        self.run(place, "backup", NAME)
+        self.run(place, "backup", self.server)
 
     def catch_up(self, place: Place) -> None:
         """Put the segments that arrived in their places."""
-        self.run(place, "archive-wal", NAME)
+        self.run(place, "archive-wal", self.server)
 
     def run(self, place: Place, *arguments: str) -> None:
         """Run a command of it."""
@@ -243,8 +254,8 @@ immediate_checkpoint = true
 class Commands:
     """The scripts of examples/command, which copy with rsync."""
 
-    programs = ("rsync",)
-    source = """type = "command"
+    programs: ClassVar[tuple[str, ...]] = ("rsync",)
+    source: ClassVar = """type = "command"
 list = ["sh", "{directory}/commands/list"]
 fetch = ["sh", "{directory}/commands/fetch", "{backup}", "{data}"]
 wal_list = ["ls", "{directory}/wal"]
@@ -252,11 +263,11 @@ wal_fetch = ["sh", "{directory}/commands/wal", "{file}", "{path}"]
 env = { SHOP_BACKUPS = "{directory}/backups", SHOP_WAL = "{directory}/wal" }
 verify = false
 """
-    kept = "backups"
+    kept: ClassVar = "backups"
 
-    def archive_command(self, place: Place) -> str:
+    def archive_command(self, directory: Path) -> str:
         """Copy the segment."""
-        return f"cp %p {place.directory}/wal/%f"
+        return f"cp %p {directory}/wal/%f"
 
     def prepare(self, place: Place) -> None:
         """Copy the scripts to where the server's user may read them, and make both directories."""
@@ -286,18 +297,18 @@ def archiving(
     tool: LocalTool, directory: Path, settings: Mapping[str, str] | None = None
 ) -> Iterator[Place]:
     """Make a server below `directory` that archives with `tool`; it ends with the block."""
+    command = tool.archive_command(directory)
     cluster = Cluster.create(
         directory / "c",
         MAJOR,
         wal_segment_mib=16,
-        settings={**(settings or {}), "archive_command": "false"},
+        settings={**(settings or {}), "archive_command": command},
     )
     cluster.programs.account.own(directory)
     place = Place(directory, cluster)
     with cluster:
+        # The first segment is far from full: nothing is archived before there is a repository.
         tool.prepare(place)
-        cluster.stop()
-        cluster.start({**(settings or {}), "archive_command": tool.archive_command(place)})
         yield place
 
 
