@@ -146,7 +146,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     everywhere = metafunc.definition.get_closest_marker("everywhere") is not None
     ways = [
-        pytest.param(runtime, flags, id=f"{runtime}-{name}")
+        # Three processes a run: the loop of a day has them where workers are the subject.
+        pytest.param(
+            *(runtime, flags),
+            id=f"{runtime}-{name}",
+            marks=[pytest.mark.long] if flags and not everywhere else [],
+        )
         for runtime in runtimes
         for name, flags in WORKERS.items()
         if everywhere or not flags or runtime == runtimes[0]

@@ -120,7 +120,10 @@ class Project:
             )
 
     def go(self) -> None:
-        """Let its test end, now or when it comes to that: what is written stays in the pipe while one end is open."""
+        """Let its test end, now or when it comes to that.
+
+        A pipe keeps what was written while one end of it is open (pipe(7)).
+        """
         if self._go is None:
             self._go = os.open(self.directory / "go", os.O_RDWR)
             os.write(self._go, b"go")
@@ -187,7 +190,7 @@ class Project:
         return (busy or joined or workers)[0]
 
     def note_memory(self) -> None:
-        """Note the shared memory of the processes below the run's directory; others on this machine have theirs."""
+        """Note the shared memory of the processes below the run's directory, and of no others."""
         pids = set(processes_below(self._root)) if self._root is not None else set()
         self._memory |= {name for name, creator in segments().items() if creator in pids}
         for pid in pids:
@@ -238,6 +241,7 @@ def kill(project: Project, wanted: Kill) -> int:
     until(
         lambda: project.reached(wanted.phase) or project.child.poll() is not None,
         f"phase of {wanted}",
+        sleep=a_millisecond,
     )
     assert project.root is not None, project.output
     try:
@@ -264,11 +268,16 @@ def labelled(run_id: str) -> list[str]:
     ]
 
 
-def until(done: Callable[[], bool], what: str) -> None:
-    """Wait for `done`, asking every millisecond: some phases are short, and seen from outside they send no word."""
-    wait_until(
-        done, what=what, timeout_seconds=DEADLINE_SECONDS, sleep=lambda _seconds: time.sleep(0.001)
-    )
+def until(
+    done: Callable[[], bool], what: str, *, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Wait for `done` until the deadline."""
+    wait_until(done, what=what, timeout_seconds=DEADLINE_SECONDS, sleep=sleep)
+
+
+def a_millisecond(_seconds: float) -> None:
+    """Pause between two looks at a run: some phases are short, and nothing announces them."""
+    time.sleep(0.001)
 
 
 def some(root: Path, pattern: str) -> bool:
@@ -346,7 +355,10 @@ def segments() -> dict[str, int]:
 
 
 def orphaned_memory() -> set[str]:
-    """Return the shared memory of this machine that nobody uses: segments by id, and PostgreSQL's files."""
+    """Return the shared memory of this machine that nobody uses.
+
+    System V segments by id, and the files of PostgreSQL's dynamic shared memory.
+    """
     alive = set(everybody())
     unused = {name for name, creator in segments().items() if creator not in alive}
     files = {str(path) for path in Path("/dev/shm").glob("PostgreSQL.*")}  # noqa: S108 - where the kernel has it

@@ -224,15 +224,18 @@ NOT_IN_XML = {"test_warning", "test_xfail_marked", "test_thread", "test_unraisab
 """Tests whose leak pytest shows on the terminal only."""
 
 HOW = [
-    ["-l"],
     ["--tb=long", "-l", "-vv", "-rA"],
+    ["-n2", "-l", "--tb=long", "-rA"],
+]
+MORE_HOW = [
+    ["-l"],
     ["--tb=short", "-l", "-rA"],
     ["--tb=native", "-rA"],
     ["--tb=line", "-rA"],
     ["--tb=no", "-rA"],
-    ["-n2", "-l", "--tb=long", "-rA"],
     ["--assert=plain", "-l"],
 ]
+"""They say less than those of `HOW`, which are enough for the loop of a day."""
 
 RUNTIMES = ("local",)
 """What pytest prints does not depend on where the copy runs."""
@@ -258,7 +261,11 @@ def cases(path: Path) -> dict[str, str]:
     return texts
 
 
-@pytest.mark.parametrize("how", HOW, ids=" ".join)
+@pytest.mark.parametrize(
+    "how",
+    [*HOW, *(pytest.param(how, marks=pytest.mark.long) for how in MORE_HOW)],
+    ids=" ".join,
+)
 def test_no_value_of_a_row_is_seen_anywhere(drills: Drills, how: list[str]) -> None:
     """However tracebacks are asked for."""
     drills.write(test_leaks=LEAKS)
