@@ -1,1 +1,1 @@
-"""Built-in checks: a connection in, a result out."""
+"""Built-in checks: a connection or a listing of files in, a result out."""

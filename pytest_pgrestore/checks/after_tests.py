@@ -1,4 +1,4 @@
-"""What is asked last, when the assertions have run: is it still the same server, and did it meet damaged pages."""
+"""Checks after the assertions: is it still the same server, did it read damaged pages."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pytest_pgrestore.model.verdict import Verdict
 if TYPE_CHECKING:
     import psycopg
 
+# Counted per database since PostgreSQL 12 (docs, "pg_stat_database").
 _FAILURES = "select coalesce(sum(checksum_failures), 0) from pg_stat_database"
 
 
 def page_checksums(connection: psycopg.Connection[Any]) -> Check:
-    """Return whether any page read so far failed its checksum, also where a client swallowed the error."""
+    """Return whether a page read so far failed its checksum, also where a client hid the error."""
     enabled = connection.execute("select current_setting('data_checksums')").fetchone()
     row = connection.execute(_FAILURES).fetchone()
     failures = int(row[0]) if row else 0
@@ -22,7 +23,8 @@ def page_checksums(connection: psycopg.Connection[Any]) -> Check:
         return Check(
             name="page checksums",
             verdict=Verdict.SKIPPED,
-            message="the cluster was made without data checksums, so damaged pages cannot be told this way",
+            message="the cluster was made without data checksums,"
+            " so damaged pages cannot be told this way",
         )
     return Check(
         name="page checksums",
@@ -36,7 +38,11 @@ def page_checksums(connection: psycopg.Connection[Any]) -> Check:
 
 
 def server_gone(reason: str) -> Check:
-    """Return the check of a server that did not survive the assertions."""
+    """Return the check of a server that ended during the assertions.
+
+    Args:
+        reason: Why it ended, or the message of the failed connection.
+    """
     return Check(
         name="page checksums",
         verdict=Verdict.COULD_NOT_VERIFY,

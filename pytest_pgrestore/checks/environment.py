@@ -1,6 +1,7 @@
-"""Whether the place where the copy runs is like the one it came from: collations, extensions, preloaded libraries.
+"""Whether the system the copy runs on is like the one it came from.
 
-What does not fit says nothing about the backup, so nothing here fails a drill; it says what the drill does not prove.
+Compared are collations, extensions and preloaded libraries. A difference is not the backup's fault,
+so it fails no drill. It names what the drill does not prove.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
 DATABASES = (
     "select datname from pg_database where datallowconn and datname <> 'template0' order by 1"
 )
-"""Databases that are asked one by one."""
+"""Query for the databases that `fit_of_database` is called for."""
 
 _DATABASE_VERSIONS_SINCE = 150000
+"""server_version_num of the first release that records a collation version per database."""
 
+# docs, "ALTER COLLATION", has queries for objects to rebuild; they compare these two versions.
 _DATABASE_VERSIONS = """
 select datname, datcollversion, coalesce(pg_database_collation_actual_version(oid), 'none')
 from pg_database
@@ -29,9 +32,11 @@ where datallowconn and datcollversion is distinct from pg_database_collation_act
 order by 1
 """
 
-# Only those an index is sorted by: initdb imports hundreds of collations that nothing uses.
+# Only collations that an index uses: initdb imports hundreds that nothing uses. Provider d is the
+# database's own, compared above.
 _COLLATION_VERSIONS = """
-select collname, collversion, coalesce(pg_collation_actual_version(c.oid), 'none'), count(distinct i.indexrelid)
+select collname, collversion, coalesce(pg_collation_actual_version(c.oid), 'none'),
+    count(distinct i.indexrelid)
 from pg_collation c join pg_index i on c.oid = any(i.indcollation)
 where collprovider <> 'd' and collversion is not null
     and collversion is distinct from pg_collation_actual_version(c.oid)
@@ -42,24 +47,31 @@ order by 1
 _EXTENSIONS = """
 select extname, extversion, exists (select from pg_available_extensions where name = extname)
 from pg_extension
-where not exists (select from pg_available_extension_versions where name = extname and version = extversion)
+where not exists (
+    select from pg_available_extension_versions where name = extname and version = extversion
+)
 order by 1
 """
 
 _PRELOAD = re.compile(
-    r"^[ \t]*((?:shared|session|local)_preload_libraries)(?:[ \t]*=[ \t]*|[ \t]+)(?:'((?:[^']|'')*)'|([^\s#']+))",
+    r"^[ \t]*((?:shared|session|local)_preload_libraries)"
+    r"(?:[ \t]*=[ \t]*|[ \t]+)"
+    r"(?:'((?:[^']|'')*)'|([^\s#']+))",
     re.IGNORECASE | re.MULTILINE,
 )
-"""A line of postgresql.conf; the equals sign and quotes around a single word may be left out."""
+"""A line of postgresql.conf (docs, "Parameter Interaction via the Configuration File").
+
+The equals sign, and the quotes around a single word, may be left out.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What does not fit.
+    """The differences found.
 
     Attributes:
-        not_checked: What the drill does not prove because of it, a sentence each.
-        notes: What a reader should know.
+        not_checked: What the drill does not prove because of them, a sentence each.
+        notes: What a reader should know, a line each.
     """
 
     not_checked: tuple[str, ...] = ()
@@ -67,60 +79,61 @@ class Fit:
 
 
 def fit_of_databases(connection: psycopg.Connection[Any]) -> Fit:
-    """Return which databases were sorted by another version of the system's collations than the one here.
+    """Return the databases whose collation version is not the one of this system.
 
-    A version is a hint and no proof: systems that sort alike have different ones, and the other way round.
+    A version is a hint and no proof: systems that sort alike can have different ones, and systems
+    that sort differently the same one.
 
     Args:
         connection: To any database of the copy.
     """
     if connection.info.server_version < _DATABASE_VERSIONS_SINCE:
-        return Fit(
-            (
-                "Whether text sorts here as where the backup was made: before 15 databases keep no version.",
-            )
-        )
+        unknown = "before 15 databases keep no version."
+        return Fit((f"Whether text sorts here as where the backup was made: {unknown}",))
     rows = connection.execute(_DATABASE_VERSIONS).fetchall()
     return Fit(
         tuple(
-            f"Whether text sorts here as where the backup was made: database {name} is of collation version {was},"
-            f" this system has {now}. An index on text may miss rows here that production finds."
+            f"Whether text sorts here as where the backup was made: database {name} is of collation"
+            f" version {was}, this system has {now}. An index on text may miss rows here that"
+            " production finds."
             for name, was, now in rows
         )
     )
 
 
 def fit_of_database(connection: psycopg.Connection[Any]) -> Fit:
-    """Return which collations that indexes use, and which extensions, are others here than in the copy.
+    """Return the extensions, and the collations of indexes, that differ in one database.
 
     Args:
-        connection: To the database in question.
+        connection: To that database.
     """
     database = connection.info.dbname
     not_checked = [
-        f"Whether {count} indexes of database {database} sort here as where the backup was made: collation {name} is of"
-        f" version {was}, this system has {now}."
+        f"Whether {count} indexes of database {database} sort here as where the backup was made:"
+        f" collation {name} is of version {was}, this system has {now}."
         for name, was, now, count in connection.execute(_COLLATION_VERSIONS).fetchall()
     ]
     notes = []
     for name, version, here in connection.execute(_EXTENSIONS).fetchall():
         if here:
             notes.append(
-                f"extension {name} {version} of database {database} is of a version this server does not offer"
+                f"extension {name} {version} of database {database} is of a version this server"
+                " does not offer"
             )
         else:
             not_checked.append(
-                f"What uses extension {name} {version} of database {database}: its files are not on this server."
+                f"What uses extension {name} {version} of database {database}: its files are not on"
+                " this server."
             )
     return Fit(tuple(not_checked), tuple(notes))
 
 
 def preloads_left_out(configurations: Iterable[str]) -> Fit:
-    """Return the libraries the copy's own configuration loads and the quarantine does not.
+    """Return the libraries that the copy's own configuration loads and the quarantine does not.
 
     Args:
-        configurations: Texts of the carried configuration files, in the order the server reads them. What they
-            include is not among them.
+        configurations: Texts of its configuration files, in the order the server reads them.
+            Files they include are not among them.
     """
     wanted: dict[str, Sequence[str]] = {}
     for text in configurations:

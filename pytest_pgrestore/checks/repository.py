@@ -1,6 +1,6 @@
-"""Whether the drill left the place of the backups as it was: a cheap listing before and after it.
+"""Whether the drill left the repository as it was: a listing of files before and after it.
 
-The listing is kept in a file, for whichever process of the run ends the drill.
+The first listing is kept in a file, because another process of the run may end the drill.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import stat
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
@@ -23,48 +23,47 @@ if TYPE_CHECKING:
 NAME = "repository untouched"
 
 BEING_WRITTEN_SECONDS = 60.0
-"""How long after its last change a file of a live archive may still grow: production copies it there."""
+"""Age below which a file of a live archive may still grow: production is copying it there."""
 
 SHOWN = 3
+"""Differences that the message names."""
 
+# Segments and history files, compressed or not (XLogFileName, TLHistoryFileName in PostgreSQL's
+# src/include/access/xlog_internal.h).
 _WAL = re.compile(r"([0-9A-F]{8})(?:[0-9A-F]{16}\b|\.history\b)")
 _UNFINISHED = (".partial", ".tmp")
-"""Ends of names that a live archive renames when they are complete."""
+"""Suffixes of files that a live archive renames when they are complete."""
+
+Facts: TypeAlias = "Mapping[str, tuple[int, int]]"
+"""Size in bytes and time of change in nanoseconds, by path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Size and time of change, in nanoseconds, of every file.
+    """The files of a repository at one time.
 
     Attributes:
-        taken: When, in seconds of the epoch.
-        fixed: Files of the backup itself, which nobody has reason to touch.
-        growing: Files of an archive that production writes to while we look.
+        taken: Time of the listing, in seconds since the epoch.
+        fixed: Files of the backup itself, which nobody has a reason to change.
+        growing: Files of an archive that production writes to meanwhile.
     """
 
     taken: float
-    fixed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    growing: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    fixed: Facts = field(default_factory=dict)
+    growing: Facts = field(default_factory=dict)
 
     @classmethod
     def take(cls, fixed: Sequence[Path], growing: Sequence[Path]) -> Listing:
-        """Look at files, and at everything below directories; what is not there is left out."""
-        taken = time.time()
-        return cls(
-            taken,
-            *(
-                dict(entry for place in places for entry in _below(place))
-                for places in (fixed, growing)
-            ),
-        )
+        """List files, and all files below directories. A path that is not there is left out."""
+        return cls(time.time(), _facts_of(fixed), _facts_of(growing))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON-able data."""
+        """Return data that JSON can hold."""
         return {"taken": self.taken, "fixed": dict(self.fixed), "growing": dict(self.growing)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Listing:
-        """Return what `to_dict` was made from."""
+        """Return the listing that `to_dict` returned `data` for."""
         files = {
             kind: {path: (size, at) for path, (size, at) in data[kind].items()}
             for kind in ("fixed", "growing")
@@ -73,12 +72,14 @@ class Listing:
 
 
 def remember(fixed: Sequence[Path], growing: Sequence[Path], state: Path) -> None:
-    """List the files the backup lies in, before anything of the copy runs.
+    """Save a listing of the repository, before anything of the copy runs.
+
+    Without any path there is no listing, and no check.
 
     Args:
-        fixed: Places of the backup itself; with none at all there is no check.
-        growing: Places of an archive that production writes to.
-        state: Path without suffix, where the server's user cannot write.
+        fixed: Files and directories of the backup itself.
+        growing: Files and directories of an archive that production writes to.
+        state: Path to save it at, without suffix, where the server's user cannot write.
     """
     if not fixed and not growing:
         return
@@ -91,7 +92,7 @@ def remember(fixed: Sequence[Path], growing: Sequence[Path], state: Path) -> Non
 
 
 def look_again(state: Path) -> list[Check]:
-    """Return what changed since `remember`, as a check; none where nothing was remembered."""
+    """Return the check of what changed since `remember`; empty where no listing was saved."""
     try:
         document = json.loads(_file(state).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -101,28 +102,38 @@ def look_again(state: Path) -> list[Check]:
 
 
 def _file(state: Path) -> Path:
-    # Not .json: the results of the run are those in this directory.
+    # Not .json: files of that suffix in this directory are results of drills.
     return state.with_name(state.name + ".listing")
 
 
 def compare(before: Listing, after: Listing) -> Check:
-    """Return whether anything changed that production would not have changed itself."""
-    wrong = [*_gone_or_changed(before.fixed, after.fixed)]
-    wrong += [f"{path} is new" for path in sorted(after.fixed.keys() - before.fixed.keys())]
-    wrong += _changed_in_archive(before, after)
-    wrong += _foreign(before.growing, after.growing)
+    """Return the check of changes that production would not make itself."""
+    wrong = [
+        *_gone_or_changed(before.fixed, after.fixed),
+        *(f"{path} is new" for path in sorted(after.fixed.keys() - before.fixed.keys())),
+        *_changed_in_archive(before, after),
+        *_foreign(before.growing, after.growing),
+    ]
     files = len(before.fixed) + len(before.growing)
     more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+    same = (
+        f"{files} files of the backup and its archive have the size and time they had before"
+        " the drill"
+    )
     return Check(
         name=NAME,
-        # It says nothing about the backup, and that somebody, perhaps we, writes where backups are kept.
+        # The backup may be good. Somebody, perhaps the drill, writes where backups are kept.
         verdict=Verdict.COULD_NOT_VERIFY if wrong else Verdict.PASSED,
         message=f"the repository changed during the drill: {'; '.join(wrong[:SHOWN])}{more}"
         if wrong
-        else f"{files} files of the backup and its archive have the size and time they had before the drill",
+        else same,
         expected="no file changed, gone, or on a timeline of the copy",
         observed=f"{len(wrong)} differences",
     )
+
+
+def _facts_of(places: Sequence[Path]) -> Facts:
+    return dict(entry for place in places for entry in _below(place))
 
 
 def _below(place: Path) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -140,19 +151,12 @@ def _facts(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
     except FileNotFoundError:
         return
     if stat.S_ISREG(found.st_mode):
-        # A name that is not UTF-8 has to survive JSON.
-        yield (
-            str(path).encode(errors="surrogateescape").decode(errors="backslashreplace"),
-            (
-                found.st_size,
-                found.st_mtime_ns,
-            ),
-        )
+        # JSON cannot hold a name that is not UTF-8.
+        name = str(path).encode(errors="surrogateescape").decode(errors="backslashreplace")
+        yield name, (found.st_size, found.st_mtime_ns)
 
 
-def _gone_or_changed(
-    before: Mapping[str, tuple[int, int]], after: Mapping[str, tuple[int, int]]
-) -> Iterator[str]:
+def _gone_or_changed(before: Facts, after: Facts) -> Iterator[str]:
     for path, facts in before.items():
         if path not in after:
             yield f"{path} is gone"
@@ -160,28 +164,28 @@ def _gone_or_changed(
             yield f"{path} changed"
 
 
-def _changed_in_archive(before: Listing, after: Listing) -> list[str]:
-    def settled(path: str, size: int, changed_at: int) -> bool:
+def _changed_in_archive(before: Listing, after: Listing) -> Iterator[str]:
+    def may_grow(path: str, size: int, changed_at: int) -> bool:
         if path.endswith(_UNFINISHED):
-            return False
+            return True
         grew = path in after.growing and after.growing[path][0] > size
-        return not grew or before.taken - changed_at / 1e9 > BEING_WRITTEN_SECONDS
+        return grew and before.taken - changed_at / 1e9 <= BEING_WRITTEN_SECONDS
 
-    compared = {path: facts for path, facts in before.growing.items() if settled(path, *facts)}
-    return list(_gone_or_changed(compared, after.growing))
+    compared = {path: facts for path, facts in before.growing.items() if not may_grow(path, *facts)}
+    return _gone_or_changed(compared, after.growing)
 
 
-def _foreign(
-    before: Mapping[str, tuple[int, int]], after: Mapping[str, tuple[int, int]]
-) -> list[str]:
-    """Return new files of the archive on another timeline than production's: a promoted copy would write such."""
-    current = max(
-        (timeline for path in before if (timeline := _timeline(path)) is not None), default=None
-    )
+def _foreign(before: Facts, after: Facts) -> list[str]:
+    """Return new files of the archive on another timeline than production's.
+
+    A promoted copy that archives would write such files.
+    """
+    known = [number for path in before if (number := _timeline(path)) is not None]
+    current = max(known, default=None)
     return [
         f"{path} is new, on another timeline than production's"
         for path in sorted(after.keys() - before.keys())
-        if (timeline := _timeline(path)) is not None and timeline != current
+        if (number := _timeline(path)) is not None and number != current
     ]
 
 

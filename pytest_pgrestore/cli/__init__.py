@@ -1,1 +1,1 @@
-"""What the console script `pgrestore` does, a file a command: everything that is not a test run."""
+"""The console script `pgrestore`: a file or a folder for each command."""

@@ -1,4 +1,4 @@
-"""`pgrestore clean`: what was kept on purpose, and what dead runs left, on disk and in Docker."""
+"""`pgrestore clean`: removes kept instances and leftovers of dead runs, on disk and in Docker."""
 
 from __future__ import annotations
 
@@ -15,22 +15,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def clean_up(instance: Path | None, directory: Path | None, say: Callable[[str], object]) -> None:
-    """Remove one kept instance, or all of them and every leftover; runs under way are left alone.
+def clean_up(instance: Path | None, directory: Path | None, echo: Callable[[str], object]) -> None:
+    """Remove leftovers of dead runs, and kept instances. Runs that are alive are not touched.
+
+    Args:
+        instance: The only kept instance to remove; None for all.
+        directory: Where copies live; None for the default.
+        echo: Prints a line.
 
     Raises:
-        ConfigError: `instance` is not one we kept.
-        HarnessError: It is a container, and Docker does not answer.
+        ConfigError: `instance` is not a kept instance.
+        HarnessError: `instance` is a container, and Docker does not answer.
     """
     if instance is not None:
         _remove(instance)
-        say(f"removed {instance}")
-    removed = _sweep_docker(say, kept=instance is None)
+        echo(f"removed {instance}")
+    removed = _sweep_docker(echo, kept=instance is None)
     removed += sweep(LocalSettings(directory=directory), kept=instance is None)
     for root in removed:
-        say(f"removed {root}")
+        echo(f"removed {root}")
     if instance is None and not removed:
-        say("nothing was left")
+        echo("nothing was left")
 
 
 def _remove(instance: Path) -> None:
@@ -49,11 +54,12 @@ def _remove(instance: Path) -> None:
     shutil.rmtree(instance)
 
 
-def _sweep_docker(say: Callable[[str], object], *, kept: bool) -> list[str]:
+def _sweep_docker(echo: Callable[[str], object], *, kept: bool) -> list[str]:
+    """Remove containers and volumes; a machine without Docker has none."""
     from pytest_pgrestore.sandboxes.docker.run import sweep as sweep_containers
 
     try:
         return sweep_containers(kept=kept)
     except HarnessError as exc:
-        say(f"Docker was not asked: {exc.problem}")
+        echo(f"Docker was not asked: {exc.problem}")
         return []

@@ -1,4 +1,4 @@
-"""The console script `pgrestore`: what is not a test run."""
+"""The console script `pgrestore`: its commands, options and exit statuses."""
 
 from __future__ import annotations
 
@@ -9,17 +9,12 @@ from pathlib import Path
 import click
 
 from pytest_pgrestore.model.errors import ConfigError, PgRestoreError
+from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY, USAGE_ERROR
 from pytest_pgrestore.model.version import __version__
-
-USAGE_STATUS = 4
-"""The same status pytest ends with on a user's mistake."""
-
-COULD_NOT_STATUS = 6
-"""The same status a drill run ends with when the machine let it down."""
 
 
 class _Group(click.Group):
-    """Turns our errors into a problem and a hint, without a traceback."""
+    """Prints our errors as a problem and a hint, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
@@ -27,7 +22,7 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except PgRestoreError as exc:
             click.echo(f"error: {exc}", err=True)
-            sys.exit(USAGE_STATUS if isinstance(exc, ConfigError) else COULD_NOT_STATUS)
+            sys.exit(USAGE_ERROR if isinstance(exc, ConfigError) else COULD_NOT_VERIFY)
 
 
 @click.group(cls=_Group)
@@ -45,8 +40,11 @@ def main() -> None:
     help="Where the demo leaves its project, backups and reports; emptied first.",
 )
 def demo(directory: Path) -> None:
-    """Build a small shop, back it up, break it, and drill the backups. About a minute; no Docker, no root."""
-    from pytest_pgrestore.cli.demo import run_demo
+    """Build a small shop, back it up, break it, and drill the backups.
+
+    About a minute; no Docker, no root.
+    """
+    from pytest_pgrestore.cli.demo.command import run_demo
 
     sys.exit(run_demo(directory.absolute(), click.echo))
 
@@ -58,8 +56,11 @@ def demo(directory: Path) -> None:
     help="Configuration file; default: found as pytest does.",
 )
 def doctor(config: Path | None) -> None:
-    """Say which PostgreSQL programs were found where, whether each source can be read, and what is missing."""
-    from pytest_pgrestore.cli.doctor import examine
+    """Report PostgreSQL programs, sources, and what is missing.
+
+    Which programs were found where, and whether each source can be read.
+    """
+    from pytest_pgrestore.cli.doctor.command import examine
 
     sys.exit(examine(config, Path.cwd(), os.environ, click.echo))
 
@@ -72,7 +73,7 @@ def doctor(config: Path | None) -> None:
     "--markdown", type=click.Path(path_type=Path), help="Write the Markdown summary here."
 )
 def render(evidence: Path, html: Path | None, junit: Path | None, markdown: Path | None) -> None:
-    """Make reports again from an evidence file; without an option, print the summary."""
+    """Make reports again from an evidence file. Without an option, print the summary."""
     from pytest_pgrestore.cli.render import render_reports
 
     render_reports(evidence, {"html": html, "junit": junit, "markdown": markdown}, click.echo)
@@ -84,7 +85,7 @@ def render(evidence: Path, html: Path | None, junit: Path | None, markdown: Path
     "--directory", type=click.Path(path_type=Path), help="sandbox.directory, where it was set."
 )
 def clean(instance: Path | None, directory: Path | None) -> None:
-    """Remove kept instances and what dead runs left; with INSTANCE, only that kept one."""
+    """Remove kept instances and what dead runs left. With INSTANCE, only that kept one."""
     from pytest_pgrestore.cli.clean import clean_up
 
     clean_up(instance, directory, click.echo)

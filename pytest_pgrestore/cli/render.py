@@ -1,4 +1,4 @@
-"""`pgrestore render`: any report, made again from the evidence alone."""
+"""`pgrestore render`: makes reports again, from the evidence alone."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ if TYPE_CHECKING:
 
 
 def render_reports(
-    evidence_path: Path, wanted: Mapping[str, Path | None], say: Callable[[str], object]
+    evidence_path: Path, wanted: Mapping[str, Path | None], echo: Callable[[str], object]
 ) -> None:
-    """Write the wanted reports; print the summary when none is wanted.
+    """Write the wanted reports, or print the summary if none is wanted.
+
+    Args:
+        evidence_path: An evidence.json.
+        wanted: The path of each report: ``html``, ``junit``, ``markdown``. None leaves it out.
+        echo: Prints a line.
 
     Raises:
         ConfigError: The evidence cannot be read, or a report cannot be written.
@@ -35,10 +40,10 @@ def render_reports(
     for kind, path in wanted.items():
         if path is not None:
             _write(path, renderers[kind](evidence))
-            say(f"{kind}: {path}")
+            echo(f"{kind}: {path}")
     if not any(wanted.values()):
         for line, _ in terminal.lines(evidence):
-            say(line)
+            echo(line)
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,1 +1,1 @@
-"""The record of a run on disk: JSON read back, and its schema."""
+"""The record of a run as a file: JSON read back, and its schema."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.evidence import SCHEMA_VERSION, Evidence
 
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 SCHEMA_URI = "https://json-schema.org/draft/2020-12/schema"
 
 _MISTAKES_SHOWN = 10
+"""Mistakes of a document that the error names."""
 
 _COMPUTED = {
     "Evidence": {
@@ -27,14 +31,16 @@ _COMPUTED = {
         },
     },
 }
-"""What `to_json` writes beside the fields, and a reader works out again."""
+"""Values that `to_json` writes beside the fields. A reader computes them again."""
 
 
 def load(text: str) -> Evidence:
-    """Return the evidence written in `text`; sums and verdicts in it are worked out again, unknown fields left out.
+    """Return the evidence that `text` holds.
+
+    Its sums and verdicts are computed again. Unknown fields are left out.
 
     Raises:
-        ConfigError: It is no evidence, damaged, or of a newer version.
+        ConfigError: The text is no evidence, damaged, or of a newer version.
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -49,24 +55,17 @@ def load(text: str) -> Evidence:
     try:
         return TypeAdapter(Evidence).validate_python(document)
     except ValidationError as exc:
-        mistakes = [
-            f"{_path(error['loc'])}: {error['msg']}" for error in exc.errors(include_input=False)
-        ]
-        more = (
-            [f"and {len(mistakes) - _MISTAKES_SHOWN} more"]
-            if len(mistakes) > _MISTAKES_SHOWN
-            else []
-        )
         raise ConfigError(
-            "the evidence does not fit its schema: " + "; ".join(mistakes[:_MISTAKES_SHOWN] + more),
-            hint="give the evidence.json of a run, whole and unchanged; its schema is evidence/evidence.schema.json.",
+            f"the evidence does not fit its schema: {_mistakes(exc)}",
+            hint="give the evidence.json of a run, whole and unchanged; its schema is"
+            " evidence/evidence.schema.json.",
         ) from exc
 
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the document that `to_json` writes.
 
-    Fields may be added without a new version, so unknown ones are allowed.
+    Unknown fields are allowed, because fields may be added without a new version.
     """
     from pydantic import TypeAdapter
 
@@ -94,9 +93,18 @@ def _check_version(document: Any) -> None:
         )
     if version > SCHEMA_VERSION:
         raise ConfigError(
-            f"the evidence has schema version {version}, and this version reads up to {SCHEMA_VERSION}",
+            f"the evidence has schema version {version}, and this version reads up to"
+            f" {SCHEMA_VERSION}",
             hint="upgrade pytest-pgrestore.",
         )
+
+
+def _mistakes(error: ValidationError) -> str:
+    found = error.errors(include_input=False)
+    shown = [f"{_path(one['loc'])}: {one['msg']}" for one in found[:_MISTAKES_SHOWN]]
+    if len(found) > len(shown):
+        shown.append(f"and {len(found) - len(shown)} more")
+    return "; ".join(shown)
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -95,46 +95,30 @@ def _local(settings: RunSettings, run_id: str, root: Path | None) -> Run:
 
 def docker_settings(settings: RunSettings) -> DockerSettings:
     """Return how the docker sandbox is set up."""
-    from pytest_pgrestore.sandboxes.settings import DEFAULT_BASE_IMAGE, DockerSettings
+    from pytest_pgrestore.sandboxes.settings import DockerSettings
 
-    table = settings.file.sandbox
-    local = local_settings(settings)
-    return DockerSettings(
-        image=settings.given.or_default("image", table.image),
-        base_image=str(
-            settings.given.or_default("base_image", table.base_image) or DEFAULT_BASE_IMAGE
-        ),
-        packages=tuple(table.packages),
-        locales=tuple(table.locales),
-        pull=table.pull,
-        build_network=table.build_network,
-        storage=settings.given.or_default("storage", table.storage),
-        connect_by=table.connect_by,
-        memory=table.memory,
-        cpus=table.cpus,
-        pids_limit=table.pids_limit,
-        shm_size=table.shm_size,
-        ryuk=table.ryuk,
-        tool_network=table.tool_network,
-        directory=local.directory,
-        user=local.user,
-        timeout_seconds=local.timeout_seconds,
-        max_lifetime_seconds=local.max_lifetime_seconds,
-    )
+    return DockerSettings.from_table(dict(settings.file.sandbox), **_from_all_places(settings))
 
 
 def local_settings(settings: RunSettings) -> LocalSettings:
     """Return how the local sandbox is set up."""
     from pytest_pgrestore.sandboxes.settings import LocalSettings
 
-    bindir = settings.given.or_default("bindir", settings.file.sandbox.bindir)
-    directory = settings.given.or_default("sandbox_directory", settings.file.sandbox.directory)
-    return LocalSettings(
-        bindir=None if bindir is None else Path(bindir),
-        directory=None if directory is None else Path(directory),
-        user=settings.file.sandbox.user,
-        timeout_seconds=settings.timeout_seconds,
-        max_lifetime_seconds=settings.given.or_default(
-            "max_lifetime", settings.file.sandbox.max_lifetime
-        ).total_seconds(),
-    )
+    return LocalSettings.from_table(dict(settings.file.sandbox), **_from_all_places(settings))
+
+
+def _from_all_places(settings: RunSettings) -> dict[str, Any]:
+    """Return the settings of a sandbox that flags, environment and ini can set too."""
+    table, explicit = settings.file.sandbox, settings.given
+    bindir = explicit.or_default("bindir", table.bindir)
+    directory = explicit.or_default("sandbox_directory", table.directory)
+    max_lifetime = explicit.or_default("max_lifetime", table.max_lifetime)
+    return {
+        "bindir": None if bindir is None else Path(bindir),
+        "directory": None if directory is None else Path(directory),
+        "timeout_seconds": settings.timeout_seconds,
+        "max_lifetime_seconds": max_lifetime.total_seconds(),
+        "image": explicit.or_default("image", table.image),
+        "base_image": explicit.or_default("base_image", table.base_image) or None,
+        "storage": explicit.or_default("storage", table.storage),
+    }

@@ -1,1 +1,1 @@
-"""Values of the domain: immutable, standard library only, importable from everywhere."""
+"""Values of the domain: immutable, standard library only. Every room may import them."""

@@ -14,22 +14,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
-    """One restorable entry of a source's catalogue. None means: the backup does not tell.
+    """One restorable entry of a source's catalogue. None means that the backup does not record it.
 
     Attributes:
         label: Name within its source, stable between runs.
-        location: File or directory, or the address of a repository that is no place of this machine.
-        form: How it is stored, e.g. ``custom``, ``plain``, ``tar.gz``, ``directory``.
+        location: File or directory, or the address of a repository that is not on this machine.
+        form: Its format, e.g. ``custom``, ``plain``, ``tar.gz``, ``directory``.
         kind: ``full``, ``differential``, ``incremental`` or ``logical``.
         server_major: Major version of the server it was taken from.
         started_at: When the backup began.
         stopped_at: When it ended; the earliest moment recovery can stop at.
         start_lsn: Where replay begins.
         stop_lsn: Where the backup becomes consistent.
+        timeline: Timeline it was taken on.
+        system_identifier: Of the cluster it was taken from.
+        database: The database it holds, where it holds one.
         chain: Labels of the backups this one depends on, the full one first; empty for a full one.
-        size_bytes: What is stored, not what it grows to.
+        size_bytes: Stored size, not the size after the restore.
         written_by: Tool and version that took it.
-        repository_bytes: What the whole chain takes in its repository.
+        repository_bytes: Stored size of the whole chain.
     """
 
     label: str

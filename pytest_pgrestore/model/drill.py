@@ -1,4 +1,4 @@
-"""What will be restored: the drill a user asked for, and the plan that answers it. Imports only values."""
+"""A drill as the user requests it, its plan, and its source's settings. Imports only values."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Drill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestorePlan:
-    """What would happen, printable, nothing started yet.
+    """What a drill would do, with nothing started.
 
     Attributes:
-        drill: What was asked.
+        drill: The drill that was requested.
         source_type: The tool, e.g. ``dump``.
         backup: One line naming the backup that was chosen and why.
         steps: The phases, a sentence each.
-        binaries: Where the server's programs come from.
+        binaries: Where the server's programs were found.
         settings: Server settings of the sandbox.
         checks: Names of the items the drill adds to the session.
     """
@@ -55,7 +55,7 @@ class RestorePlan:
     checks: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """Return the plan as text, a line a fact."""
+        """Return the plan as lines of text, one fact each."""
         return [
             f"drill {self.drill.key} ({self.source_type})",
             f"  backup    {self.backup}",
@@ -68,13 +68,14 @@ class RestorePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillSettings:
-    """What a source's settings say about its drills, whatever tool it uses.
+    """Settings of a source that concern its drills, whatever tool it uses.
 
     Attributes:
         database: Where fixtures connect; None picks the only user database.
-        freshness: Query that answers the freshest business moment.
-        live_conninfo: Connection string of the live server, to compare with.
-        superuser: A superuser of the copy that may log in; None finds one.
+        freshness: Query that returns the time of the freshest business row.
+        live_conninfo: Connection string of the live server, to compare the copy with.
+        superuser: A superuser of the copy that may log in; None tries the usual name and then finds
+            one.
         timeout_seconds: Deadline of each wait.
     """
 

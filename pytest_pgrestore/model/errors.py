@@ -1,4 +1,4 @@
-"""Errors: a problem, a hint, and a class that says who is to blame. Imports only verdicts."""
+"""Errors: a problem, a hint, and a class that names whose fault it is. Imports only verdicts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pytest_pgrestore.model.verdict import Verdict
 
 
 class PgRestoreError(Exception):
-    """Base of all errors raised here.
+    """Base of all our errors.
 
     Args:
-        problem: What is wrong, with values; lower case, no full stop.
+        problem: The problem with its values; lower case, no full stop.
         hint: The next step, a sentence.
     """
 
@@ -31,18 +31,21 @@ class ConfigError(PgRestoreError):
 
 
 class HarnessError(PgRestoreError):
-    """Disk, tool, permission or sandbox let us down: nothing was learned about the backup."""
+    """Disk, tool, permission or sandbox failed: nothing was learned about the backup."""
 
 
 class BackupNotRestorable(PgRestoreError):  # noqa: N818 - the name is the finding, as users read it
-    """The backup itself could not be brought up: the finding this tool exists for."""
+    """The backup itself cannot be restored: the finding this tool exists for."""
 
     verdict = Verdict.FAILED
 
 
 class TargetUnreachable(BackupNotRestorable):
-    """The backup restores, but not to the point that was asked for."""
+    """The backup can be restored, but not to the target."""
 
 
 class AssertionFailed(Exception):  # noqa: N818 - a finding, not an error of ours
-    """The answer does not fit; its text holds no row value unless values were asked for."""
+    """An assertion of a drill file is false.
+
+    The text holds no row value, unless the user allowed values in reports.
+    """

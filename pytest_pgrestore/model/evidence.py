@@ -1,22 +1,21 @@
 """The record of a run. Every report is a pure function of it. Imports only values.
 
-Plain data on purpose: numbers, strings, times, tuples. What stands here has been redacted already: no secret, no
-row value. Durations are seconds. None means "not measured" or "not known", never zero.
+It is plain data: numbers, strings, times, tuples. It holds no secret and no row value. Durations
+are in seconds. None means "not measured" or "not known", never zero.
+
+Names and docstrings of the classes are in ``evidence/evidence.schema.json``.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict, worst
 
 SCHEMA_VERSION = 1
-"""Raised when a reader of older evidence would misread newer; additions alone do not raise it."""
+"""Raised when a reader of this version would misread newer evidence. New fields do not raise it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +28,12 @@ class Phase:
     """``ok`` or ``failed``."""
     counts_toward_rto: bool
     detail: str = ""
-    """What happened in it, e.g. ``41 files, 1.2 GiB``; empty when the name says it all."""
+    """What was done, e.g. ``41 files, 1.2 GiB``; may be empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupFacts:
-    """What was restored, and how it was chosen."""
+    """The backup that was restored, and why it was chosen."""
 
     label: str
     location: str
@@ -58,7 +57,7 @@ class BackupFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveredTo:
-    """The point recovery really ended at, asked from the server and its log."""
+    """The point where recovery ended, by the server and its log."""
 
     lsn: str | None = None
     """End of the last record replayed."""
@@ -66,14 +65,14 @@ class RecoveredTo:
     last_commit_xid: int | None = None
     timeline: int | None = None
     reason: str = ""
-    """The server's own words, e.g. ``recovery stopping after commit of transaction 741, time ...``."""
+    """The server's message, e.g. ``recovery stopping after commit of transaction 741 ...``."""
     archive_end_lsn: str | None = None
     """End of the last WAL segment the archive holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveResult:
-    """One objective: what was promised, what was measured, and what the figure means."""
+    """One objective: its limit, the measured value, and the definition of that value."""
 
     name: str
     """``rto`` or ``rpo``."""
@@ -83,7 +82,7 @@ class ObjectiveResult:
     measured_seconds: float | None = None
 
     def verdict(self) -> Verdict:
-        """Return what the judgement means for the drill."""
+        """Return the verdict that this result gives the drill."""
         match self.judgement:
             case ObjectiveStatus.MISSED:
                 return Verdict.FAILED
@@ -97,14 +96,14 @@ class ObjectiveResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataLossFigures:
-    """The figures behind the RPO verdict; which one decided is said in the objective's definition."""
+    """The figures behind the RPO verdict. The objective's definition names the one that decided."""
 
     last_commit_seconds: float | None = None
     """Start of the drill minus the commit time recovered to."""
     freshness_seconds: float | None = None
     """Start of the drill minus the freshest business row (the user's ``freshness`` query)."""
     live_seconds: float | None = None
-    """How far the live server was ahead of the restored one, when a connection to it was given."""
+    """How far the live server was ahead of the restored one; needs a connection to it."""
     backup_age_seconds: float | None = None
     """Start of the drill minus the end of the backup. Shown, never called RPO."""
 
@@ -123,7 +122,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssertionOutcome:
-    """One assertion of the user's: a test, a subtest or an ``[[assert]]`` of a drill file."""
+    """One assertion of the user: a test, a subtest or an ``[[assert]]`` of a drill file."""
 
     name: str
     verdict: Verdict
@@ -135,7 +134,7 @@ class AssertionOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """The first cause of a drill that did not come up."""
+    """The first cause of a restore that failed."""
 
     problem: str
     hint: str
@@ -145,7 +144,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFacts:
-    """What the restored server answered, and where it ran."""
+    """The restored server: its version and settings, and where it ran."""
 
     version: str
     binaries: str
@@ -153,16 +152,16 @@ class ServerFacts:
     sandbox: str
     system_identifier: str = ""
     network: str = ""
-    """How egress was cut, or that it was not."""
+    """How its way out was cut, or that it was not."""
     settings: dict[str, str] = field(default_factory=dict)
-    """Settings asked from the running server: the quarantine, and what bears on speed."""
+    """Settings of the running server: those of the quarantine, and those that affect speed."""
     speedups: tuple[str, ...] = ()
-    """Settings that make the drill faster than production would be, as ``name=value``; empty is honest."""
+    """Settings that make the drill faster than production would be, as ``name=value``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Teardown:
-    """Proof that nothing stayed behind: asked after the removal."""
+    """Proof that nothing of the copy is left, looked up after its removal."""
 
     removed: bool
     message: str
@@ -190,7 +189,7 @@ class DrillRecord:
     data_loss: DataLossFigures = field(default_factory=DataLossFigures)
     checks: tuple[Check, ...] = ()
     checks_planned: tuple[str, ...] = ()
-    """Names of what this drill was to check, known before it ran; one that left no result was not verified."""
+    """Names of the checks planned before the drill; one without a result was not verified."""
     assertions: tuple[AssertionOutcome, ...] = ()
     failure: Failure | None = None
     server: ServerFacts | None = None
@@ -207,15 +206,14 @@ class DrillRecord:
         return sum(phase.seconds for phase in self.phases if phase.counts_toward_rto)
 
     def not_run(self) -> tuple[str, ...]:
-        """Return the planned checks that left no result; the restore and the objectives always leave one."""
+        """Return the planned checks without a result; restore and objectives always have one."""
         ran = {check.name for check in self.checks} | {"restored", "rto", "rpo"}
         return tuple(name for name in self.checks_planned if name not in ran)
 
     def verdict(self) -> Verdict:
         """Return the verdict of the drill: failed beats could not verify beats passed."""
-        found = [check.verdict for check in self.checks] + [
-            outcome.verdict for outcome in self.assertions
-        ]
+        found = [check.verdict for check in self.checks]
+        found += [outcome.verdict for outcome in self.assertions]
         found += [result.verdict() for result in (self.rto, self.rpo)]
         found += [Verdict.COULD_NOT_VERIFY for _ in self.not_run()]
         if self.failure is not None:
@@ -227,7 +225,7 @@ class DrillRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """One run of the plugin: every drill, and what was wrong with the run as a whole."""
+    """One run of the plugin: its drills, and problems of the run as a whole."""
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
@@ -239,7 +237,7 @@ class Evidence:
     """Versions of Python, pytest and the platform; the CI job where there is one."""
     drills: tuple[DrillRecord, ...] = ()
     problems: tuple[str, ...] = ()
-    """Why a run is not green although no drill says so: no drill ran, a drill without assertion, an interruption."""
+    """Why a run is not green although its drills are, e.g. no drill ran, or an interruption."""
 
     def verdict(self) -> Verdict:
         """Return the verdict of the run."""
@@ -247,30 +245,3 @@ class Evidence:
         if self.problems:
             found.append(Verdict.COULD_NOT_VERIFY)
         return worst(found)
-
-
-def to_json(evidence: Evidence) -> str:
-    """Return `evidence` as indented JSON, with the verdicts written beside what they sum up."""
-    document = dataclasses.asdict(evidence)
-    document["verdict"] = evidence.verdict()
-    for entry, drill in zip(document["drills"], evidence.drills, strict=True):
-        entry["verdict"] = drill.verdict()
-        entry["restore_seconds"] = drill.restore_seconds()
-    return json.dumps(_encodable(document), indent=2, default=_plain) + "\n"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"evidence holds plain data only, not {type(value).__name__}")
-
-
-def _encodable(value: Any) -> Any:
-    """Return `value` with lone surrogates spelled out: strict readers, ours too, refuse the whole document."""
-    if isinstance(value, str):
-        return value.encode("utf-8", errors="backslashreplace").decode("utf-8")
-    if isinstance(value, dict):
-        return {_encodable(name): _encodable(entry) for name, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_encodable(entry) for entry in value]
-    return value

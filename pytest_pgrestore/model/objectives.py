@@ -1,4 +1,4 @@
-"""RTO and RPO: what was promised, and how a measurement is judged. Imports nothing of ours."""
+"""RTO and RPO: the objectives, and how a measurement is judged. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class ObjectiveStatus(StrEnum):
-    """How a measurement stands to its objective. "Not measured" is never met."""
+    """A measurement compared with its objective. "Not measured" is never met."""
 
     MET = "met"
     MISSED = "missed"
@@ -18,12 +18,12 @@ class ObjectiveStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Objectives:
-    """What the owner of the database promised.
+    """The limits that the owner of the database promised. None is not set.
 
     Attributes:
         rto: Longest acceptable restore.
         rpo: Longest acceptable stretch of lost commits.
-        max_age: Oldest acceptable backup (end of the backup to start of the drill). Never called RPO.
+        max_age: Oldest acceptable backup, from its end to the start of the drill. It is no RPO.
     """
 
     rto: timedelta | None = None

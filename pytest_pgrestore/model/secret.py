@@ -16,7 +16,7 @@ class Secret:
         return self._value
 
     def __str__(self) -> str:
-        """Hide the value."""
+        """Return asterisks instead of the value."""
         return "***"
 
     __repr__ = __str__

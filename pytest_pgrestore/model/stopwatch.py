@@ -1,4 +1,4 @@
-"""Phases, timed. The caller of a restore owns the watch, so a failed restore leaves its phases behind."""
+"""Phases, timed. The caller of a restore owns the watch: a failed restore leaves its phases."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 COUNTED = frozenset({"fetch", "configure", "start", "replay", "promote", "ready"})
-"""Phases a real recovery has too; the others (locate, provision, verify) are the drill's own."""
+"""Phases that a real recovery has too. The others (locate, provision, verify) are the drill's."""
 
 
 class Lap:
-    """The phase under way; `detail` may be filled in while it runs."""
+    """The phase under way. Its body may set `detail`."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -24,7 +24,13 @@ class Lap:
 
 
 class Stopwatch:
-    """Collects phases in the order they ended."""
+    """Collects phases in the order they ended.
+
+    Attributes:
+        clock: Seconds of a monotonic clock.
+        phases: The phases that ended.
+        current: Name of the last phase that began; empty before the first.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -45,7 +51,7 @@ class Stopwatch:
             self.add(name, self.clock() - started, outcome=outcome, detail=lap.detail)
 
     def add(self, name: str, seconds: float, *, outcome: str = "ok", detail: str = "") -> None:
-        """Record a phase that was measured elsewhere, e.g. between two lines of the server's log."""
+        """Record a phase that was timed elsewhere, e.g. between two lines of the server's log."""
         self.phases.append(
             Phase(
                 name=name,

@@ -14,12 +14,15 @@ from pytest_pgrestore.model.wal import Lsn
 
 Timeline = int | Literal["latest", "current"]
 
-_SPELLING = "write latest, immediate, time:2026-06-15T14:30:00+00:00, lsn:16/B374D848, xid:4711 or name:before_deployment."
+_SPELLING = (
+    "write latest, immediate, time:2026-06-15T14:30:00+00:00, lsn:16/B374D848, xid:4711"
+    " or name:before_deployment."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """Replay everything there is."""
+    """Replay all WAL there is."""
 
     def __str__(self) -> str:
         """Return the spelling users write."""
@@ -71,7 +74,7 @@ class AtLsn:
 class AtXid:
     """Stop after transaction `xid` ended (before, when not inclusive).
 
-    Transactions that committed earlier are there, also those with a larger number.
+    Transactions that committed earlier are in the copy, also those with a larger number.
     """
 
     xid: int
@@ -97,7 +100,7 @@ RecoveryTarget = Latest | Immediate | AtTime | AtLsn | AtXid | AtName
 
 
 def parse_target(text: str) -> RecoveryTarget:
-    """Return the target `text` spells.
+    """Return the target that `text` names.
 
     Raises:
         ConfigError: Unknown kind, missing value, a time without zone. A typo is never "latest".
@@ -140,7 +143,8 @@ def exclusive(target: RecoveryTarget) -> RecoveryTarget:
     """Return `target` with the stop just before the point instead of just after it.
 
     Raises:
-        ConfigError: The kind of target has no such choice.
+        ConfigError: The kind of target has no such choice: PostgreSQL ignores
+            recovery_target_inclusive for it.
     """
     match target:
         case AtTime() | AtLsn() | AtXid():

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Verdict(StrEnum):
-    """What is known after a drill, a check or an assertion."""
+    """The result of a drill, a check or an assertion."""
 
     PASSED = "passed"
     FAILED = "failed"

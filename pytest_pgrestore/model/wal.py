@@ -42,14 +42,14 @@ class Lsn(int):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Segment:
-    """One WAL segment file: the timeline and the running number of the segment."""
+    """One WAL segment file: its timeline, and its number counted from position 0."""
 
     timeline: int
     number: int
 
     @classmethod
     def parse(cls, name: str, segment_bytes: int) -> Segment:
-        """Return the segment a 24-digit file name stands for.
+        """Return the segment of a 24-digit file name.
 
         Raises:
             ValueError: The name is not that of a segment.
@@ -65,7 +65,7 @@ class Segment:
         return cls(timeline, lsn // segment_bytes)
 
     def file_name(self, segment_bytes: int) -> str:
-        """Return the 24 hexadecimal digits PostgreSQL names the file by."""
+        """Return the name of the file: 24 hexadecimal digits (XLogFileName in PostgreSQL)."""
         per_log_id = _BYTES_PER_LOG_ID // segment_bytes
         return f"{self.timeline:08X}{self.number // per_log_id:08X}{self.number % per_log_id:08X}"
 
@@ -74,10 +74,10 @@ class Segment:
         return Lsn(self.number * segment_bytes)
 
     def end(self, segment_bytes: int) -> Lsn:
-        """Return the position just behind the segment's last byte."""
+        """Return the position just after the segment's last byte."""
         return Lsn((self.number + 1) * segment_bytes)
 
 
 def is_segment_name(name: str) -> bool:
-    """Tell whether `name` is that of a complete segment (no ``.partial``, no ``.history``)."""
+    """Tell whether `name` is that of a complete segment: no ``.partial``, no ``.history``."""
     return _SEGMENT.fullmatch(name) is not None

@@ -1,6 +1,6 @@
-"""What a drill found, as one list that every report shows: restore, target, objectives, checks, assertions, teardown.
+"""The list of what a drill found, which every report shows. Imports only values.
 
-Imports only values. The worst finding is the drill's verdict, so a report that counts findings cannot disagree with it.
+The worst finding is the verdict of the drill, so a report that counts findings agrees with it.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict, worst
-from pytest_pgrestore.reports.format import both, duration, moment, one_line, share
+from pytest_pgrestore.reports.format import both, duration, moment, one_line
+from pytest_pgrestore.reports.wording import RPO, RTO, objective_hint, objective_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,16 +19,12 @@ if TYPE_CHECKING:
         AssertionOutcome,
         Check,
         DrillRecord,
+        Failure,
         ObjectiveResult,
     )
 
-RESTORED, TARGET_REACHED, RTO, RPO, TEARDOWN = (
-    "restored",
-    "target reached",
-    "rto",
-    "rpo",
-    "teardown",
-)
+RESTORED, TARGET_REACHED, TEARDOWN = "restored", "target reached", "teardown"
+"""Names of findings beside those of the objectives, of the other checks and of the assertions."""
 
 SYMBOLS = {
     Verdict.PASSED: "✔",
@@ -36,7 +32,10 @@ SYMBOLS = {
     Verdict.COULD_NOT_VERIFY: "?",
     Verdict.SKIPPED: "–",  # noqa: RUF001 - a dash is meant
 }
-"""Stand beside the words, so that a verdict never rests on colour alone."""
+"""Shown beside the word of a verdict, so that nobody depends on colours."""
+
+BAD = frozenset({Verdict.FAILED, Verdict.COULD_NOT_VERIFY})
+"""Verdicts that a reader must see: verified bad, or not verified."""
 
 _ORDER = (Verdict.FAILED, Verdict.COULD_NOT_VERIFY, Verdict.SKIPPED, Verdict.PASSED)
 """Bad news first."""
@@ -44,7 +43,7 @@ _ORDER = (Verdict.FAILED, Verdict.COULD_NOT_VERIFY, Verdict.SKIPPED, Verdict.PAS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing a drill found out, or did not."""
+    """One result of a drill: something verified, or something that could not be verified."""
 
     name: str
     """Unique in its drill, the same in every run."""
@@ -53,7 +52,7 @@ class Finding:
     verdict: Verdict
     message: str
     hint: str = ""
-    """The next step, a sentence; empty when nothing is wrong or nothing better than the message is known."""
+    """The next step, a sentence; "" if nothing is wrong or no advice is known."""
     seconds: float | None = None
     expected: str = ""
     observed: str = ""
@@ -62,33 +61,25 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """Where an assertion stands, e.g. ``test_shop.py:12``; empty for what is built in."""
+        """Where the assertion is, e.g. ``test_shop.py:12``; "" for built-in findings."""
         return self.file if self.line is None else f"{self.file}:{self.line}"
 
 
 def findings(record: DrillRecord) -> tuple[Finding, ...]:
-    """Return everything `record` found, in the order of the drill, with names that do not repeat."""
-    found: list[Finding] = [_restored(record)]
-    found += [_check(check) for check in record.checks if check.name == TARGET_REACHED]
-    found += [_not_run(record, name) for name in record.not_run() if name == TARGET_REACHED]
-    found += [_objective(record, record.rto), _objective(record, record.rpo)]
-    found += [_check(check) for check in record.checks if check.name != TARGET_REACHED]
-    found += [_not_run(record, name) for name in record.not_run() if name != TARGET_REACHED]
-    found += [_assertion(outcome) for outcome in record.assertions]
-    found += _teardown(record)
+    """Return all findings of `record`, in the order of the drill. No name occurs twice."""
+    checks = [_check(check) for check in record.checks]
+    checks += [_not_run(record, name) for name in record.not_run()]
+    found = [
+        _restored(record),
+        *(finding for finding in checks if finding.name == TARGET_REACHED),
+        _objective(record, record.rto),
+        _objective(record, record.rpo),
+        *(finding for finding in checks if finding.name != TARGET_REACHED),
+        *(_assertion(outcome) for outcome in record.assertions),
+        *_teardown(record),
+    ]
     if worst(finding.verdict for finding in found) is not record.verdict():
-        # A restore alone proves nothing about the data: the drill is not green, and a reader must see why.
-        message = "no check, no objective and no assertion ran: a restore alone says nothing about the data"
-        hint = "write an assertion, or set an RTO."
-        found.append(
-            Finding(
-                name="something checked",
-                kind="check",
-                verdict=record.verdict(),
-                message=message,
-                hint=hint,
-            )
-        )
+        found.append(_nothing_checked(record))
     return tuple(_unique(found))
 
 
@@ -98,7 +89,10 @@ def worst_first(found: Iterable[Finding]) -> list[Finding]:
 
 
 def first_cause(record: DrillRecord) -> Finding | None:
-    """Return why a drill is not green: the failed restore, else the first finding as bad as the drill."""
+    """Return the finding that explains the verdict; None for a drill that passed.
+
+    It is the failed restore, otherwise the first finding that is as bad as the drill.
+    """
     verdict = record.verdict()
     if verdict is Verdict.PASSED:
         return None
@@ -108,61 +102,23 @@ def first_cause(record: DrillRecord) -> Finding | None:
     return next(finding for finding in found if finding.verdict is verdict)
 
 
-def restore_time(record: DrillRecord) -> float | None:
-    """Return the seconds in phases that count toward the RTO; None when no such phase ran."""
-    return (
-        record.restore_seconds()
-        if any(phase.counts_toward_rto for phase in record.phases)
-        else None
-    )
-
-
-def target_asked(record: DrillRecord) -> str:
-    """Return the target with everything that sets it apart, e.g. ``xid:700 exclusive timeline=2``."""
-    return record.drill.removeprefix(f"{record.source}@")
-
-
-def margin(result: ObjectiveResult) -> str:
-    """Return how far a measurement is from its objective, in words; empty where one of them is missing."""
-    if result.objective_seconds is None or result.measured_seconds is None:
-        return ""
-    left = result.objective_seconds - result.measured_seconds
-    part = share(abs(left), result.objective_seconds)
-    of = f", {part} of the objective" if part else ""
-    return f"{both(left)} left{of}" if left >= 0 else f"over by {both(-left)}{of}"
-
-
-def objective_words(result: ObjectiveResult) -> str:
-    """Return measured, objective and margin of an objective in one sentence."""
-    subject = "restore took" if result.name == RTO else "data loss is"
-    measured = f"{subject} {both(result.measured_seconds)}"
-    if result.measured_seconds is None:
-        measured = (
-            "restore time was not measured" if result.name == RTO else "data loss was not measured"
-        )
-    name = result.name.upper()
-    objective = (
-        f"no {name} is set"
-        if result.objective_seconds is None
-        else f"{name} {both(result.objective_seconds)}"
-    )
-    rest = margin(result)
-    if result.judgement is ObjectiveStatus.NOT_MEASURED and result.measured_seconds is not None:
-        rest = "no verdict"
-    return f"{measured}, {objective}" + (f", {rest}" if rest else "")
-
-
 def _restored(record: DrillRecord) -> Finding:
-    seconds = restore_time(record)
-    if record.failure is None:
-        backup = f"backup {record.backup.label}" if record.backup else "the backup"
-        message = (
-            f"{backup} came up in {both(seconds)}" if seconds is not None else f"{backup} came up"
-        )
-        return Finding(
-            name=RESTORED, kind="restore", verdict=Verdict.PASSED, message=message, seconds=seconds
-        )
-    failure = record.failure
+    counted = any(phase.counts_toward_rto for phase in record.phases)
+    seconds = record.restore_seconds() if counted else None
+    if record.failure is not None:
+        return _not_restored(record.failure, seconds)
+    backup = f"backup {record.backup.label}" if record.backup else "the backup"
+    time = "" if seconds is None else f" in {both(seconds)}"
+    return Finding(
+        name=RESTORED,
+        kind="restore",
+        verdict=Verdict.PASSED,
+        message=f"{backup} came up{time}",
+        seconds=seconds,
+    )
+
+
+def _not_restored(failure: Failure, seconds: float | None) -> Finding:
     phase = f" (in phase {failure.phase})" if failure.phase else ""
     return Finding(
         name=RESTORED,
@@ -175,45 +131,18 @@ def _restored(record: DrillRecord) -> Finding:
 
 
 def _objective(record: DrillRecord, result: ObjectiveResult) -> Finding:
-    rto = result.name == RTO
-    message = objective_words(result)
-    if result.judgement is ObjectiveStatus.NOT_SET and result.objective_seconds is not None:
-        message = result.definition
-    elif result.judgement is ObjectiveStatus.NOT_MEASURED and result.measured_seconds is not None:
-        message = f"{message}: {result.definition}"
+    rto, limit = result.name == RTO, result.objective_seconds
     return Finding(
         name=RTO if rto else RPO,
         kind="objective",
         verdict=result.verdict(),
-        message=message,
-        hint=_objective_hint(record, result),
-        # A time here is how long the case took; lost data is not a time anybody waited.
+        message=objective_message(result),
+        hint=objective_hint(record, result),
+        # `seconds` is how long something took. Lost data took nobody's time.
         seconds=result.measured_seconds if rto else None,
-        expected=""
-        if result.objective_seconds is None
-        else f"at most {duration(result.objective_seconds)}",
+        expected="" if limit is None else f"at most {duration(limit)}",
         observed=duration(result.measured_seconds),
     )
-
-
-def _objective_hint(record: DrillRecord, result: ObjectiveResult) -> str:
-    if result.judgement is ObjectiveStatus.NOT_MEASURED:
-        if record.failure is not None:
-            return "mend the restore first: nothing can be measured before it."
-        return (
-            "name a freshness query or a live connection for this source."
-            if result.name == RPO
-            else ""
-        )
-    if result.judgement is not ObjectiveStatus.MISSED:
-        return ""
-    if result.name == RPO:
-        return "archive more often (archive_timeout), or look whether archiving stands still."
-    counted = [phase for phase in record.phases if phase.counts_toward_rto]
-    if not counted:
-        return ""
-    longest = max(counted, key=lambda phase: phase.seconds)
-    return f"the longest phase is {longest.name} with {duration(longest.seconds)}: begin there."
 
 
 def _check(check: Check) -> Finding:
@@ -222,7 +151,7 @@ def _check(check: Check) -> Finding:
         kind="check",
         verdict=check.verdict,
         message=check.message,
-        # Zero is what a check has that was not timed by itself.
+        # A check that was not timed has zero seconds.
         seconds=check.seconds or None,
         expected=check.expected,
         observed=check.observed,
@@ -230,11 +159,8 @@ def _check(check: Check) -> Finding:
 
 
 def _not_run(record: DrillRecord, name: str) -> Finding:
-    why = (
-        "the restore broke off before it"
-        if record.failure is not None
-        else "the drill left no result for it"
-    )
+    broken = record.failure is not None
+    why = "the restore broke off before it" if broken else "the drill left no result for it"
     return Finding(
         name=name, kind="check", verdict=Verdict.COULD_NOT_VERIFY, message=f"not run: {why}"
     )
@@ -252,24 +178,34 @@ def _assertion(outcome: AssertionOutcome) -> Finding:
     )
 
 
-def _teardown(record: DrillRecord) -> list[Finding]:
+def _teardown(record: DrillRecord) -> Iterator[Finding]:
     teardown = record.teardown
     if teardown is None:
-        return []
+        return
     at = "" if teardown.at is None else f", asked at {moment(teardown.at)}"
-    return [
-        Finding(
-            name=TEARDOWN,
-            kind="teardown",
-            verdict=Verdict.PASSED if teardown.removed else Verdict.COULD_NOT_VERIFY,
-            message=f"{one_line(teardown.message, limit=2000)}{at}",
-            hint="" if teardown.removed else "remove what is left: it is a copy of production.",
-        )
-    ]
+    yield Finding(
+        name=TEARDOWN,
+        kind="teardown",
+        verdict=Verdict.PASSED if teardown.removed else Verdict.COULD_NOT_VERIFY,
+        message=f"{one_line(teardown.message, limit=2000)}{at}",
+        hint="" if teardown.removed else "remove what is left: it is a copy of production.",
+    )
+
+
+def _nothing_checked(record: DrillRecord) -> Finding:
+    """Explain why a drill is not green although each of its findings is."""
+    return Finding(
+        name="something checked",
+        kind="check",
+        verdict=record.verdict(),
+        message="no check, no objective and no assertion ran:"
+        " a restore alone says nothing about the data",
+        hint="write an assertion, or set an RTO.",
+    )
 
 
 def _unique(found: Iterable[Finding]) -> Iterator[Finding]:
-    """Number names that repeat: readers of JUnit files drop the second of two."""
+    """Number names that repeat: readers of JUnit files drop the second of two equal names."""
     taken: set[str] = set()
     for finding in found:
         number, name = 1, finding.name

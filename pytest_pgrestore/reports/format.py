@@ -1,4 +1,4 @@
-"""Figures and foreign text as people read them, the same in every report. Imports nothing of ours."""
+"""How reports show numbers, times, and text from outside. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -6,45 +6,47 @@ import re
 from datetime import UTC, datetime
 
 NOT_MEASURED = "not measured"
-"""What a missing figure shows as, never zero."""
+"""Shown for a missing measurement, never zero."""
 
 UNKNOWN = "not known"
-"""What a missing fact shows as."""
+"""Shown for a missing fact."""
 
 TEXT_LIMIT = 20_000
-"""Characters kept of one message: a page can still be opened, the whole text is in evidence.json."""
+"""Characters kept of one message, so that a page stays usable. evidence.json has all of it."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _SHORTEST = 0.001
 _KIB = 1024
 
-# Not allowed in XML 1.0; and the controls of C1, joined by those that reorder what a reader sees (bidi): a hostile
-# name must not be able to show as another.
+# Everything but the characters of XML 1.0 ("Char", section 2.2), and of these two groups:
+# the control characters 7F to 9F (85, next line, may stay), and the bidirectional controls of
+# Unicode (UAX 9: 202A to 202E, 2066 to 2069), with which a name could look like another one.
 _UNSHOWABLE = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
 
 
 def visible(text: str) -> str:
-    """Return `text` with every character that XML forbids or a screen hides spelled out as ``#xHH``."""
+    """Return `text` with ``#xHH`` for each character that XML forbids or a screen hides."""
     return _UNSHOWABLE.sub(lambda found: f"#x{ord(found.group()):02X}", text)
 
 
 def capped(text: str, limit: int = TEXT_LIMIT) -> str:
-    """Return `text`, cut to `limit` characters with a note that says so."""
+    """Return `text`, cut after `limit` characters, with a note about the cut."""
     if len(text) <= limit:
         return text
-    return f"{text[:limit]}\n[{len(text) - limit} of {len(text)} characters left out here; evidence.json has them all]"
+    left_out = f"{len(text) - limit} of {len(text)} characters left out here"
+    return f"{text[:limit]}\n[{left_out}; evidence.json has them all]"
 
 
 def one_line(text: str, limit: int = 400) -> str:
-    """Return the first line of `text` that says something, cut to `limit` characters."""
+    """Return the first line of `text` that is not blank, cut to `limit` characters."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return line if len(line) <= limit else f"{line[: limit - 3]}..."
 
 
 def duration(seconds: float | None) -> str:
-    """Return a length of time as people say it, e.g. ``4.2 s``, ``12 min 3 s``, ``2 h 5 min``, ``3 d 4 h``."""
+    """Return a rounded duration, e.g. ``4.2 s``, ``12 min 3 s``, ``2 h 5 min``, ``3 d 4 h``."""
     if seconds is None:
         return NOT_MEASURED
     return f"-{_length(-seconds)}" if seconds < 0 else _length(seconds)
@@ -53,7 +55,7 @@ def duration(seconds: float | None) -> str:
 def _length(seconds: float) -> str:
     if round(seconds, 1) < _MINUTE:
         return _below_a_minute(seconds)
-    # Rounded first, then the unit chosen: otherwise an hour less a moment reads 60 min.
+    # Round first, then choose the unit: otherwise 3599.6 s would be shown as 60 min.
     whole = round(seconds)
     if whole < _HOUR:
         return _pair(whole, _MINUTE, "min", 1, "s")
@@ -72,24 +74,27 @@ def _below_a_minute(seconds: float) -> str:
 
 
 def exact(seconds: float | None) -> str:
-    """Return a length of time to the millisecond, e.g. ``723.400 s``."""
+    """Return a duration in seconds with milliseconds, e.g. ``723.400 s``."""
     return NOT_MEASURED if seconds is None else f"{seconds:.3f} s"
 
 
 def both(seconds: float | None) -> str:
-    """Return a length of time as people say it, and exactly; below a minute the exact figure says both."""
+    """Return a duration rounded and exactly, e.g. ``12 min 3 s (723.400 s)``.
+
+    Below a minute the exact form is enough.
+    """
     if seconds is None or abs(seconds) < _MINUTE:
         return exact(seconds)
     return f"{duration(seconds)} ({exact(seconds)})"
 
 
 def share(part: float, whole: float) -> str:
-    """Return `part` as a percentage of `whole`; empty where there is no whole."""
+    """Return `part` as a percentage of `whole`; "" if `whole` is not positive."""
     return f"{100 * part / whole:.1f} %" if whole > 0 else ""
 
 
 def size(number: int | None) -> str:
-    """Return a number of bytes in binary units, e.g. ``1.2 GiB``."""
+    """Return a number of bytes in binary units, e.g. ``1.5 KiB (1536 bytes)``."""
     if number is None:
         return UNKNOWN
     value = float(number)
@@ -101,7 +106,7 @@ def size(number: int | None) -> str:
 
 
 def moment(value: datetime | None) -> str:
-    """Return a point in time in UTC, with milliseconds where it has them."""
+    """Return a point in time in UTC, with milliseconds if there are any."""
     if value is None:
         return UNKNOWN
     text = value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -1,4 +1,4 @@
-"""The report as Markdown, for the step summary of a CI job. Evidence in, text out."""
+"""The summary in Markdown, for the page of a CI job. Evidence in, text out."""
 
 from __future__ import annotations
 
@@ -6,14 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.reports.findings import (
-    SYMBOLS,
-    findings,
-    objective_words,
-    target_asked,
-    worst_first,
-)
+from pytest_pgrestore.reports.findings import BAD, SYMBOLS, findings, worst_first
 from pytest_pgrestore.reports.format import capped, duration, moment, one_line, visible
+from pytest_pgrestore.reports.wording import objective_words, target_asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,12 +17,19 @@ if TYPE_CHECKING:
     from pytest_pgrestore.reports.findings import Finding
 
 _SHOWN = 20
-"""Findings listed per drill: GitHub drops a step summary over 1 MiB as a whole."""
+"""Findings listed of one drill: GitHub rejects a step summary over 1 MiB.
+
+Source: GitHub docs, "Workflow commands", "Step isolation and limits".
+"""
 
 _DRILLS_SHOWN = 200
-"""Drills listed one by one, for the same reason."""
+"""Drills listed, for the same reason."""
 
-# What opens markup within a line, and the colon of a bare address, which would become a link.
+_TEXT_LIMIT = 1000
+"""Characters of one text from outside."""
+
+# Characters that are markup within a line ($ begins a formula), and the colon of an address, which
+# would become a link. Source: GitHub Flavored Markdown Spec, 6.1 and 6.9.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~&$]|:(?=//))")
 
 
@@ -45,14 +47,30 @@ def _lines(evidence: Evidence) -> Iterator[str]:
         f" to {moment(evidence.ended_at)}, pytest-pgrestore {_text(evidence.plugin_version)}."
     )
     yield ""
-    for problem in evidence.problems[:_SHOWN]:
-        yield f"- **{SYMBOLS[Verdict.COULD_NOT_VERIFY]}** {_text(problem)}"
-    if len(evidence.problems) > _SHOWN:
-        yield f"- and {len(evidence.problems) - _SHOWN} more problems"
+    yield from _problems(evidence)
     if not evidence.drills:
         yield "No drill ran: nothing was learned about any backup."
         return
     yield ""
+    yield from _table(evidence)
+    for drill in evidence.drills[:_DRILLS_SHOWN]:
+        yield from _details(drill)
+    yield ""
+    yield (
+        "A green drill proves this backup at this moment, and no more;"
+        " report.html lists what was not checked."
+    )
+
+
+def _problems(evidence: Evidence) -> Iterator[str]:
+    for problem in evidence.problems[:_SHOWN]:
+        yield f"- **{SYMBOLS[Verdict.COULD_NOT_VERIFY]}** {_text(problem)}"
+    if len(evidence.problems) > _SHOWN:
+        yield f"- and {len(evidence.problems) - _SHOWN} more problems"
+
+
+def _table(evidence: Evidence) -> Iterator[str]:
+    """Yield the table of drills; a column is a heading here and a cell in `_row`."""
     yield "| drill | verdict | backup | restore time | RTO | data loss | RPO |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for drill in evidence.drills[:_DRILLS_SHOWN]:
@@ -60,10 +78,6 @@ def _lines(evidence: Evidence) -> Iterator[str]:
     if len(evidence.drills) > _DRILLS_SHOWN:
         yield ""
         yield f"And {len(evidence.drills) - _DRILLS_SHOWN} more drills: see report.html."
-    for drill in evidence.drills[:_DRILLS_SHOWN]:
-        yield from _details(drill)
-    yield ""
-    yield "A green drill proves this backup at this moment, and no more; report.html lists what was not checked."
 
 
 def _row(drill: DrillRecord) -> str:
@@ -86,11 +100,6 @@ def _objective(seconds: float | None) -> str:
 
 def _details(drill: DrillRecord) -> Iterator[str]:
     found = findings(drill)
-    bad = [
-        finding
-        for finding in worst_first(found)
-        if finding.verdict in {Verdict.FAILED, Verdict.COULD_NOT_VERIFY}
-    ]
     passed = sum(finding.verdict is Verdict.PASSED for finding in found)
     yield ""
     yield f"### {_text(drill.source)}: {_text(target_asked(drill))}"
@@ -99,6 +108,7 @@ def _details(drill: DrillRecord) -> Iterator[str]:
     for result in (drill.rto, drill.rpo):
         sentence = _text(objective_words(result))
         yield f"{sentence[:1].upper()}{sentence[1:]}."
+    bad = [finding for finding in worst_first(found) if finding.verdict in BAD]
     if bad:
         yield ""
     for finding in bad[:_SHOWN]:
@@ -117,7 +127,6 @@ def _finding(finding: Finding) -> str:
 
 
 def _text(value: str) -> str:
-    """Return foreign text that is text and nothing else: no table, link, tag, mention or formula of its own."""
-    return _MARKUP.sub(
-        r"\\\1", one_line(visible(" ".join(capped(value, 1000).split())), limit=1000)
-    )
+    """Return text from outside as plain text: its markup is escaped, and it is one line."""
+    line = " ".join(capped(value, _TEXT_LIMIT).split())
+    return _MARKUP.sub(r"\\\1", one_line(visible(line), limit=_TEXT_LIMIT))

@@ -1,6 +1,7 @@
-"""The summary at the end of a run: a table of drills, their phases, and why one is not green. Evidence in, lines out.
+"""The summary at the end of a run: the drills, their phases, and why one is not green.
 
-Each line comes with the verdict it speaks of, so that whoever prints it chooses the colours; None is plain.
+Evidence in, lines out. A line comes with the verdict it shows, from which the caller chooses a
+colour; None means no colour.
 """
 
 from __future__ import annotations
@@ -17,35 +18,50 @@ from pytest_pgrestore.reports.format import duration, one_line, visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_pgrestore.model.evidence import DrillRecord, Evidence, ObjectiveResult
+    from pytest_pgrestore.model.evidence import DrillRecord, Evidence, ObjectiveResult, Phase
 
 Line = tuple[str, Verdict | None]
+"""Text without escape codes, and the verdict it shows."""
 
 _HEADINGS = ("drill", "verdict", "restore / RTO", "data loss / RPO")
+_GAP = "  "
+"""Between two columns."""
+
+_HINT = "HINT: "
+"""Begins the hint in the text of every error of ours."""
+
 _NARROWEST = 40
-"""Columns below which wrapping only makes things worse."""
+"""Columns: lines are not wrapped shorter, because nobody could read them."""
 
 
 def lines(evidence: Evidence, width: int = 80) -> Iterator[Line]:
     """Yield the summary of `evidence`, wrapped to `width` columns, without escape codes."""
     width = max(width, _NARROWEST)
-    rows = [_row(drill) for drill in evidence.drills]
-    if rows:
-        widths = [max(len(row[column]) for row in (_HEADINGS, *rows)) for column in (1, 2, 3)]
-        name_width = min(
-            max(len(row[0]) for row in (_HEADINGS, *rows)), max(5, width - sum(widths) - 6)
-        )
-        columns = (name_width, *widths)
-        yield from _cells(_HEADINGS, columns, None)
-        for drill, row in zip(evidence.drills, rows, strict=True):
-            yield from _cells(row, columns, drill.verdict())
-            yield from _below(drill, width)
+    if evidence.drills:
+        yield from _table(evidence, width)
     for problem in evidence.problems:
         yield from _wrapped("problem: ", problem, width, Verdict.COULD_NOT_VERIFY)
     yield from _total(evidence, width)
 
 
+def _table(evidence: Evidence, width: int) -> Iterator[Line]:
+    rows = [_row(drill) for drill in evidence.drills]
+    widths = _widths([_HEADINGS, *rows], width)
+    yield from _cells(_HEADINGS, widths, None)
+    for drill, row in zip(evidence.drills, rows, strict=True):
+        yield from _cells(row, widths, drill.verdict())
+        yield from _below(drill, width)
+
+
+def _widths(rows: list[tuple[str, ...]], width: int) -> list[int]:
+    """Return the width of each column; the names get what the figures leave."""
+    names, *figures = (max(map(len, column)) for column in zip(*rows, strict=True))
+    between = len(_GAP) * len(figures)
+    return [min(names, max(len(_HEADINGS[0]), width - sum(figures) - between)), *figures]
+
+
 def _row(drill: DrillRecord) -> tuple[str, ...]:
+    """Return the cells of a drill, below `_HEADINGS`."""
     return (
         one_line(visible(drill.drill)),
         str(drill.verdict()),
@@ -58,26 +74,30 @@ def _against(result: ObjectiveResult) -> str:
     measured = duration(result.measured_seconds)
     if result.objective_seconds is None:
         return measured
-    judged = "" if result.judgement is ObjectiveStatus.MET else f" {result.judgement}"
-    if result.judgement is ObjectiveStatus.NOT_MEASURED and result.measured_seconds is None:
-        judged = ""  # said already
-    if result.judgement is ObjectiveStatus.NOT_SET:
-        judged = " not judged"
-    return f"{measured} / {duration(result.objective_seconds)}{judged}"
+    return f"{measured} / {duration(result.objective_seconds)}{_judged(result)}"
 
 
-def _cells(
-    row: tuple[str, ...], widths: tuple[int, ...], verdict: Verdict | None
-) -> Iterator[Line]:
-    name, rest = row[0], row[1:]
-    cells = "  ".join(
-        cell.ljust(width) for cell, width in zip(rest, widths[1:], strict=True)
-    ).rstrip()
+def _judged(result: ObjectiveResult) -> str:
+    """Return the judgement after the figures; "" if they show it themselves."""
+    match result.judgement:
+        case ObjectiveStatus.MET:
+            return ""
+        case ObjectiveStatus.NOT_SET:
+            return " not judged"
+        case ObjectiveStatus.NOT_MEASURED if result.measured_seconds is None:
+            return ""
+        case judgement:
+            return f" {judgement}"
+
+
+def _cells(row: tuple[str, ...], widths: list[int], verdict: Verdict | None) -> Iterator[Line]:
+    name, *figures = row
+    padded = [cell.ljust(width) for cell, width in zip(figures, widths[1:], strict=True)]
     if len(name) > widths[0]:
-        # A long name has a line of its own: cut off, two drills of one source would look the same.
+        # A long name gets its own line: cut, two drills of one source could look the same.
         yield name, verdict
         name = ""
-    yield f"{name.ljust(widths[0])}  {cells}", verdict
+    yield _GAP.join((name.ljust(widths[0]), *padded)).rstrip(), verdict
 
 
 def _below(drill: DrillRecord, width: int) -> Iterator[Line]:
@@ -100,41 +120,31 @@ def _below(drill: DrillRecord, width: int) -> Iterator[Line]:
 
 
 def _phases(drill: DrillRecord) -> str:
-    """Return the phases with their sum: what counts first, since that is the figure in the table."""
+    """Return the phases that count with their sum, which is in the table, then the others."""
     counted = [phase for phase in drill.phases if phase.counts_toward_rto]
     others = [phase for phase in drill.phases if not phase.counts_toward_rto]
-    words = " + ".join(f"{phase.name} {duration(phase.seconds)}" for phase in counted)
-    text = (
-        f"{words} = {duration(drill.restore_seconds())}"
-        if counted
-        else "none that counts toward the RTO ran"
-    )
-    if others:
-        text += "; not counted: " + ", ".join(
-            f"{phase.name} {duration(phase.seconds)}" for phase in others
-        )
-    return text
+    text = "none that counts toward the RTO ran"
+    if counted:
+        text = f"{' + '.join(map(_phase, counted))} = {duration(drill.restore_seconds())}"
+    return f"{text}; not counted: {', '.join(map(_phase, others))}" if others else text
+
+
+def _phase(phase: Phase) -> str:
+    return f"{phase.name} {duration(phase.seconds)}"
 
 
 def _hint_in(message: str) -> str:
-    """Return the hint that a message of ours carries within."""
-    return next(
-        (line[len("HINT: ") :] for line in message.splitlines() if line.startswith("HINT: ")), ""
-    )
+    """Return the hint of an error of ours in `message`; "" if it has none."""
+    hints = (line for line in message.splitlines() if line.startswith(_HINT))
+    return next(hints, "").removeprefix(_HINT)
 
 
 def _total(evidence: Evidence, width: int) -> Iterator[Line]:
     verdict = evidence.verdict()
     counts = Counter(drill.verdict() for drill in evidence.drills)
-    words = (
-        ", ".join(f"{counts[kind]} {kind}" for kind in Verdict if counts[kind]) or "no drill ran"
-    )
-    yield from _wrapped(
-        "",
-        f"run {visible(evidence.run_id)}: {str(verdict).upper()} (drills: {words})",
-        width,
-        verdict,
-    )
+    words = ", ".join(f"{counts[kind]} {kind}" for kind in Verdict if counts[kind])
+    total = f"{str(verdict).upper()} (drills: {words or 'no drill ran'})"
+    yield from _wrapped("", f"run {visible(evidence.run_id)}: {total}", width, verdict)
 
 
 def _wrapped(lead: str, text: str, width: int, verdict: Verdict | None) -> Iterator[Line]:

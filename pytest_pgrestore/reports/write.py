@@ -1,4 +1,4 @@
-"""Writing the reports of a run. The evidence goes first: every other report can be made from it again."""
+"""Writes the reports of a run. The evidence is first: all others can be made from it again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.model.evidence import to_json
+from pytest_pgrestore.model.evidence_json import to_json
 from pytest_pgrestore.reports import markdown
 from pytest_pgrestore.reports.html import report as html
 from pytest_pgrestore.reports.junit import report as junit
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 EVIDENCE, JUNIT, HTML, SUMMARY = "evidence.json", "junit.xml", "report.html", "summary.md"
 
 _MODE = 0o666
-"""Before the umask, so 0644 as a rule. Reports hold no secret and no row value, and what collects a CI job's files
-often runs as another user; who shows values in reports, or wants them private, sets the umask. Logs are 0600."""
+"""Mode before the umask, so usually 0644. Reports hold no secret and no row value, and another user
+often collects the files of a CI job. Set the umask to keep them private. Logs are 0600."""
 
 
 class ReportsIncompleteError(HarnessError):
     """Some reports could not be made or written.
 
     Args:
-        problem: Which, and why.
+        problem: Which reports, and why.
         hint: The next step.
-        paths: Those that were written.
+        paths: The reports that were written, by name.
     """
 
     def __init__(self, problem: str, hint: str, paths: Mapping[str, Path] | None = None) -> None:
@@ -42,16 +42,16 @@ class ReportsIncompleteError(HarnessError):
 def write_all(
     evidence: Evidence, directory: Path, *, junit: Path | None = None, html: Path | None = None
 ) -> dict[str, Path]:
-    """Write every report below `directory`, the evidence first, and return their paths by name.
+    """Write all reports to `directory`, the evidence first, and return their paths by name.
 
     Args:
         evidence: The run.
-        directory: Made where it is missing.
-        junit: Where the JUnit file goes instead.
-        html: Where the HTML file goes instead.
+        directory: Created if it is missing.
+        junit: Another path of the JUnit file.
+        html: Another path of the HTML file.
 
     Raises:
-        ReportsIncompleteError: At least one could not be written; the others were.
+        ReportsIncompleteError: One or more could not be written; the others were.
     """
     targets = {
         "evidence": directory / EVIDENCE,
@@ -64,15 +64,15 @@ def write_all(
     for name, path in targets.items():
         try:
             _place(path, _RENDERERS[name](evidence))
-        except Exception as exc:  # noqa: BLE001 - whatever breaks one report, the others must be written
+        except Exception as exc:  # noqa: BLE001 - the other reports must still be written
             problems.append(f"{path}: {type(exc).__name__}: {exc}")
         else:
             written[name] = path
     if problems:
         raise ReportsIncompleteError(
             "reports could not be written: " + "; ".join(problems),
-            "free the disk or name a writable --pgrestore-report-dir; `pgrestore render` makes reports again from"
-            " evidence.json.",
+            "free the disk or name a writable --pgrestore-report-dir;"
+            " `pgrestore render` makes reports again from evidence.json.",
             written,
         )
     return written
@@ -87,7 +87,10 @@ _RENDERERS: Mapping[str, Callable[[Evidence], str]] = {
 
 
 def _place(path: Path, text: str) -> None:
-    """Write `text` aside and move it into place: a reader sees the old report or the whole new one."""
+    """Write `text` to a hidden file, then rename it: readers see the old report or the new one.
+
+    Source: POSIX rename(): the new name refers to the old or the new file at any time.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
     descriptor = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _MODE)

@@ -1,1 +1,1 @@
-"""Restore as a list of phases; the quarantine; the instance that comes out."""
+"""How a backup is restored, kept away from the world, and measured. A drill begins in drill.py."""

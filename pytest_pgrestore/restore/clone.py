@@ -7,25 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.restore.instance import RestoredInstance
 from pytest_pgrestore.restore.quarantine.recovery_settings import floors
 from pytest_pgrestore.restore.quarantine.settings import server_settings
 from pytest_pgrestore.restore.server import control_data
-from pytest_pgrestore.restore.server.log import ServerLog
-from pytest_pgrestore.system.waiting import wait_until
+from pytest_pgrestore.restore.server.start import wait_until_open
 
 if TYPE_CHECKING:
-    from pytest_pgrestore.sandboxes.protocol import Run
+    from pytest_pgrestore.restore.instance import ConnectionInfo
+    from pytest_pgrestore.sandboxes.protocol import Run, Sandbox
 
 
 def clone(instance: RestoredInstance, run: Run, name: str) -> RestoredInstance:
     """Copy the running `instance` with pg_basebackup and start the copy under the same quarantine.
 
-    The copy is of the instance as it is now, other tests may use it meanwhile. It costs a copy of all data files.
+    The copy is of the instance as it is now. Other tests may use the instance meanwhile.
+    It costs the time and space of all data files.
 
     Args:
-        instance: What to copy.
+        instance: The server to copy.
         run: The run that owns it.
         name: Key of the copy; `run.close_drill(name)` removes it.
 
@@ -36,48 +36,45 @@ def clone(instance: RestoredInstance, run: Run, name: str) -> RestoredInstance:
     with instance.connect() as connection:
         major = connection.info.server_version // 10000
     sandbox = run.sandbox(name, run.find_programs(major), reads=(Path(access.socket_directory),))
-    where = [
-        "--host",
-        access.socket_directory,
-        "--port",
-        str(access.port),
-        "--username",
-        access.user,
-    ]
-    mappings = [
-        f"--tablespace-mapping={old}={sandbox.tablespaces / oid}"
-        for oid, old in _tablespaces(instance)
-    ]
+    _copy_files(instance, sandbox)
+    nonce = _start(sandbox, run.timeout_seconds)
+    return RestoredInstance(_access(access, sandbox, name, nonce), instance.record)
+
+
+def _copy_files(instance: RestoredInstance, sandbox: Sandbox) -> None:
+    access = instance.access
     sandbox.programs.run(
         "pg_basebackup",
-        *where,
-        "--pgdata",
-        str(sandbox.data),
+        *("--host", access.socket_directory),
+        *("--port", str(access.port)),
+        *("--username", access.user),
+        *("--pgdata", str(sandbox.data)),
         "--checkpoint=fast",
         "--wal-method=fetch",
         "--no-sync",
         "--no-manifest",
-        *mappings,
+        *(
+            f"--tablespace-mapping={old}={sandbox.tablespaces / oid}"
+            for oid, old in _tablespaces(instance)
+        ),
         env={"PGOPTIONS": access.options},
     )
-    control = control_data.read(sandbox)
+    # The server reads it even when config_file points elsewhere.
     (sandbox.data / "postgresql.auto.conf").write_text("")
+
+
+def _start(sandbox: Sandbox, timeout_seconds: float) -> str:
+    """Start the copy and wait until it is open; return its cluster_name."""
     nonce = uuid4().hex
-    settings = server_settings(major, nonce)
-    settings |= floors(control) | {"wal_level": "replica"}
+    settings = server_settings(sandbox.programs.major, nonce)
+    settings |= floors(control_data.read(sandbox)) | {"wal_level": "replica"}
     sandbox.start(settings)
-    log = ServerLog(sandbox.server_log())
+    wait_until_open(sandbox, "the private copy", timeout_seconds)
+    return nonce
 
-    def is_open() -> bool:
-        log.refresh()
-        if sandbox.exit_status() is not None:
-            raise HarnessError(
-                f"the copy did not start: {log.fatal()}", hint="read the saved server log."
-            )
-        return log.says_ready()
 
-    wait_until(is_open, what="the start of a private copy", timeout_seconds=run.timeout_seconds)
-    own = replace(
+def _access(access: ConnectionInfo, sandbox: Sandbox, name: str, nonce: str) -> ConnectionInfo:
+    return replace(
         access,
         drill=name,
         socket_directory=str(sandbox.socket_directory),
@@ -85,11 +82,17 @@ def clone(instance: RestoredInstance, run: Run, name: str) -> RestoredInstance:
         nonce=nonce,
         log=str(sandbox.server_log()),
     )
-    return RestoredInstance(own, instance.record)
 
 
 def _tablespaces(instance: RestoredInstance) -> list[tuple[str, str]]:
-    # Those "in place" have a relative location, and are copied with the data directory.
-    query = "select oid::text, pg_tablespace_location(oid) from pg_tablespace where pg_tablespace_location(oid) ^@ '/'"
+    """Return OID and location of each tablespace that is a link.
+
+    One made "in place" (docs, "allow_in_place_tablespaces") has a relative location, and is copied
+    with the data directory.
+    """
+    query = (
+        "select oid::text, pg_tablespace_location(oid) from pg_tablespace"
+        " where pg_tablespace_location(oid) ^@ '/'"
+    )
     with instance.connect() as connection:
         return [(str(oid), str(location)) for oid, location in connection.execute(query).fetchall()]

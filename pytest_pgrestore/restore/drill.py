@@ -5,33 +5,30 @@ from __future__ import annotations
 import errno
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from pytest_pgrestore.checks import repository
 from pytest_pgrestore.checks.after_tests import page_checksums, server_gone
-from pytest_pgrestore.model.drill import DrillSettings, RestorePlan
+from pytest_pgrestore.model.drill import DrillSettings
 from pytest_pgrestore.model.errors import HarnessError, PgRestoreError
 from pytest_pgrestore.model.evidence import Check, Failure
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.privacy.log_text import without_values
-from pytest_pgrestore.restore.attempt import Attempt, check_names
-from pytest_pgrestore.restore.logical import LOADING, restore_dump
+from pytest_pgrestore.restore.attempt import Attempt, check_names, listing_path
+from pytest_pgrestore.restore.logical import restore_dump
 from pytest_pgrestore.restore.measure import measure
 from pytest_pgrestore.restore.physical import restore_backup
-from pytest_pgrestore.restore.quarantine.recovery_settings import target_settings
-from pytest_pgrestore.restore.quarantine.settings import server_settings
+from pytest_pgrestore.restore.saved_logs import save_logs, save_tool_output
 from pytest_pgrestore.sources.protocol import is_logical
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from pytest_pgrestore.model.drill import Drill
     from pytest_pgrestore.model.evidence import DrillRecord, Teardown
     from pytest_pgrestore.restore.instance import ConnectionInfo
     from pytest_pgrestore.sandboxes.protocol import Run
-    from pytest_pgrestore.sources.protocol import PhysicalSource, Source
+    from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
 
 __all__ = [
     "DrillResult",
@@ -39,14 +36,18 @@ __all__ = [
     "Finish",
     "check_names",
     "finish_drill",
-    "plan_drill",
     "run_drill",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class DrillResult:
-    """What a drill left: its record, and the way in when a server came up."""
+    """The outcome of a restore.
+
+    Attributes:
+        record: Its evidence.
+        access: How to connect; None when no server came up.
+    """
 
     record: DrillRecord
     access: ConnectionInfo | None
@@ -54,7 +55,13 @@ class DrillResult:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """What the end of a drill added to its evidence."""
+    """What the end of a drill adds to its evidence.
+
+    Attributes:
+        checks: Checks made after the assertions.
+        teardown: Proof of the removal.
+        logs: Saved log files, relative to the evidence file.
+    """
 
     checks: tuple[Check, ...]
     teardown: Teardown
@@ -63,7 +70,7 @@ class Finish:
 
 def run_drill(
     drill: Drill,
-    source: Source,
+    source: LogicalSource | PhysicalSource,
     settings: DrillSettings,
     run: Run,
     *,
@@ -73,147 +80,80 @@ def run_drill(
     """Restore `drill` and measure it. A bad backup is a record with a failure, not an exception.
 
     Args:
-        drill: What was asked.
-        source: Where its backups live.
-        settings: The source's settings that are not about its tool.
-        run: The run's directory.
-        log_directory: Where logs are saved, on every path.
-        progress: Told how far replay is.
+        drill: The drill that is requested.
+        source: The source of its backups.
+        settings: The source's settings that do not concern its tool.
+        run: The run that owns the sandbox.
+        log_directory: Where logs are saved, however the drill ends.
+        progress: Called with the text to show while WAL is replayed.
     """
     attempt = Attempt(drill=drill, source=source, settings=settings, run=run, progress=progress)
-    nonce = uuid4().hex
     try:
         with _blaming_the_harness():
             if is_logical(source):
-                restore_dump(attempt, source, nonce)
+                restore_dump(attempt, source)
             else:
-                restore_backup(attempt, _physical(source), nonce)
+                restore_backup(attempt, source)
             measure(attempt)
     except PgRestoreError as exc:
-        # When the watchdog has removed the copy, whatever went wrong says nothing about the backup.
-        why = run.note_state(drill.key)
-        cause = (
-            run.time_limit_error()
-            or (_blameless(why) if exc.verdict is Verdict.FAILED else None)
-            or exc
-        )
-        attempt.failure = Failure(
-            problem=cause.problem,
-            hint=cause.hint,
-            verdict=cause.verdict,
-            phase=attempt.watch.current or "locate",
-        )
+        attempt.failure = _first_cause(attempt, exc)
     finally:
         attempt.logs = (
-            *_save_said(attempt, log_directory),
+            *save_tool_output(run, drill.key, attempt.tool_output, log_directory),
             *save_logs(run, drill.key, log_directory),
         )
-    return DrillResult(attempt.record(), attempt.access if attempt.failure is None else None)
+    return DrillResult(attempt.record(), attempt.access if attempt.restored else None)
 
 
 def finish_drill(
     run: Run, drill_key: str, access: ConnectionInfo | None, log_directory: Path
 ) -> Finish:
-    """Ask the last questions, save the logs, remove the copy and prove it; from any process of the run."""
+    """Make the last checks, save the logs, remove the copy and prove it.
+
+    Any process of the run may call this.
+
+    Args:
+        run: The run that owns the sandbox.
+        drill_key: Key of the drill.
+        access: How to connect; None when no server came up.
+        log_directory: Where logs are saved.
+    """
     late = run.time_limit_error()
-    last = _time_limit(late.problem) if late is not None else None
-    why = run.note_state(drill_key)
-    if access is not None and why is not None and last is None:
-        last = server_gone(why)
-    checks = [] if access is None else [last or _last_questions(access)]
-    checks += repository.look_again(run.root / "state" / run.drill_root(drill_key).name)
+    why_ended = run.note_state(drill_key)
+    checks = [] if access is None else [_last_check(access, late, why_ended)]
+    checks += repository.look_again(listing_path(run, drill_key))
     logs = save_logs(run, drill_key, log_directory)
     return Finish(tuple(checks), run.close_drill(drill_key), logs)
 
 
-def save_logs(run: Run, drill_key: str, log_directory: Path) -> tuple[str, ...]:
-    """Copy the drill's logs below `log_directory`, without what may quote rows; return names relative to its parent."""
-    origin = run.drill_root(drill_key)
-    saved = []
-    for path in sorted((origin / "logs").glob("*")):
-        folder = log_directory / origin.name
-        folder.mkdir(parents=True, exist_ok=True)
-        copy = folder / path.name
-        text = path.read_text(encoding="utf-8", errors="backslashreplace")
-        copy.write_text(without_values(text), encoding="utf-8")
-        copy.chmod(0o600)
-        saved.append(str(Path(log_directory.name) / origin.name / path.name))
-    return tuple(saved)
-
-
-def _save_said(attempt: Attempt, log_directory: Path) -> list[str]:
-    """Write down what backup tools printed, also of a drill that never had a sandbox."""
-    name = attempt.run.drill_root(attempt.drill.key).name
-    folder = log_directory / name
-    saved = []
-    for step, text in attempt.said.items():
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{step}.log"
-        path.write_text(without_values(text), encoding="utf-8", errors="backslashreplace")
-        path.chmod(0o600)
-        saved.append(str(Path(log_directory.name) / name / path.name))
-    return saved
-
-
-def plan_drill(drill: Drill, source: Source, run: Run) -> RestorePlan:
-    """Return what would happen, reading catalogues and starting nothing.
-
-    Raises:
-        PgRestoreError: No backup fits, or the catalogue cannot be read.
-    """
-    logical = is_logical(source)
-    attempt = Attempt(drill=drill, source=source, settings=DrillSettings(), run=run, progress=print)
-    chosen = source.locate(attempt.request())
-    programs = attempt.find_programs(chosen.server_major)
-    settings = server_settings(programs.major, "<run id>")
-    settings |= LOADING if logical else target_settings(drill.target)
-    settings |= (
-        {} if logical else {"recovery_target_timeline": str(chosen.timeline), "hot_standby": "off"}
-    )
-    return RestorePlan(
-        drill=drill,
-        source_type=source.type,
-        backup=f"{chosen.backup.label} ({chosen.backup.form}, {chosen.backup.kind}): {chosen.selection}",
-        steps=_LOGICAL_STEPS if logical else _PHYSICAL_STEPS,
-        binaries=programs.origin,
-        settings=settings,
-        checks=check_names(drill, source),
+def _first_cause(attempt: Attempt, error: PgRestoreError) -> Failure:
+    """Return the failure to report: of the run or its sandbox first, which is not the backup's."""
+    why_ended = attempt.run.note_state(attempt.drill.key)
+    cause = error
+    if why_ended is not None and error.verdict is Verdict.FAILED:
+        cause = HarnessError(
+            why_ended,
+            hint="read the saved logs: container.json has the daemon's own words;"
+            " is sandbox.memory too small?",
+        )
+    # After the time limit the watchdog removes the copy: whatever failed then has that cause.
+    cause = attempt.run.time_limit_error() or cause
+    return Failure(
+        problem=cause.problem,
+        hint=cause.hint,
+        verdict=cause.verdict,
+        phase=attempt.watch.current or "locate",
     )
 
 
-_LOGICAL_STEPS = (
-    "provision: initdb a throwaway cluster",
-    "start: start it on a private socket",
-    "fetch: load roles and the dump",
-    "ready: ask it a query",
-)
-_PHYSICAL_STEPS = (
-    "provision: make a private directory",
-    "fetch: copy the backup into it",
-    "verify: check every file against the manifest",
-    "configure: move away what would steer the server, stage the WAL",
-    "start, replay, promote: recover to the target",
-    "ready: ask it a query",
-)
-
-
-def _physical(source: Source) -> PhysicalSource:
-    return source  # type: ignore[return-value]  # a source that does not load restores files
-
-
-def _time_limit(problem: str) -> Check:
-    return Check(name="time limit", verdict=Verdict.COULD_NOT_VERIFY, message=problem)
-
-
-def _blameless(why: str | None) -> HarnessError | None:
-    """Return the error of a sandbox that ended by itself: whatever failed in it then says nothing about the backup."""
-    hint = "read the saved logs: container.json has the daemon's own words; is sandbox.memory too small?"
-    return None if why is None else HarnessError(why, hint=hint)
-
-
-def _last_questions(access: ConnectionInfo) -> Check:
+def _last_check(access: ConnectionInfo, late: HarnessError | None, why_ended: str | None) -> Check:
+    """Return the check made after the assertions; a server that is gone cannot be queried."""
     import psycopg
 
+    if late is not None:
+        return Check(name="time limit", verdict=Verdict.COULD_NOT_VERIFY, message=late.problem)
+    if why_ended is not None:
+        return server_gone(why_ended)
     try:
         with access.open() as connection:
             return page_checksums(connection)
@@ -223,7 +163,7 @@ def _last_questions(access: ConnectionInfo) -> Check:
 
 @contextmanager
 def _blaming_the_harness() -> Iterator[None]:
-    """Translate what the system and the driver raise: it says nothing about the backup."""
+    """Turn operating system and psycopg errors into HarnessError: the backup may be good."""
     import psycopg
 
     try:

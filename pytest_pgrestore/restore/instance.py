@@ -1,4 +1,4 @@
-"""The restored, running server, as users and checks see it."""
+"""The restored, running server, as users and checks use it."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class ConnectionInfo:
         drill: Key of the drill.
         socket_directory: Private directory of the server's socket.
         port: Number in the socket's name.
-        client_address: How clients of ours connect: host, port, and where it takes a password the file that holds it.
+        client_address: Host and port for libpq, and `passfile` if a password is needed.
         user: A superuser of the copy.
         database: Where the fixtures connect by default.
         nonce: cluster_name of the server, so that no other one is mistaken for it.
         system_identifier: Of the cluster.
         options: Startup options that repeat the quarantine.
-        log: The server's log.
+        log: Path of the server's log.
     """
 
     drill: str
@@ -58,7 +58,7 @@ class ConnectionInfo:
         return cls(**data)
 
     def conninfo(self, database: str | None = None, *, read_only: bool = False) -> str:
-        """Return a connection string; it holds no password: at most the name of a file that has it."""
+        """Return a connection string. It holds no password, at most the path of a passfile."""
         from psycopg.conninfo import make_conninfo
 
         return make_conninfo(
@@ -70,14 +70,19 @@ class ConnectionInfo:
         )
 
     def open(self, database: str | None = None) -> psycopg.Connection[Any]:
-        """Open a connection of the harness's own: autocommit, may write."""
+        """Open a connection of our own, in autocommit mode. It may write."""
         import psycopg
 
         return psycopg.connect(self.conninfo(database), autocommit=True)
 
 
 class RestoredInstance:
-    """A restored server. It stays up until the run, or the drill's last test, ends."""
+    """A restored server. It runs until the run, or the drill's last test, ends.
+
+    Attributes:
+        access: How to connect.
+        record: The drill's evidence.
+    """
 
     def __init__(self, access: ConnectionInfo, record: DrillRecord) -> None:
         self.access = access
@@ -102,7 +107,7 @@ class RestoredInstance:
 
     @property
     def conninfo(self) -> str:
-        """Connection string for other drivers and tools; it holds no password: at most the name of a file with it."""
+        """Connection string for other drivers. No password is in it, at most a passfile's path."""
         return self.access.conninfo(read_only=True)
 
     @property
@@ -136,5 +141,5 @@ class RestoredInstance:
         return self.record.rpo
 
     def __repr__(self) -> str:
-        """Name the drill; connection details stay out of reports."""
+        """Return the drill's key alone: connection details stay out of reports."""
         return f"RestoredInstance({self.access.drill!r})"

@@ -1,4 +1,7 @@
-"""A backup tool on this machine, run as the user who started pytest: it may read what they may read."""
+"""A backup tool on this machine, run as the user who started pytest.
+
+It can read every file that this user can read.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ class HostToolRunner:
 
     Args:
         requirements: The tool.
-        directory: Where it stands while it runs: by it the watchdog knows it.
-        timeout_seconds: Deadline of a call that is given none.
+        directory: Its working directory. The watchdog finds our processes by it.
+        timeout_seconds: Deadline of a call without one of its own.
     """
 
     requirements: ToolRequirements
@@ -34,13 +37,12 @@ class HostToolRunner:
     @property
     def origin(self) -> str:
         """Where the tool is."""
-        return (
-            f"this machine, {shutil.which(self.requirements.program) or self.requirements.program}"
-        )
+        program = self.requirements.program
+        return f"this machine, {shutil.which(program) or program}"
 
     @property
     def network(self) -> str:
-        """Which network it has."""
+        """Its network, in words; empty when it needs none."""
         return "this machine's" if self.requirements.network else ""
 
     @property
@@ -62,23 +64,23 @@ class HostToolRunner:
         secrets: Mapping[str, str] | None = None,
     ) -> Completed:
         """Run the tool; see the protocol."""
-        found = shutil.which(argv[0])
-        if found is None:
-            package = (
-                f" (package {' '.join(self.requirements.packages)})"
-                if self.requirements.packages
-                else ""
-            )
-            raise HarnessError(
-                f"{argv[0]} is not on this machine",
-                hint=f"install it{package}, or name its path in `program`.",
-            )
         # Tools find credentials below the home directory, as they do in the user's own shell.
         home = {"HOME": os.path.expanduser("~")}  # noqa: PTH111 - never raises
         return run(
-            [found, *argv[1:]],
+            [self._path_of(argv[0]), *argv[1:]],
             timeout_seconds=self.timeout_seconds if timeout_seconds is None else timeout_seconds,
             env=child_environment({**home, **(env or {}), **(secrets or {})}),
             cwd=self.directory,
             check=False,
+        )
+
+    def _path_of(self, program: str) -> str:
+        found = shutil.which(program)
+        if found is not None:
+            return found
+        packages = " ".join(self.requirements.packages)
+        package = f" (package {packages})" if packages else ""
+        raise HarnessError(
+            f"{program} is not on this machine",
+            hint=f"install it{package}, or name its path in `program`.",
         )

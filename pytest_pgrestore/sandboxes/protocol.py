@@ -1,4 +1,7 @@
-"""What a sandbox offers, whatever it is made of. Imports only values and processes."""
+"""The protocols of sandboxes. Long: plugin authors read and implement them together.
+
+Imports only values and processes.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,11 @@ class ToolRequirements:
 
     Attributes:
         program: Its name, or its path on this machine.
-        packages: Debian packages that have it; an image that is built for it gets them.
-        reads: Files and directories of this machine it must be able to read: its configuration, a repository.
-        writes: Directories of this machine it writes to while it fills a sandbox, beside that.
-        network: Whether its repository is reached by the network.
-        on_host: Whether it runs on this machine although servers run in containers.
+        packages: Debian packages that contain it. An image that we build gets them.
+        reads: Files and directories of this machine that it reads: configuration, repository.
+        writes: Directories of this machine that it writes to, beside the sandbox it fills.
+        network: Whether its repository is reached through the network.
+        on_host: Whether it runs on this machine even if servers run in containers.
     """
 
     program: str
@@ -38,13 +41,13 @@ class ToolRequirements:
 class ToolRunner(Protocol):
     """Where a backup tool runs: on this machine, or in a container of its own beside the drill's.
 
-    Paths are the same for us and for the tool. Safe to use from several threads.
+    A path means the same for us and for the tool. Safe to use from several threads.
 
     Attributes:
-        origin: Where that is, in words, for the evidence.
-        network: Which network the tool has, in words; empty where it needs none.
-        scratch: Directory of ours whose files the tool can read at the same path; it is removed with the run.
-        writable: Directory the tool can write to, ours or its own, even while it only reads.
+        origin: Where it runs, in words, for the evidence.
+        network: The tool's network, in words; empty if it needs none.
+        scratch: Directory of ours that the tool reads at the same path; removed with the run.
+        writable: Directory that the tool can write to, even if it only reads a repository.
     """
 
     @property
@@ -66,13 +69,14 @@ class ToolRunner(Protocol):
         env: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
     ) -> Completed:
-        """Run the tool as the user who started pytest; whatever its status, that is not judged here.
+        """Run the tool as the user who started pytest. The caller judges its exit status.
 
         Args:
             argv: The program of the `ToolRequirements` and its arguments; never a secret.
             timeout_seconds: Deadline; None is the drill's.
             env: Variables on top of a clean environment.
-            secrets: Variables nobody may see: they reach a container by a file that only its user can read.
+            secrets: Variables that nobody else may see. A container gets them in a file that only
+                its user can read.
 
         Raises:
             HarnessError: There is no such program, it did not end in time, or the sandbox failed.
@@ -86,7 +90,7 @@ class PostgresPrograms(Protocol):
     Attributes:
         major: Their major version.
         origin: Where they were found, for evidence and errors.
-        scratch: Directory of ours whose files the programs can read at the same path; it is removed with the run.
+        scratch: Directory of ours that the programs read at the same path; removed with the run.
     """
 
     @property
@@ -117,29 +121,29 @@ class PostgresPrograms(Protocol):
             stdin: Chunks for its standard input.
             env: Variables on top of the clean environment of `process.child_environment`.
             check: Whether a status other than 0 raises HarnessError.
-            as_caller: Run as the user who started pytest (who may read the backup) and not as the server's
-                unprivileged user. Only for tools that cannot be made to run code by what they read.
+            as_caller: Run as the user who started pytest, who may read the backup, and not as the
+                server's user. Only for programs that never execute code from their input.
         """
         ...
 
 
 class Sandbox(Protocol):
-    """A throwaway place for one drill: directories, PostgreSQL's programs, at most one running server.
+    """A throwaway place for one drill: directories, PostgreSQL's programs, at most one server.
 
-    Paths are the same for us and for the programs in it.
+    A path means the same for us and for the programs in it.
 
     Attributes:
-        root: Directory on the file system of `data`; everything below it is gone after `close`.
+        root: Directory on the file system of `data`; `close` removes everything below it.
         data: PGDATA, empty and 0700 at first.
-        tablespaces: Where tablespaces go, one directory each, named by OID.
+        tablespaces: Directory for tablespaces, one directory each, named by OID.
         wal: Empty directory to stage WAL in, on the file system of `data`.
-        logs: What is kept after the drill: server log and tool output, no data.
+        logs: Kept after the drill: server log and tool output, no data.
         socket_directory: Holds the server's Unix socket; 0700.
         port: Number in the socket's name.
         programs: PostgreSQL's programs.
-        kind: What it is and whom the server runs as, in words, for the evidence.
-        network: How egress is cut, in words, for the evidence.
-        client_address: How clients of ours connect: host, port, and where it takes a password the file that holds it.
+        kind: Kind of sandbox and user of the server, in words, for the evidence.
+        network: How the network is cut off, in words, for the evidence.
+        client_address: How our clients connect: host, port, and passfile if a password is needed.
     """
 
     root: Path
@@ -159,15 +163,17 @@ class Sandbox(Protocol):
     def programs(self) -> PostgresPrograms: ...
 
     def adopt(self, path: Path) -> None:
-        """Give a file or tree that we wrote to the server's user."""
+        """Make the server's user the owner of a file or tree that we wrote."""
         ...
 
     def own_settings(self) -> dict[str, str]:
-        """Return the settings that only the sandbox knows: its own files, and the one way in."""
+        """Return the settings that only the sandbox knows: its files, and where it listens."""
         ...
 
     def tool_runner(self, requirements: ToolRequirements) -> ToolRunner:
-        """Return where a backup tool runs that fills this sandbox; it can write to `data`, `tablespaces` and `wal`.
+        """Return where a backup tool runs that fills this sandbox.
+
+        The tool can write to `data`, `tablespaces` and `wal`.
 
         Raises:
             HarnessError: It cannot run there.
@@ -175,19 +181,21 @@ class Sandbox(Protocol):
         ...
 
     def stop_tools(self) -> None:
-        """End what `tool_runner` gave, and its network with it; before the first server starts."""
+        """End the tools of `tool_runner` and their network. Called before a server starts."""
         ...
 
     def start(self, settings: Mapping[str, str]) -> None:
-        """Start PostgreSQL on `data` with `settings` on its command line; return at once, ready or not."""
+        """Start PostgreSQL with `settings` as arguments; return at once, ready or not."""
         ...
 
     def allow_login(self, user: str, options: str) -> str:
-        """Let `user` in by `client_address`, where that takes a password; return why not, in psql's words, empty when done.
+        """Allow `user` to log in, setting a password if one is needed.
+
+        Returns psql's error message, or "" on success.
 
         Args:
             user: A superuser of the copy.
-            options: Startup options of the connection that sees to it.
+            options: Startup options of the connection that sets the password.
         """
         ...
 
@@ -196,7 +204,10 @@ class Sandbox(Protocol):
         ...
 
     def why_ended(self) -> str | None:
-        """Return why the server may have ended that is no fault of the backup, e.g. memory; None where not known."""
+        """Return why the server may have ended, if that is no fault of the backup, e.g. memory.
+
+        None if nothing is known.
+        """
         ...
 
     def server_log(self) -> Path:
@@ -204,19 +215,19 @@ class Sandbox(Protocol):
         ...
 
     def network_interfaces(self) -> list[str] | None:
-        """Return the network interfaces the running server has, asked from the system; ``lo`` is one of them.
+        """Return the network interfaces of the running server, as the system shows them.
 
-        Interfaces without an address or a route are left out: the kernel makes some in every namespace, all down.
-        None where the system does not tell.
+        ``lo`` is one of them. Interfaces without an address or a route are left out: the kernel
+        makes some in every namespace, all down. None if the system does not show them.
         """
         ...
 
     def open_sockets(self) -> list[str]:
-        """Return the Unix sockets of other PostgreSQL servers that the running server could connect to."""
+        """Return the Unix sockets of other servers that the running server could connect to."""
         ...
 
     def stop(self) -> None:
-        """Stop the server and wait for it; nothing to do when none runs."""
+        """Stop the server and wait for it, if one runs."""
         ...
 
     def close(self) -> Teardown:
@@ -250,17 +261,21 @@ class Run(Protocol):
 
         Args:
             major: Server major wanted.
-            at_least: A newer major will do where this one is not to be had: enough for a dump.
-            reads: Files and directories of backups the programs must be able to read.
-            requirements: The backup tool that is to run beside them.
+            at_least: Take a newer major if this one is missing: enough for a dump.
+            reads: Files and directories of backups that the programs must be able to read.
+            requirements: The backup tool that will run beside them.
 
         Raises:
-            HarnessError: There are none; every place looked at is named.
+            HarnessError: There are none. The error names every place searched.
         """
         ...
 
     def tool_runner(self, requirements: ToolRequirements, major: int | None) -> ToolRunner:
-        """Return where a backup tool runs that only reads; `major` is the server's, None where not known yet.
+        """Return where a backup tool runs that only reads.
+
+        Args:
+            requirements: The tool.
+            major: Major of the server; None if not known yet.
 
         Raises:
             HarnessError: It cannot run there.
@@ -276,24 +291,34 @@ class Run(Protocol):
     ) -> Sandbox:
         """Return a fresh sandbox for one drill.
 
+        Args:
+            drill_key: Of the drill.
+            programs: From `find_programs`.
+            needed_bytes: Estimate of the copy's size; None if unknown.
+            reads: Files and directories of backups that its programs must be able to read.
+
         Raises:
             HarnessError: There is no room for `needed_bytes`.
         """
         ...
 
     def close_drill(self, drill_key: str) -> Teardown:
-        """Stop the drill's server, remove its copy, and prove it; from any process of the run."""
+        """Stop the drill's server, remove its copy, and prove it.
+
+        Any process of the run may call this.
+        """
         ...
 
     def note_state(self, drill_key: str) -> str | None:
-        """Put what the system knows of the drill's sandbox beside its logs, from any process of the run.
+        """Save the sandbox's state next to the drill's logs. Any process of the run may call this.
 
-        Returns why its server may have ended that is no fault of the backup, e.g. memory; None where not known.
+        Returns why its server may have ended, if that is no fault of the backup, e.g. memory; None
+        if nothing is known.
         """
         ...
 
     def keep_drill(self, drill_key: str) -> str:
-        """Leave the drill's server running after the run; return how to connect and how to remove it."""
+        """Leave the drill's server running; return how to connect and how to remove it."""
         ...
 
     def close(self) -> list[str]:
@@ -301,9 +326,12 @@ class Run(Protocol):
         ...
 
     def time_limit_error(self) -> HarnessError | None:
-        """Return what to tell when the run's time limit has passed and its copies were removed; None before."""
+        """Return the error if the run's time limit has passed and its copies were removed."""
         ...
 
     def drill_root(self, drill_key: str) -> Path:
-        """Return the directory of a drill on this machine, whether it is there or not; its logs are in ``logs``."""
+        """Return the directory of a drill on this machine, whether it exists or not.
+
+        Its logs are in ``logs``.
+        """
         ...

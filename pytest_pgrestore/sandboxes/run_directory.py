@@ -1,4 +1,7 @@
-"""The directory of one pytest run on this machine: shared by its processes, removed when the last one is gone."""
+"""The directory of one pytest run on this machine.
+
+The processes of the run share it. It is removed when the last of them has ended.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,17 @@ from typing import IO, TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes import watchdog
+from pytest_pgrestore.system.account import server_account
 from pytest_pgrestore.system.process import child_environment, spawn
 
 if TYPE_CHECKING:
+    from typing import Self
+
+    from pytest_pgrestore.sandboxes.settings import SandboxSettings
     from pytest_pgrestore.system.account import Account
 
 FOLDERS = ("drills", "programs", "state", "scratch", watchdog.COPIES)
-"""Of each drill; copied programs; the results; what a tool is given to read; the copies that live in containers."""
+"""Drills; copied programs; results; files that tools read; the copies that live in containers."""
 
 HEADROOM_BYTES = 64 * 1024 * 1024
 """Free space wanted beyond the estimate: server log, WAL written by the promotion."""
@@ -34,7 +41,7 @@ _HALF_MADE_SECONDS = 3600.0
 
 
 class RunDirectory:
-    """One run's directory. Make it with `open`, or `join` the one another process of the run made."""
+    """One run's directory. Make it with `open`, or `join` the one another process made."""
 
     def __init__(self, root: Path, lock: IO[str], max_lifetime_seconds: float) -> None:
         self.root = root
@@ -44,21 +51,18 @@ class RunDirectory:
         self._watchdog: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def open(
-        cls, parent: Path | None, account: Account, run_id: str, max_lifetime_seconds: float
-    ) -> RunDirectory:
-        """Make the directory, sweep what dead runs left, and start the watchdog.
+    def open(cls, settings: SandboxSettings, run_id: str) -> Self:
+        """Make the directory, remove what dead runs left, and start the watchdog.
 
         Args:
-            parent: Where; None is the system's temporary directory.
-            account: Whom servers run as.
-            run_id: Its name.
-            max_lifetime_seconds: How long copies may live, kept ones too; then the watchdog removes them.
+            settings: Its place, the server's user, and how long copies may live.
+            run_id: Name of the directory.
 
         Raises:
-            HarnessError: The place cannot be written, or belongs to somebody else.
+            HarnessError: The place cannot be written, or belongs to another user.
         """
-        base = base_directory(parent, account)
+        account, max_lifetime_seconds = server_account(settings.user), settings.max_lifetime_seconds
+        base = base_directory(settings.directory, account)
         mode = 0o711 if account.drop else 0o700
         unlocked = base / f".{run_id}"
         watcher = _start_watchdog(base / run_id, max_lifetime_seconds)
@@ -72,15 +76,15 @@ class RunDirectory:
         unlocked.chmod(mode)
         run = cls(unlocked.rename(base / run_id), lock, max_lifetime_seconds)
         run._watchdog = watcher
-        run.removed_leftovers = sweep(parent, account)
+        run.removed_leftovers = sweep(settings.directory, account)
         return run
 
     @classmethod
-    def join(cls, root: Path, max_lifetime_seconds: float) -> RunDirectory:
+    def join(cls, settings: SandboxSettings, root: Path) -> Self:
         """Take part in the run whose directory is `root`."""
         lock = (root / watchdog.LOCK).open()
         fcntl.flock(lock, fcntl.LOCK_SH)
-        return cls(root, lock, max_lifetime_seconds)
+        return cls(root, lock, settings.max_lifetime_seconds)
 
     @property
     def lock(self) -> Path:
@@ -88,15 +92,15 @@ class RunDirectory:
         return self.root / watchdog.LOCK
 
     def drill(self, drill_key: str) -> Path:
-        """Return the directory of a drill, whether it is there or not."""
+        """Return the directory of a drill, whether it exists or not."""
         return self.root / "drills" / _slug(drill_key)
 
     def copy(self, drill_key: str) -> Path:
-        """Return the place of a drill's copy that lives in a container."""
+        """Return the path of a drill's copy that lives in a container."""
         return self.root / watchdog.COPIES / _slug(drill_key)
 
     def time_limit_error(self) -> HarnessError | None:
-        """Return what to tell when the run's time limit has passed and its copies were removed; None before."""
+        """Return the error if the run's time limit has passed and its copies were removed."""
         if not (self.root / watchdog.OVERDUE).exists():
             return None
         limit = timedelta(seconds=self.max_lifetime_seconds)
@@ -106,20 +110,20 @@ class RunDirectory:
         )
 
     def require_time(self) -> None:
-        """Refuse to begin anything after the time limit.
+        """Check that the time limit has not passed.
 
         Raises:
-            HarnessError: It has passed.
+            HarnessError: It has.
         """
         late = self.time_limit_error()
         if late is not None:
             raise late
 
     def require_room(self, place: Path, needed_bytes: int | None) -> None:
-        """Refuse a place that has no room for `needed_bytes`.
+        """Check that `place` has room for `needed_bytes`.
 
         Raises:
-            HarnessError: Then, with both figures.
+            HarnessError: It has not; the error names both numbers.
         """
         free = shutil.disk_usage(place).free
         if needed_bytes is not None and free < needed_bytes + HEADROOM_BYTES:
@@ -135,16 +139,16 @@ class RunDirectory:
         if self._watchdog is not None and self._watchdog.stdin is not None:
             self._watchdog.stdin.close()
             if kept:
-                self._watchdog.returncode = (
-                    0  # it stays until the time limit; Popen complains of children that do
-                )
+                # It runs until the time limit. Popen.__del__ warns about a child that runs.
+                self._watchdog.returncode = 0
             else:
                 self._watchdog.wait()
         return [] if kept or not self.root.exists() else [str(self.root)]
 
 
 def _slug(drill_key: str) -> str:
-    # Short, because a socket path has 107 bytes, and unique, because keys may differ in odd characters only.
+    # Short, because a socket path has at most 107 bytes. The digest makes it unique: two keys may
+    # differ only in characters that are replaced here.
     digest = sha256(drill_key.encode()).hexdigest()[:_SLUG_LENGTH]
     return f"{re.sub(r'[^a-z0-9]+', '-', drill_key.lower())[:_SLUG_LENGTH]}-{digest}"
 
@@ -153,14 +157,14 @@ def sweep(parent: Path | None, account: Account, *, kept: bool = False) -> list[
     """Remove what runs left whose processes are all gone; return what was removed.
 
     Args:
-        parent: Where runs have their directories; None is the system's temporary directory.
-        account: Whom servers run as.
+        parent: Directory that holds `base_directory`; None is the system's temporary directory.
+        account: The server's user.
         kept: Remove kept instances too.
     """
     removed = []
     for root in sorted(base_directory(parent, account).iterdir()):
         if root.name.startswith("."):
-            # Made but never locked: its maker died between two system calls.
+            # Made but never locked: the process that made it died between two system calls.
             if time.time() - root.stat().st_mtime > _HALF_MADE_SECONDS:
                 shutil.rmtree(root, ignore_errors=True)
             continue
@@ -173,9 +177,9 @@ def sweep(parent: Path | None, account: Account, *, kept: bool = False) -> list[
 
 
 def _start_watchdog(root: Path, limit_seconds: float) -> subprocess.Popen[bytes]:
-    """Start the watchdog of the run whose directory will be `root`, before there is anything to guard.
+    """Start the watchdog of the run whose directory will be `root`, before the directory exists.
 
-    Not a child that dies with us: outliving us is its purpose. Its standard input ends when we do.
+    It must outlive us, so it does not die with its parent. Its standard input ends when we do.
     """
     return spawn(
         [sys.executable, "-P", "-S", "-m", watchdog.__name__, str(root), str(limit_seconds)],
@@ -186,7 +190,7 @@ def _start_watchdog(root: Path, limit_seconds: float) -> subprocess.Popen[bytes]
 
 
 def is_abandoned(root: Path) -> bool:
-    """Tell whether no process holds the run's lock."""
+    """Return whether no process holds the run's lock (flock(2))."""
     try:
         with (root / watchdog.LOCK).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -198,12 +202,12 @@ def is_abandoned(root: Path) -> bool:
 
 
 def base_directory(parent: Path | None, account: Account) -> Path:
-    """Return the directory that holds all runs of this user, made on first use.
+    """Return the directory that holds all runs of this user. It is made on first use.
 
-    It lies in a place others can write, so it must be ours: a stranger's directory of that name is refused.
+    Other users may write to its parent, so a directory of that name may be theirs: it is refused.
 
     Raises:
-        HarnessError: It cannot be made, is somebody else's, or `account` cannot get there.
+        HarnessError: It cannot be made, belongs to another user, or `account` cannot enter it.
     """
     parent = parent or Path(tempfile.gettempdir())
     base = parent / f"pgrestore-{os.geteuid()}"
@@ -227,10 +231,10 @@ def base_directory(parent: Path | None, account: Account) -> Path:
 
 
 def require_traversable(parent: Path, account: Account) -> None:
-    """Refuse a place that `account` cannot enter.
+    """Check that `account` can enter `parent`.
 
     Raises:
-        HarnessError: It, or a directory above it, is closed to others.
+        HarnessError: It, or a directory above it, is closed to other users.
     """
     closed = [
         folder

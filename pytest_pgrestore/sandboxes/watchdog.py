@@ -1,9 +1,10 @@
-"""Removes a run's servers and data when every process of the run is gone, or when the run's time limit has passed.
+"""Removes a run's servers and data when all its processes have ended, or its time limit has passed.
 
-A program of its own, standard library only: it must outlive the pytest that starts it, also a SIGKILL. It is started
-before anything else is made, and reads from a pipe that ends with the process that started it. Each process of the run
-holds a shared lock on ``run.lock``; the kernel drops locks with their holders, and whoever gets the exclusive one
-knows that all are gone. The same functions serve the sweep at the next start and the ordinary end.
+It is a program of its own, standard library only: it must outlive the pytest that starts it, even
+if that is killed. It is started before anything else is made. Its standard input is a pipe that
+ends with the process that started it. Each process of the run holds a shared lock on ``run.lock``.
+The kernel releases the lock of a process that ends (flock(2)), so whoever gets the exclusive lock
+knows that all have ended. The sweep at the next start and the ordinary end use the same functions.
 """
 
 from __future__ import annotations
@@ -31,28 +32,31 @@ LOCK = "run.lock"
 """In the run's directory; held shared by every process of the run."""
 
 SERVER = "server.json"
-"""In a drill's directory: pid and start time of its server."""
+"""In a drill's directory: pid and start time of its server, and its container."""
 
 KEEP = "keep"
-"""In a drill's directory: the user asked to keep it."""
+"""In a drill's directory: the user wants to keep the drill."""
 
 COPIES = "copies"
-"""In the run's directory: where the copies of containers are, by the names of the drills."""
+"""In the run's directory: the copies of containers, by the names of the drills' directories."""
 
 UNTIL = "until"
-"""In the run's directory: when its time limit passes, in seconds of the system's clock."""
+"""In the run's directory: when its time limit passes, in seconds since the epoch."""
 
 OVERDUE = "overdue"
-"""In the run's directory: the limit has passed and the copies were removed."""
+"""In the run's directory: the time limit has passed, and the copies were removed."""
 
 _REMOVE_SECONDS = 10.0
 _LINGER_SECONDS = 1.0
 _SHMEM_LINE = 7
-"""Line of postmaster.pid that holds key and id of the server's System V segment (src/include/utils/pidfile.h)."""
+"""Line of postmaster.pid with key and id of the server's System V segment.
+
+Source: PostgreSQL, src/include/utils/pidfile.h, LOCK_FILE_LINE_SHMEM_KEY.
+"""
 
 
 def server_of(drill: Path) -> tuple[int, str] | None:
-    """Return pid and start time of the drill's server; None when none was started."""
+    """Return pid and start time of the drill's server; None if none was started."""
     try:
         record = json.loads((drill / SERVER).read_text())
         return int(record["pid"]), str(record["started"])
@@ -61,7 +65,7 @@ def server_of(drill: Path) -> tuple[int, str] | None:
 
 
 def container_of(drill: Path) -> str | None:
-    """Return the container the drill's server runs in; None where it runs in none."""
+    """Return the container that the drill's server runs in; None if it runs in none."""
     try:
         found = json.loads((drill / SERVER).read_text()).get("container")
     except (OSError, ValueError):
@@ -70,14 +74,15 @@ def container_of(drill: Path) -> str | None:
 
 
 def alive(server: tuple[int, str] | None) -> bool:
-    """Tell whether that very process still runs; a reused pid is another process."""
+    """Return whether that process still runs; a reused pid is another process."""
     return server is not None and start_time(server[0]) == server[1]
 
 
 def stop_server(drill: Path, signals: tuple[int, ...] = (signal.SIGQUIT, signal.SIGKILL)) -> None:
     """Send the drill's server one signal after the other until it is gone.
 
-    SIGQUIT comes first because it lets the server remove its shared memory; SIGKILL leaves it.
+    SIGQUIT comes first because the server removes its shared memory then. After SIGKILL the memory
+    stays (PostgreSQL docs, "Shutting Down the Server").
     """
     server = server_of(drill)
     for number in signals:
@@ -94,7 +99,7 @@ def _wait_until_gone(server: tuple[int, str]) -> None:
     deadline = time.monotonic() + QUIT_SECONDS
     while alive(server) and time.monotonic() < deadline:
         try:
-            os.waitpid(server[0], os.WNOHANG)  # reap it where it is our own child
+            os.waitpid(server[0], os.WNOHANG)  # reap it, if it is our child
         except ChildProcessError:
             pass
         time.sleep(POLL_SECONDS)
@@ -103,8 +108,8 @@ def _wait_until_gone(server: tuple[int, str]) -> None:
 def memory_of_dead_server(drill: Path) -> Memory:
     """Return the segment that the drill's server left when it was killed.
 
-    The file that names it may have come with the backup and name the segment of a production server on this machine:
-    it counts only where the server we started wrote it, and made the segment.
+    Its postmaster.pid may have come with the backup, and name the segment of a production server on
+    this machine. It counts only if the server we started wrote the file and made the segment.
     """
     server = server_of(drill)
     try:
@@ -123,7 +128,7 @@ def drills_of(root: Path) -> list[Path]:
 
 
 def remove_run(root: Path) -> bool:
-    """Stop every process of the run and remove its directory, except what the user asked to keep.
+    """Stop the run's processes and remove its directory, except drills the user wants to keep.
 
     Returns whether anything was kept.
     """
@@ -134,10 +139,10 @@ def remove_run(root: Path) -> bool:
 
 
 def remove_drills(root: Path) -> bool:
-    """Stop the run's servers and tools and remove its copies; return whether the user asked to keep one."""
+    """Stop the run's servers and tools, and remove its copies; return whether one was kept."""
     drills = drills_of(root)
     kept = tuple(drill for drill in drills if (drill / KEEP).exists())
-    # The copy of a kept container lies beside, under the same name.
+    # The copy of a kept container has the same name in another directory.
     stop_processes(root, kept + tuple(root / COPIES / drill.name for drill in kept))
     for drill in drills:
         if drill not in kept:
@@ -148,13 +153,13 @@ def remove_drills(root: Path) -> bool:
 
 
 def forget_keeping(root: Path) -> None:
-    """Take back the wish to keep the drills of a run."""
+    """Mark no drill of the run as kept any more."""
     for drill in drills_of(root):
         (drill / KEEP).unlink(missing_ok=True)
 
 
 def _remove(path: Path) -> None:
-    """Remove a tree, also while somebody who is about to end still writes into it."""
+    """Remove a tree, even if a process that is about to end still writes into it."""
     deadline = time.monotonic() + _REMOVE_SECONDS
     shutil.rmtree(path, ignore_errors=True)
     while path.exists() and time.monotonic() < deadline:
@@ -163,7 +168,7 @@ def _remove(path: Path) -> None:
 
 
 def past_its_limit(root: Path) -> bool:
-    """Tell whether the time limit of a run has passed; a run that does not say has none."""
+    """Return whether the time limit of a run has passed; without a file `UNTIL` it has none."""
     try:
         return time.time() >= float((root / UNTIL).read_text())
     except (OSError, ValueError):
@@ -171,19 +176,21 @@ def past_its_limit(root: Path) -> bool:
 
 
 def ignore_signals() -> None:
-    """Ignore what ends a job: it is meant for pytest. Called before exec too, so that no moment is left open."""
+    """Ignore signals that end a job: they are meant for pytest.
+
+    Also called before exec: ignored signals stay ignored through it (signal(7)).
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
 
 def main(root: Path, limit_seconds: float) -> None:
-    """Wait for the last process of the run to end, or for the limit; then remove what there is."""
+    """Wait for the last process of the run to end, or for the limit; then remove everything."""
     ignore_signals()
     deadline = time.monotonic() + limit_seconds
     _watch(root, deadline)
-    shutil.rmtree(
-        root.with_name(f".{root.name}"), ignore_errors=True
-    )  # its maker died while making it
+    # Not renamed to its final name yet: the process that made it died in between.
+    shutil.rmtree(root.with_name(f".{root.name}"), ignore_errors=True)
     kept = remove_run(root)
     while kept and root.exists() and time.monotonic() < deadline:
         time.sleep(_LINGER_SECONDS)
@@ -192,12 +199,12 @@ def main(root: Path, limit_seconds: float) -> None:
 
 
 def _watch(root: Path, deadline: float) -> None:
-    """Return when no process of the run is left; past the deadline remove every copy, and any that is made later."""
+    """Return when no process of the run is left. Remove every copy once the deadline passes."""
     starter_gone = False
     while not (starter_gone and _all_gone(root)):
         left = deadline - time.monotonic()
         if left <= 0 and root.exists():
-            (root / OVERDUE).touch()  # first: no restore begins from here on
+            (root / OVERDUE).touch()  # first: no restore begins after this
             forget_keeping(root)
             remove_drills(root)
         if starter_gone:
@@ -213,7 +220,7 @@ def _all_gone(root: Path) -> bool:
     except BlockingIOError:
         return False
     except FileNotFoundError:
-        pass  # the run ended and cleaned up, or never got so far
+        pass  # the run ended and removed everything, or never made the file
     return True
 
 

@@ -13,8 +13,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.model.evidence import Evidence, Failure, to_json
+from pytest_pgrestore.model.evidence import Evidence, Failure
+from pytest_pgrestore.model.evidence_json import to_json
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.system.atomic_file import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -141,11 +143,7 @@ class DrillResults:
     ) -> None:
         access = None if result is None or result.access is None else result.access.to_dict()
         entry = {"final": final, "evidence": to_json(_wrapped(record)), "access": access}
-        path = self._path(key, "json")
-        # Written aside and moved into place: a reader sees the old entry or the new one, never half of one.
-        aside = path.with_suffix(".new")
-        aside.write_text(json.dumps(entry), encoding="utf-8")
-        aside.replace(path)
+        write_atomically(self._path(key, "json"), json.dumps(entry))
 
     def _path(self, key: str, suffix: str) -> Path:
         return self._directory / f"{sha256(key.encode()).hexdigest()[:16]}.{suffix}"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.model.sandbox_choice import STORAGES
 from pytest_pgrestore.model.target import Latest, parse_target, parse_timeline
 from pytest_pgrestore.settings.durations import parse_duration
 from pytest_pgrestore.settings.suggest import known_names
@@ -99,8 +100,6 @@ def parse_storage(text: str) -> str:
         raise ConfigError(f"unknown storage {text!r}", hint=known_names(text, STORAGES))
     return text
 
-
-STORAGES = ("volume", "tmpfs", "bind")
 
 SETTINGS = (
     Setting(

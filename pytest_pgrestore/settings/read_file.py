@@ -9,11 +9,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.model.sandbox_choice import ConnectBy, Storage
 from pytest_pgrestore.settings.source_tables import SourceTable
 from pytest_pgrestore.settings.suggest import known_names
 from pytest_pgrestore.settings.toml import Duration, Table, read_table, read_toml
@@ -51,8 +52,8 @@ class SandboxTable(Table):
     locales: list[str] = Field(default_factory=list)
     pull: bool = True
     build_network: str | None = None
-    storage: Literal["volume", "tmpfs", "bind"] | None = None
-    connect_by: Literal["socket", "port"] = "socket"
+    storage: Storage | None = None
+    connect_by: ConnectBy = "socket"
     memory: Annotated[str, Field(pattern=_SIZE)] | None = None
     cpus: Annotated[float, Field(gt=0)] | None = None
     pids_limit: Annotated[int, Field(ge=64)] = 1024

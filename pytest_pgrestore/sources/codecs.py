@@ -1,4 +1,4 @@
-"""Reading files that may be compressed, as a stream, and noticing when they were cut short or damaged."""
+"""Reading files that may be compressed, as a stream. Truncated and damaged files raise an error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHUNK_BYTES = 1 << 18
-"""Bytes moved at a time: what stays in the processor's cache; four times as much took twice as long."""
+"""Bytes read at a time: they fit the processor's cache. Four times as much took twice as long."""
 
 SUFFIXES = (".gz", ".zst", ".lz4", ".bz2", ".xz")
 
@@ -29,22 +29,29 @@ _MAGIC = {
     b"BZh": "bzip2",
     b"\xfd7zXZ\x00": "xz",
 }
+"""First bytes of each format. Sources: RFC 1952, RFC 8878, LZ4 frame format, bzip2, .xz format."""
 
 
 def plain_name(name: str) -> str:
-    """Return a file's name without the ending of a compressor."""
+    """Return a file's name without the suffix of a compressor."""
     return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), name)
 
 
 def codec_of(path: Path) -> str:
-    """Return ``gzip``, ``zstd``, ``lz4``, ``bzip2``, ``xz`` or ``none``, by the file's first bytes, not its name."""
+    """Return ``gzip``, ``zstd``, ``lz4``, ``bzip2``, ``xz`` or ``none``.
+
+    The file's first bytes decide, not its name.
+    """
     with path.open("rb") as stream:
         start = stream.read(6)
     return next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "none")
 
 
 def open_plain(path: Path) -> IO[bytes]:
-    """Open `path` for reading its decompressed bytes; a truncated file raises EOFError when its end is read."""
+    """Open `path` for reading its decompressed bytes.
+
+    A truncated file raises EOFError when its end is read.
+    """
     match codec_of(path):
         case "gzip":
             return cast("IO[bytes]", gzip.open(path, "rb"))
@@ -66,11 +73,11 @@ def open_plain(path: Path) -> IO[bytes]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Translate what decoders raise on a bad file into the finding it is.
+    """Translate what decoders raise on a bad file.
 
     Raises:
         BackupNotRestorable: The file is cut short or damaged.
-        HarnessError: It cannot be read at all.
+        HarnessError: The file cannot be read: permission or storage.
     """
     from lzma import LZMAError
 
@@ -88,15 +95,15 @@ def reading(path: Path) -> Iterator[None]:
         gzip.BadGzipFile,
         zstandard.ZstdError,
         LZMAError,
-        RuntimeError,
+        RuntimeError,  # of lz4.frame
         tarfile.TarError,
     ) as exc:
         raise _damaged(path, exc) from exc
     except OSError as exc:
         if exc.errno is None:
-            # bz2's complaint about its data is an OSError that no system call made.
+            # bz2 raises OSError without an errno for damaged data; no system call failed.
             raise _damaged(path, exc) from exc
-        # No room to write, nothing there: the caller knows what that means.
+        # The caller knows what other errors mean: the disk is full, or the file is missing.
         if exc.errno not in {errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE}:
             raise
         raise HarnessError(
@@ -119,11 +126,12 @@ class _Chunks(io.RawIOBase):
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
-        """Say yes, as `io.BufferedReader` asks."""
+        """Return True: `io.BufferedReader` requires it."""
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed wants a protocol of its own
-        """Fill `buffer` as far as one chunk goes."""
+    # typeshed declares a private type for `buffer`.
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # see above
+        """Fill `buffer` with at most one chunk; return the number of bytes, 0 at the end."""
         while not self._rest:
             chunk = next(self._chunks, None)
             if chunk is None:
@@ -136,7 +144,10 @@ class _Chunks(io.RawIOBase):
 
 
 def _zstd_chunks(path: Path) -> Iterator[bytes]:
-    """Yield decompressed chunks; the library's own reader takes a cut file for a complete one."""
+    """Yield decompressed chunks of all frames; raise EOFError if the last frame is not complete.
+
+    `zstandard.ZstdDecompressor.stream_reader` ends without an error on a truncated frame.
+    """
     import zstandard
 
     with path.open("rb") as stream:

@@ -1,4 +1,7 @@
-"""Copying backups into the sandbox: fast, and never by a hard link, because recovery writes into its files."""
+"""Copying backups into the sandbox.
+
+Copies are never hard links, because recovery writes into its files.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,11 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 WORKERS = min(4, max(2, os.cpu_count() or 2))
-"""Threads that copy: one reads while another writes, and more only queue at the disk."""
+"""Threads that copy. One reads while another writes; more threads only wait for the disk."""
 
 _RANGE_BYTES = 1 << 30
+"""Most bytes copied by one call of copy_file_range(2)."""
+
 _NOT_IN_KERNEL = {
     errno.EXDEV,
     errno.ENOSYS,
@@ -29,22 +34,28 @@ _NOT_IN_KERNEL = {
     errno.EBADF,
     errno.ETXTBSY,
 }
-"""What copy_file_range answers where the kernel or a file system cannot; a full disk is not among them."""
+"""Errors of copy_file_range(2) if the kernel or a file system does not support the call.
+
+A full disk (ENOSPC) is a real error and not in this set.
+"""
 
 
 def create(target: Path) -> IO[bytes]:
-    """Create `target`, readable by its owner alone, and open it for writing; it must not be there."""
+    """Create and open `target`, readable by its owner only. It must not exist."""
     return os.fdopen(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file, sharing its blocks where the file system can (reflinks)."""
+    """Copy a file; the copy shares its blocks if the file system can do that (reflinks)."""
     with source.open("rb") as reader, create(target) as writer:
         copy_part(reader, 0, os.fstat(reader.fileno()).st_size, writer)
 
 
 def copy_part(reader: IO[bytes], offset: int, size: int, writer: IO[bytes]) -> int:
-    """Copy `size` bytes from `offset` on, inside the kernel where it can; return how many there were."""
+    """Copy up to `size` bytes from `offset` on; return the number of bytes copied.
+
+    The kernel copies with copy_file_range(2) if it can; otherwise this process copies.
+    """
     left = size
     try:
         while left > 0:
@@ -55,9 +66,9 @@ def copy_part(reader: IO[bytes], offset: int, size: int, writer: IO[bytes]) -> i
                 return size - left
             left, offset = left - done, offset + done
     except AttributeError:
+        # Python offers os.copy_file_range on Linux only, with glibc 2.27 or newer.
         pass
     except OSError as exc:
-        # Another file system, an old kernel, a network mount; a full disk is something else.
         if exc.errno not in _NOT_IN_KERNEL:
             raise
     while left > 0 and (data := os.pread(reader.fileno(), min(left, CHUNK_BYTES), offset)):
@@ -67,10 +78,10 @@ def copy_part(reader: IO[bytes], offset: int, size: int, writer: IO[bytes]) -> i
 
 
 def copy_plain(source: Path, target: Path) -> None:
-    """Copy `source`, decompressing it where it is compressed.
+    """Copy `source`; a compressed file is decompressed.
 
     Raises:
-        BackupNotRestorable: It is cut short or damaged.
+        BackupNotRestorable: The file is cut short or damaged.
     """
     with reading(source):
         if codec_of(source) == "none":
@@ -84,9 +95,9 @@ def copy_tree(source: Path, target: Path, *, without: Iterable[str] = ()) -> int
     """Copy the tree below `source` into the existing directory `target`; return the number of files.
 
     Args:
-        source: Directory to copy; symbolic links in it are copied as links.
+        source: Directory to copy. Symbolic links in it are copied as links.
         target: Existing directory.
-        without: Names directly below `source` to leave out.
+        without: Names directly below `source` that are left out.
     """
     left_out = set(without)
     pairs: list[tuple[str, str]] = []
@@ -94,13 +105,13 @@ def copy_tree(source: Path, target: Path, *, without: Iterable[str] = ()) -> int
     with reading(source):
         _walk(str(source), str(target), left_out, pairs, links)
         for link, to in links:
-            os.symlink(os.readlink(link), to)  # noqa: PTH115, PTH211 - hot
+            os.symlink(os.readlink(link), to)  # noqa: PTH115, PTH211 - Path is slow
         in_parallel(lambda pair: copy_file(Path(pair[0]), Path(pair[1])), pairs)
     return len(pairs)
 
 
 def in_parallel(work: Callable[[_T], object], items: Iterable[_T]) -> None:
-    """Run `work` on all items in a few threads; the first exception is raised."""
+    """Run `work` on all items in a few threads; raise the first exception."""
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
             for _ in pool.map(work, items):
@@ -117,7 +128,10 @@ def _walk(
     files: list[tuple[str, str]],
     links: list[tuple[str, str]],
 ) -> None:
-    """Make the directories and collect the rest; sockets and the like are left out."""
+    """Make the directories below `target`; collect files and links as pairs of paths.
+
+    Sockets and other special files are left out.
+    """
     with os.scandir(source) as entries:
         for entry in entries:
             if entry.name in left_out:
@@ -126,7 +140,7 @@ def _walk(
             if entry.is_symlink():
                 links.append((entry.path, to))
             elif entry.is_dir():
-                os.mkdir(to, 0o700)  # noqa: PTH102 - hot
+                os.mkdir(to, 0o700)  # noqa: PTH102 - Path is slow for many files
                 _walk(entry.path, to, set(), files, links)
             elif entry.is_file():
                 files.append((entry.path, to))

@@ -1,14 +1,19 @@
-"""What a source of backups does, whatever tool it uses. Imports only values and the sandbox's protocol."""
+"""What a source of backups does, whatever tool it uses.
+
+Imports values of `model` and the sandboxes' protocols only. Plugins implement one of two protocols.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeGuard
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
+
+    from typing_extensions import TypeIs
 
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.evidence import Check
@@ -24,15 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LocateRequest:
-    """What `Source.locate` is asked.
+    """What `locate` of a source needs to know.
 
     Attributes:
-        target: Where recovery is to stop.
-        timeline: Which timeline to follow there.
-        now: Start of the drill, aware; ages are measured from it.
-        find_programs: Finds PostgreSQL's programs for a server major (None: the newest).
-        find_tool_runner: Finds where the source's backup tool runs while it only reads, for a server major.
-        log: Keeps what a tool printed, under a name, beside the drill's other logs.
+        target: Where recovery stops.
+        timeline: Which timeline recovery follows.
+        now: Start of the drill, with a timezone. Ages are measured from it.
+        find_programs: Returns PostgreSQL's programs of a server major; None means the newest.
+        find_tool_runner: Returns where the backup tool runs, for a server major. It only reads.
+        log: Saves a tool's output under a name, in the drill's logs.
     """
 
     target: RecoveryTarget
@@ -45,23 +50,24 @@ class LocateRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenBackup:
-    """The backup chosen for a request, and what restoring it takes.
+    """The backup chosen for a request, and what its restore needs.
 
     Attributes:
         backup: The chosen entry of the catalogue.
-        selection: Why this one, in words.
+        selection: Why this backup was chosen, in words.
         server_major: Major version of the server to restore under.
-        needed_bytes: Disk space the restore takes, estimated; None where unknown.
-        timeline: Timeline recovery must end on; None where there is no recovery.
-        archive_end: End of the last WAL segment recovery can get at without a hole; None without an archive.
-        checks: Verdicts reached already, e.g. that the archive has no hole.
-        not_checked: What this source cannot know, a sentence each.
-        notes: What a reader should know.
-        backup_paths: Files and directories of the backup, which must be the same after the drill.
-        wal_archive_paths: Directories that production adds WAL to while the drill runs.
-        other_candidates: Older backups that may reach the target where this one does not: where it lies only their WAL tells.
-        restored_by: Backup tool, its version and where it runs; empty where PostgreSQL's own programs do it.
-        rto_not_comparable: Why the time of this restore is not that of one in a disaster; empty where it is.
+        needed_bytes: Estimate of the disk space the restore needs; None if unknown.
+        timeline: Timeline on which recovery must end; None if there is no recovery.
+        archive_end: End of the last WAL segment before any gap; None without an archive.
+        checks: Checks that are finished already, for example that the archive has no gap.
+        not_checked: What this source cannot verify, one sentence each.
+        notes: Other facts for the reader of the report.
+        backup_paths: Files and directories of the backup. They must be unchanged after the drill.
+        wal_archive_paths: Directories to which production adds WAL while the drill runs.
+        other_candidates: Older backups that might reach the target although this one cannot; only
+            their WAL can tell.
+        restored_by: Backup tool, its version and where it runs; empty without such a tool.
+        rto_not_comparable: Why this restore time differs from a real disaster's; empty if not.
     """
 
     backup: Backup
@@ -72,7 +78,7 @@ class ChosenBackup:
     archive_end: Lsn | None = None
     checks: tuple[Check, ...] = ()
     not_checked: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     backup_paths: tuple[Path, ...] = ()
     wal_archive_paths: tuple[Path, ...] = ()
     other_candidates: tuple[str, ...] = ()
@@ -80,14 +86,14 @@ class ChosenBackup:
     rto_not_comparable: str = ""
 
 
-class Source(Protocol):
-    """A named place of backups.
+class CommonSource(Protocol):
+    """What both kinds of sources do: list their backups and choose one.
 
     Attributes:
-        name: The user's name for it.
-        type: The tool, as in ``pgrestore.toml``.
-        places: Files and directories of this machine that hold the backups; tools must be able to read them.
-        requirements: What its backup tool needs to run; None where PostgreSQL's own programs do.
+        name: The user's name for the source.
+        type: The type of source, as in ``pgrestore.toml``.
+        places: Files and directories of this machine that hold the backups, for tools to read.
+        requirements: What the source's backup tool needs to run; None without such a tool.
     """
 
     @property
@@ -103,78 +109,80 @@ class Source(Protocol):
     def requirements(self) -> ToolRequirements | None: ...
 
     def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:
-        """Return the catalogue, oldest first.
+        """Return the catalogue, oldest backup first.
 
         Args:
-            tool_runner: Where the tool of `requirements` runs; None where there is no need.
+            tool_runner: Where the tool of `requirements` runs; None if the source has no tool.
 
         Raises:
-            HarnessError: It could not be read: missing directory, permission.
+            HarnessError: The catalogue cannot be read: missing directory, permission.
         """
         ...
 
     def locate(self, request: LocateRequest) -> ChosenBackup:
-        """Choose the backup for `request`, reading only.
+        """Choose the backup for `request`. This method only reads.
 
         Raises:
-            BackupNotRestorable: No backup, a damaged one, or (TargetUnreachable) none that reaches the target.
-            HarnessError: The catalogue could not be read.
+            BackupNotRestorable: There is no backup, or it is damaged.
+            TargetUnreachable: No backup reaches the target.
+            HarnessError: The catalogue cannot be read.
         """
         ...
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:
-        """Return the names of the checks this source will report, known before anything runs."""
+        """Return the names of the checks this source will report. Runs nothing."""
         ...
 
 
-class PhysicalSource(Source, Protocol):
-    """Restores files and WAL: recovery follows."""
+class PhysicalSource(CommonSource, Protocol):
+    """A source that restores files and WAL. Recovery follows."""
 
     def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
-        """Fill `sandbox.data`, tablespaces included, with the server's user as owner.
+        """Fill `sandbox.data` and its tablespaces; the server's user owns the files afterwards.
 
-        WAL is not part of it: see `stage_wal`. Returns what happened, in words, for the phase.
+        WAL is not included: see `stage_wal`. Returns what was done, for the phase's report.
 
         Raises:
-            BackupNotRestorable: The backup is cut short or does not unpack.
-            HarnessError: Disk full, tool missing.
+            BackupNotRestorable: The backup is cut short or cannot be unpacked.
+            HarnessError: The disk is full, or a tool is missing.
         """
         ...
 
     def verify(self, chosen: ChosenBackup, sandbox: Sandbox) -> tuple[Check, ...]:
-        """Verify the restored files against the backup's manifest before anything touches them, or have its tool do so.
+        """Compare the restored files with the backup's manifest, before anything changes them.
 
-        A failed verification is a failed check and not an exception; no manifest is *could not verify*
-        or a sentence in `ChosenBackup.not_checked`.
+        A source may let its backup tool verify instead. A difference is a failed check and not an
+        exception. A missing manifest is the verdict *could not verify*, or a sentence in
+        `ChosenBackup.not_checked`.
         """
         ...
 
     def stage_wal(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
-        """Put the WAL that recovery needs into ``sandbox.data/pg_wal``, complete and plain.
+        """Put the WAL that recovery needs into ``sandbox.data/pg_wal``, complete and uncompressed.
 
-        Returns words for the phase.
+        Returns what was done, for the phase's report.
 
         Raises:
-            BackupNotRestorable: A segment is damaged, foreign or of the wrong size.
+            BackupNotRestorable: A segment is damaged, of the wrong size, or of another cluster.
         """
         ...
 
     def reachable(self, chosen: ChosenBackup, sandbox: Sandbox) -> list[str]:
-        """Return the reachable points nearest the target, for the message of a target that was missed."""
+        """Return the reachable points nearest to the target, for the error of a missed target."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How a tool or psycopg reaches a running server: no host but a socket, no password.
+    """How a tool or psycopg connects to a running server: through a socket, without a password.
 
     Attributes:
-        socket_directory: Value for `host`.
-        port: Value for `port`.
+        socket_directory: Value of `host`.
+        port: Value of `port`.
         user: A superuser.
-        database: Where to connect.
-        options: Startup options, which beat ALTER ROLE/DATABASE ... SET.
-        client_address: How psycopg connects from here where that is not the socket.
+        database: The database to connect to.
+        options: Startup options, which override ALTER ROLE/DATABASE ... SET.
+        client_address: Host and port for psycopg if this process cannot use the socket.
     """
 
     socket_directory: Path
@@ -185,7 +193,7 @@ class Connection:
     client_address: Mapping[str, str] | None = None
 
     def conninfo(self, database: str | None = None) -> str:
-        """Return a connection string for ``psycopg.connect``."""
+        """Return a connection string for ``psycopg.connect``; `database` replaces the default."""
         from psycopg.conninfo import make_conninfo
 
         client_address = self.client_address or {
@@ -200,7 +208,7 @@ class Connection:
         )
 
     def arguments(self) -> list[str]:
-        """Return the connection arguments of psql, pg_restore and their kin."""
+        """Return the connection arguments of psql, pg_restore and PostgreSQL's other clients."""
         return [
             "--host",
             str(self.socket_directory),
@@ -211,28 +219,32 @@ class Connection:
         ]
 
 
-class LogicalSource(Source, Protocol):
-    """Restores by loading SQL into an empty, running server: no recovery."""
+class LogicalSource(CommonSource, Protocol):
+    """A source that loads SQL into an empty, running server. There is no recovery."""
 
     def load(
         self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection
     ) -> tuple[str, str]:
-        """Load the dump through `connection`, which names an empty cluster's ``postgres`` database.
+        """Load the dump through `connection`, to the ``postgres`` database of an empty cluster.
 
         Returns:
-            The database to run assertions in, and what happened, in words, for the phase.
+            The database in which assertions run, and what was done, for the phase's report.
 
         Raises:
-            BackupNotRestorable: A tool reported any error, or the dump was cut short.
-            HarnessError: The sandbox lacks an extension, disk full.
+            BackupNotRestorable: A tool reported any error, or the dump is cut short.
+            HarnessError: The sandbox lacks an extension, or its disk is full.
         """
         ...
 
     def contents(self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection) -> Check:
-        """Compare what the dump's table of contents promised with what the server's catalogue holds."""
+        """Compare the dump's table of contents with the catalogue of the restored server."""
         ...
 
 
-def is_logical(source: Source) -> TypeGuard[LogicalSource]:
-    """Tell whether `source` loads SQL (True) or restores files (False)."""
+Source: TypeAlias = PhysicalSource | LogicalSource
+"""A named place of backups."""
+
+
+def is_logical(source: Source) -> TypeIs[LogicalSource]:
+    """Return True if `source` loads SQL, False if it restores files."""
     return hasattr(source, "load")

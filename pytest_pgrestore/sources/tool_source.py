@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sources.wal import stored_wal
-from pytest_pgrestore.sources.wal.segments import empty_wal
+from pytest_pgrestore.sources.wal import fetched_wal
+from pytest_pgrestore.sources.wal.staging import empty_wal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,11 +52,11 @@ class ToolSource(Generic[ChoiceT]):
 
     def stage_wal(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
         """Check the WAL that was brought, and lay it out for the server."""
-        return stored_wal.stage(self._choice_of(chosen).wal, sandbox)
+        return fetched_wal.stage(self._choice_of(chosen).wal, sandbox)
 
     def reachable(self, chosen: ChosenBackup, sandbox: Sandbox) -> list[str]:
         """Return the stops nearest the target, and what cuts the archive."""
-        return stored_wal.reachable(self._choice_of(chosen).wal, sandbox)
+        return fetched_wal.reachable(self._choice_of(chosen).wal, sandbox)
 
     def _keep(self, chosen: ChosenBackup, choice: ChoiceT) -> ChosenBackup:
         # By identity: two drills of one backup differ in what they want of it. Held, so that no other gets its number.

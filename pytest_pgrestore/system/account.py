@@ -1,4 +1,8 @@
-"""Who runs the server and its tools. PostgreSQL refuses to run as root, so root drops to an unprivileged user."""
+"""The user that runs the server and its tools.
+
+PostgreSQL refuses to run as root (src/backend/main/main.c, `check_root`; initdb.c, `get_id`), so
+root changes to an unprivileged user.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DEFAULT_USER = "nobody"
-"""Not `postgres`: on a database host that user owns the production files."""
+"""Not `postgres`: on a database host that user owns the files of production."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Account:
         name: Login name.
         uid: Numeric user.
         gid: Its primary group.
-        drop: Whether we have to change to it, which only root can.
+        drop: Whether we must change to this user; only root can.
     """
 
     name: str
@@ -33,42 +37,50 @@ class Account:
     drop: bool
 
     def popen_arguments(self) -> dict[str, Any]:
-        """Return the identity arguments of `subprocess.Popen`; empty where no change is needed."""
+        """Return the identity arguments of `subprocess.Popen`; empty when no change is needed."""
         if not self.drop:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def own(self, path: Path) -> None:
-        """Give `path` itself (a link is not followed) to this user."""
+        """Make this user the owner of `path`; a link itself, not its target."""
         if self.drop:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def own_tree(self, path: Path) -> None:
-        """Give `path` and everything below it to this user."""
+        """Make this user the owner of `path` and of everything below it."""
         if not self.drop:
             return
         self.own(path)
         for folder, folders, files in os.walk(path):
             for name in (*folders, *files):
-                os.chown(os.path.join(folder, name), self.uid, self.gid, follow_symlinks=False)  # noqa: PTH118 - hot
+                entry = os.path.join(folder, name)  # noqa: PTH118 - hot: thousands of files
+                os.chown(entry, self.uid, self.gid, follow_symlinks=False)
 
 
 def server_account(wanted: str | None = None) -> Account:
-    """Return the user PostgreSQL runs as: the caller, or for root the `wanted` one (default: nobody).
+    """Return the user PostgreSQL runs as.
+
+    That is the caller. If the caller is root, it is `wanted` (default: nobody).
 
     Raises:
-        ConfigError: The wanted user is root, or another than the caller's own without root.
+        ConfigError: `wanted` is root, or the caller is neither root nor `wanted`.
         HarnessError: No such user.
     """
-    if os.geteuid() != 0:
-        me = pwd.getpwuid(os.geteuid())
-        if wanted is not None and wanted != me.pw_name:
-            raise ConfigError(
-                f"sandbox.user is {wanted!r}, but the run belongs to {me.pw_name!r}",
-                hint="leave sandbox.user out: only root can change to another user.",
-            )
-        return Account(me.pw_name, me.pw_uid, me.pw_gid, drop=False)
-    name = wanted or DEFAULT_USER
+    return _caller(wanted) if os.geteuid() != 0 else _unprivileged(wanted or DEFAULT_USER)
+
+
+def _caller(wanted: str | None) -> Account:
+    me = pwd.getpwuid(os.geteuid())
+    if wanted is not None and wanted != me.pw_name:
+        raise ConfigError(
+            f"sandbox.user is {wanted!r}, but the run belongs to {me.pw_name!r}",
+            hint="leave sandbox.user out: only root can change to another user.",
+        )
+    return Account(me.pw_name, me.pw_uid, me.pw_gid, drop=False)
+
+
+def _unprivileged(name: str) -> Account:
     try:
         entry = pwd.getpwnam(name)
     except KeyError:

@@ -1,8 +1,8 @@
-"""Networks of processes: starting one without any, and what a running one could reach.
+"""Networks of processes: starting one without any, and finding what a running one could reach.
 
-A network namespace does not cut Unix sockets that have a path: only file permissions do.
+A network namespace does not cut off Unix sockets that have a path; only file permissions do.
 
-Source: proc(5), /proc/pid/net; unix(7): connecting needs write permission on the socket.
+Source: network_namespaces(7); unix(7): connecting needs write permission on the socket.
 """
 
 from __future__ import annotations
@@ -22,19 +22,38 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.system.account import Account
 
-CUT = "cut: a network namespace of its own, without any interface; Unix sockets are only closed by file permissions"
-OPEN = "NOT cut: this system allows no network namespace; TCP is off and nothing that connects is loaded"
+CUT = (
+    "cut: a network namespace of its own, without any interface;"
+    " Unix sockets are only closed by file permissions"
+)
+OPEN = (
+    "NOT cut: this system allows no network namespace;"
+    " TCP is off and nothing that connects is loaded"
+)
 
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
-_PROBE_SECONDS = 10.0
+"""Flags of unshare(2), from <sched.h>."""
+
+_PROBE_SECONDS = 30.0
+_LOOPBACK = "lo"
+_LOOPBACK_NET = "127"
+_ADDRESS = re.compile(r"\|-- (\d+)\.\d+\.\d+\.\d+\n\s+/32 host LOCAL")
+"""An address of this namespace in /proc/pid/net/fib_trie."""
+
+_SERVER_SOCKET = re.compile(r"\s(/\S.*/\.s\.PGSQL\.\d+)$", re.MULTILINE)
+"""Name of a server's socket: UNIXSOCK_PATH in PostgreSQL's src/include/libpq/pqcomm.h."""
+
+_WRITABLE = 'for path; do if test -w "$path"; then printf "%s\\n" "$path"; fi; done'
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def enter(account: Account, *, cut: bool) -> Callable[[], None]:
-    """Return what a child does between fork and exec: leave the network, then become `account`.
+    """Return a function for a child between fork and exec: leave the network, become `account`.
 
-    Source: unshare(2), user_namespaces(7). Root needs no user namespace; others map themselves to themselves.
+    Root needs no user namespace for that. Another user needs one, and maps itself to itself.
+
+    Source: unshare(2); user_namespaces(7), on uid_map, gid_map and setgroups.
     """
     uid, gid = os.getuid(), os.getgid()
 
@@ -56,11 +75,11 @@ def enter(account: Account, *, cut: bool) -> Callable[[], None]:
 
 
 def can_be_cut(account: Account) -> bool:
-    """Tell whether a child can be given a network namespace here; tried once, with a program that does nothing."""
+    """Return whether a child can get a network namespace here; tried with an empty program."""
     if _LIBC is None:
         return False
     try:
-        # The shell, because root's own interpreter may be closed to the unprivileged user.
+        # The shell: the unprivileged user may not be able to run our Python, e.g. below /root.
         child = spawn(
             ["/bin/sh", "-c", ":"], env=child_environment(), prepare=enter(account, cut=True)
         )
@@ -78,16 +97,14 @@ def _write(path: str, text: str) -> None:
         os.close(descriptor)
 
 
-_LOOPBACK = "lo"
-_ADDRESS = re.compile(r"\|-- (\d+)\.\d+\.\d+\.\d+\n\s+/32 host LOCAL")
-_LOOPBACK_NET = "127"
-_SERVER_SOCKET = re.compile(r"\s(/\S.*/\.s\.PGSQL\.\d+)$", re.MULTILINE)
-_PROBE = 'for path; do if test -w "$path"; then printf "%s\\n" "$path"; fi; done'
-_PROBE_SECONDS = 30.0
-
-
 def interfaces_of(pid: int) -> list[str] | None:
-    """Return the network interfaces that the process has and that have an address or a route; None if unknown."""
+    """Return the interfaces of process `pid` that have an address or a route, and ``lo``.
+
+    None when the system does not show them. If any address besides loopback exists, every
+    interface is returned: fib_trie lists addresses without their interface.
+
+    Source: proc(5), /proc/pid/net: dev, route, if_inet6, fib_trie.
+    """
     net = Path("/proc") / str(pid) / "net"
     try:
         names = [
@@ -99,20 +116,22 @@ def interfaces_of(pid: int) -> list[str] | None:
     except (OSError, IndexError):
         return None
     if addresses - {_LOOPBACK_NET}:
-        # Addresses are told without their interface, so any of them may have it.
         return names
     return [name for name in names if name == _LOOPBACK or name in routed | version6]
 
 
 def open_sockets(account: Account, own: Path) -> list[str]:
-    """Return the sockets of PostgreSQL servers here that `account` may connect to, less those below `own`."""
+    """Return the sockets of PostgreSQL servers that `account` may connect to, except below `own`.
+
+    Source: proc(5), /proc/net/unix.
+    """
     listed = sorted(set(_SERVER_SOCKET.findall(_text(Path("/proc/net/unix")))))
     others = [path for path in listed if not Path(path).is_relative_to(own)]
     if not others:
         return []
-    # Asked by that user, because only the kernel knows all that permission depends on.
+    # test(1) runs as that user: only the kernel knows everything a permission depends on.
     done = run(
-        ["/bin/sh", "-c", _PROBE, "sh", *others],
+        ["/bin/sh", "-c", _WRITABLE, "sh", *others],
         timeout_seconds=_PROBE_SECONDS,
         env=child_environment(),
         account=account,

@@ -1,21 +1,20 @@
-"""The one place that starts processes: argv list, whole environment given, deadline required, output kept."""
+"""The one place that starts processes. A child gets an argv list and its whole environment."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-import select
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.system.feeder import Feeder
+from pytest_pgrestore.system.process_group import end_group, ends_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,18 +25,13 @@ if TYPE_CHECKING:
 TAIL_LINES = 20
 """Lines of output kept in an error: enough for a tool's reason, short enough for JUnit."""
 
-_GRACE_SECONDS = 5.0
-"""For a tool that is asked to end: initdb needs a moment to see its own child off."""
-
-_POLL_SECONDS = 0.01
 _PR_SET_PDEATHSIG = 1
-_POLL_LIMIT_MS = 2**31 - 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A finished process. Output is text; bytes that are not UTF-8 are spelled out."""
+    r"""A finished process. Output is text; bytes that are not UTF-8 appear as ``\xff``."""
 
     argv: tuple[str, ...]
     status: int
@@ -45,7 +39,7 @@ class Completed:
     stderr: str
 
     def tail(self) -> str:
-        """Return the last lines it printed, errors by preference."""
+        """Return the last lines it printed: of stderr, or of stdout when stderr is empty."""
         return tail(self.stderr or self.stdout)
 
 
@@ -55,7 +49,11 @@ def tail(text: str, lines: int = TAIL_LINES) -> str:
 
 
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the whole environment a child gets: nothing of the caller's PG* variables, messages in English, UTC."""
+    """Return the whole environment of a child: English messages, UTC, and `extra`.
+
+    Nothing else is inherited. libpq reads PGHOST, PGSERVICE and other PG* variables of the caller,
+    which may name production (PostgreSQL docs, libpq, "Environment Variables").
+    """
     base = {
         "PATH": os.environ.get("PATH", os.defpath),
         "LC_ALL": "C.UTF-8",
@@ -69,15 +67,15 @@ def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def die_with_parent(number: int = signal.SIGTERM, parent: int | None = None) -> Callable[[], None]:
-    """Return what a child does after setuid so that the kernel sends it a signal when the thread that starts it ends.
+    """Return a function for the child that ties its life to the thread that starts it.
+
+    The child calls it after setuid. The kernel then sends it a signal when that thread ends.
 
     Args:
-        number: The signal.
-        parent: Who starts it; None is this process.
+        number: The signal. Not SIGKILL: a single-user postgres leaves its shared memory then.
+        parent: Process id of the starter; None is this process.
 
-    Not SIGKILL: a standalone postgres that is killed leaves its shared memory.
-
-    Source: prctl(2), PR_SET_PDEATHSIG; it is cleared by a change of credentials, hence the order.
+    Source: prctl(2), PR_SET_PDEATHSIG; a change of credentials clears it, hence the order.
     """
     parent = os.getpid() if parent is None else parent
 
@@ -85,7 +83,7 @@ def die_with_parent(number: int = signal.SIGTERM, parent: int | None = None) -> 
         if _LIBC is not None:
             _LIBC.prctl(_PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:
-            os.kill(os.getpid(), number)  # it ended before we had asked
+            os.kill(os.getpid(), number)  # the starter ended before the call of prctl
 
     return _bind
 
@@ -106,14 +104,15 @@ def run(
         argv: Program and arguments. Never put a secret here: other users can read it.
         timeout_seconds: The child and its children are killed when this passes.
         env: The whole environment of the child; nothing is inherited.
-        account: Who runs it; None is the caller.
-        stdin: Chunks to write to its standard input; None is an empty input. An exception raised by the
-            iterable ends the child and is passed on.
+        account: The user who runs it; None is the caller.
+        stdin: Chunks to write to its standard input; None is an empty input. An exception raised
+            by the iterable ends the child and is raised here.
         cwd: Its working directory; None is the root directory, so no mount is kept busy.
         check: Whether a status other than 0 raises.
 
     Raises:
-        HarnessError: It could not be started, did not end in time, or (with `check`) ended with an error.
+        HarnessError: It could not be started, did not end in time, or (with `check`) ended with
+            an error.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = spawn(
@@ -125,28 +124,40 @@ def run(
             cwd=cwd,
             account=account,
         )
-        feeder = _Feeder(child, stdin) if stdin is not None else None
-        ended = False
-        try:
-            ended = _ends_within(child, timeout_seconds)
-            if not ended:
-                raise HarnessError(
-                    f"{Path(argv[0]).name} did not end within {timeout_seconds:g} s",
-                    hint="raise --pgrestore-timeout, or read what it was doing in the saved log.",
-                )
-        finally:
-            _end_group(child, gently=not ended)
-            if feeder is not None:
-                feeder.finish()
-        if feeder is not None and feeder.error is not None:
-            raise feeder.error
-        done = Completed(tuple(argv), child.returncode, _text(out), _text(err))
+        _feed_and_wait(child, argv[0], stdin, timeout_seconds)
+        done = Completed(tuple(argv), child.returncode, text_of(out), text_of(err))
     if check and done.status != 0:
         raise HarnessError(
             f"{Path(argv[0]).name} exited with status {done.status}: {done.tail()}",
             hint="fix the cause above.",
         )
     return done
+
+
+def _feed_and_wait(
+    child: subprocess.Popen[bytes],
+    program: str,
+    stdin: Iterable[bytes] | None,
+    timeout_seconds: float,
+) -> None:
+    """Feed the child and wait for its end; nothing of its process group is left afterwards."""
+    feeder = None
+    if stdin is not None and child.stdin is not None:
+        feeder = Feeder(stdin, child.stdin.write, child.stdin.close, failed=child.kill)
+    ended = False
+    try:
+        ended = ends_within(child, timeout_seconds)
+        if not ended:
+            raise HarnessError(
+                f"{Path(program).name} did not end within {timeout_seconds:g} s",
+                hint="raise --pgrestore-timeout, or read what it was doing in the saved log.",
+            )
+    finally:
+        end_group(child, gently=not ended)
+        if feeder is not None:
+            feeder.finish()
+    if feeder is not None:
+        feeder.raise_error()
 
 
 def spawn(
@@ -159,7 +170,7 @@ def spawn(
     cwd: Path | None = None,
     account: Account | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start `argv` in a session of its own and return at once: the servers, and the door `run` goes through.
+    """Start `argv` in a session of its own and return at once. Servers are started with this.
 
     Args:
         argv: Program and arguments.
@@ -168,7 +179,7 @@ def spawn(
         prepare: Runs in the child between fork and exec, after the change to `account`.
         stdin: Whether to give it a pipe to read from.
         cwd: Its working directory; None is the root directory.
-        account: Who runs it; None is the caller.
+        account: The user who runs it; None is the caller.
 
     Raises:
         HarnessError: It could not be started.
@@ -193,93 +204,9 @@ def spawn(
         ) from exc
 
 
-class _Feeder:
-    """Writes chunks to a child's standard input from a thread, so the deadline keeps its meaning."""
-
-    def __init__(self, child: subprocess.Popen[bytes], chunks: Iterable[bytes]) -> None:
-        self.error: BaseException | None = None
-        self._child = child
-        self._chunks = chunks
-        self._thread = threading.Thread(target=self._feed, name="pgrestore-stdin", daemon=True)
-        self._thread.start()
-
-    def _feed(self) -> None:
-        stdin = self._child.stdin
-        if stdin is None:
-            return
-        try:
-            for chunk in self._chunks:
-                stdin.write(chunk)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the child ended first; its own status says why
-        except BaseException as exc:  # noqa: BLE001 - handed to the caller, in its own thread
-            self.error = exc
-            self._child.kill()
-        finally:
-            try:
-                stdin.close()
-            except OSError:
-                pass
-
-    def finish(self) -> None:
-        """Wait until the thread has let go of the pipe."""
-        self._thread.join()
-
-
-def _ends_within(child: subprocess.Popen[bytes], timeout_seconds: float) -> bool:
-    """Wait for `child`; tell whether it ended in time.
-
-    Through a process descriptor where there are any: `Popen.wait` with a timeout sleeps up to 50 ms too long.
-    """
-    try:
-        descriptor = os.pidfd_open(child.pid)
-    except (AttributeError, OSError):
-        try:
-            child.wait(timeout_seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-    try:
-        waiting = select.poll()
-        waiting.register(descriptor, select.POLLIN)
-        return bool(waiting.poll(min(timeout_seconds * 1000, _POLL_LIMIT_MS)))
-    finally:
-        os.close(descriptor)
-
-
-def _end_group(child: subprocess.Popen[bytes], *, gently: bool) -> None:
-    """End what is left of the child's process group, and reap the child.
-
-    Gently, the child is asked first and its children see their pipes end: initdb runs a postgres that leaves its
-    shared memory behind when it is killed.
-    """
-    if gently:
-        child.terminate()
-        _ends_within(child, _GRACE_SECONDS)
-        child.poll()
-        deadline = time.monotonic() + _GRACE_SECONDS
-        while _group_lives(child.pid) and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
-    try:
-        os.killpg(child.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
-    child.wait()
-
-
-def _group_lives(group: int) -> bool:
-    """Tell whether a process of the group runs; one that ended and waits to be reaped does not."""
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = entry.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[2]) == group and fields[0] not in "ZX":
-            return True
-    return False
-
-
-def _text(stream: IO[bytes]) -> str:
+def text_of(stream: IO[bytes]) -> str:
+    r"""Return everything in `stream` as text; bytes that are not UTF-8 appear as ``\xff``."""
     stream.seek(0)
-    # backslashreplace, never surrogateescape: a lone surrogate kills an xdist worker.
+    # Not surrogateescape: execnet, which carries the messages of xdist workers, encodes text as
+    # strict UTF-8, so a lone surrogate ends the worker.
     return stream.read().decode("utf-8", errors="backslashreplace")

@@ -1,6 +1,6 @@
-"""Our processes below a directory, and the shared memory they leave when they are killed: found, ended, removed.
+"""Our processes below a directory, and the shared memory they leave when they are killed.
 
-Standard library only, as the watchdog that uses it.
+Standard library only: the watchdog imports it, and runs without site-packages (``python -S``).
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 QUIT_SECONDS = 10.0
-"""For a server to end on SIGQUIT."""
+"""Time for a server to end after SIGQUIT (immediate shutdown)."""
 
 POLL_SECONDS = 0.01
 _IPC_RMID = 0
+"""Command of shmctl(2), from <sys/ipc.h>."""
 
 
 class Process(NamedTuple):
-    """A process as /proc shows it. Its start time tells it from a later one of the same number."""
+    """A process as /proc shows it. Pid and start time together name it: pids are used again."""
 
     pid: int
     session: int
@@ -28,19 +29,24 @@ class Process(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Shared memory that outlives a killed server: System V segments by id, and files of dynamic shared memory."""
+    """Shared memory that outlives a killed server.
+
+    Attributes:
+        segments: Ids of System V segments (PostgreSQL: src/backend/port/sysv_shmem.c).
+        files: Files of dynamic shared memory in /dev/shm (src/backend/storage/ipc/dsm_impl.c).
+    """
 
     segments: set[int]
     files: set[Path]
 
     def existing(self) -> list[str]:
-        """Return what of it is still there, in words."""
+        """Return what still exists, in words."""
         present = {segment for segment, _ in segments()}
         found = [f"shared memory segment {number}" for number in sorted(self.segments & present)]
         return found + [f"shared memory {path}" for path in sorted(self.files) if path.exists()]
 
     def remove(self) -> None:
-        """Remove what is still there, as ``ipcrm -m`` does."""
+        """Remove what still exists; segments as ``ipcrm -m`` does."""
         for path in self.files:
             path.unlink(missing_ok=True)
         left = self.segments & {segment for segment, _ in segments()}
@@ -53,16 +59,16 @@ class Memory(NamedTuple):
 
 
 def start_time(pid: int) -> str | None:
-    """Return when process `pid` started, in the kernel's clock ticks; None when it is gone or a zombie."""
+    """Return when process `pid` started, in clock ticks since boot; None if gone or a zombie."""
     process = _process(pid)
     return None if process is None else process.started
 
 
 def processes_of(root: Path, spare: tuple[Path, ...] = ()) -> list[Process]:
-    """Return our processes below `root`: servers, tools, and whatever those started.
+    """Return our processes below `root`: servers, tools, and the processes those started.
 
-    All of ours are started with their working directory there, in a session of their own without a terminal. So
-    neither a shell that stands in the directory nor a psql that somebody runs from there is among them.
+    We start each with its working directory below `root`, in a session of its own without a
+    terminal. A user's shell in that directory, or a psql started from it, is therefore not found.
 
     Args:
         root: Directory of a drill or of a run.
@@ -83,27 +89,27 @@ def processes_of(root: Path, spare: tuple[Path, ...] = ()) -> list[Process]:
 
 
 def stop_processes(root: Path, spare: tuple[Path, ...] = ()) -> Memory:
-    """End our processes below `root`; return the shared memory they had, which is removed.
+    """End our processes below `root`; return the shared memory they had. It is removed too.
 
-    Also a server that was started a moment before its starter was killed, and that nobody wrote down.
+    This includes a server whose starter was killed before it could record the server.
     """
     memory = Memory(set(), set())
     known: set[Process] = set()
     for number in (None, signal.SIGKILL):
         deadline = time.monotonic() + QUIT_SECONDS
-        told: set[Process] = set()
+        signalled: set[Process] = set()
         while time.monotonic() < deadline:
             left = _running(known)
             if not left:
-                # Looked for again until there is none: what is told to end may have started another.
+                # Search again until nothing is found: an ending process may have started another.
                 left = set(processes_of(root, spare))
                 known |= left
                 if not left:
                     break
-            _note_memory(memory, left - told)
-            for process in left - told:
+            _note_memory(memory, left - signalled)
+            for process in left - signalled:
                 _send(process.pid, number)
-            told |= left
+            signalled |= left
             _reap(left)
             time.sleep(POLL_SECONDS)
     memory.remove()
@@ -115,7 +121,8 @@ def _running(processes: set[Process]) -> set[Process]:
 
 
 def _send(pid: int, number: int | None) -> None:
-    # A server removes its shared memory on SIGQUIT, its backends end at once; the tools know SIGTERM.
+    # SIGQUIT is PostgreSQL's immediate shutdown: the server removes its shared memory, and its
+    # backends end at once (PostgreSQL docs, "Shutting Down the Server"). Tools end on SIGTERM.
     name = number or (signal.SIGQUIT if _program(pid) == "postgres" else signal.SIGTERM)
     try:
         os.kill(pid, name)
@@ -139,16 +146,19 @@ def _note_memory(memory: Memory, processes: set[Process]) -> None:
             lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
         except OSError:
             continue
-        # Dynamic shared memory: src/backend/storage/ipc/dsm_impl.c, dsm_impl_posix.
+        # Name of dynamic shared memory: dsm_impl.c, `dsm_impl_posix`: "/PostgreSQL.%u".
         memory.files.update(
             Path(line.split()[5])
             for line in lines
-            if "/dev/shm/PostgreSQL." in line  # noqa: S108 - the kernel's own name
+            if "/dev/shm/PostgreSQL." in line  # noqa: S108 - shm_open(3) makes files there
         )
 
 
 def segments() -> set[tuple[int, int]]:
-    """Return id and creator of every System V segment. Source: proc(5), /proc/sysvipc/shm, columns 2 and 5."""
+    """Return id and creator's pid of every System V segment.
+
+    Source: proc(5), /proc/sysvipc/shm, columns 2 and 5.
+    """
     try:
         rows = [row.split() for row in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
     except OSError:
@@ -157,9 +167,9 @@ def segments() -> set[tuple[int, int]]:
 
 
 def _process(pid: int) -> Process | None:
-    """Return a process that runs; None when it is gone or a zombie.
+    """Return process `pid`; None when it is gone or a zombie.
 
-    Source: proc(5), /proc/pid/stat: state 3, session 6, terminal 7, start time 22.
+    Source: proc(5), /proc/pid/stat: fields 3 (state), 6 (session), 7 (terminal), 22 (start time).
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -171,24 +181,33 @@ def _process(pid: int) -> Process | None:
 
 
 def _processes() -> dict[int, Process]:
-    found = (_process(int(name)) for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208 - hot
+    names = os.listdir("/proc")  # noqa: PTH208 - hot: called in a loop until all have ended
+    found = (_process(int(name)) for name in names if name.isdigit())
     return {process.pid: process for process in found if process is not None}
 
 
 def _stands_below(pid: int, root: Path, spare: tuple[Path, ...]) -> bool:
-    try:
-        cwd = Path(os.readlink(f"/proc/{pid}/cwd"))  # noqa: PTH115 - a deleted directory has no Path to follow
-    except OSError:
+    cwd = _link(pid, "cwd")
+    if cwd is None:
         return False
     places = {cwd, *cwd.parents}
     return root in places and places.isdisjoint(spare)
 
 
-def _program(pid: int) -> str:
+def _link(pid: int, name: str) -> Path | None:
+    """Return the target of link `name` of a process: ``cwd`` or ``exe``; None if it is gone.
+
+    The kernel appends " (deleted)" to the target of a removed file (proc(5)).
+    """
     try:
-        return Path(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")).name  # noqa: PTH115 - as above
+        return Path(os.readlink(f"/proc/{pid}/{name}"))  # noqa: PTH115 - hot: every process
     except OSError:
-        return ""
+        return None
+
+
+def _program(pid: int) -> str:
+    program = _link(pid, "exe")
+    return "" if program is None else program.name.removesuffix(" (deleted)")
 
 
 def _is_postgres(pid: int) -> bool:
@@ -197,13 +216,10 @@ def _is_postgres(pid: int) -> bool:
 
 
 def processes_below(root: Path) -> list[int]:
-    """Return the processes whose working directory lies below `root`: every PostgreSQL process stands in PGDATA."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            cwd = Path(os.readlink(entry / "cwd"))  # noqa: PTH115 - a deleted directory has no Path to follow
-        except OSError:
-            continue
-        if cwd == root or root in cwd.parents:
-            found.append(int(entry.name))
-    return found
+    """Return the pids whose working directory is `root` or below it, whoever started them.
+
+    Every PostgreSQL server process has PGDATA as its working directory (`ChangeToDataDir` in
+    src/backend/utils/init/miscinit.c).
+    """
+    pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+    return [pid for pid in pids if _stands_below(pid, root, ())]

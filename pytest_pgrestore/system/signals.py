@@ -1,4 +1,7 @@
-"""SIGTERM ends a drill run as Ctrl-C does, with teardown and reports: CI systems, Kubernetes and systemd send it."""
+"""SIGTERM ends a drill run as Ctrl-C does, with teardown and reports.
+
+CI systems, Kubernetes and systemd send SIGTERM. Without a handler it ends Python at once.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _AGAIN_SECONDS = 0.05
 
 
 class TermSignal:
-    """Turns the first SIGTERM into a KeyboardInterrupt while installed."""
+    """While installed, turns the first SIGTERM into a KeyboardInterrupt."""
 
     def __init__(self) -> None:
         self._previous: dict[int, Any] = {}
@@ -25,25 +28,26 @@ class TermSignal:
         self._unraisable: Any = None
 
     def install(self) -> None:
-        """Start; does nothing outside the main thread, where Python allows no handlers."""
+        """Start handling SIGTERM; a no-op outside the main thread (see `signal.signal`)."""
         if threading.current_thread() is threading.main_thread():
             self._previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._interrupt)
             self._armed = True
             self._unraisable, sys.unraisablehook = sys.unraisablehook, self._swallowed
 
     def disarm(self) -> None:
-        """Ignore SIGTERM and Ctrl-C from now on: the copies are being removed and the reports written.
+        """Ignore SIGTERM and Ctrl-C from now on: copies are being removed, reports are written.
 
-        Somebody's own teardown may hang, so the third Ctrl-C counts; the watchdog then removes the copies.
+        A teardown of the user may hang, so the third Ctrl-C interrupts. The watchdog then removes
+        the copies.
         """
         self._armed = False
         if self._previous and signal.SIGINT not in self._previous:
-            # Not SIG_IGN, which the programs we start would inherit.
+            # Not SIG_IGN: the programs we start would inherit it through exec (signal(7)).
             self._previous[signal.SIGINT] = signal.signal(signal.SIGINT, self._be_patient)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Let the body end before a SIGTERM or Ctrl-C that comes meanwhile has its effect."""
+        """Delay SIGTERM and Ctrl-C until the body has finished."""
         came: list[int] = []
         main = threading.current_thread() is threading.main_thread()
         kept = {
@@ -60,14 +64,18 @@ class TermSignal:
             raise KeyboardInterrupt("SIGTERM" if came[0] == signal.SIGTERM else "")
 
     def restore(self) -> None:
-        """Put back the handlers that were there."""
+        """Put the previous handlers back."""
         while self._previous:
             signal.signal(*self._previous.popitem())
         if sys.unraisablehook == self._swallowed:
             sys.unraisablehook = self._unraisable
 
     def _swallowed(self, unraisable: Any) -> None:
-        """Interrupt again when a place swallowed the interruption: fork handlers, finalizers, callbacks of the gc."""
+        """Interrupt again when Python swallowed our KeyboardInterrupt.
+
+        Python cannot raise out of fork handlers, finalizers and callbacks of the garbage
+        collector. It calls `sys.unraisablehook` instead.
+        """
         if not isinstance(unraisable.exc_value, KeyboardInterrupt):
             self._unraisable(unraisable)
             return
@@ -85,6 +93,6 @@ class TermSignal:
 
     def _interrupt(self, _number: int, _frame: Any) -> None:
         if self._armed:
-            # Once: whoever asks again must not interrupt the removal of the copies.
+            # Once: a second SIGTERM must not interrupt the removal of the copies.
             self._armed = False
             raise KeyboardInterrupt("SIGTERM")

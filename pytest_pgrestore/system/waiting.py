@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 POLL_SECONDS = 0.01
-"""A server that is ready is seen 10 ms later at most; asking is a read of a few bytes."""
+"""A server that is ready is seen at most 10 ms later; one poll reads a few bytes."""
 
 
 def wait_until(
@@ -22,10 +22,17 @@ def wait_until(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> float:
-    """Call `done` until it says yes; return the seconds that took.
+    """Call `done` until it returns true; return the seconds that took.
+
+    Args:
+        done: The condition. What it raises is passed on.
+        what: Subject of the error message, e.g. "the server".
+        timeout_seconds: Deadline.
+        clock: Monotonic seconds.
+        sleep: Waits between two calls.
 
     Raises:
-        HarnessError: The deadline passed. Whatever `done` raises is passed on.
+        HarnessError: The deadline passed.
     """
     started = clock()
     while not done():

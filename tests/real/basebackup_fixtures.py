@@ -1,4 +1,7 @@
-"""Small real worlds for the tests of the source `basebackup`: a cluster, its backups, and drills on them."""
+"""Small real worlds for the tests of the source `basebackup`: a cluster, its backups, drills.
+
+A test file imports the fixtures it uses, and chooses the majors of `world` with `on_majors`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
+
+import pytest
 
 from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.model.drill import Drill
@@ -23,11 +28,13 @@ from pytest_pgrestore.sources.protocol import ChosenBackup, LocateRequest
 from pytest_pgrestore.system.waiting import wait_until
 
 DEADLINE = 120.0
+TAR = ("--format", "tar")
+"""Arguments of pg_basebackup for a backup in tar format."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment between two batches of rows: recovery to it must find `rows` rows and not one more."""
+    """A moment between two batches of rows: recovery to it finds exactly `rows` rows."""
 
     rows: int
     lsn: Lsn
@@ -37,7 +44,7 @@ class Mark:
 
 @dataclass(slots=True)
 class World:
-    """A cluster that has backups; the server may be gone by now."""
+    """A cluster with backups. Its server may be stopped."""
 
     directory: Path
     cluster: Cluster
@@ -45,16 +52,16 @@ class World:
 
     @property
     def archive(self) -> Path:
-        """Where its WAL is archived."""
+        """Directory of archived WAL."""
         return self.cluster.archive
 
     @property
     def backups(self) -> Path:
-        """Where its backups lie."""
+        """Directory of backups."""
         return self.directory / "backups"
 
     def grow(self, name: str, rows: int = 100) -> Mark:
-        """Insert rows in one transaction, in both tablespaces, and make a restore point behind it."""
+        """Insert rows into both tablespaces in one transaction; make a restore point after it."""
         with self.cluster.connect() as connection:
             with connection.transaction():
                 connection.execute(
@@ -91,9 +98,10 @@ class World:
 
 
 def forked(world: World, backup: Path, point: str) -> Cluster:
-    """Start a second server from a plain backup, recovered to a restore point, archiving where the first one does.
+    """Start a second server from a plain backup, recovered to a restore point.
 
-    That is what a real recovery leaves when the first server is gone, and a foreign timeline when it is not.
+    It archives to the archive of the first server. That is like a real recovery if the first server
+    is stopped. If the first server still runs, the second one writes a foreign timeline.
     """
     cluster = Cluster(world.directory / "f", world.cluster.programs)
     cluster.archive = world.archive
@@ -119,7 +127,7 @@ def forked(world: World, backup: Path, point: str) -> Cluster:
 
 @contextmanager
 def new_world(major: int) -> Iterator[World]:
-    """Make a cluster with a table in a tablespace, and take everything away at the end."""
+    """Make a cluster with a table in a tablespace; remove everything at the end."""
     directory = short_directory()
     try:
         with Cluster.create(directory / "c", major) as cluster:
@@ -136,11 +144,15 @@ def new_world(major: int) -> Iterator[World]:
 
 @contextmanager
 def three_batches(major: int) -> Iterator[World]:
-    """Make three batches of rows, a plain backup behind the first, a compressed one behind the second; then stop."""
+    """Make a cluster with three batches of rows, and stop it.
+
+    Backup ``a`` is plain and follows the first batch. Backup ``b`` is a compressed tar and follows
+    the second one.
+    """
     with new_world(major) as world:
         world.grow("one")
         world.backup("a")
-        # Catalogues tell whole seconds.
+        # Times in a catalogue are whole seconds.
         world.cluster.sql("select pg_sleep(1)")
         world.grow("two")
         world.cluster.sql("select pg_sleep(1)")
@@ -153,21 +165,45 @@ def three_batches(major: int) -> Iterator[World]:
         yield world
 
 
-def request(
+def on_majors(*majors: int) -> pytest.MarkDecorator:
+    """Return the mark that runs tests on the fixture `world` of these majors."""
+    return pytest.mark.parametrize("world", majors, indirect=True)
+
+
+@pytest.fixture(scope="module")
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """Three batches of rows, and two backups; see `three_batches` and `on_majors`."""
+    with three_batches(request.param) as made:
+        yield made
+
+
+@pytest.fixture
+def source(world: World) -> BasebackupSource:
+    """All backups of the world, and its archive."""
+    return BasebackupSource("shop", str(world.backups), wal=str(world.archive))
+
+
+@pytest.fixture
+def archive(world: World, tmp_path: Path) -> Path:
+    """A copy of the world's archive that a test may damage."""
+    return copy_of(world.archive, tmp_path)
+
+
+def locate_request(
     run: Run, target: RecoveryTarget | None = None, timeline: Timeline = "latest"
 ) -> LocateRequest:
-    """Return what a drill asks `locate`."""
+    """Return the request of a drill to `locate`."""
     return LocateRequest(
         target=target or Latest(),
         timeline=timeline,
         now=datetime.now(UTC),
         find_programs=_reading_everything(run),
-        find_tool_runner=_no_toolbox,
+        find_tool_runner=_no_tool_runner,
         log=lambda _step, _text: None,
     )
 
 
-def _no_toolbox(_major: int | None) -> ToolRunner:
+def _no_tool_runner(_major: int | None) -> ToolRunner:
     raise AssertionError("a base backup needs no tool but PostgreSQL's")
 
 
@@ -184,7 +220,7 @@ def fetched(source: BasebackupSource, run: Run, chosen: ChosenBackup) -> Sandbox
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a drill came to: its record, and the rows of both tables where a server came up."""
+    """The record of a drill, and the rows of both tables if a server came up."""
 
     record: DrillRecord
     rows: tuple[int, int] | None
@@ -195,7 +231,7 @@ class Restored:
 
     @property
     def problem(self) -> str:
-        """Return the problem of the failure; empty where there is none."""
+        """The problem of the failure; empty without one."""
         return self.record.failure.problem if self.record.failure else ""
 
 
@@ -228,14 +264,14 @@ def drill(
 
 
 def copy_of(path: Path, into: Path) -> Path:
-    """Copy a backup or an archive, to be damaged; links stay links."""
+    """Copy a backup or an archive that a test may damage; links stay links."""
     target = into / path.name
     shutil.copytree(path, target, symlinks=True)
     return target
 
 
 def fingerprint(directory: Path) -> dict[str, tuple[int, int, int]]:
-    """Return size, time of change and number of links of every file: what writing to it, or linking it, changes."""
+    """Return size, time of change and number of links of every file below `directory`."""
     return {
         str(path.relative_to(directory)): (
             path.stat().st_size,

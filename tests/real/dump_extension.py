@@ -13,7 +13,7 @@ EXTENSION = "pgcrypto"
 
 
 def archive_with_extension(dumps: Path) -> tuple[Path, str]:
-    """Return a custom dump of the oldest server here that has the extension, and the extension's name."""
+    """Return a custom dump of the oldest server here, and the name of an extension it needs."""
     directory = short_directory()
     try:
         with Cluster.create(

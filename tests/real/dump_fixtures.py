@@ -1,4 +1,7 @@
-"""A production world in miniature, dumped in every form, and a way to drill the dumps. Once per major and process."""
+"""A small production world, dumped in every form, and drills of its dumps.
+
+It is built once for each major and process.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ SCHEMA = """
 create schema "we ird";
 create table "we ird"."t able" (id int primary key, v text);
 create type mood as enum ('a', 'b');
-create table orders (id int generated always as identity primary key, v text not null, m mood default 'a');
+create table orders (
+  id int generated always as identity primary key, v text not null, m mood default 'a'
+);
 insert into orders (v) select 'row ' || g from generate_series(1, 500) g;
 create index orders_v on orders (v);
 create table lines (id serial primary key, order_id int references orders);
@@ -40,13 +45,15 @@ create function twice(int) returns int language sql as 'select 2 * $1';
 create table parted (id int) partition by range (id);
 create table parted_one partition of parted for values from (0) to (100);
 insert into parted select generate_series(1, 40);
-create trigger same before update on lines for each row execute function suppress_redundant_updates_trigger();
+create trigger same before update on lines
+  for each row execute function suppress_redundant_updates_trigger();
 alter table orders owner to "Odd Role";
 grant select on orders to reader;
 """
 
 ROWS = (
-    "select (select count(*) from orders), (select count(*) from lines), (select count(*) from counted),"
+    "select (select count(*) from orders), (select count(*) from lines),"
+    " (select count(*) from counted),"
     " (select count(*) from parted), nextval('orders_id_seq')"
 )
 COMPLETE = (ORDERS, 200, 1, 40, ORDERS + 1)
@@ -86,7 +93,10 @@ class World:
     logs: Path
 
     def drill(self, path: Path | str, query: str = ROWS, **settings: Any) -> Outcome:
-        """Restore what `path` (relative to the dumps) names; answer `query` there; tear everything down."""
+        """Restore a dump, run `query` on the restored server, and remove everything.
+
+        `path` is relative to the dumps.
+        """
         source = DumpSource("shop", str(self.dumps / path), **settings)
         drill = Drill("shop")
         result = run_drill(

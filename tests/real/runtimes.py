@@ -1,4 +1,4 @@
-"""The sandboxes every test on a real restore runs in."""
+"""The kinds of sandboxes that tests on real restores run in."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -34,30 +35,31 @@ BACKUP_TOOLS = (
     "pgbackrest",
     "rsync",
 )
-"""Packages of the images that production servers and the drills of their backups run in; one image a major."""
+"""Packages of the images for production servers and for drills of their backups."""
 
 DEADLINE_SECONDS = 120.0
 BUILD_SECONDS = 1200.0
 
 
-def docker_settings(directory: Path, **changes: object) -> DockerSettings:
-    """Return how tests run containers: nothing pulled, the build reaches packages as the machine does.
+def docker_settings(directory: Path, **changes: Any) -> DockerSettings:
+    """Return how tests run containers: nothing is pulled, and builds use the machine's network.
 
-    Copies are in memory: they are small, many, and a server syncs every file of a copy when it starts.
+    Copies are in memory. They are small and many, and a server that recovers syncs every file of
+    its data directory first (PostgreSQL: `SyncDataDirectory`).
     """
-    plain = {
+    usual: dict[str, Any] = {
         "base_image": BASE,
         "pull": False,
         "build_network": "host",
+        "storage": "tmpfs",
         "timeout_seconds": DEADLINE_SECONDS,
     }
-    plain |= {"storage": "tmpfs"}
-    return DockerSettings(directory=directory, **(plain | changes))  # type: ignore[arg-type]
+    return DockerSettings(directory=directory, **(usual | changes))
 
 
 @cache
 def require_docker() -> None:
-    """Skip where no engine runs, and fail there in CI."""
+    """Skip a test if no Docker daemon runs; in CI, fail."""
     try:
         connect()
     except HarnessError as exc:
@@ -69,7 +71,7 @@ def require_docker() -> None:
 
 @cache
 def require_tool_images() -> None:
-    """Build what backup tools run in where it is missing: a test's own deadline is too short for that."""
+    """Build the missing images of backup tools: a test's own deadline is too short for that."""
     require_docker()
     _build_images(BACKUP_TOOLS)
 
@@ -78,7 +80,7 @@ def _build_images(packages: tuple[str, ...]) -> None:
     place = short_directory()
     try:
         settings = docker_settings(place, packages=packages, timeout_seconds=BUILD_SECONDS)
-        # A name of its own: two pytests at once would remove each other's containers.
+        # A unique name: two pytests at once would remove each other's containers.
         run = DockerRun.open(settings, f"images-{os.getpid()}")
         try:
             for major in MAJORS:
@@ -101,8 +103,13 @@ def environment_of(runtime: str) -> dict[str, str]:
 
 
 @contextmanager
-def opened_run(runtime: str, **changes: object) -> Iterator[Run]:
-    """Open a run in a place of its own, in Docker with `changes` of its settings; nothing may be left of it."""
+def opened_run(runtime: str, **changes: Any) -> Iterator[Run]:
+    """Open a run in a directory of its own; check that nothing is left of it.
+
+    Args:
+        runtime: Kind of sandbox.
+        changes: Settings of the docker sandbox, other than the usual ones.
+    """
     if runtime == "docker":
         require_docker()
         if changes.get("packages") == BACKUP_TOOLS:

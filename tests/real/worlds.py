@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +44,11 @@ class World:
         major: Server major.
         directory: Holds ``backups/<form>/one`` and ``archive``.
         points: Kind of target to the target and the highest row that is there; the next one must not be.
-        ended: A moment after the last commit.
     """
 
     major: int
     directory: Path
     points: dict[str, tuple[RecoveryTarget, int]] = field(default_factory=dict)
-    ended: datetime | None = None
 
     @property
     def archive(self) -> Path:
@@ -92,7 +89,6 @@ def build(major: int) -> World:
             cluster.base_backup(where, *FORMS[form], *words)
         _commit(cluster, world)
         cluster.switch_wal()
-        world.ended = cluster.now()
     return world
 
 
@@ -162,12 +158,6 @@ def copied(path: Path, into: Path) -> Path:
     """Return a copy of a backup or an archive that may be damaged."""
     subprocess.run(["cp", "-a", str(path), str(into)], check=True)
     return into
-
-
-def a_day_before(world: World) -> datetime:
-    """Return a moment before everything."""
-    assert world.ended is not None
-    return world.ended - timedelta(days=1)
 
 
 def as_root() -> bool:

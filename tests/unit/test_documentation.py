@@ -7,10 +7,10 @@ import re
 
 import pytest
 
+from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.session import fixtures
 from pytest_pgrestore.session.collection.drill_file import AssertTable, DrillTable
 from pytest_pgrestore.session.collection.expectations import NO_ROWS, OPERATORS, ROWS
-from pytest_pgrestore.session.control import finish
 from pytest_pgrestore.session.drill_request import ARGUMENTS
 from pytest_pgrestore.settings.options import SETTINGS, Setting
 from pytest_pgrestore.settings.read_file import ReportsTable, SandboxTable
@@ -107,7 +107,7 @@ def test_every_exit_status_is_told() -> None:
     """A pipeline decides by them."""
     told = re.findall(r"^\| (\d) \|", section("## Exit statuses"), re.MULTILINE)
 
-    assert {int(number) for number in told} == {*map(int, pytest.ExitCode), finish.COULD_NOT_VERIFY}
+    assert {int(number) for number in told} == {*map(int, pytest.ExitCode), COULD_NOT_VERIFY}
 
 
 def test_every_fixture_has_an_advert() -> None:

@@ -1,4 +1,4 @@
-"""The JUnit report: one suite per drill, every finding a case of its own. Evidence in, text out.
+"""The JUnit report: a suite for each drill, a case for each finding. Evidence in, text out.
 
 failure = verified bad, error = could not verify, skipped = left out by a person, with the reason.
 """
@@ -9,29 +9,25 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.reports.findings import (
-    RESTORED,
-    RPO,
-    RTO,
-    TARGET_REACHED,
-    findings,
-    objective_words,
-    target_asked,
-)
-from pytest_pgrestore.reports.format import capped, exact, moment, one_line
+from pytest_pgrestore.reports.findings import RESTORED, TARGET_REACHED, findings
+from pytest_pgrestore.reports.format import UNKNOWN, capped, exact, moment, one_line
 from pytest_pgrestore.reports.junit.xml import Case, Suite, to_xml
+from pytest_pgrestore.reports.wording import RPO, RTO, objective_words, target_asked
 
 if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import DrillRecord, Evidence
     from pytest_pgrestore.reports.findings import Finding
 
-_RESULT = {
+_RESULTS = {
     Verdict.PASSED: "",
     Verdict.FAILED: "failure",
     Verdict.COULD_NOT_VERIFY: "error",
     Verdict.SKIPPED: "skipped",
 }
+"""Element of a case that has this verdict; a passed case has none."""
+
 _WITH_FIGURES = frozenset({RESTORED, TARGET_REACHED, RTO, RPO})
+"""Names of the cases whose text repeats the figures of the drill."""
 
 
 def render(evidence: Evidence, *, strict: bool = False) -> str:
@@ -39,7 +35,7 @@ def render(evidence: Evidence, *, strict: bool = False) -> str:
 
     Args:
         evidence: The run.
-        strict: Keep to Jenkins' junit-10.xsd to the letter, which knows no file and no line of a case.
+        strict: Leave out file and line of a case, which Jenkins' junit-10.xsd does not allow.
     """
     suites = [_suite(evidence, drill) for drill in evidence.drills]
     if evidence.problems:
@@ -52,7 +48,7 @@ def _suite(evidence: Evidence, drill: DrillRecord) -> Suite:
     return Suite(
         name=f"pgrestore.{drill.drill}",
         cases=tuple(_case(drill, finding) for finding in found),
-        # The case `rto` repeats the time of `restored`, so it is not added again.
+        # The case `rto` repeats the time of `restored`: do not count it twice.
         seconds=sum(finding.seconds or 0.0 for finding in found if finding.name != RTO),
         hostname=evidence.host,
         timestamp=_timestamp(drill.started_at),
@@ -63,7 +59,7 @@ def _suite(evidence: Evidence, drill: DrillRecord) -> Suite:
 def _run(evidence: Evidence) -> Suite:
     cases = tuple(
         Case(
-            # The text of a problem is its name too: two runs with the same problem are the same case of a history.
+            # Named after its text: a CI system then finds the same problem in the run before.
             name=one_line(problem),
             classname="pgrestore.run",
             result="error",
@@ -89,7 +85,7 @@ def _case(drill: DrillRecord, finding: Finding) -> Case:
     return Case(
         name=finding.name,
         classname=classname(drill),
-        result=_RESULT[finding.verdict],
+        result=_RESULTS[finding.verdict],
         message=one_line(finding.message),
         text="\n".join(_text(drill, finding)),
         seconds=finding.seconds,
@@ -99,10 +95,12 @@ def _case(drill: DrillRecord, finding: Finding) -> Case:
 
 
 def classname(drill: DrillRecord) -> str:
-    """Return the class name of a drill's cases: stable, and without dots but ours, since readers cut there."""
-    return ".".join(
-        ("pgrestore", drill.source.replace(".", "_"), target_asked(drill).replace(".", "_"))
-    )
+    """Return the class name of a drill's cases, the same in every run.
+
+    Dots only separate its three parts: Jenkins takes the text before the last dot as the package.
+    """
+    parts = (drill.source, target_asked(drill))
+    return ".".join(("pgrestore", *(part.replace(".", "_") for part in parts)))
 
 
 def _text(drill: DrillRecord, finding: Finding) -> list[str]:
@@ -122,7 +120,7 @@ def _text(drill: DrillRecord, finding: Finding) -> list[str]:
 
 
 def _key_figures(drill: DrillRecord) -> list[str]:
-    """Return what most readers of JUnit files would lose if it stood in properties alone."""
+    """Return the figures of a drill as lines: most readers of JUnit files drop properties."""
     phases = ", ".join(
         f"{phase.name} {exact(phase.seconds)}{'' if phase.counts_toward_rto else ' (not counted)'}"
         for phase in drill.phases
@@ -133,7 +131,7 @@ def _key_figures(drill: DrillRecord) -> list[str]:
     if drill.recovered_to is not None:
         reached = drill.recovered_to
         lines.append(
-            f"recovered to: {reached.lsn or 'not known'}, last commit {moment(reached.last_commit_at)}"
+            f"recovered to: {reached.lsn or UNKNOWN}, last commit {moment(reached.last_commit_at)}"
         )
     lines += [objective_words(drill.rto), objective_words(drill.rpo)]
     return [*lines, f"phases: {phases or 'none ran'}"]
@@ -158,5 +156,6 @@ def _properties(evidence: Evidence, drill: DrillRecord) -> dict[str, str]:
 
 
 def _timestamp(value: datetime) -> str:
-    # Without an offset: some schemas refuse one, and readers take a bare time for UTC, which it is.
+    # In UTC, which readers assume; windyroad's JUnit.xsd allows no offset
+    # (ISO8601_DATETIME_PATTERN).
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")

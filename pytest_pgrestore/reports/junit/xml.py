@@ -1,8 +1,9 @@
-"""JUnit XML through junit-xml, with its gaps mended. The only place that knows that library. Imports only formatting.
+"""JUnit XML by the library junit-xml, with corrections. No other file uses that library.
 
-What junit-xml 1.9 does by itself: counts a failure without message as a pass; raises on lone surrogates and drops other
-characters without a trace; leaves out a time of zero and writes float noise in others; writes `disabled`, which
-Jenkins' schema does not know.
+What junit-xml 1.9 does, and this file corrects: it counts a failure without message as a pass; it
+raises on lone surrogates and silently drops other characters; it leaves out a time of zero and
+writes floats with all their digits; it writes `disabled`, which Jenkins' schema does not allow.
+Imports only formatting.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from pytest_pgrestore.reports.format import visible
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from junit_xml import TestCase
+
 NO_MESSAGE = "no message was given"
+"""Stands for an empty message: junit-xml would write no result at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +29,10 @@ class Case:
 
     Attributes:
         result: ``failure``, ``error`` or ``skipped``; empty for a pass.
-        message: Of the result, one line.
-        text: Of the result, or for a pass its standard output: what every reader of such files keeps.
-        seconds: None leaves the time out.
+        message: One line about the result.
+        text: The whole message. A passed case has it as its standard output, which every reader
+            of JUnit files keeps.
+        seconds: None if the case was not timed; then it has no time.
     """
 
     name: str
@@ -45,7 +50,8 @@ class Suite:
     """Cases that belong together.
 
     Attributes:
-        seconds: How long the whole took; not always the sum of its cases.
+        seconds: Time of the whole suite, which may differ from the sum of its cases.
+        timestamp: Start in ISO 8601 without an offset; "" if it is not known.
     """
 
     name: str
@@ -60,9 +66,9 @@ def to_xml(name: str, suites: Iterable[Suite], *, strict: bool = False) -> str:
     """Return `suites` as one XML document.
 
     Args:
-        name: Of the whole.
-        suites: In the order they are written.
-        strict: Leave out the attributes of a case that Jenkins' schema does not know: file and line.
+        name: Name of the document.
+        suites: Written in this order.
+        strict: Leave out file and line of a case, which Jenkins' junit-10.xsd does not allow.
     """
     root = ET.Element("testsuites", {"name": visible(name)})
     root.extend(_suite(suite, strict=strict) for suite in suites)
@@ -74,33 +80,14 @@ def to_xml(name: str, suites: Iterable[Suite], *, strict: bool = False) -> str:
 
 
 def _suite(suite: Suite, *, strict: bool) -> ET.Element:
-    from junit_xml import TestCase, TestSuite
+    from junit_xml import TestSuite
 
-    cases = []
-    for case in suite.cases:
-        made = TestCase(
-            visible(case.name),
-            classname=visible(case.classname),
-            file=None if strict else visible(case.file),
-            line=None if strict else case.line,
-            stdout=None if case.result else visible(case.text),
-        )
-        message, text = visible(case.message) or NO_MESSAGE, visible(case.text)
-        match case.result:
-            case "failure":
-                made.add_failure_info(message, text)
-            case "error":
-                made.add_error_info(message, text)
-            case "skipped":
-                made.add_skipped_info(message, text)
-        cases.append(made)
-    properties = {visible(key): visible(value) for key, value in suite.properties.items()}
     element: ET.Element = TestSuite(
         visible(suite.name),
-        cases,
+        [_case(case, strict=strict) for case in suite.cases],
         hostname=visible(suite.hostname),
         timestamp=suite.timestamp,
-        properties=properties,
+        properties={visible(key): visible(value) for key, value in suite.properties.items()},
     ).build_xml_doc()
     element.attrib.pop("disabled")
     element.set("time", _seconds(suite.seconds))
@@ -110,6 +97,27 @@ def _suite(suite: Suite, *, strict: bool) -> ET.Element:
     return element
 
 
+def _case(case: Case, *, strict: bool) -> TestCase:
+    from junit_xml import TestCase
+
+    made = TestCase(
+        visible(case.name),
+        classname=visible(case.classname),
+        file=None if strict else visible(case.file),
+        line=None if strict else case.line,
+        stdout=None if case.result else visible(case.text),
+    )
+    message, text = visible(case.message) or NO_MESSAGE, visible(case.text)
+    match case.result:
+        case "failure":
+            made.add_failure_info(message, text)
+        case "error":
+            made.add_error_info(message, text)
+        case "skipped":
+            made.add_skipped_info(message, text)
+    return made
+
+
 def _seconds(value: float) -> str:
-    # Jenkins' schema takes three decimals and no sign; a clock that went back is not ours to report here.
+    # junit-10.xsd (SUREFIRE_TIME) allows three decimals and no sign.
     return f"{max(0.0, value):.3f}"

@@ -1,4 +1,4 @@
-"""How recovery ended: why a server did not come up, and whether it stopped where it was told to."""
+"""How recovery ended: why the server did not come up, or whether it stopped at the target."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.model.wal import Lsn
 
+# Both are FATAL since 13 (PerformWalRecovery in src/backend/access/transam/xlogrecovery.c).
 _NOT_REACHED = "recovery ended before configured recovery target was reached"
 _TOO_EARLY = "requested recovery stop point is before consistent recovery point"
 
@@ -28,11 +29,13 @@ _HARNESS_SIGNS = {
     "No space left on device": "free the disk or set sandbox.directory to a larger one.",
     "could not map anonymous shared memory": "give the sandbox more memory.",
     "could not create shared memory segment": "give the sandbox more memory.",
-    "could not access file": "the sandbox lacks a library the copy wants: install it beside the server programs.",
+    "could not access file": (
+        "the sandbox lacks a library the copy wants: install it beside the server programs."
+    ),
     "database files are incompatible with server": "use server programs built like production's.",
     "locale is incompatible": "install production's locales on this machine.",
 }
-"""Messages that blame the sandbox and not the backup, each with the next step."""
+"""Parts of messages whose cause is the sandbox and not the backup, each with the next step."""
 
 
 def why_not_up(
@@ -45,11 +48,11 @@ def why_not_up(
     """Return the error for a server that ended during recovery.
 
     Args:
-        fatal: Its first FATAL message.
-        status: Its exit status, negative for a signal.
-        target: What it was told to recover to.
+        fatal: Its first FATAL message; None without any.
+        status: Its exit status, negative for a signal; None where it is not known.
+        target: The target it was given.
         near: Reachable points nearest the target.
-        bad_wal: The complaint about WAL that came before, if any.
+        bad_wal: The message of damaged WAL before it; None without any.
     """
     message = fatal or "the server ended without a reason"
     for sign, hint in _HARNESS_SIGNS.items():
@@ -65,7 +68,8 @@ def why_not_up(
     if _NOT_REACHED in message:
         return TargetUnreachable(
             f"recovery ended before it reached {target}{because}{nearest}",
-            hint="choose a target at or before a commit the archive holds, or find out why the archive ends early.",
+            hint="choose a target at or before a commit the archive holds, or find out why the"
+            " archive ends early.",
         )
     if _TOO_EARLY in message:
         return TargetUnreachable(
@@ -80,16 +84,16 @@ def why_not_up(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndOfRecovery:
-    """What the server and its log say of the end of recovery.
+    """The end of recovery, by the server's answers and its log.
 
     Attributes:
         end: End of the last record replayed.
-        stopping: Why it stopped, in the server's words; None at the end of WAL.
+        stopping: The server's message where it stopped; None at the end of WAL.
         stopped_transaction: ``("before" or "after", xid)`` where it stopped at a transaction's end.
         last_commit_at: Time of the last transaction replayed.
         timeline: The timeline the server is on now.
-        consistent_at: Where the backup became consistent.
-        bad_wal: The complaint that ended replay inside a record.
+        consistent_at: Where the backup became consistent; None where it never did.
+        bad_wal: The message of damaged WAL that ended replay; None without any.
     """
 
     end: Lsn | None
@@ -104,7 +108,14 @@ class EndOfRecovery:
 def target_reached(
     target: RecoveryTarget, reached: EndOfRecovery, archive_end: Lsn | None, segment_bytes: int
 ) -> Check:
-    """Compare what was asked with where recovery really ended."""
+    """Compare the target with where recovery really ended.
+
+    Args:
+        target: The target the server was given.
+        reached: Where recovery ended.
+        archive_end: End of the last WAL segment that recovery could reach; None without an archive.
+        segment_bytes: Size of a WAL segment.
+    """
     problem = _problem(target, reached, archive_end, segment_bytes)
     observed = reached.stopping or f"end of WAL at {reached.end}"
     return Check(
@@ -116,7 +127,7 @@ def target_reached(
     )
 
 
-def _problem(  # noqa: PLR0911 - a table of cases
+def _problem(
     target: RecoveryTarget, reached: EndOfRecovery, archive_end: Lsn | None, segment_bytes: int
 ) -> str | None:
     """Return why the target was not reached; None when it was."""
@@ -126,32 +137,38 @@ def _problem(  # noqa: PLR0911 - a table of cases
         return _short_of_the_end(reached, archive_end, segment_bytes)
     if reached.stopping is None:
         return f"the server opened without saying that it stopped at {target}"
-    if (
-        isinstance(target, AtTime)
-        and reached.last_commit_at is not None
-        and reached.last_commit_at > target.when
-    ):
-        return (
-            f"the copy holds a commit of {reached.last_commit_at.isoformat()}, later than {target}:"
-            " the backup ended after the target"
-        )
-    if isinstance(target, AtXid) and (reached.stopped_transaction or ("", -1))[1] != target.xid:
-        return f"recovery stopped at another transaction: {reached.stopping}"
-    if (
-        isinstance(target, AtLsn)
-        and target.inclusive
-        and (reached.end is None or reached.end < target.lsn)
-    ):
-        return f"recovery stopped at {reached.end}, short of {target}"
-    if isinstance(target, Immediate) and "consistency" not in reached.stopping:
-        return f"recovery stopped elsewhere: {reached.stopping}"
+    return _stopped_elsewhere(target, reached, reached.stopping)
+
+
+def _stopped_elsewhere(target: RecoveryTarget, reached: EndOfRecovery, stopping: str) -> str | None:
+    commit, end = reached.last_commit_at, reached.end
+    match target:
+        case AtTime(when) if commit is not None and commit > when:
+            # With a target before the end of the backup, PostgreSQL can open later than that,
+            # without a message: it stops at the first commit after the backup.
+            return (
+                f"the copy holds a commit of {commit.isoformat()}, later than {target}:"
+                " the backup ended after the target"
+            )
+        case AtXid(xid) if (
+            reached.stopped_transaction is None or reached.stopped_transaction[1] != xid
+        ):
+            return f"recovery stopped at another transaction: {stopping}"
+        case AtLsn(lsn, inclusive=True) if end is None or end < lsn:
+            return f"recovery stopped at {end}, short of {target}"
+        case Immediate() if "consistency" not in stopping:
+            return f"recovery stopped elsewhere: {stopping}"
     return None
 
 
 def _short_of_the_end(
     reached: EndOfRecovery, archive_end: Lsn | None, segment_bytes: int
 ) -> str | None:
-    """PostgreSQL takes a hole or damage for the end of WAL and opens without a word; we do not."""
+    """Return why replay ended before the archive does; None when it did not.
+
+    PostgreSQL takes a hole or damage for the end of WAL, and opens without a message (see
+    ReadRecord in src/backend/access/transam/xlogrecovery.c).
+    """
     if reached.bad_wal is not None:
         return f"replay ended at damaged WAL: {reached.bad_wal}"
     if archive_end is None:

@@ -1,26 +1,24 @@
-"""RTO and RPO: the figures, their definitions, and the verdicts."""
+"""RTO, RPO and the age of the backup: definitions of the figures, and their verdicts."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.evidence import Check, DataLossFigures, ObjectiveResult
 from pytest_pgrestore.model.objectives import ObjectiveStatus, judge
 from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.model.verdict import Verdict
 
 if TYPE_CHECKING:
-    import psycopg
+    from datetime import datetime
 
     from pytest_pgrestore.model.drill import Drill
-    from pytest_pgrestore.model.secret import Secret
 
 RTO_DEFINITION = (
-    "sum of the phases fetch, configure, start, replay, promote and ready: from the first byte copied to the first"
-    " query answered by a server that is no longer in recovery; finding the backup, making the sandbox and"
-    " verifying the manifest are shown and do not count"
+    "sum of the phases fetch, configure, start, replay, promote and ready: from the first byte"
+    " copied to the first query answered by a server that is no longer in recovery; finding the"
+    " backup, making the sandbox and verifying the manifest are shown and do not count"
 )
 _NOT_JUDGED = "not judged: the RPO is measured on drills to latest, from the start of the drill"
 _BY_LIVE = (
@@ -30,22 +28,26 @@ _BY_FRESHNESS = (
     "start of the drill minus the freshest business row, by the source's freshness query"
 )
 _BY_COMMIT = "start of the drill minus the time of the last commit recovered"
-_BY_BACKUP = "start of the drill minus the moment the backup's data is of: everything committed since would be lost"
+_BY_BACKUP = (
+    "start of the drill minus the moment the backup's data is of: everything committed since would"
+    " be lost"
+)
 _IDLE = (
-    " ; the last commit is older than the objective, which on an idle database says nothing: name a freshness query"
-    " (a heartbeat) or a live connection for a verdict"
+    " ; the last commit is older than the objective, which on an idle database says nothing: name a"
+    " freshness query (a heartbeat) or a live connection for a verdict"
 )
 
 
 def rto(drill: Drill, seconds: float | None, rto_not_comparable: str = "") -> ObjectiveResult:
-    """Return the RTO verdict; None seconds (no server came up) is "not measured".
+    """Return the result of the RTO.
 
     Args:
         drill: With its objectives.
-        seconds: What was measured.
-        rto_not_comparable: Why that is not what a disaster would take; then it is shown and not judged.
+        seconds: The time measured; None, as no server came up, is "not measured".
+        rto_not_comparable: Why this time is not that of a real disaster recovery; empty if it is.
+            Such a time is shown and not judged.
     """
-    measured = None if seconds is None or rto_not_comparable else timedelta(seconds=seconds)
+    measured = None if rto_not_comparable else _duration(seconds)
     return ObjectiveResult(
         name="rto",
         judgement=judge(measured, drill.objectives.rto),
@@ -58,10 +60,17 @@ def rto(drill: Drill, seconds: float | None, rto_not_comparable: str = "") -> Ob
 
 
 def rpo(drill: Drill, loss: DataLossFigures, *, one_moment: bool) -> ObjectiveResult:
-    """Return the RPO verdict: the live server decides, else the freshest row, else the last commit.
+    """Return the result of the RPO, by the best figure there is.
 
-    The last commit alone can only acquit: on an idle database an old one is no proof of loss. A backup of one moment
-    (a dump, or a base backup without archived WAL) convicts too: what came later is not in it.
+    That is the one of the live server, else the freshest row, else the last commit.
+
+    An old last commit is no proof of loss, because the database may have been idle: it is never
+    "missed". It is when the backup holds one moment, because later commits are not in it.
+
+    Args:
+        drill: With its objectives and target; only drills to latest are judged.
+        loss: The figures measured.
+        one_moment: Whether the backup is a dump, or a base backup without archived WAL.
     """
     objective = drill.objectives.rpo
     if not isinstance(drill.target, Latest):
@@ -71,11 +80,9 @@ def rpo(drill: Drill, loss: DataLossFigures, *, one_moment: bool) -> ObjectiveRe
         (loss.freshness_seconds, _BY_FRESHNESS),
     ):
         if seconds is not None:
-            return _result(
-                objective, seconds, judge(timedelta(seconds=seconds), objective), definition
-            )
+            return _result(objective, seconds, judge(_duration(seconds), objective), definition)
     seconds, definition = loss.last_commit_seconds, _BY_BACKUP if one_moment else _BY_COMMIT
-    judgement = judge(None if seconds is None else timedelta(seconds=seconds), objective)
+    judgement = judge(_duration(seconds), objective)
     if judgement is ObjectiveStatus.MISSED and not one_moment:
         judgement, definition = ObjectiveStatus.NOT_MEASURED, definition + _IDLE
     return _result(objective, seconds, judgement, definition)
@@ -90,7 +97,13 @@ def not_measured(drill: Drill) -> ObjectiveResult:
 
 
 def backup_age(drill: Drill, stopped_at: datetime | None, now: datetime) -> Check | None:
-    """Return the check of the backup's age; None when no limit is set."""
+    """Return the check of the backup's age; None when no limit is set.
+
+    Args:
+        drill: With its objectives.
+        stopped_at: When the backup ended; None where that is not known.
+        now: Start of the drill.
+    """
     limit = drill.objectives.max_age
     if limit is None:
         return None
@@ -113,50 +126,6 @@ def backup_age(drill: Drill, stopped_at: datetime | None, now: datetime) -> Chec
     )
 
 
-def freshest(connection: psycopg.Connection[Any], query: str) -> datetime | None:
-    """Return the moment the user's freshness query answers; None when it answers NULL or no row.
-
-    Raises:
-        ConfigError: It answers something else than one time.
-    """
-    row = connection.execute(query.encode()).fetchone()
-    value = row[0] if row else None
-    if value is None:
-        return None
-    if not isinstance(value, datetime):
-        raise ConfigError(
-            f"the freshness query answers {type(value).__name__}, not a timestamp",
-            hint="select one timestamp with time zone, for example select max(created_at) from orders.",
-        )
-    # The server runs in UTC, so a timestamp without zone is read as the server would.
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-def seconds_behind_live(
-    live: Secret,
-    query: str | None,
-    restored: psycopg.Connection[Any],
-    fallback_seconds: float | None,
-) -> float | None:
-    """Return by how much the live server is ahead of the restored one, reading both.
-
-    With a freshness query: the difference of its answers. Without: zero when the live server has given out no
-    transaction number since, else `fallback_seconds`, the age of the last commit recovered.
-    """
-    import psycopg
-
-    with psycopg.connect(live.reveal(), autocommit=True) as production:
-        production.execute("set default_transaction_read_only = on")
-        if query is not None:
-            ahead, here = freshest(production, query), freshest(restored, query)
-            return (
-                None if ahead is None or here is None else max(0.0, (ahead - here).total_seconds())
-            )
-        ask = "select txid_snapshot_xmax(txid_current_snapshot())"
-        there, ours = production.execute(ask).fetchone(), restored.execute(ask).fetchone()
-    return 0.0 if there == ours else fallback_seconds
-
-
 def _result(
     objective: timedelta | None, seconds: float | None, judgement: ObjectiveStatus, definition: str
 ) -> ObjectiveResult:
@@ -171,3 +140,7 @@ def _result(
 
 def _seconds(value: timedelta | None) -> float | None:
     return None if value is None else value.total_seconds()
+
+
+def _duration(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)

@@ -1,43 +1,60 @@
 """Settings that keep a restored copy away from the world, whatever it carries.
 
-The copy of a production cluster knows production's archive, its publishers, its cron jobs and its paths. What it
-carries is moved away before a server reads it; what counts is then set on the command line; what ALTER ROLE and
-ALTER DATABASE could still change is set again with every connection.
+The copy of a production cluster knows production's archive, publishers, cron jobs and paths.
+The files it carries are moved away before a server reads them (see `files.py`). Then:
 
-Source: PostgreSQL docs, "Server Configuration" and "Recovery Target"; precedence as measured in this project's tests.
+- `server_settings` go on the command line, which beats every configuration file.
+- `connection_options` go with every connection. They beat ALTER ROLE and ALTER DATABASE ... SET,
+  which beat the command line.
+
+Source of this order: PostgreSQL, ``GucSource`` in src/include/utils/guc.h (ARGV < DATABASE < USER
+< DATABASE_USER < CLIENT). The section beside each group is a chapter of "Server Configuration" in
+the PostgreSQL docs; settings without a version are in 15 to 18.
 """
 
 from __future__ import annotations
 
 _ALWAYS = {
-    # nothing leaves
+    # Nothing leaves. "Write-Ahead Log / Archiving" and "/ Archive Recovery": a copy that archives
+    # after its promotion, or runs production's cleanup command, changes production's archive.
     "archive_mode": "off",
     "archive_command": "",
     "archive_cleanup_command": "",
     "recovery_end_command": "",
+    # "Replication / Standby Servers": a copy must not occupy production's sender or slot.
     "primary_conninfo": "",
     "primary_slot_name": "",
+    # "Replication / Subscribers": 0 starts no launcher, so no apply worker takes the publisher's
+    # slot, although the subscription stays enabled in the catalog.
     "max_logical_replication_workers": "0",
+    # "Replication / Primary Server": COMMIT would wait for a standby that is not there.
     "synchronous_standby_names": "",
-    # no foreign code
+    # No foreign code. pg_cron 1.6 and later: no job runs, even where the library is loaded. A name
+    # with a dot is accepted without its library (docs, "Customized Options").
     "cron.launch_active_jobs": "off",
+    # "Client Connection Defaults / Shared Library Preloading": a missing library is FATAL.
     "shared_preload_libraries": "",
     "session_preload_libraries": "",
     "local_preload_libraries": "",
+    # "Query Tuning / Other Planner Options": jit loads a library of its own.
     "jit": "off",
+    # "Autovacuum" ("Vacuuming" since 18): its workers run index functions of the copy.
     "autovacuum": "off",
-    # nothing hidden
+    # Nothing hidden. "Developer Options": each of them lets damaged data pass.
     "zero_damaged_pages": "off",
     "ignore_checksum_failure": "off",
     "ignore_system_indexes": "off",
+    # "Error Handling": a crash ends the server, so it is seen.
     "restart_after_crash": "off",
     "data_sync_retry": "off",
-    # reach
+    # Reach. "Connections and Authentication": no certificate, key or announcement of production's.
+    # The way in (socket or port) is set by the sandbox.
     "ssl": "off",
     "ssl_passphrase_command": "",
     "krb_server_keyfile": "",
     "bonjour": "off",
-    # log
+    # Log. "Reporting and Logging", and lc_messages of "Locale and Formatting": the log goes to
+    # stderr, in English and UTC, because `server/log.py` reads it; it quotes no statement.
     "logging_collector": "off",
     "log_destination": "stderr",
     "lc_messages": "C",
@@ -49,36 +66,56 @@ _ALWAYS = {
     "log_min_duration_statement": "-1",
     "log_min_error_statement": "panic",
     "log_checkpoints": "off",
-    # no cut-off
+    # No cut-off. "Client Connection Defaults / Statement Behavior": production's limits would end
+    # assertions that are slower here.
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
-    # fits
+    # Fits. "Resource Usage / Memory" and "Statement Behavior": huge pages and tablespaces of
+    # production may not be here.
     "huge_pages": "off",
     "default_tablespace": "",
     "temp_tablespaces": "",
 }
 
 _SINCE = {
+    # "Write-Ahead Log / Settings": new segments instead of renamed ones.
     "wal_recycle": (12, "off"),
+    # "Developer Options": lets recovery pass over references to pages that are not there.
     "ignore_invalid_pages": (13, "off"),
+    # "Replication / Sending Servers": nobody receives WAL of the copy.
     "wal_keep_size": (13, "0"),
+    # "Reporting and Logging / What to Log": parameters are row values.
     "log_parameter_max_length_on_error": (13, "0"),
+    # "Client Connection Defaults / Statement Behavior".
     "idle_session_timeout": (14, "0"),
+    # "Write-Ahead Log / Archiving".
     "archive_library": (15, ""),
-    # Tablespaces made after the backup are kept inside the data directory: see sources/wal/tablespaces.py.
+    # "Developer Options". Tablespaces made after the backup are kept inside the data directory:
+    # see sources/wal/tablespaces.py.
     "allow_in_place_tablespaces": (15, "on"),
+    # "Reporting and Logging / When to Log": the lines that `server/log.py` reads as progress.
     "log_startup_progress_interval": (15, "1s"),
+    # "Client Connection Defaults / Statement Behavior": a login trigger could refuse us, or run
+    # code of the copy at each login.
     "event_triggers": (17, "off"),
+    # "Version and Platform Compatibility": ALTER SYSTEM could undo this on a reload.
     "allow_alter_system": (17, "off"),
+    # "Replication / Standby Servers" and "/ Primary Server": no slot follows production's.
     "sync_replication_slots": (17, "off"),
     "synchronized_standby_slots": (17, ""),
+    # "Write-Ahead Log / Summarization": one process less.
     "summarize_wal": (17, "off"),
+    # "Client Connection Defaults / Statement Behavior".
     "transaction_timeout": (17, "0"),
 }
+"""Settings that came later: the first major that knows them, and the value."""
 
-_UNTIL = {"promote_trigger_file": (15, "")}
-"""Settings that came to an end: the last major that knows them, and the value."""
+_UNTIL = {
+    # "Replication / Standby Servers": removed in 16.
+    "promote_trigger_file": (15, ""),
+}
+"""Settings that were removed: the last major that knows them, and the value."""
 
 _PER_CONNECTION = (
     "event_triggers",
@@ -93,11 +130,14 @@ _PER_CONNECTION = (
     "idle_session_timeout",
     "transaction_timeout",
 )
+"""Settings above that ALTER ROLE and ALTER DATABASE can change; each keeps its value above."""
+
 _EMPTY_PER_CONNECTION = (
     "session_preload_libraries",
     "local_preload_libraries",
     "default_tablespace",
 )
+"""Such settings whose value is empty."""
 
 ASKED = (
     "archive_mode",
@@ -121,21 +161,26 @@ ASKED = (
     "sync_replication_slots",
     "autovacuum",
 )
-"""Settings whose running values are asked from the server and kept as evidence."""
+"""Settings whose values in force are queried from the server and kept as evidence."""
 
 
 def server_settings(major: int, cluster_name: str) -> dict[str, str]:
-    """Return the settings every server of ours gets, gated by major: an unknown one is FATAL."""
+    """Return the settings of every server of a drill: setting name to value.
+
+    Only names that `major` knows are in it: an unknown one on the command line is FATAL
+    ("unrecognized configuration parameter").
+    """
     gated = {name: value for name, (since, value) in _SINCE.items() if major >= since}
     gated |= {name: value for name, (until, value) in _UNTIL.items() if major <= until}
     return {**_ALWAYS, **gated, "cluster_name": cluster_name}
 
 
 def connection_options(major: int, *, read_only: bool) -> str:
-    """Return startup options that repeat the quarantine where ALTER ROLE or DATABASE ... SET would beat it."""
+    """Return startup options that repeat the quarantine, as libpq's `options` takes them."""
     settings = server_settings(major, "")
     words = [f"-c {name}={settings[name]}" for name in _PER_CONNECTION if name in settings]
     words += [f"-c {name}=" for name in _EMPTY_PER_CONNECTION]
-    # Whoever logs in acts as himself, and a cluster that production made read-only can be loaded and repaired.
+    # ALTER ROLE ... SET role would act as another role. default_transaction_read_only is always
+    # set, because production may have made the cluster read-only.
     words += ["-c role=none", f"-c default_transaction_read_only={'on' if read_only else 'off'}"]
     return " ".join(words)

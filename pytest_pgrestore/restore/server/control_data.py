@@ -1,4 +1,4 @@
-"""What pg_controldata says of a data directory, before any server reads it."""
+"""The output of pg_controldata for a data directory, before any server reads it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,23 @@ FLOORS = (
     "max_prepared_xacts",
     "max_locks_per_xact",
 )
-"""Settings production had; recovery refuses or stalls with smaller ones (PostgreSQL docs, "Hot Standby")."""
+"""Settings of production that recovery must not go below.
+
+Source: PostgreSQL docs, "Hot Standby", "Administrator's Overview". pg_controldata prints each as
+``<name> setting``.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ControlData:
-    """The facts a restore needs.
+    """The facts of ``global/pg_control`` that a restore needs.
 
     Attributes:
         system_identifier: Of the cluster the backup was taken from.
         state: ``in production``, ``shut down`` ...
         timeline: Of the last checkpoint.
         segment_bytes: Size of a WAL segment.
-        floors: Production's settings that size shared memory.
+        floors: Production's values of `FLOORS`.
     """
 
     system_identifier: str
@@ -50,8 +54,10 @@ def read(sandbox: Sandbox) -> ControlData:
     if done.status != 0 or "Database system identifier" not in facts:
         raise BackupNotRestorable(
             f"the backup's pg_control cannot be read: {done.tail()}",
-            hint="the base backup is incomplete or damaged: take a new one and find out where this one was cut.",
+            hint="the base backup is incomplete or damaged: take a new one and find out where this"
+            " one was cut.",
         )
+    # pg_controldata warns of a wrong checksum, and ends with status 0.
     if "WARNING" in done.stdout.upper() and "CRC" in done.stdout.upper():
         raise BackupNotRestorable(
             "the backup's pg_control fails its own checksum",

@@ -1,6 +1,8 @@
-"""Reading the server's log while recovery runs: where it is, how it ended, and why it failed.
+"""Reading the server's log while recovery runs: its stage, how it ended, and why it failed.
 
-Messages are English because lc_messages is C for our servers. Source: src/backend/access/transam/xlogrecovery.c.
+The messages are in English, because lc_messages is C for our servers. Their source, since 15:
+PostgreSQL's src/backend/access/transam/xlogrecovery.c, and xlogreader.c for damaged WAL. "archive
+recovery complete" is in xlog.c, "ready to accept connections" in postmaster.c.
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ from pytest_pgrestore.model.wal import Lsn
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+STAGES = ("start", "replay", "promote", "ready")
+"""The stages of a recovery, in order; each but the last is a phase of the drill."""
 
 _LSN = r"([0-9A-F]+/[0-9A-F]+)"
 _REDO_STARTS = re.compile(rf"LOG:  redo starts at {_LSN}|LOG:  redo is not required")
@@ -35,7 +40,12 @@ _BAD_WAL = re.compile(
 
 
 class ServerLog:
-    """The messages of one server start, read again whenever asked; `text` is what was seen last."""
+    """The messages of one server start.
+
+    Attributes:
+        path: The log file, which may not be there yet.
+        text: Its content at the last `refresh`.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -43,7 +53,7 @@ class ServerLog:
         self._offset = 0
 
     def refresh(self) -> str:
-        """Read what was added since the last call, and return the whole."""
+        """Read what was added since the last call, and return the whole text."""
         try:
             with self.path.open("rb") as stream:
                 stream.seek(self._offset)
@@ -55,7 +65,7 @@ class ServerLog:
         return self.text
 
     def stage(self) -> str:
-        """Return the phase the server is in, by what it has said: start, replay, promote or ready."""
+        """Return the stage the server is in, one of `STAGES`."""
         if _PROMOTED.search(self.text) or self.says_ready():
             return "ready"
         if _REDO_DONE.search(self.text):
@@ -63,21 +73,21 @@ class ServerLog:
         return "replay" if _REDO_STARTS.search(self.text) else "start"
 
     def says_ready(self) -> bool:
-        """Tell whether the server claims to accept connections; whether it does is asked by SQL."""
+        """Tell whether the log reports that the server accepts connections."""
         return _READY.search(self.text) is not None
 
     def replayed(self) -> tuple[float, Lsn] | None:
-        """Return the newest progress report: seconds and position."""
+        """Return the newest progress report: seconds of replay and the position reached."""
         reports = _PROGRESS.findall(self.text)
         return (float(reports[-1][0]), Lsn.parse(reports[-1][1])) if reports else None
 
     def stopping(self) -> str | None:
-        """Return why recovery stopped, in the server's words; None when it ran to the end of WAL."""
+        """Return the server's message where it stopped; None when it ran to the end of WAL."""
         match = _STOPPING.search(self.text)
         return match[1].strip() if match else None
 
     def stopped_transaction(self) -> tuple[str, int] | None:
-        """Return ``("before" or "after", xid)`` where recovery stopped at the end of a transaction."""
+        """Return ``("before" or "after", xid)`` where recovery stopped at a transaction's end."""
         match = _STOP_XID.search(self.stopping() or "")
         return (match[1], int(match[2])) if match else None
 
@@ -87,21 +97,21 @@ class ServerLog:
         return Lsn.parse(match[1]) if match else None
 
     def last_commit(self) -> datetime | None:
-        """Return the time of the last transaction replayed, aware; the server logs in UTC."""
+        """Return the aware time of the last transaction replayed; log_timezone is UTC."""
         match = _LAST_COMMIT.search(self.text)
         if match is None:
             return None
         return datetime.fromisoformat(match[1].removesuffix("+00")).replace(tzinfo=UTC)
 
     def bad_wal(self) -> str | None:
-        """Return the complaint that ended replay inside a record; None when WAL simply ended."""
+        """Return the message of damaged WAL that ended replay; None when WAL simply ended."""
         match = _BAD_WAL.search(self.text)
         return match[1].strip() if match else None
 
     def fatal(self) -> str | None:
-        """Return the first FATAL or PANIC with its detail; None when there is none.
+        """Return the first FATAL or PANIC message with its detail; None when there is none.
 
-        Refused logins are FATAL too; they are not ours to report.
+        A login refused with "the database system is ..." is FATAL too, and left out.
         """
         lines = self.text.splitlines()
         for number, line in enumerate(lines):

@@ -1,4 +1,7 @@
-"""Finding a superuser of the copy to log in as: production may have renamed it, or locked all of them out."""
+"""Finding a superuser of the copy that may log in.
+
+Production may have renamed the usual one, or may let none of them log in.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +16,21 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.protocol import Sandbox
 
 OWN_ROLE = "pgrestore_harness"
-"""Made in the copy where no superuser may log in."""
+"""Name of the role that is made in the copy where no superuser may log in."""
 
+# One column of one row, as printtup.c's debugtup prints it: ``\t 1: rolname = "postgres"\t(...)``.
 _VALUE = re.compile(r'^\s+\d+: \w+ = "(.*)"', re.MULTILINE)
 
 
 def find_offline(sandbox: Sandbox, settings: Mapping[str, str]) -> str:
-    """Return a superuser that may log in, asked from the stopped copy in single-user mode.
+    """Return a superuser that may log in, found in single-user mode.
 
-    Only after recovery is proven: single-user mode replays WAL too. The copy must be stopped.
+    The copy must be stopped, and its recovery proven: single-user mode replays WAL too.
 
     Raises:
-        BackupNotRestorable: Single-user mode does not come up.
+        BackupNotRestorable: Single-user mode failed.
     """
-    # Role 10 is the one initdb made, whatever its name (src/include/catalog/pg_authid.dat).
+    # OID 10 is the role that initdb made, whatever its name (src/include/catalog/pg_authid.dat).
     names = _ask(
         sandbox,
         settings,

@@ -2,74 +2,89 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.sandboxes.docker.daemon.exec import CANNOT_RUN
+from pytest_pgrestore.sandboxes.installation import (
+    SYSTEM_DIRECTORIES,
+    VERSION,
+    ServerVersion,
+    of_major,
+)
 from pytest_pgrestore.system.process import Completed, child_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from pytest_pgrestore.sandboxes.docker.daemon.container import Container
     from pytest_pgrestore.sandboxes.docker.daemon.image import Image
 
 _PROBE_SECONDS = 30.0
-_SERVER = re.compile(r"^(\S+) postgres \(PostgreSQL\) ((\d+)\S*)", re.MULTILINE)
+_PLACES = " ".join(f"/{directory}/postgres" for directory in SYSTEM_DIRECTORIES)
 _FIND = (
-    'for found in "$(command -v postgres)" /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres; do'
+    f'for found in "$(command -v postgres)" {_PLACES}; do'
     ' [ -x "$found" ] && echo "${found%/*} $("$found" --version)"; done; true'
 )
+"""Prints a line for each server: its directory, and what ``--version`` prints."""
+
 _ENVIRONMENT = ("LC_ALL", "LC_MESSAGES", "LANGUAGE", "TZ", "PGTZ")
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """The server programs an image has.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation(ServerVersion):
+    """A directory of PostgreSQL programs in an image.
 
     Attributes:
-        image: Which one.
+        image: The image.
         directory: Where they are in it.
-        major: Their major version.
-        version: Their version in full.
     """
 
     image: Image
     directory: str
-    major: int
-    version: str
 
 
 def installation_of(image: Image, container: Container, major: int | None) -> Installation:
-    """Return the server programs in `container`, of `major` where there are several.
+    """Return the server programs in `container`: those of `major`, or else the newest.
 
     Raises:
         HarnessError: There is no server in the image.
     """
     done = container.execute(["sh", "-c", _FIND], timeout_seconds=_PROBE_SECONDS)
-    found = [
-        Installation(image, match[1], int(match[3]), match[2])
-        for match in _SERVER.finditer(done.stdout)
-    ]
-    if not found:
+    found = list(_found_in(image, done.stdout))
+    chosen = of_major(found, major) or of_major(found, None)
+    if chosen is None:
         raise HarnessError(
             f"image {image.name} has no PostgreSQL server",
-            hint="name an image that has one in sandbox.image, or leave it out and let one be built.",
+            hint="name an image that has one in sandbox.image,"
+            " or leave it out and let one be built.",
         )
-    exact = [installation for installation in found if installation.major == major]
-    return exact[0] if exact else max(found, key=lambda installation: installation.major)
+    return chosen
+
+
+def _found_in(image: Image, printed: str) -> Iterator[Installation]:
+    for line in printed.splitlines():
+        directory, _, answer = line.partition(" ")
+        match = VERSION.match(answer)
+        if match is not None:
+            yield Installation(
+                major=int(match["major"]),
+                version=match["version"],
+                image=image,
+                directory=directory,
+            )
 
 
 class ContainerPrograms:
     """Implements `sandboxes.protocol.PostgresPrograms`.
 
     Args:
-        programs: What to run.
-        container: Gives the container to run it in; asked when the first program runs.
+        installation: The programs.
+        container: Returns the container they run in. It is called when the first program runs.
         scratch: Directory of ours that the container sees.
-        timeout_seconds: Deadline of a program that is given none.
+        timeout_seconds: Deadline of a call without one of its own.
     """
 
     def __init__(
@@ -118,15 +133,15 @@ class ContainerPrograms:
         as_caller: bool = False,
     ) -> Completed:
         """Run one program; see the protocol."""
-        caller = "0:0" if as_caller and self.container.account.drop else None
-        done = self.container.execute(
+        container = self.container
+        done = container.execute(
             [self.path(tool), *arguments],
             timeout_seconds=self._timeout_seconds if timeout_seconds is None else timeout_seconds,
             env=environment(env),
             stdin=stdin,
-            user=caller,
+            user=container.caller if as_caller else None,
         )
-        if done.status in (126, 127) and not done.stdout:
+        if done.status in CANNOT_RUN and not done.stdout:
             raise HarnessError(
                 f"{tool} does not run in image {self.installation.image.name}: {done.tail()}",
                 hint="the image needs the full server package; name another one in sandbox.image.",
@@ -140,6 +155,6 @@ class ContainerPrograms:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return what a program in a container gets on top of the image's own: English messages, UTC."""
+    """Return variables to add to those of the image: English messages, UTC, and `extra`."""
     base = child_environment()
     return {name: base[name] for name in _ENVIRONMENT} | dict(extra or {})

@@ -1,36 +1,41 @@
-"""One drill's container: the copy in an anonymous volume, the server in it, sockets and logs on this machine.
+"""One drill's container: the copy and the server are in it; sockets and logs are on this machine.
 
-The copy is reached through /proc/pid/root of the container's first process, which runs as the server's user. A link
-of ours leads there from the path the copy has in the container, so every path means the same on both sides and all
-of a source's work on files is done at full speed, without the copy ever being on a disk that outlives the container.
+The copy is in a volume of the container. It is reached through /proc/pid/root of one of the
+container's processes. A link of ours leads there from the path that the copy has in the container,
+so every path means the same on both sides. Sources work on the files at full speed, and the copy is
+never on a disk that outlives the container.
 
-Source: proc(5), /proc/pid/root; Docker Engine API, "Exec".
+Source: proc(5), /proc/pid/root.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
-import shutil
-import signal
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.model.evidence import Teardown
 from pytest_pgrestore.sandboxes import watchdog
-from pytest_pgrestore.sandboxes.docker.daemon.client import speaking
-from pytest_pgrestore.sandboxes.docker.daemon.container import SERVER_PORT, Container
+from pytest_pgrestore.sandboxes.base_sandbox import (
+    SOCKET_ONLY_HBA,
+    SOCKETS,
+    STOP_SIGNALS,
+    BaseSandbox,
+    server_record,
+    write_config_files,
+)
+from pytest_pgrestore.sandboxes.docker.container_state import state_of
+from pytest_pgrestore.sandboxes.docker.daemon.detached import Detached, start_detached
 from pytest_pgrestore.sandboxes.docker.daemon.removal import TOOL, remove_all
+from pytest_pgrestore.sandboxes.docker.drill_removal import remove_drill
+from pytest_pgrestore.sandboxes.docker.port_login import PORT_HBA, PortLogin
 from pytest_pgrestore.sandboxes.docker.programs import environment
-from pytest_pgrestore.system import network, process_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from pytest_pgrestore.sandboxes.docker.daemon.client import Engine
+    from pytest_pgrestore.model.evidence import Teardown
+    from pytest_pgrestore.sandboxes.docker.daemon.container import Container
     from pytest_pgrestore.sandboxes.docker.programs import ContainerPrograms
     from pytest_pgrestore.sandboxes.protocol import ToolRequirements, ToolRunner
     from pytest_pgrestore.sandboxes.settings import DockerSettings
@@ -41,18 +46,11 @@ PUBLISHED = (
     "NOT cut: the server's port is published on 127.0.0.1, which takes a network that leads out"
 )
 
-CONTAINER_ENDED = "the container ended: it was removed, or its time limit passed"
-
-_HBA = "local all all trust\nlocal replication all trust\nhost all all all scram-sha-256\n"
-"""Without a port to listen on the last line means nothing."""
-
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
 _START = 'umask 077; exec "$0" "$@" >>{log} 2>&1'
 _CHOWN_SECONDS = 30.0
-_SIGNALLED = 128
 
 
-class DockerSandbox:
+class DockerSandbox(BaseSandbox):
     """Implements `sandboxes.protocol.Sandbox` with a container.
 
     Args:
@@ -64,8 +62,6 @@ class DockerSandbox:
         tool_runner: Starts a container beside it for a backup tool that fills the copy.
     """
 
-    port = SERVER_PORT
-
     def __init__(
         self,
         place: Path,
@@ -75,24 +71,16 @@ class DockerSandbox:
         labels: Mapping[str, str],
         tool_runner: Callable[[ToolRequirements], ToolRunner],
     ) -> None:
-        self.place = place
-        self.root = copy
-        self.data = copy / "data"
-        self.tablespaces = copy / "tablespaces"
-        self.wal = copy / "wal"
-        self.logs = place / "logs"
-        self.socket_directory = place / "s"
-        self.config = place / "config"
-        published = settings.connect_by == "port"
+        super().__init__(place=place, root=copy)
         self.kind = f"docker, storage {settings.storage}"
-        self.network = PUBLISHED if published else NO_NETWORK
+        self.network = PUBLISHED if settings.connect_by == "port" else NO_NETWORK
         self._programs = programs
         self._settings = settings
         self._labels = labels
         self._make_tool_runner = tool_runner
         self._tool_runners: dict[ToolRequirements, ToolRunner] = {}
-        self._server: str | None = None
-        self._starts = 0
+        self._server: Detached | None = None
+        self._login = PortLogin(place.parent.parent / "programs" / f"{place.name}.pgpass")
 
     @property
     def programs(self) -> ContainerPrograms:
@@ -111,48 +99,17 @@ class DockerSandbox:
 
     @property
     def client_address(self) -> dict[str, str]:
-        """How clients connect: by the socket, or by a port of 127.0.0.1 with a password of this drill's own."""
+        """How clients connect: by the socket, or by a port of 127.0.0.1 with a password."""
         if self._settings.connect_by == "socket":
-            return {"host": str(self.socket_directory), "port": str(self.port)}
+            return super().client_address
         port = str(self.container.published_port())
-        return {"host": "127.0.0.1", "port": port, "passfile": str(self._passfile)}
-
-    @property
-    def _passfile(self) -> Path:
-        # Not in the directory the container sees.
-        return self.place.parent.parent / "programs" / f"{self.place.name}.pgpass"
+        return {"host": "127.0.0.1", "port": port, "passfile": str(self._login.passfile)}
 
     def allow_login(self, user: str, options: str) -> str:
-        """Give `user` a random password where clients come by a port; asked over the socket inside the container."""
-        if self._settings.connect_by == "socket" or self._passfile.exists():
+        """Give `user` a random password if clients connect by a port; see the protocol."""
+        if self._settings.connect_by == "socket":
             return ""
-        password = secrets.token_urlsafe(24)
-        name = user.replace('"', '""')
-        statement = f"set password_encryption = 'scram-sha-256'; alter role \"{name}\" password '{password}'"
-        done = self.programs.run(
-            "psql",
-            *(
-                "-X",
-                "-q",
-                "-h",
-                str(self.socket_directory),
-                "-p",
-                str(self.port),
-                "-U",
-                user,
-                "-d",
-                "template1",
-            ),
-            stdin=[statement.encode()],
-            env={"PGOPTIONS": options},
-            check=False,
-        )
-        if done.status != 0 or done.stderr:
-            return done.stderr or f"psql ended with status {done.status}"
-        descriptor = os.open(self._passfile, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(f"*:*:*:*:{password}\n")
-        return ""
+        return self._login.allow(user, options, self.programs, super().client_address)
 
     @classmethod
     def prepare(cls, place: Path, account: Account) -> None:
@@ -163,11 +120,9 @@ class DockerSandbox:
         """
         try:
             place.mkdir(mode=0o700)
-            for folder in ("logs", "s", "config"):
+            for folder in ("logs", SOCKETS, "config"):
                 (place / folder).mkdir(mode=0o700)
-            (place / "config" / "postgresql.conf").write_text("")
-            (place / "config" / "pg_hba.conf").write_text(_HBA)
-            (place / "config" / "pg_ident.conf").write_text("")
+            write_config_files(place / "config", SOCKET_ONLY_HBA + PORT_HBA)
         except OSError as exc:
             raise HarnessError(
                 f"could not make {place}: {exc.strerror}",
@@ -175,60 +130,56 @@ class DockerSandbox:
             ) from exc
         account.own_tree(place)
 
+    @staticmethod
+    def written_in(place: Path) -> tuple[Path, ...]:
+        """Return the directories of `place` that the server writes to."""
+        return place / SOCKETS, place / "logs"
+
     def create(self) -> None:
-        """Lead our path of the copy into the container, and make the directories in it.
+        """Link the path of the copy into the container, and make the directories there.
 
         Raises:
             HarnessError: The container's files cannot be reached from here.
         """
         if self._settings.storage != "bind":
-            self._reach_in()
+            self._link_into_container()
         self.kind += f", as user {self.account.name}"
         for folder in (self.data, self.tablespaces, self.wal):
             folder.mkdir(mode=0o700)
             self.account.own(folder)
 
-    def _reach_in(self) -> None:
+    def _link_into_container(self) -> None:
         inside = self.container.files / self.root.relative_to("/")
         try:
             if not inside.is_dir():
                 raise FileNotFoundError(2, "no such directory")
-            if self.account.drop:
-                os.chown(inside, self.account.uid, self.account.gid)
-                inside.chmod(0o700)
-            else:
-                # Only root may give it away: root in the container, which has the right to that and to nothing else.
-                self.container.execute(
-                    ["chown", self.container.user, str(self.root)],
-                    timeout_seconds=_CHOWN_SECONDS,
-                    user="0:0",
-                )
+            self._own_volume(inside)
             self.root.symlink_to(inside)
             next(self.root.iterdir(), None)
         except OSError as exc:
             raise HarnessError(
-                f"the files of the container cannot be reached from here ({exc.strerror}): the daemon runs elsewhere,"
-                " or the system forbids it",
-                hint='set sandbox.storage = "bind", which keeps the copy in a directory of this machine.',
+                "the files of the container cannot be reached from here"
+                f" ({exc.strerror}): the daemon runs elsewhere, or the system forbids it",
+                hint='set sandbox.storage = "bind",'
+                " which keeps the copy in a directory of this machine.",
             ) from exc
 
-    def adopt(self, path: Path) -> None:
-        """Give a file or tree that we wrote to the server's user."""
-        self.account.own_tree(path)
+    def _own_volume(self, inside: Path) -> None:
+        """Make the server's user the owner of the volume, which root owns at first."""
+        if self.account.drop:
+            os.chown(inside, self.account.uid, self.account.gid)
+            inside.chmod(0o700)
+            return
+        # We are not root here. Root of the container has the capability CHOWN, and no other.
+        self.container.execute(
+            ["chown", self.container.user, str(self.root)],
+            timeout_seconds=_CHOWN_SECONDS,
+            user="0:0",
+        )
 
-    def own_settings(self) -> dict[str, str]:
-        """Return the settings that only the sandbox knows: its own files, and the one way in."""
-        return {
-            "data_directory": str(self.data),
-            "config_file": str(self.config / "postgresql.conf"),
-            "hba_file": str(self.config / "pg_hba.conf"),
-            "ident_file": str(self.config / "pg_ident.conf"),
-            # Inside the container; Docker publishes it on 127.0.0.1 of this machine only.
-            "listen_addresses": "" if self._settings.connect_by == "socket" else "*",
-            "port": str(self.port),
-            "unix_socket_directories": str(self.socket_directory),
-            "unix_socket_permissions": "0700",
-        }
+    def _listen_addresses(self) -> str:
+        # "*" inside the container. Docker publishes the port on 127.0.0.1 of this machine only.
+        return "" if self._settings.connect_by == "socket" else "*"
 
     def tool_runner(self, requirements: ToolRequirements) -> ToolRunner:
         """Return where a backup tool runs that fills this sandbox."""
@@ -237,10 +188,10 @@ class DockerSandbox:
         return self._tool_runners[requirements]
 
     def stop_tools(self) -> None:
-        """Remove the containers of the tools, and ask the daemon whether they are gone.
+        """Remove the containers of the tools, and check with the daemon that they are gone.
 
         Raises:
-            HarnessError: One is not: no server may start while somebody else can reach its files.
+            HarnessError: One is left. No server may start while a tool can reach its files.
         """
         self._tool_runners.clear()
         left = remove_all(self.container.engine, {**self._labels, TOOL: "true"})
@@ -250,100 +201,42 @@ class DockerSandbox:
                 hint="look at `docker ps` and the daemon's log.",
             )
 
-    def start(self, settings: Mapping[str, str]) -> None:
-        """Start PostgreSQL with an argument list; return at once, ready or not."""
-        if self._server is not None and self.exit_status() is None:
-            raise HarnessError(
-                f"a server runs in {self.root} already", hint="this is a bug: please report it."
-            )
-        self._starts += 1
-        argv = [self.programs.path("postgres"), "-D", str(self.data)]
-        for name, value in {**settings, **self.own_settings()}.items():
-            argv += ["-c", f"{name}={value}"]
-        shell = ["sh", "-c", _START.format(log=f"'{self.server_log()}'"), *argv]
-        api = self.container.engine.client.api
-        with speaking("starting the server in its container"):
-            created = api.exec_create(
-                self.container.identity,
-                shell,
-                user=self.container.user,
-                environment=environment(),
-                workdir="/",
-            )
-            self._server = str(created["Id"])
-            api.exec_start(self._server, detach=True)
-            pid = int(api.exec_inspect(self._server)["Pid"])
-        record = {
-            "pid": pid,
-            "started": process_table.start_time(pid),
-            "container": self.container.identity,
-        }
-        (self.place / watchdog.SERVER).write_text(json.dumps(record))
+    def _runs(self) -> bool:
+        return self._server is not None and self.exit_status() is None
+
+    def _launch(self, argv: list[str]) -> dict[str, str | int]:
+        program = [self.programs.path(argv[0]), *argv[1:]]
+        self._server = start_detached(
+            self.container.engine,
+            self.container.identity,
+            ["sh", "-c", _START.format(log=f"'{self.server_log()}'"), *program],
+            user=self.container.user,
+            env=environment(),
+            action="starting the server in its container",
+        )
+        return server_record(self._server.pid) | {"container": self.container.identity}
 
     def exit_status(self) -> int | None:
         """Return the exit status of the server, negative for a signal; None while it runs."""
         if self._server is None or watchdog.alive(watchdog.server_of(self.place)):
             return None
-        with speaking("asking how the server ended"):
-            try:
-                found = self.container.engine.client.api.exec_inspect(self._server)
-            except _not_found():
-                return -int(signal.SIGKILL)  # the container is gone, and the server with it
-        if found["Running"]:
-            return None
-        status = found["ExitCode"]
-        if status is None:
-            return -int(signal.SIGKILL)
-        return int(status) if status <= _SIGNALLED else _SIGNALLED - int(status)
+        return self._server.exit_status()
 
     def why_ended(self) -> str | None:
-        """Return why the server may have ended that is no fault of the backup: memory, or the container's own end."""
-        try:
-            state = self.container.state()
-        except HarnessError as exc:
-            return exc.problem
-        if not state.get("Running"):
-            return CONTAINER_ENDED
-        return self.container.why_ended()
+        """Return why the server may have ended, if that is no fault of the backup.
 
-    def network_interfaces(self) -> list[str] | None:
-        """Return the network interfaces of the running server's namespace; None where the system does not tell."""
-        server = watchdog.server_of(self.place)
-        return None if server is None else network.interfaces_of(server[0])
+        Causes are the memory limit, and the end of the container itself.
+        """
+        return state_of(self.container).why_ended
 
     def open_sockets(self) -> list[str]:
-        """Return none: of this machine the container sees the backups, its own socket, and nothing else."""
+        """Return none: of this machine the container sees the backups and its own socket."""
         return []
 
-    def server_log(self) -> Path:
-        """Return the file that holds the server's messages since the last start."""
-        return self.logs / f"server-{self._starts}.log"
-
     def stop(self) -> None:
-        """Stop the server in an orderly way and wait for it."""
-        watchdog.stop_server(self.place, _STOP_SIGNALS)
+        """Stop the server with a fast shutdown and wait for it."""
+        watchdog.stop_server(self.place, STOP_SIGNALS)
 
     def close(self) -> Teardown:
         """Remove container, volume and directory, and prove it."""
         return remove_drill(self.container.engine, self._labels, self.place, self.root)
-
-
-def remove_drill(engine: Engine, labels: Mapping[str, str], place: Path, copy: Path) -> Teardown:
-    """Remove what carries `labels`, and the drill's places on this machine; ask daemon and disk what is left."""
-    remains = remove_all(engine, labels)
-    if copy.is_symlink():
-        copy.unlink()
-    for folder in (copy, place):
-        shutil.rmtree(folder, ignore_errors=True)
-    remains += [str(path) for path in (place, copy) if path.exists() or path.is_symlink()]
-    if remains:
-        message = "left behind: " + ", ".join(remains)
-    else:
-        message = "no container, no volume, no file is left of the copy: asked from the Docker daemon and the disk"
-    return Teardown(removed=not remains, message=message, at=datetime.now(UTC))
-
-
-def _not_found() -> type[Exception]:
-    from docker.errors import NotFound
-
-    return NotFound

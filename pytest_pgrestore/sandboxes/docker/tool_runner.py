@@ -1,6 +1,7 @@
-"""A backup tool in a container of its own, beside the drill's: with a network where it needs one, and without a server.
+"""A backup tool in a container of its own, beside the drill's.
 
-The drill's container never has a network. The copy is a volume of it, which this container shares while it lives.
+It has a network if the tool needs one, and no server runs in it. The drill's container never has a
+network. The copy is a volume of the drill's container, which this container shares.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.sandboxes.docker.daemon.exec import CANNOT_RUN
 from pytest_pgrestore.sandboxes.docker.programs import environment
 
 if TYPE_CHECKING:
@@ -24,9 +26,8 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.protocol import ToolRequirements
     from pytest_pgrestore.system.process import Completed
 
-_NOT_FOUND = 127
-_NOT_EXECUTABLE = 126
 _WITH_SECRETS = 'set -a; . "$0"; set +a; exec "$@"'
+_TEMPORARY = "/tmp"  # noqa: S108 - the container's own, in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,11 @@ class ContainerToolRunner:
 
     Args:
         requirements: The tool.
-        image: Of the container.
+        image: Image of the container.
         container: Where it runs.
-        network: Which network that has; empty for none.
+        network: The container's network, in words; empty for none.
         scratch: Directory of ours that the container sees.
-        timeout_seconds: Deadline of a call that is given none.
+        timeout_seconds: Deadline of a call without one of its own.
     """
 
     requirements: ToolRequirements
@@ -57,7 +58,7 @@ class ContainerToolRunner:
     @property
     def writable(self) -> Path:
         """Directory the tool can write to: memory of its container."""
-        return Path("/tmp")  # noqa: S108 - the container's own
+        return Path(_TEMPORARY)
 
     def run(
         self,
@@ -67,27 +68,30 @@ class ContainerToolRunner:
         secrets: Mapping[str, str] | None = None,
     ) -> Completed:
         """Run the tool; see the protocol."""
-        account = self.container.account
-        with self._kept_from_view(secrets or {}) as prefix:
+        limit = self.timeout_seconds if timeout_seconds is None else timeout_seconds
+        with self._hidden(secrets or {}) as prefix:
             done = self.container.execute(
                 [*prefix, *argv],
-                timeout_seconds=self.timeout_seconds
-                if timeout_seconds is None
-                else timeout_seconds,
-                env=environment({"HOME": "/tmp", **(env or {})}),  # noqa: S108 - the container's own
-                user="0:0" if account.drop else f"{account.uid}:{account.gid}",
+                timeout_seconds=limit,
+                env=environment({"HOME": _TEMPORARY, **(env or {})}),
+                user=self.container.caller,
             )
-        if done.status in (_NOT_EXECUTABLE, _NOT_FOUND) and not done.stdout:
+        if done.status in CANNOT_RUN and not done.stdout:
+            package = " ".join(self.requirements.packages) or "in sandbox.packages"
             raise HarnessError(
                 f"{argv[0]} does not run in image {self.image.name}: {done.tail()}",
                 hint="take an image that has it, or leave sandbox.image out and let one be built"
-                f' (package {" ".join(self.requirements.packages) or "in sandbox.packages"}), or set tool_location = "host".',
+                f' (package {package}), or set tool_location = "host".',
             )
         return done
 
     @contextmanager
-    def _kept_from_view(self, secrets: Mapping[str, str]) -> Iterator[list[str]]:
-        """Yield what to put before a command so that it has `secrets`: neither argv nor the daemon ever shows them."""
+    def _hidden(self, secrets: Mapping[str, str]) -> Iterator[list[str]]:
+        """Yield a prefix for a command that puts `secrets` into its environment.
+
+        They are in a file that only its user can read. Variables of an exec would be shown by the
+        daemon to everybody who may call it (Docker Engine API, "Inspect an exec instance").
+        """
         if not secrets:
             yield []
             return

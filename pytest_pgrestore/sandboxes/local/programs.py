@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,18 +20,24 @@ if TYPE_CHECKING:
     from pytest_pgrestore.system.account import Account
 
 _PROBE_SECONDS = 20.0
-_HEADERS = shutil.ignore_patterns("include")
+_WITHOUT_HEADERS = shutil.ignore_patterns("include")
 
 
 @dataclass(frozen=True, slots=True)
 class LocalPrograms:
-    """Implements `sandboxes.protocol.PostgresPrograms` with the programs of one directory."""
+    """Implements `sandboxes.protocol.PostgresPrograms` with the programs of one directory.
+
+    Attributes:
+        installation: The programs.
+        account: The user who runs them.
+        timeout_seconds: Deadline of a call without one of its own.
+        directory: Their working directory. The watchdog finds our processes by it.
+    """
 
     installation: Installation
     account: Account
     timeout_seconds: float
     directory: Path
-    """Where they stand while they run: by it the watchdog knows them."""
 
     @property
     def major(self) -> int:
@@ -40,13 +46,14 @@ class LocalPrograms:
 
     @property
     def scratch(self) -> Path:
-        """Directory of ours that the programs can read."""
+        """Directory of ours whose files the programs can read."""
         return self.directory / "scratch"
 
     @property
     def origin(self) -> str:
         """Where they were found, with their full version."""
-        return f"{self.installation.directory} ({self.installation.origin}, PostgreSQL {self.installation.version})"
+        found = self.installation
+        return f"{found.directory} ({found.origin}, PostgreSQL {found.version})"
 
     def path(self, tool: str) -> Path:
         """Return the path of program `tool`.
@@ -58,7 +65,8 @@ class LocalPrograms:
         if not os.access(program, os.X_OK):
             raise HarnessError(
                 f"{tool} is missing from {self.origin}",
-                hint="install the full server package, or name a complete directory in sandbox.bindir.",
+                hint="install the full server package,"
+                " or name a complete directory in sandbox.bindir.",
             )
         return program
 
@@ -87,12 +95,12 @@ class LocalPrograms:
 def reachable_installation(
     installation: Installation, account: Account, shelf: Path
 ) -> Installation:
-    """Return `installation`, copied to `shelf` where `account` cannot run them where they are.
+    """Return `installation`, or a copy of it in `shelf` if `account` cannot run the original.
 
-    A virtual environment below root's home is closed to the unprivileged user that root drops to.
+    A virtual environment below /root is closed to the unprivileged user that root changes to.
 
     Raises:
-        HarnessError: They do not run as a copy either.
+        HarnessError: The copy does not run either.
     """
     if not account.drop or _runs_for(installation, account):
         return installation
@@ -100,15 +108,11 @@ def reachable_installation(
     if not copy.exists():
         _shelve(installation.directory.parent, copy)
     home = installation.directory.parent
-    shelved = Installation(
-        copy / home.parent.name / home.name / "bin",
-        installation.major,
-        installation.version,
-        installation.origin,
-    )
+    shelved = replace(installation, directory=copy / home.parent.name / home.name / "bin")
     if not _runs_for(shelved, account):
         raise HarnessError(
-            f"user {account.name}, which the server runs as, cannot run the programs in {installation.directory}",
+            f"user {account.name}, which the server runs as,"
+            f" cannot run the programs in {installation.directory}",
             hint="open that directory to every user, or name another one in sandbox.bindir.",
         )
     return shelved
@@ -117,21 +121,22 @@ def reachable_installation(
 def _shelve(home: Path, copy: Path) -> None:
     """Copy an installation to ``copy/PARENT/HOME``, readable by everybody.
 
-    Wheels keep shared libraries in a directory beside the package, found relative to the program: it comes along.
+    Shared libraries of a wheel come along. auditwheel puts them into ``PACKAGE.libs`` beside the
+    package, and programs find them relative to their own path (RPATH $ORIGIN).
     """
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.parent.chmod(copy.parent.stat().st_mode | 0o011)
-    # Made under a name of its own and renamed when whole: another worker of the run may be doing the same.
+    # Made under another name and renamed when complete: another worker may make the same copy.
     half = Path(tempfile.mkdtemp(prefix=".", dir=copy.parent))
     homes = [home, home.parent.with_name(f"{home.parent.name}.libs")]
     targets = [half / home.parent.name / home.name, half / homes[1].name]
     for origin, target in zip(homes, targets, strict=True):
         if origin.is_dir():
             shutil.copytree(
-                origin, target, symlinks=True, ignore=_HEADERS, copy_function=_link_or_copy
+                origin, target, symlinks=True, ignore=_WITHOUT_HEADERS, copy_function=_link_or_copy
             )
     for folder, _, _ in os.walk(half):
-        os.chmod(folder, 0o755)  # noqa: PTH101, S103 - programs, not data
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103 - hot; programs, not data
     try:
         half.rename(copy)
     except OSError:
@@ -141,7 +146,7 @@ def _shelve(home: Path, copy: Path) -> None:
 
 
 def _link_or_copy(source: str, target: str) -> None:
-    """Give a file a second name where that is enough for everybody to read it: a tenth of the time of a copy."""
+    """Link a file that everybody can read; copy others. A link takes a tenth of the time."""
     mode = os.stat(source).st_mode  # noqa: PTH116 - hot: a thousand files
     wanted = 0o755 if mode & stat.S_IXUSR else 0o644
     if mode & wanted == wanted:
@@ -152,19 +157,14 @@ def _link_or_copy(source: str, target: str) -> None:
         else:
             return
     shutil.copyfile(source, target)
-    os.chmod(target, wanted)  # noqa: PTH101
+    os.chmod(target, wanted)  # noqa: PTH101 - hot, as above
 
 
 def _runs_for(installation: Installation, account: Account) -> bool:
-    # initdb, because it needs the libraries that the server itself does not.
-    program = next(
-        (
-            path
-            for name in ("initdb", "postgres")
-            if (path := installation.directory / name).exists()
-        ),
-        None,
-    )
+    # initdb needs libpq, which the server itself does not (src/bin/initdb/Makefile).
+    program = installation.directory / "initdb"
+    if not program.exists():
+        program = installation.directory / "postgres"
     try:
         done = run(
             [str(program), "--version"],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pgrestore.model.errors import PgRestoreError
+from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.collection.drill_items import USAGE
 from pytest_pgrestore.session.drill_session import SESSION, DrillSession
@@ -197,8 +198,6 @@ class Controller:
 
 
 def _status_of_plan(verdicts: list[Verdict]) -> int:
-    from pytest_pgrestore.session.control.finish import COULD_NOT_VERIFY
-
     if Verdict.FAILED in verdicts:
         return int(pytest.ExitCode.TESTS_FAILED)
     return COULD_NOT_VERIFY if verdicts else int(pytest.ExitCode.OK)

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_pgrestore.model.errors import PgRestoreError
 from pytest_pgrestore.model.evidence import Evidence, Teardown
+from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.version import __version__
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from pytest_pgrestore.restore.drill import DrillResult
     from pytest_pgrestore.session.drill_session import DrillSession
     from pytest_pgrestore.session.outcomes.received import Outcomes
-
-COULD_NOT_VERIFY = 6
-"""Exit status: nothing was found bad, and not everything was verified. pytest uses it for --max-warnings alone."""
 
 _CI_JOBS = ("CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL", "GITHUB_RUN_ID")
 """Variables that name a CI job: GitLab, Jenkins, Buildkite, CircleCI, GitHub."""

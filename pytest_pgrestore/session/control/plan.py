@@ -21,7 +21,7 @@ def plan_lines(state: DrillSession, keys: list[str]) -> tuple[list[str], list[Ve
     Returns:
         Lines to print, and a verdict on each drill that cannot be planned.
     """
-    from pytest_pgrestore.restore.drill import plan_drill
+    from pytest_pgrestore.restore.plan import plan_drill
 
     lines: list[str] = []
     verdicts: list[Verdict] = []

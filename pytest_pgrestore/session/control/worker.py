@@ -46,6 +46,7 @@ class Worker:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write a file with the drill of each test: the report of a crash does not hold it."""
+        from pytest_pgrestore.system.atomic_file import write_atomically
         from pytest_pgrestore.system.process_table import start_time
 
         root = self._state.worker_input.get(INPUT_ROOT)
@@ -57,11 +58,8 @@ class Worker:
         if root is None or not tests:
             return
         pid = os.getpid()
-        aside = Path(root) / f"worker-{pid}.new"
-        aside.write_text(
-            json.dumps({"pid": pid, "started": start_time(pid), "tests": tests}), encoding="utf-8"
-        )
-        aside.replace(aside.with_suffix(".json"))
+        note = {"pid": pid, "started": start_time(pid), "tests": tests}
+        write_atomically(Path(root) / f"worker-{pid}.json", json.dumps(note))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:

@@ -1,1 +1,1 @@
-"""Base backups: what pg_basebackup took, laid out as a data directory."""
+"""Base backups of pg_basebackup, laid out as a data directory."""

@@ -1,16 +1,14 @@
-"""Reading what pg_basebackup left: one directory, plain or tar. Facts only; nothing is unpacked here.
+"""Reading the facts of a backup that pg_basebackup wrote: one directory, plain or tar.
 
-Source: PostgreSQL docs, pg_basebackup and "Backup Manifest Format".
+Nothing is unpacked here. Source: PostgreSQL docs, pg_basebackup and "Backup Manifest Format".
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.backup import Backup
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.sources.basebackup.manifest import (
     MANIFEST,
@@ -21,34 +19,36 @@ from pytest_pgrestore.sources.basebackup.manifest import (
 from pytest_pgrestore.sources.basebackup.tars import read_members
 from pytest_pgrestore.sources.codecs import SUFFIXES, plain_name, reading
 from pytest_pgrestore.sources.wal.backup_label import BackupLabel, moment, parse_label
-from pytest_pgrestore.sources.wal.header import control_identifier
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from pytest_pgrestore.model.wal import Lsn
 
 LABEL = "backup_label"
 _VERSION = "PG_VERSION"
 _MAP = "tablespace_map"
 _HEAD_BYTES = 64 << 20
-"""How far into a tar PG_VERSION is looked for: pg_basebackup writes it near the start, directory order permitting."""
+"""How far into a tar PG_VERSION is searched.
+
+pg_basebackup writes the files in the order of the directory, so PG_VERSION is mostly near the
+start. Source: src/backend/backup/basebackup.c, sendDir.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class BackupDirectory:
-    """One backup as it lies there.
+    """One stored backup.
 
     Attributes:
-        path: Its directory.
+        path: The backup's directory.
         form: ``plain``, ``tar``, ``tar.gz`` ...
-        label: What backup_label says; None when it is lost or cannot be read.
-        manifest: What backup_manifest says; None when there is none or it does not parse (pg_verifybackup will say).
-        major: Server major, where it is cheap to know.
-        tablespaces: OIDs its tablespace_map names: parts that must be there.
-        problem: Why there is no label; empty where there is one.
-        unfinished: Whether pg_basebackup is still at it, or was interrupted.
-        written_at: When the directory was last changed: the last resort for dates.
+        label: Content of backup_label; None if the file is missing or cannot be read.
+        manifest: Content of backup_manifest; None if the file is missing or damaged.
+            pg_verifybackup reports a damaged one.
+        major: Server major; None if only reading a whole tar would tell.
+        tablespaces: OIDs in tablespace_map. The backup must have a part for each of them.
+        problem: Why there is no label; empty if there is one.
+        unfinished: True if pg_basebackup still runs or was interrupted.
+        written_at: When the directory was last changed; used if no file has a date.
     """
 
     path: Path
@@ -63,7 +63,7 @@ class BackupDirectory:
 
     @property
     def tar(self) -> bool:
-        """Whether it is in tar format."""
+        """Whether the backup is in tar format."""
         return self.form != "plain"
 
     @property
@@ -73,7 +73,7 @@ class BackupDirectory:
 
     @property
     def wal_tar(self) -> Path | None:
-        """The tar of the WAL that came with the backup (``--wal-method=stream``)."""
+        """The tar of the backup's own WAL (``pg_basebackup --wal-method=stream``)."""
         return _tar(self.path, "pg_wal")
 
     def tablespace_tars(self) -> dict[str, Path]:
@@ -89,25 +89,26 @@ class BackupDirectory:
         """Return the label of a backup that is about to be restored.
 
         Raises:
-            BackupNotRestorable: It is lost.
+            BackupNotRestorable: The label is missing or damaged.
         """
         if self.label is None:
+            # PostgreSQL's own test of this accident: src/test/recovery/t/042_low_level_backup.pl.
             raise BackupNotRestorable(
                 f"backup {self.path.name} cannot be used: {self.problem}",
-                hint="a server would open a copy without its label with wrong rows and no word: take the backup with"
-                " pg_basebackup, and keep everything it writes.",
+                hint="a server would open a copy without its label with wrong rows and no word:"
+                " take the backup with pg_basebackup, and keep everything it writes.",
             )
         return self.label
 
     def started_at(self) -> datetime | None:
-        """Return when the backup began: from the manifest, whose times are UTC, else from the label."""
+        """Return when the backup began: from the manifest (in UTC), otherwise from the label."""
         if self.manifest is not None and self.manifest.label_at is not None:
             return self.manifest.label_at
         return moment(self.label.start_time) if self.label else None
 
 
 def find_backups(path: Path) -> list[BackupDirectory]:
-    """Return `path` itself where it is a backup, else the backups directly below it, oldest first.
+    """Return `path` if it is a backup; otherwise the backups directly below it, oldest first.
 
     Raises:
         HarnessError: The directory is missing or cannot be read.
@@ -157,56 +158,8 @@ def read_backup(path: Path) -> BackupDirectory:
     )
 
 
-def facts(
-    directory: BackupDirectory, history: BackupLabel | None, chain: tuple[str, ...]
-) -> Backup:
-    """Return the catalogue entry of a backup.
-
-    Args:
-        directory: The backup.
-        history: Its ``.backup`` file from the archive, which alone tells exactly when it ended.
-        chain: Labels of the backups it depends on.
-    """
-    label, manifest = directory.label, directory.manifest
-    incremental = label is not None and label.incremental_from is not None
-    return Backup(
-        label=directory.path.name,
-        location=directory.path,
-        form=directory.form,
-        kind="incremental" if incremental else "full",
-        server_major=directory.major,
-        started_at=directory.started_at(),
-        stopped_at=_stopped_at(directory, history),
-        start_lsn=label.start_lsn if label else None,
-        stop_lsn=_stop_lsn(manifest, history),
-        timeline=label.start_timeline if label else None,
-        system_identifier=_system_identifier(directory),
-        chain=chain,
-        size_bytes=stored_bytes(directory),
-    )
-
-
-def stored_bytes(directory: BackupDirectory) -> int:
-    """Return what the backup takes where it lies."""
-    if directory.tar:
-        return sum(entry.stat().st_size for entry in directory.path.iterdir() if entry.is_file())
-    if directory.manifest is not None:
-        return directory.manifest.size_bytes
-    found = 0
-    for folder, _, files in os.walk(directory.path):
-        found += sum(os.lstat(os.path.join(folder, name)).st_size for name in files)  # noqa: PTH118 - hot
-    return found
-
-
-def restored_bytes(directory: BackupDirectory) -> int | None:
-    """Return what the backup takes when it is restored; None where only unpacking would tell."""
-    if directory.manifest is not None:
-        return directory.manifest.size_bytes
-    return stored_bytes(directory) if directory.form in {"plain", "tar"} else None
-
-
 def scan_for_major(directory: BackupDirectory) -> int | None:
-    """Return the server major from PG_VERSION, reading a whole tar if need be: the last resort."""
+    """Return the server major from PG_VERSION; None without one. May read a whole tar."""
     if directory.major is not None or directory.base_tar is None:
         return directory.major
     version = read_members(directory.base_tar, {_VERSION}, None).get(_VERSION, b"").strip()
@@ -214,7 +167,7 @@ def scan_for_major(directory: BackupDirectory) -> int | None:
 
 
 def _texts(path: Path, form: str) -> tuple[dict[str, str], str]:
-    """Return the small files that describe the backup, and why they cannot be had."""
+    """Return the text of the small files that describe the backup, and why they cannot be read."""
     if form == "plain":
         there = [path / name for name in (LABEL, _VERSION, _MAP) if (path / name).is_file()]
         return {file.name: file.read_text(errors="backslashreplace") for file in there}, ""
@@ -224,7 +177,7 @@ def _texts(path: Path, form: str) -> tuple[dict[str, str], str]:
     try:
         members = read_members(base, {LABEL, _VERSION}, _HEAD_BYTES, also={_MAP})
     except BackupNotRestorable as exc:
-        # A finding only when this backup is the one that is wanted.
+        # This is a finding only if this backup is chosen: see needed_label.
         return {}, exc.problem
     return {
         name: content.decode(errors="backslashreplace") for name, content in members.items()
@@ -232,13 +185,13 @@ def _texts(path: Path, form: str) -> tuple[dict[str, str], str]:
 
 
 def _form(path: Path) -> str | None:
-    """Return the form of the backup in `path`; None when it is none."""
+    """Return the form of the backup in `path`; None if `path` is no backup."""
     base = _tar(path, "base")
     if base is not None:
         return base.name.removeprefix("base.")
     if (path / _VERSION).is_file() or (path / LABEL).is_file():
         return "plain"
-    # A tar backup that lost base.tar is a damaged backup, and not nothing.
+    # A manifest without a base.tar is a damaged backup in tar format.
     return "tar" if (path / MANIFEST).is_file() else None
 
 
@@ -258,29 +211,3 @@ def _age(directory: BackupDirectory) -> tuple[datetime, int, str]:
         label.start_lsn if label else 0,
         directory.path.name,
     )
-
-
-def _stopped_at(directory: BackupDirectory, history: BackupLabel | None) -> datetime:
-    """Return when the backup ended, as exactly as the files tell."""
-    manifest = directory.manifest
-    if history is not None:
-        # The manifest knows the start in UTC, which tells what the letters of the local zone mean.
-        known = manifest.label_at if manifest else None
-        stopped = moment(history.stop_time, (history.start_time, known) if known else None)
-        if stopped is not None:
-            return stopped
-    if manifest is not None and manifest.newest_at is not None:
-        return manifest.newest_at
-    return directory.written_at
-
-
-def _stop_lsn(manifest: Manifest | None, history: BackupLabel | None) -> Lsn | None:
-    if history is not None and history.stop_lsn is not None:
-        return history.stop_lsn
-    return manifest.stop_lsn if manifest else None
-
-
-def _system_identifier(directory: BackupDirectory) -> int | None:
-    if directory.manifest is not None and directory.manifest.system_identifier is not None:
-        return directory.manifest.system_identifier
-    return None if directory.tar else control_identifier(directory.path)

@@ -1,4 +1,4 @@
-"""Incremental backups (PostgreSQL 17+): the chain a backup depends on, and pg_combinebackup."""
+"""Incremental backups (PostgreSQL 17 and later): the chain of a backup, and pg_combinebackup."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.sources.basebackup.unpacking import TABLESPACE_MAP, Places, lay_out
-from pytest_pgrestore.sources.wal.segments import empty_wal
+from pytest_pgrestore.sources.wal.staging import empty_wal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,18 +15,22 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.sandboxes.protocol import Sandbox
     from pytest_pgrestore.sources.basebackup.directory import BackupDirectory
+    from pytest_pgrestore.system.process import Completed
 
 WORKSHOP = "chain"
-"""Directory of the sandbox that tars of a chain are unpacked in, until they are combined and verified."""
+"""Directory of the sandbox for the unpacked tars of a chain, until they are verified."""
 
 _SINCE = 17
+"""First server major with pg_combinebackup."""
+
 _LINK_SINCE = 18
+"""First server major whose pg_combinebackup has the option ``--link``."""
 
 
 def chain_of(
     directory: BackupDirectory, all_of_them: Sequence[BackupDirectory]
 ) -> tuple[BackupDirectory, ...]:
-    """Return the backups that restoring `directory` takes, the full one first, itself last.
+    """Return the backups needed to restore `directory`: the full one first, `directory` last.
 
     Raises:
         BackupNotRestorable: One of them is missing.
@@ -38,9 +42,10 @@ def chain_of(
         )
         if parent is None or parent in chain:
             raise BackupNotRestorable(
-                f"backup {chain[0].path.name} is incremental to a parent that starts at {label.incremental_from},"
-                " which is not there",
-                hint="keep every backup of a chain, back to the full one, and name the directory that holds them all.",
+                f"backup {chain[0].path.name} is incremental to a parent that starts at"
+                f" {label.incremental_from}, which is not there",
+                hint="keep every backup of a chain, back to the full one, and name the directory"
+                " that holds them all.",
             )
         chain.insert(0, parent)
     return tuple(chain)
@@ -49,57 +54,62 @@ def chain_of(
 def known_chain(
     directory: BackupDirectory, all_of_them: Sequence[BackupDirectory]
 ) -> tuple[str, ...]:
-    """Return the labels of the backups `directory` depends on, as far as they are there."""
+    """Return the labels of the backups `directory` depends on; empty if one is missing."""
     try:
         return tuple(link.path.name for link in chain_of(directory, all_of_them)[:-1])
     except BackupNotRestorable:
-        # Matters only when this backup is the one that is chosen.
+        # This is a finding only if this backup is chosen: chain_of raises it again.
         return ()
 
 
 def combine(chain: Sequence[BackupDirectory], sandbox: Sandbox, timeout_seconds: float) -> str:
-    """Fill the sandbox from a chain; return words for the phase.
+    """Fill the sandbox from a chain; return a description for the report of the phase.
 
-    Backups in plain format are read where they lie. Nothing is ever linked to them, because recovery writes into
-    its files; what was unpacked from tars is ours to link to.
+    Plain backups are read in place. The result is never linked to them, because recovery writes
+    into its files. It may be linked to files that were unpacked from tars.
 
     Raises:
-        BackupNotRestorable: The tool refuses the chain.
-        HarnessError: The tool is missing, or the disk full.
+        BackupNotRestorable: pg_combinebackup refuses the chain.
+        HarnessError: pg_combinebackup is missing, or the disk is full.
     """
     if sandbox.programs.major < _SINCE:
         raise HarnessError(
-            f"incremental backups need pg_combinebackup of PostgreSQL {_SINCE}, and this is {sandbox.programs.major}",
+            f"incremental backups need pg_combinebackup of PostgreSQL {_SINCE},"
+            f" and this is {sandbox.programs.major}",
             hint="set sandbox.bindir to newer programs.",
         )
     inputs = [_as_plain(directory, sandbox, last=directory is chain[-1]) for directory in chain]
-    ours = all(directory.tar for directory in chain)
-    ways = ["--clone", "--copy-file-range", "--copy"]
-    if ours and sandbox.programs.major >= _LINK_SINCE:
-        ways.insert(1, "--link")
-    for way in ways:
-        # A way the file system cannot go is said at the first file; the next one starts from nothing.
-        problem = _run(inputs, way, sandbox, timeout_seconds)
-        if problem is None:
+    for way in _copy_options(chain, sandbox):
+        # The tool fails at the first file if the file system does not support an option.
+        done = _run(inputs, way, sandbox, timeout_seconds)
+        if done.status == 0:
             _tidy(sandbox)
             names = " + ".join(directory.path.name for directory in chain)
             return f"{len(chain)} backups combined ({way.removeprefix('--')}): {names}"
         _clear(sandbox)
     raise BackupNotRestorable(
-        f"pg_combinebackup refused the chain: {problem}",
+        f"pg_combinebackup refused the chain: {done.tail()}",
         hint="a full backup and every incremental one after it are needed, unchanged.",
     )
 
 
+def _copy_options(chain: Sequence[BackupDirectory], sandbox: Sandbox) -> list[str]:
+    """Return the options of pg_combinebackup that choose how files are copied, fastest first."""
+    unpacked = all(directory.tar for directory in chain)
+    if unpacked and sandbox.programs.major >= _LINK_SINCE:
+        return ["--clone", "--link", "--copy-file-range", "--copy"]
+    return ["--clone", "--copy-file-range", "--copy"]
+
+
 def inputs_of(chain: Sequence[BackupDirectory], sandbox: Sandbox) -> list[Path]:
-    """Return the plain directories that `combine` read: backups in place, or what was unpacked of them."""
+    """Return the plain directories that `combine` read: plain backups, and unpacked tars."""
     return [
         _unpacked(directory, sandbox) if directory.tar else directory.path for directory in chain
     ]
 
 
 def forget(sandbox: Sandbox) -> None:
-    """Remove what was unpacked for `combine`."""
+    """Remove the tars that `combine` unpacked."""
     shutil.rmtree(sandbox.root / WORKSHOP, ignore_errors=True)
 
 
@@ -116,6 +126,10 @@ def _unpacked(directory: BackupDirectory, sandbox: Sandbox) -> Path:
 
 
 def _as_plain(directory: BackupDirectory, sandbox: Sandbox, *, last: bool) -> Path:
+    """Return the backup as a plain directory; unpack it if it is in tar format.
+
+    Only the WAL of the last backup is unpacked.
+    """
     if not directory.tar:
         return directory.path
     data = _unpacked(directory, sandbox)
@@ -126,8 +140,12 @@ def _as_plain(directory: BackupDirectory, sandbox: Sandbox, *, last: bool) -> Pa
     return data
 
 
-def _run(inputs: Sequence[Path], way: str, sandbox: Sandbox, timeout_seconds: float) -> str | None:
-    """Run the tool one way; return why it failed, None when it did not."""
+def _run(inputs: Sequence[Path], way: str, sandbox: Sandbox, timeout_seconds: float) -> Completed:
+    """Run pg_combinebackup with one option for copying.
+
+    Raises:
+        HarnessError: The disk is full.
+    """
     links = [entry for entry in sorted((inputs[-1] / "pg_tblspc").iterdir()) if entry.is_symlink()]
     mappings = [
         f"--tablespace-mapping={link.readlink()}={sandbox.tablespaces / link.name}"
@@ -142,7 +160,7 @@ def _run(inputs: Sequence[Path], way: str, sandbox: Sandbox, timeout_seconds: fl
         *mappings,
         timeout_seconds=timeout_seconds,
         check=False,
-        # It may have to read backups that are closed to the server's user; it runs nothing of what it reads.
+        # Only the caller may be able to read the backups. The tool runs nothing of what it reads.
         as_caller=True,
     )
     if "No space left on device" in done.stderr:
@@ -150,17 +168,21 @@ def _run(inputs: Sequence[Path], way: str, sandbox: Sandbox, timeout_seconds: fl
             "pg_combinebackup found no space left on the device",
             hint="free the disk or set sandbox.directory to a larger one.",
         )
-    return None if done.status == 0 else done.tail()
+    return done
 
 
 def _tidy(sandbox: Sandbox) -> None:
-    """Take out of the result what must not steer a server: WAL comes later, checked."""
+    """Remove the tablespace map and the WAL from the result. WAL is checked and staged later."""
     (sandbox.data / TABLESPACE_MAP).unlink(missing_ok=True)
     empty_wal(sandbox.data)
 
 
 def _clear(sandbox: Sandbox) -> None:
-    """Make the sandbox empty again for another way; the tool removes directories it was given, too."""
+    """Make the sandbox empty for the next try.
+
+    The failed tool removes the directories it was given.
+    Source: src/bin/pg_combinebackup/pg_combinebackup.c, cleanup_directories_atexit.
+    """
     for folder in (sandbox.data, sandbox.tablespaces):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)

@@ -1,6 +1,6 @@
-"""``backup_manifest``: what it says of a backup as a whole. Checking files against it is pg_verifybackup's work.
+"""``backup_manifest``: the facts it contains about a backup.
 
-Source: PostgreSQL docs, "Backup Manifest Format".
+pg_verifybackup compares the files with it. Source: PostgreSQL docs, "Backup Manifest Format".
 """
 
 from __future__ import annotations
@@ -17,21 +17,25 @@ if TYPE_CHECKING:
 
 MANIFEST = "backup_manifest"
 UNFINISHED = "backup_manifest.tmp"
-"""pg_basebackup renames it when everything else is written: where it stands, the backup was never finished."""
+"""The manifest of an unfinished backup.
+
+pg_basebackup renames it to `MANIFEST` when everything else is written. Source:
+src/bin/pg_basebackup/pg_basebackup.c, BaseBackup.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The facts of a manifest that matter before a restore.
+    """The facts of a manifest that are needed before a restore.
 
     Attributes:
-        system_identifier: Of the cluster; None before PostgreSQL 17.
-        label_at: When ``backup_label`` was made, which is when the backup began.
-        newest_at: The newest change of any file; the backup ended then or later.
+        system_identifier: Identifier of the cluster; None before PostgreSQL 17.
+        label_at: When ``backup_label`` was written, which is when the backup began.
+        newest_at: The newest change of any file. The backup ended then or later.
         stop_lsn: End of the WAL the backup needs.
-        size_bytes: What the files take when restored.
-        unverifiable: Files without a checksum.
-        files: How many files it lists.
+        size_bytes: Size of the restored files.
+        unverifiable: Number of files without a checksum.
+        files: Number of files.
     """
 
     system_identifier: int | None
@@ -44,11 +48,11 @@ class Manifest:
 
 
 def read_manifest(path: Path) -> Manifest | None:
-    """Return the facts of the manifest at `path`; None where it is not one (cut short, damaged).
+    """Return the facts of the manifest at `path`; None if the file is cut short or damaged.
 
     Raises:
-        FileNotFoundError: There is none.
-        PermissionError: It is closed to us.
+        FileNotFoundError: The file does not exist.
+        PermissionError: The file cannot be read.
     """
     try:
         return _facts(json.loads(path.read_bytes()))
@@ -64,11 +68,11 @@ def _facts(document: dict[str, Any]) -> Manifest:
     return Manifest(
         system_identifier=document.get("System-Identifier"),
         label_at=_moment(of_label[0]) if of_label else None,
-        # One fixed form, so the text sorts as the times do.
+        # All times have one fixed form, so the texts sort like the times.
         newest_at=_moment(max(times)) if times else None,
         stop_lsn=max((Lsn.parse(entry["End-LSN"]) for entry in ranges), default=None),
         size_bytes=sum(entry["Size"] for entry in files),
-        # pg_combinebackup lists the WAL it copies without a checksum; WAL has checksums of its own.
+        # pg_combinebackup lists the WAL it copies without checksums. WAL records have their own.
         unverifiable=sum(
             "Checksum" not in entry
             for entry in files

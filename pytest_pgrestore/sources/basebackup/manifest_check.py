@@ -1,4 +1,4 @@
-"""The check `manifest`: the restored files against what the backup's own manifest says, by pg_verifybackup."""
+"""The check `manifest`: pg_verifybackup compares the restored files with the backup's manifest."""
 
 from __future__ import annotations
 
@@ -17,58 +17,64 @@ if TYPE_CHECKING:
 
 NAME = "manifest"
 _FORMAT_SINCE = 18
+"""First server major whose pg_verifybackup has the option ``--format``."""
 
 
 def verify(sandbox: Sandbox, inputs: Sequence[Path]) -> Check:
-    """Verify the data directory, and before it the backups it was combined from.
+    """Verify the backups of a chain, then the data directory.
 
-    pg_combinebackup checksums what it wrote and not what it read: damage in a file that it put together from
-    several backups would be sealed with a good checksum. So each of them is verified against its own manifest.
+    pg_combinebackup computes checksums of the files it writes. It does not verify the files it
+    reads, so damage in them would get a good checksum. So each backup is verified against its own
+    manifest. Source: PostgreSQL docs, pg_combinebackup; src/bin/pg_combinebackup/reconstruct.c.
 
     Args:
-        sandbox: Holds the restored files.
-        inputs: The backups of a chain as plain directories; empty for a full backup.
+        sandbox: Contains the restored files.
+        inputs: The backups of a chain, as plain directories; empty for a full backup.
     """
     directories = [*inputs, sandbox.data]
     without = [path.name for path in inputs or directories if not (path / MANIFEST).is_file()]
     if without:
         return _check(
             Verdict.COULD_NOT_VERIFY,
-            f"{_named(without, inputs)} has no manifest, so its files cannot be verified: take backups with a manifest,"
-            " or set verify = false to go without",
+            f"{_named(without, inputs)} has no manifest, so its files cannot be verified: take"
+            " backups with a manifest, or set verify = false to go without",
         )
     for path in directories:
         problem = _problem(path, sandbox, ours=path == sandbox.data)
         if problem:
             return _check(Verdict.FAILED, f"{path.name}: {problem}" if path in inputs else problem)
+    return _check_of_manifests(directories, inputs)
+
+
+def _check_of_manifests(directories: Sequence[Path], inputs: Sequence[Path]) -> Check:
+    """Return the check for files that match: passed if the manifests have checksums."""
     read = [read_manifest(path / MANIFEST) for path in directories]
     unverifiable = sum(manifest.unverifiable for manifest in read if manifest is not None)
     if unverifiable:
         return _check(
             Verdict.COULD_NOT_VERIFY,
-            f"the manifest has no checksum for {unverifiable} files (--manifest-checksums=none): their sizes match, and"
-            " nothing is known of what is in them",
+            f"the manifest has no checksum for {unverifiable} files (--manifest-checksums=none):"
+            " their sizes match, and nothing is known of what is in them",
         )
     files = sum(manifest.files for manifest in read if manifest is not None)
-    of = (
-        f"{files} files of the {len(inputs)} backups and of their combination"
-        if inputs
-        else f"{files} files"
+    of = f" of the {len(inputs)} backups and of their combination" if inputs else ""
+    return _check(
+        Verdict.PASSED, f"{files} files{of} have the sizes and checksums their manifest says"
     )
-    return _check(Verdict.PASSED, f"{of} have the sizes and checksums their manifest says")
 
 
 def switched_off() -> Check:
-    """Return what stands for a verification nobody wants."""
+    """Return the check for a source with ``verify = false``."""
     return _check(Verdict.SKIPPED, "switched off by verify = false")
 
 
 def _problem(path: Path, sandbox: Sandbox, *, ours: bool) -> str:
-    """Return what pg_verifybackup complains of, one sentence; empty when it does not."""
-    # Without the map, which never gets here; WAL is checked segment by segment when it is staged.
+    """Return the first error of pg_verifybackup, one sentence; empty if there is none."""
+    # The tablespace map is never copied. WAL is checked segment by segment when it is staged.
     arguments = ["--no-parse-wal", "--quiet", f"--ignore={TABLESPACE_MAP}"]
     if sandbox.programs.major >= _FORMAT_SINCE:
-        # Else it takes a copy that lost PG_VERSION for a backup in tar format.
+        # Without this option, a directory without PG_VERSION counts as a backup in tar format.
+        # Source: src/bin/pg_verifybackup/pg_verifybackup.c, main.
         arguments.append("--format=plain")
     done = sandbox.programs.run(
         "pg_verifybackup", *arguments, str(path), check=False, as_caller=not ours

@@ -1,6 +1,6 @@
 """Reading tars as a stream, compressed or not: a few members, or all of them into a directory.
 
-Nothing leaves the target: a member that is a link, or names a path outside, is refused.
+A member that is a link, or has a path outside of the target, is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _END_BYTES = 2 * tarfile.BLOCKSIZE
-"""A tar ends with two blocks of zeros. One that was cut between two members lacks them, and nothing else."""
+"""A tar ends with two blocks of zeros (POSIX, pax, "ustar Interchange Format").
+
+If a tar was cut between two members, only these blocks show it: tar itself ends with status 0.
+"""
 
 
 def read_members(
@@ -34,13 +37,13 @@ def read_members(
 
     Args:
         archive: The tar.
-        names: Paths inside it.
-        limit_bytes: Give up on those not found that far into the tar; None reads to its end.
-        also: Taken along where they come before the last of `names`, but not waited for.
+        names: Paths inside the tar.
+        limit_bytes: Where the search ends; None reads to the end of the tar.
+        also: More paths, returned only if they come before the last of `names`.
 
     Raises:
-        BackupNotRestorable: It is cut short or damaged before they were found.
-        HarnessError: It cannot be read.
+        BackupNotRestorable: The tar is cut short or damaged before the files were found.
+        HarnessError: The tar cannot be read.
     """
     found: dict[str, bytes] = {}
     with _opened(archive) as opened:
@@ -54,10 +57,10 @@ def read_members(
 
 
 def list_files(archive: Path, head_bytes: int) -> Iterator[tuple[str, int, bytes]]:
-    """Yield path, size and first bytes of every file in a tar.
+    """Yield path, size and the first `head_bytes` bytes of every file in a tar.
 
     Raises:
-        BackupNotRestorable: It is cut short or damaged.
+        BackupNotRestorable: The tar is cut short or damaged.
     """
     with _opened(archive) as opened:
         for member in opened.tar:
@@ -74,11 +77,11 @@ def extract(archive: Path, route: Callable[[str], Path | None]) -> int:
 
     Args:
         archive: The tar, compressed or not.
-        route: From a path inside it to where that goes; None leaves it out.
+        route: Returns the target of a path inside the tar; None leaves the file out.
 
     Raises:
-        BackupNotRestorable: It is cut short, damaged, or holds what no backup holds.
-        HarnessError: It cannot be read.
+        BackupNotRestorable: The tar is cut short, damaged, or has members no backup has.
+        HarnessError: The tar cannot be read.
     """
     count = 0
     with _opened(archive) as opened:
@@ -94,17 +97,23 @@ def extract(archive: Path, route: Callable[[str], Path | None]) -> int:
         end = opened.end()
     if end != bytes(_END_BYTES):
         raise BackupNotRestorable(
-            f"{archive} is cut short: it ends without the zeros that end a tar, after {count} files",
+            f"{archive} is cut short: it ends without the zeros that end a tar,"
+            f" after {count} files",
             hint="find out where the copy was interrupted, and take it again.",
         )
     return count
 
 
 def extract_tar(archive: Path, target: Path, *, without: Iterable[str] = ()) -> int:
-    """Unpack a tar into the directory `target`, but for what is `without` or below it; return the number of files.
+    """Unpack a tar into the directory `target`; return the number of files.
+
+    Args:
+        archive: The tar, compressed or not.
+        target: Existing directory.
+        without: Names at the top of the tar that are left out.
 
     Raises:
-        BackupNotRestorable: It is cut short, damaged, or holds what no backup holds.
+        BackupNotRestorable: The tar is cut short, damaged, or has members no backup has.
     """
     left_out = set(without)
     return extract(
@@ -120,7 +129,7 @@ class _Tail:
         self._stream = stream
 
     def read(self, size: int = -1) -> bytes:
-        """Read on."""
+        """Return the next bytes."""
         data = self._stream.read(size)
         self._end = (
             (self._end + data)[-_END_BYTES:] if len(data) < _END_BYTES else data[-_END_BYTES:]
@@ -128,7 +137,7 @@ class _Tail:
         return data
 
     def end(self) -> bytes:
-        """Return the last bytes there are, having read to the end, where compressed formats keep their checksum."""
+        """Read to the end, where compressed formats have their checksum; return the last bytes."""
         while self.read(CHUNK_BYTES):
             pass
         return self._end
@@ -136,14 +145,20 @@ class _Tail:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A tar being read; `seekable` is its file where it is not compressed: members can be skipped and copied fast."""
+    """A tar being read.
+
+    Attributes:
+        tar: The tar.
+        tail: The decompressed stream it is read from.
+        seekable: The file of an uncompressed tar: members can be skipped, and copied fast.
+    """
 
     tar: tarfile.TarFile
     tail: _Tail
     seekable: IO[bytes] | None
 
     def end(self) -> bytes:
-        """Return the bytes it ends with."""
+        """Return the last bytes of the tar."""
         if self.seekable is not None:
             self.seekable.seek(
                 -min(_END_BYTES, os.fstat(self.seekable.fileno()).st_size), os.SEEK_END
@@ -170,19 +185,20 @@ def _normal(name: str) -> str:
 
 
 def _safe(member: tarfile.TarInfo, archive: Path) -> str:
-    """Return the member's path when it is a file or directory that stays below the target.
+    """Return the member's path.
 
     Raises:
-        BackupNotRestorable: It is something else.
+        BackupNotRestorable: The member is no file or directory, or its path is outside.
     """
     name = _normal(member.name)
     path = PurePosixPath(name)
     inside = not path.is_absolute() and ".." not in path.parts
-    # Tablespaces may be links in a tar made by other means; ours are made from the tars beside it.
+    # Other tools than pg_basebackup write links to tablespaces. They are ignored: see `_write`.
     tablespace_link = member.issym() and path.parent.name == "pg_tblspc"
     if not inside or not (member.isfile() or member.isdir() or tablespace_link):
         raise BackupNotRestorable(
-            f"{archive} holds {member.name!r}, which is not a file or directory below the data directory",
+            f"{archive} holds {member.name!r}, which is not a file or directory below the data"
+            " directory",
             hint="pg_basebackup writes no such member: find out what did.",
         )
     return name

@@ -1,4 +1,4 @@
-"""Filling PGDATA from one base backup, plain or tar, with its tablespaces; and its WAL aside."""
+"""Filling a data directory and its tablespaces from one base backup, plain or tar."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pytest_pgrestore.sources.basebackup.manifest import MANIFEST
 from pytest_pgrestore.sources.basebackup.tars import extract, list_files
 from pytest_pgrestore.sources.copying import copy_file, copy_tree, in_parallel
 from pytest_pgrestore.sources.wal.header import HEADER_BYTES
-from pytest_pgrestore.sources.wal.segments import WalFile, empty_wal
+from pytest_pgrestore.sources.wal.segments import WalFile
+from pytest_pgrestore.sources.wal.staging import empty_wal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.basebackup.directory import BackupDirectory
 
 TABLESPACE_MAP = "tablespace_map"
-"""Names production's directories; a server that finds it links them into the copy, so it never gets there."""
+"""This file names production's directories, so it is never copied.
+
+A server that finds it makes the links in pg_tblspc from it. Source:
+src/backend/access/transam/xlogrecovery.c, InitWalRecovery and read_tablespace_map.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +32,10 @@ class Places:
     """Where the parts of one backup go.
 
     Attributes:
-        data: The data directory; there and empty.
-        tablespaces: Holds a directory for each tablespace; there.
-        wal: Where WAL that lies in tars goes; None leaves it out. WAL of a plain backup is read where it lies.
+        data: The data directory, existing and empty.
+        tablespaces: Existing directory; each tablespace becomes a directory in it.
+        wal: Existing directory for the WAL of tars; None leaves it out. The WAL of a plain backup
+            is read in place.
     """
 
     data: Path
@@ -38,13 +44,13 @@ class Places:
 
 
 def lay_out(directory: BackupDirectory, places: Places) -> int:
-    """Write the backup's files and the links between them; return their number.
+    """Write the backup's files and the links to tablespaces; return the number of files.
 
     ``pg_wal`` stays empty and ``tablespace_map`` is left out.
 
     Raises:
         BackupNotRestorable: A part is missing, cut short or damaged.
-        HarnessError: It cannot be read.
+        HarnessError: A part cannot be read.
     """
     files = (_from_tars if directory.tar else _from_tree)(directory, places)
     empty_wal(places.data)
@@ -53,11 +59,12 @@ def lay_out(directory: BackupDirectory, places: Places) -> int:
 
 
 def wal_in_tars(directory: BackupDirectory, *, inside_base: bool) -> Iterator[WalFile]:
-    """Yield the WAL segments a tar backup brings along.
+    """Yield the WAL segments inside a tar backup.
 
     Args:
         directory: The backup.
-        inside_base: Whether to read all of base.tar for them, where ``--wal-method=fetch`` puts them.
+        inside_base: Whether all of base.tar is searched if there is no pg_wal.tar:
+            ``pg_basebackup --wal-method=fetch`` puts WAL there.
     """
     if directory.wal_tar is not None:
         for name, size, start in list_files(directory.wal_tar, HEADER_BYTES):
@@ -76,18 +83,20 @@ def _from_tree(directory: BackupDirectory, places: Places) -> int:
     spaces = directory.path / "pg_tblspc"
     for entry in sorted(spaces.iterdir()) if spaces.is_dir() else ():
         if not entry.is_dir():
-            raise BackupNotRestorable(
-                f"tablespace {entry.name} of backup {directory.path.name}"
-                + (
-                    f" is a link to {entry.readlink()}, which is not there"
-                    if entry.is_symlink()
-                    else " is no directory"
-                ),
-                hint="copy the tablespace directories along with the backup, or take it in tar format.",
-            )
+            raise _no_tablespace(directory, entry)
         into = _tablespace(places, entry.name)
         files += copy_tree(entry.resolve(), into)
     return files
+
+
+def _no_tablespace(directory: BackupDirectory, entry: Path) -> BackupNotRestorable:
+    what = "is no directory"
+    if entry.is_symlink():
+        what = f"is a link to {entry.readlink()}, which is not there"
+    return BackupNotRestorable(
+        f"tablespace {entry.name} of backup {directory.path.name} {what}",
+        hint="copy the tablespace directories along with the backup, or take it in tar format.",
+    )
 
 
 def _from_tars(directory: BackupDirectory, places: Places) -> int:
@@ -117,24 +126,26 @@ def _from_tars(directory: BackupDirectory, places: Places) -> int:
 
 
 def _target(name: str, part: str, places: Places) -> Path | None:
-    """Return where a member goes, by the tar it lies in: base (""), pg_wal, or a tablespace's OID."""
+    """Return the target of a member; None leaves it out.
+
+    Args:
+        name: Path of the member.
+        part: The tar that contains it: ``""`` for base.tar, ``pg_wal``, or a tablespace's OID.
+        places: Where the parts go.
+    """
     if part.isdigit():
         return places.tablespaces / part / name
     folder, _, rest = name.partition("/")
     if part == "pg_wal":
         folder, rest = "pg_wal", name
     if folder == "pg_wal":
-        # Files directly in it; archive_status and summaries are a running server's business.
-        return (
-            places.wal / rest
-            if places.wal is not None and rest and "/" not in rest and _is_wal(rest)
-            else None
-        )
+        return places.wal / rest if places.wal is not None and _is_wal(rest) else None
     return None if name == TABLESPACE_MAP else places.data / name
 
 
-def _is_wal(name: str) -> bool:
-    return name not in {"archive_status", "summaries"}
+def _is_wal(rest: str) -> bool:
+    """Return whether a path below pg_wal is a file of WAL: not in a directory of the server."""
+    return rest != "" and "/" not in rest and rest not in {"archive_status", "summaries"}
 
 
 def _tablespace(places: Places, oid: str) -> Path:
@@ -145,7 +156,10 @@ def _tablespace(places: Places, oid: str) -> Path:
 
 
 def _require_tablespaces(directory: BackupDirectory, places: Places) -> None:
-    """Refuse a backup that lacks a tablespace: a server opens without it and fails only when it is touched."""
+    """Refuse a backup without one of its tablespaces.
+
+    A server starts without it, and fails only when a query reads it.
+    """
     missing = directory.tablespaces - {
         entry.name for entry in (places.data / "pg_tblspc").iterdir()
     }

@@ -1,4 +1,4 @@
-"""The WAL one restore needs: what the archive and the backup hold of it, and laying it out for the server."""
+"""The WAL one restore needs: found in the archive and the backup, and laid out for the server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
 from pytest_pgrestore.sources.basebackup.directory import scan_for_major
 from pytest_pgrestore.sources.basebackup.unpacking import wal_in_tars
 from pytest_pgrestore.sources.copying import copy_plain
-from pytest_pgrestore.sources.wal import preflight, segments, timelines
+from pytest_pgrestore.sources.wal import preflight, segments, staging, timelines
 from pytest_pgrestore.sources.wal.header import Expected, control_identifier, read_header
 from pytest_pgrestore.sources.wal.segments import Supply, WalFile, WalFiles
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.protocol import Sandbox
     from pytest_pgrestore.sources.basebackup.directory import BackupDirectory
     from pytest_pgrestore.sources.protocol import LocateRequest
+    from pytest_pgrestore.sources.wal.backup_label import BackupLabel
     from pytest_pgrestore.sources.wal.timelines import TimelinePath
 
 
@@ -29,14 +30,14 @@ class Wal:
     """The WAL one restore can use.
 
     Attributes:
-        path: Timelines it follows.
-        found: Sound segments, as far as the target needs them.
-        end: Where the unbroken run of segments ends, needed or not.
-        stop: Where the backup ended, or at least began.
-        expected: What every segment has in common.
+        path: Timelines that recovery follows.
+        found: Sound segments, up to the last one the target needs.
+        end: End of the run of segments without a gap, needed or not.
+        stop: Where the backup ended, or where it began if its end is unknown.
+        expected: Facts that all segments share.
         major: Server major.
         histories: History files by timeline.
-        notes: What was not followed.
+        notes: Timelines that were not followed.
     """
 
     path: TimelinePath
@@ -52,14 +53,14 @@ class Wal:
 def wal_for(
     request: LocateRequest, backup: Backup, directory: BackupDirectory, files: WalFiles
 ) -> Wal:
-    """Return the WAL there is for the chosen backup: the archive's, and what the backup brought along."""
+    """Return the WAL for the chosen backup, from the archive and from the backup itself.
+
+    Raises:
+        BackupNotRestorable: The backup's label or version is missing or wrong.
+        TargetUnreachable: The wanted timeline cannot be reached.
+    """
     label = directory.needed_label()
-    segment_bytes = label.segment_bytes()
-    if segment_bytes is None:
-        raise BackupNotRestorable(
-            f"backup_label of {backup.label} names {label.start_file} for {label.start_lsn}, and no segment size fits",
-            hint="the label was edited: take a new backup.",
-        )
+    segment_bytes = _segment_bytes(label, backup)
     stop = max(backup.stop_lsn or label.start_lsn, label.start_lsn)
     own = _own_wal(directory, files, label.start_lsn, stop, segment_bytes)
     histories = own.history_texts() | files.history_texts()
@@ -78,25 +79,47 @@ def wal_for(
     )
 
 
+def _segment_bytes(label: BackupLabel, backup: Backup) -> int:
+    segment_bytes = label.segment_bytes()
+    if segment_bytes is None:
+        raise BackupNotRestorable(
+            f"backup_label of {backup.label} names {label.start_file} for {label.start_lsn},"
+            " and no segment size fits",
+            hint="the label was edited: take a new backup.",
+        )
+    return segment_bytes
+
+
 def stage(wal: Wal, sandbox: Sandbox) -> str:
-    """Lay out the WAL in the sandbox's pg_wal, plain and checked; return words for the phase.
+    """Lay out the WAL in the sandbox's pg_wal, decompressed and checked; return a description.
 
     Raises:
-        BackupNotRestorable: A segment is damaged or foreign.
+        BackupNotRestorable: A segment is damaged or of another cluster.
     """
     into = sandbox.data / "pg_wal"
-    # Only now is pg_control there for certain, which says whose WAL this must be.
+    # A tar backup has no pg_control before it is unpacked. It identifies the cluster.
     expected = Expected(wal.expected.segment_bytes, control_identifier(sandbox.data), wal.major)
     for file in wal.found.files:
         if file.in_tar is not None:
             (sandbox.wal / file.name).rename(into / file.name)
             _require_sound(into / file.name, expected)
     outside = [file for file in wal.found.files if file.in_tar is None]
-    segments.stage(
+    staging.copy_segments(
         ((file.path, into / file.name) for file in outside),
         lambda path: _require_sound(path, expected),
     )
-    _stage_histories(wal, sandbox, into)
+
+    def put(timeline: int, target: Path) -> bool:
+        carried = sandbox.wal / target.name
+        if timeline in wal.histories:
+            copy_plain(wal.histories[timeline], target)
+        elif carried.exists():
+            carried.rename(target)
+        else:
+            return False
+        return True
+
+    staging.stage_histories(wal.path, into, put)
     sandbox.adopt(into)
     return f"{wal.found.words()} staged"
 
@@ -104,7 +127,7 @@ def stage(wal: Wal, sandbox: Sandbox) -> str:
 def _own_wal(
     directory: BackupDirectory, files: WalFiles, start: Lsn, stop: Lsn, segment_bytes: int
 ) -> WalFiles:
-    """Return the WAL the backup brought along."""
+    """Return the WAL inside the backup."""
     if not directory.tar:
         folder = directory.path / "pg_wal"
         return segments.scan(folder) if folder.is_dir() else WalFiles()
@@ -114,23 +137,25 @@ def _own_wal(
         Segment(timeline, number).file_name(segment_bytes)
         for number in range(start // segment_bytes, -(-stop // segment_bytes))
     )
-    # Reading all of a base.tar costs; only where the WAL can be nowhere else.
-    for file in wal_in_tars(
-        directory, inside_base=any(name not in files.segments for name in needed)
-    ):
+    # Reading all of base.tar takes time. It is done only if the archive lacks a segment.
+    missing = any(name not in files.segments for name in needed)
+    for file in wal_in_tars(directory, inside_base=missing):
         if is_segment_name(file.name):
             own.segments[file.name] = file
     return own
 
 
 def _expected(backup: Backup, found: Supply, segment_bytes: int) -> Expected:
-    """Return what every segment must have in common with the backup; what it does not tell, its first segment does."""
+    """Return the facts that all segments must share with the backup.
+
+    Facts that the backup does not contain are taken from the first segment.
+    """
     identifier, major = backup.system_identifier, backup.server_major
     if found.files and (identifier is None or major is None):
         try:
             header = read_header(found.files[0].head()[1])
         except BackupNotRestorable:
-            # Said, with its name, by the check of all segments.
+            # The check of all segments reports it, with the segment's name.
             header = None
         if header is not None:
             identifier = header.system_identifier if identifier is None else identifier
@@ -157,17 +182,3 @@ def _require_sound(path: Path, expected: Expected) -> None:
             f"WAL segment {path.name} {problem}",
             hint="find out what wrote it to the archive; restore the segment from another copy.",
         )
-
-
-def _stage_histories(wal: Wal, sandbox: Sandbox, into: Path) -> None:
-    """Put the history of every timeline followed beside the segments; a server asks for its target's."""
-    for timeline, _ in wal.path.steps:
-        target = into / f"{timeline:08X}.history"
-        carried = sandbox.wal / target.name
-        if timeline in wal.histories:
-            copy_plain(wal.histories[timeline], target)
-        elif carried.exists():
-            carried.rename(target)
-        elif timeline > 1 and timeline == wal.path.last:
-            # A backup's own timeline needs no ancestors, but a server refuses one that has no file at all.
-            target.write_text("")

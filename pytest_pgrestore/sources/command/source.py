@@ -36,7 +36,7 @@ PLACEHOLDERS = {
     "list": (),
     "fetch": ("backup", "data", "tablespaces"),
     "wal_list": (),
-    "wal": ("file", "path"),
+    "wal_fetch": ("file", "path"),
 }
 """What may stand in braces in each command."""
 
@@ -233,7 +233,7 @@ class CommandSource(ToolSource[Choice]):
     def _history(self, tool: BackupTool, name: str) -> str:
         # A place of the tool's own: what it writes there is read back by a program of the same place.
         aside = f"/tmp/pgrestore-{uuid4().hex}{_HISTORY}"  # noqa: S108 - a name nobody can guess
-        done = self._run(tool, "wal", {"file": name, "path": aside})
+        done = self._run(tool, "wal_fetch", {"file": name, "path": aside}, step="wal")
         if done.status != 0:
             raise _failed(done, f"{name} could not be brought")
         text = tool.run("wal", aside, program="cat").stdout
@@ -241,7 +241,7 @@ class CommandSource(ToolSource[Choice]):
         return text
 
     def _bring_one(self, tool: BackupTool, name: str, path: Path) -> None:
-        done = self._run(tool, "wal", {"file": name, "path": str(path)})
+        done = self._run(tool, "wal_fetch", {"file": name, "path": str(path)}, step="wal")
         if done.status == _ABSENT:
             path.unlink(missing_ok=True)
         elif done.status != 0:

@@ -1,1 +1,1 @@
-"""Dumps: what pg_dump and pg_dumpall wrote, loaded into an empty cluster."""
+"""Dumps of pg_dump and pg_dumpall, loaded into an empty cluster."""

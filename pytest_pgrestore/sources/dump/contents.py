@@ -1,4 +1,4 @@
-"""The check `contents`: what a dump's table of contents promised against what the restored catalogue holds."""
+"""The check `contents`: compares a dump's table of contents with the restored catalogue."""
 
 from __future__ import annotations
 
@@ -18,23 +18,27 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.protocol import Connection
 
 _NAMED = 5
-"""Missing things named in the message; the rest is counted."""
+"""Number of missing objects named in the message; the others are counted."""
 
 _CONSTRAINTS = ("CONSTRAINT", "CHECK CONSTRAINT", "FK CONSTRAINT")
 _FUNCTIONS = ("FUNCTION", "PROCEDURE", "AGGREGATE")
 
+# Types, schemas and names as pg_dump spells them. Source: src/bin/pg_dump/pg_dump.c, ArchiveEntry.
 _CATALOGUE = """
-select case c.relkind when 'f' then 'FOREIGN TABLE' when 'v' then 'VIEW' when 'm' then 'MATERIALIZED VIEW'
-       when 'S' then 'SEQUENCE' when 'i' then 'INDEX' when 'I' then 'INDEX' else 'TABLE' end, n.nspname, c.relname
+select case c.relkind when 'f' then 'FOREIGN TABLE' when 'v' then 'VIEW'
+       when 'm' then 'MATERIALIZED VIEW' when 'S' then 'SEQUENCE' when 'i' then 'INDEX'
+       when 'I' then 'INDEX' else 'TABLE' end, n.nspname, c.relname
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'f', 'v', 'm', 'S', 'i', 'I')
 union all
-select 'CONSTRAINT', n.nspname, coalesce(r.relname, t.typname) || ' ' || k.conname from pg_constraint k
+select 'CONSTRAINT', n.nspname, coalesce(r.relname, t.typname) || ' ' || k.conname
+from pg_constraint k
 join pg_namespace n on n.oid = k.connamespace
 left join pg_class r on r.oid = k.conrelid left join pg_type t on t.oid = k.contypid
 union all
 select 'TRIGGER', n.nspname, r.relname || ' ' || t.tgname from pg_trigger t
-join pg_class r on r.oid = t.tgrelid join pg_namespace n on n.oid = r.relnamespace where not t.tgisinternal
+join pg_class r on r.oid = t.tgrelid join pg_namespace n on n.oid = r.relnamespace
+where not t.tgisinternal
 union all
 select 'POLICY', n.nspname, r.relname || ' ' || p.polname from pg_policy p
 join pg_class r on r.oid = p.polrelid join pg_namespace n on n.oid = r.relnamespace
@@ -50,7 +54,8 @@ union all select 'PUBLICATION', '', pubname from pg_publication
 """
 _BROKEN = """
 select 'index ' || n.nspname || '.' || c.relname || ' is invalid' from pg_index i
-join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace where not i.indisvalid
+join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
+where not i.indisvalid
 """
 _UNPOPULATED = """
 select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -82,10 +87,10 @@ def compare(
     """Return the check `contents`.
 
     Args:
-        promised: The entries that have to be there, by database.
-        connection: To the restored server.
-        filled: Materialized views that the dump has rows for, in the only database.
-        origin: Where the dump says it was taken from, for the message.
+        promised: The entries that must exist, by database.
+        connection: Connection to the restored server.
+        filled: Entries for which the dump has rows. Materialized views among them must have rows.
+        origin: The database that was dumped, as a part of the message; may be empty.
     """
     started = time.monotonic()
     count, problems = 0, []
@@ -99,28 +104,38 @@ def compare(
             for kind, schema, name in missing
         ]
         problems += broken
-    listed = ", ".join(problems[:_NAMED]) + (
-        f" and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
-    )
+    expected = f"{count} objects, none broken"
+    seconds = time.monotonic() - started
+    if problems:
+        return Check(
+            name="contents",
+            verdict=Verdict.FAILED,
+            message=f"missing or broken after the restore: {_listed(problems)}",
+            seconds=seconds,
+            expected=expected,
+            observed=f"{len(problems)} missing or broken",
+        )
     return Check(
         name="contents",
-        verdict=Verdict.FAILED if problems else Verdict.PASSED,
-        message=f"missing or broken after the restore: {listed}"
-        if problems
-        else f"all {count} objects the dump announces are there{origin}",
-        seconds=time.monotonic() - started,
-        expected=f"{count} objects, none broken",
-        observed=f"{len(problems)} missing or broken"
-        if problems
-        else f"{count} objects, none broken",
+        verdict=Verdict.PASSED,
+        message=f"all {count} objects the dump announces are there{origin}",
+        seconds=seconds,
+        expected=expected,
+        observed=expected,
     )
+
+
+def _listed(problems: list[str]) -> str:
+    more = len(problems) - _NAMED
+    return ", ".join(problems[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _key(entry: Entry) -> tuple[str, str, str]:
+    """Return an entry's type, schema and name as `_CATALOGUE` returns them."""
     if entry.type in _CONSTRAINTS:
         return "CONSTRAINT", entry.schema, entry.name
     if entry.type in _FUNCTIONS:
-        # By name alone: how a signature is spelled depends on the version that dumped it.
+        # Without the signature: its spelling depends on the version of pg_dump.
         return "FUNCTION", entry.schema, entry.name.partition("(")[0]
     return entry.type, entry.schema, entry.name
 
@@ -128,6 +143,7 @@ def _key(entry: Entry) -> tuple[str, str, str]:
 def _look(
     conninfo: str, filled: Iterable[Entry]
 ) -> tuple[Counter[tuple[str, str, str]], list[str]]:
+    """Return the objects of a database, counted, and a message for each broken one."""
     import psycopg
 
     with psycopg.connect(conninfo, autocommit=True) as session:
@@ -141,7 +157,7 @@ def _look(
 
 
 def _empty_views(session: psycopg.Connection[Any], filled: Iterable[Entry]) -> list[str]:
-    """Name the materialized views that had rows and were not filled again."""
+    """Return a message for each materialized view that had rows and is not populated."""
     empty = {(str(row[0]), str(row[1])) for row in session.execute(_UNPOPULATED).fetchall()}
     return [
         f"materialized view {entry.schema}.{entry.name} is not populated"

@@ -1,4 +1,7 @@
-"""``[sources.NAME]`` of ``type = "dump"``. Imports pydantic, and is therefore imported inside functions only."""
+"""``[sources.NAME]`` of ``type = "dump"``.
+
+Imports pydantic. So this module is imported inside functions only.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Archived WAL, whatever keeps it: which segments are there, are they sound, and where can recovery stop."""
+"""Archived WAL of any source: its segments, whether they are sound, and where recovery can stop."""

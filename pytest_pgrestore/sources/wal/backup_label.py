@@ -1,5 +1,6 @@
-"""The two text files that describe a base backup: ``backup_label`` inside it, the ``.backup`` file in the archive.
+"""The two text files that describe a base backup.
 
+The backup contains ``backup_label``; the WAL archive contains a ``.backup`` file.
 Source: src/backend/access/transam/xlogbackup.c, build_backup_content.
 """
 
@@ -13,27 +14,27 @@ from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.wal import Lsn, Segment
 
 SEGMENT_SIZES = tuple(1 << power for power in range(20, 31))
-"""WAL segment sizes initdb offers: 1 MiB to 1 GiB."""
+"""WAL segment sizes that ``initdb --wal-segsize`` accepts: 1 MiB to 1 GiB."""
 
 _START = re.compile(r"([0-9A-F]+/[0-9A-F]+) \(file ([0-9A-F]{24})\)")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (\S+)")
 _OFFSET = re.compile(r"<?([+-])(\d\d)(?::?(\d\d))?>?")
 _QUARTER = 900
-"""Seconds; offsets of time zones are multiples of it."""
+"""Seconds. Offsets of time zones are multiples of a quarter of an hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackupLabel:
-    """What ``backup_label`` or a ``.backup`` file says; the stop fields are known to the latter only.
+    """Content of ``backup_label`` or a ``.backup`` file. Only the latter has the stop fields.
 
     Attributes:
         start_lsn: Where replay begins (START WAL LOCATION).
-        start_file: Segment file that holds it.
+        start_file: Name of the segment that contains `start_lsn`.
         start_timeline: The backup's timeline.
-        start_time: As written, with a zone that may be ambiguous; see `moment`.
-        incremental_from: Start of the backup an incremental one builds on.
+        start_time: Text of the start time. Its zone may be ambiguous; see `moment`.
+        incremental_from: Start of the backup's parent; None for a full backup.
         stop_lsn: Where the backup ended.
-        stop_time: As written.
+        stop_time: Text of the end time.
     """
 
     start_lsn: Lsn
@@ -45,7 +46,7 @@ class BackupLabel:
     stop_time: str = ""
 
     def segment_bytes(self) -> int | None:
-        """Return the size of a WAL segment, which the pair of position and file name gives away."""
+        """Return the size of a WAL segment; None if no size fits position and file name."""
         for size in SEGMENT_SIZES:
             if (
                 Segment.holding(self.start_lsn, int(self.start_file[:8], 16), size).file_name(size)
@@ -56,10 +57,14 @@ class BackupLabel:
 
 
 def parse_label(text: str, where: str) -> BackupLabel:
-    """Return what the text of a ``backup_label`` or ``.backup`` file says.
+    """Parse the text of a ``backup_label`` or ``.backup`` file.
+
+    Args:
+        text: Content of the file.
+        where: Name of the file, for the error.
 
     Raises:
-        BackupNotRestorable: It lacks where replay begins.
+        BackupNotRestorable: The text has no START WAL LOCATION.
     """
     fields = {
         key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())
@@ -76,7 +81,7 @@ def parse_label(text: str, where: str) -> BackupLabel:
     return BackupLabel(
         start_lsn=Lsn.parse(start[1]),
         start_file=start[2],
-        # Written since PostgreSQL 11; the file name has it too.
+        # PostgreSQL 11 and later write START TIMELINE; the file name contains it, too.
         start_timeline=int(timeline) if timeline.isdigit() else int(start[2][:8], 16),
         start_time=fields.get("START TIME", ""),
         incremental_from=None if incremental is None else Lsn.parse(incremental),
@@ -86,11 +91,12 @@ def parse_label(text: str, where: str) -> BackupLabel:
 
 
 def moment(written: str, reference: tuple[str, datetime] | None = None) -> datetime | None:
-    """Return the moment `written` stands for; None where its zone is ambiguous.
+    """Return the time that `written` stands for, in UTC; None if its zone is ambiguous.
 
     Args:
-        written: Local time and a zone: ``UTC``, a number, or letters such as ``CET`` that name several zones.
-        reference: Another time as written, and the moment it is known to be: tells what those letters mean.
+        written: Local time and zone. The zone is ``UTC``, a number, or letters such as ``CET``,
+            which may name several zones.
+        reference: Text of another time, and that time in UTC. It shows what the letters mean.
     """
     match = _TIME.fullmatch(written)
     if match is None:

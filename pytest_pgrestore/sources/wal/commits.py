@@ -1,6 +1,8 @@
-"""Commits and restore points in WAL, listed by pg_waldump: the points recovery can stop at.
+"""Commits and restore points in WAL, read with pg_waldump: the points where recovery can stop.
 
-Source: PostgreSQL docs, pg_waldump. It ends with an error where the files end; that is its way.
+pg_waldump always ends with an error at the end of the last file. So its exit status is ignored.
+Source: PostgreSQL docs, pg_waldump; src/backend/access/rmgrdesc, xactdesc.c and xlogdesc.c for the
+format of its lines.
 """
 
 from __future__ import annotations
@@ -31,28 +33,30 @@ _END = re.compile(
 )
 _NAMED = re.compile(r"lsn: ([0-9A-F]+/[0-9A-F]+),.*?desc: RESTORE_POINT (.*)$")
 _BORN = re.compile(
-    r"lsn: ([0-9A-F]+/[0-9A-F]+),.*?desc: END_OF_RECOVERY .*time (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC"
+    r"lsn: ([0-9A-F]+/[0-9A-F]+),.*?desc: END_OF_RECOVERY .*"
+    r"time (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC"
 )
 
 LOOK_BACK = 8
-"""Segments searched for the last commit: an idle database archives many that hold none."""
+"""Segments searched for the last commit. An idle database archives segments without a commit."""
 
 WINDOW = 8
-"""Compressed segments unpacked at a time, in memory."""
+"""Segments read by one pg_waldump. Compressed ones need disk space while it runs."""
 
 SHOWN = 3
+"""Stops named in a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A point recovery can stop at: the end of a transaction, or a restore point.
+    """A point where recovery can stop: the end of a transaction, or a restore point.
 
     Attributes:
-        lsn: Where its record begins.
+        lsn: Where the WAL record begins.
         xid: The transaction that ended; None for a restore point.
-        when: When; None for a restore point.
-        name: Of the restore point.
-        commit: Whether the transaction committed.
+        when: When the transaction ended; None for a restore point.
+        name: Name of the restore point; None for a transaction.
+        commit: True if the transaction committed, False if it aborted.
     """
 
     lsn: Lsn
@@ -62,19 +66,26 @@ class Stop:
     commit: bool = True
 
     def __str__(self) -> str:
-        """Return it in the spelling of targets, ready to be used as one."""
+        """Return the stop, spelled as a target that a user can copy."""
         if self.name is not None:
             return f"name:{self.name} (lsn:{self.lsn})"
-        return f"commit of {self.when.isoformat() if self.when else '?'} (xid:{self.xid}, lsn:{self.lsn})"
+        when = self.when.isoformat() if self.when else "?"
+        return f"commit of {when} (xid:{self.xid}, lsn:{self.lsn})"
 
 
 def stops_in(
     files: Sequence[WalFile], programs: PostgresPrograms, *, named: bool = False
 ) -> list[Stop]:
-    """Return the ends of transactions in these consecutive segments, and with `named` the restore points, in order."""
+    """Return the ends of transactions in consecutive segments, in order.
+
+    Args:
+        files: The segments, in order.
+        programs: PostgreSQL's programs of the major that wrote them.
+        named: Whether restore points are returned, too.
+    """
     found: dict[Lsn, Stop] = {}
     for begin in range(0, len(files), WINDOW):
-        # One more than the window: a record may begin in one segment and end in the next.
+        # One segment more: a record may begin in one segment and end in the next.
         for line in _dump(files[begin : begin + WINDOW + 1], programs, named=named):
             stop = _parse(line)
             if stop is not None:
@@ -83,7 +94,7 @@ def stops_in(
 
 
 def last_end(files: Sequence[WalFile], programs: PostgresPrograms) -> Stop | None:
-    """Return the last end of a transaction in the newest few segments; None when they hold none."""
+    """Return the last end of a transaction in the newest `LOOK_BACK` segments; None without one."""
     for place in range(len(files) - 1, max(-1, len(files) - 1 - LOOK_BACK), -1):
         ends = stops_in(files[place : place + 2], programs)
         if ends:
@@ -94,7 +105,7 @@ def last_end(files: Sequence[WalFile], programs: PostgresPrograms) -> Stop | Non
 def first_moment(
     files: Sequence[WalFile], after: Lsn, programs: PostgresPrograms
 ) -> datetime | None:
-    """Return the first time told behind `after`, of a commit or of a promotion; None where none is told."""
+    """Return the time of the first commit or promotion at or after `after`; None without one."""
     for line in _dump(files[:LOOK_BACK], programs, named=True):
         born, stop = _BORN.search(line), _parse(line)
         if born is not None and Lsn.parse(born[1]) >= after:
@@ -105,7 +116,7 @@ def first_moment(
 
 
 def nearest(stops: Sequence[Stop], target: RecoveryTarget) -> list[str]:
-    """Return the few stops nearest to `target`, in words."""
+    """Return the `SHOWN` stops nearest to `target`, in words."""
     ends = [stop for stop in stops if stop.name is None and stop.commit]
     names = [stop for stop in stops if stop.name is not None]
     match target:
@@ -123,7 +134,7 @@ def nearest(stops: Sequence[Stop], target: RecoveryTarget) -> list[str]:
 
 
 def find(target: RecoveryTarget, stops: Sequence[Stop]) -> Stop | None:
-    """Return the stop a name or xid target means; None when it is not among `stops`."""
+    """Return the stop that a name or xid target stands for; None if `stops` do not contain it."""
     for stop in stops:
         if isinstance(target, AtName) and stop.name == target.name:
             return stop
@@ -139,13 +150,13 @@ def _dump(files: Sequence[WalFile], programs: PostgresPrograms, *, named: bool) 
 def lines_of(
     files: Sequence[WalFile], programs: PostgresPrograms, *managers: str, start: Lsn | None = None
 ) -> list[str]:
-    """Return pg_waldump's lines on consecutive segments, whatever their timelines.
+    """Return pg_waldump's lines for consecutive segments, which may be of several timelines.
 
     Args:
-        files: In order.
-        programs: Of the server major that wrote them.
-        managers: Resource managers whose records are wanted.
-        start: Where in the first of them to begin; None begins at its first record.
+        files: The segments, in order.
+        programs: PostgreSQL's programs of the major that wrote them.
+        managers: Resource managers whose records are returned (``pg_waldump --rmgr=list``).
+        start: Position in the first segment; None begins at its first record.
     """
     if not files:
         return []
@@ -155,17 +166,18 @@ def lines_of(
         arguments += [f"--start={start}"] if start is not None else []
         first = str(directory / _renamed(files[0].name, timeline))
         last = str(directory / _renamed(files[-1].name, timeline))
-        # As the caller: it may read the archive, and the tool runs nothing of what it reads.
+        # As the caller, who may read the archive. pg_waldump runs nothing of what it reads.
         done = programs.run("pg_waldump", *arguments, first, last, check=False, as_caller=True)
     return done.stdout.splitlines()
 
 
 @contextmanager
 def _as_one_timeline(files: Sequence[WalFile], scratch: Path) -> Iterator[Path]:
-    """Yield a directory in which these segments are plain and of one timeline, which is how pg_waldump reads.
+    """Yield a directory of the segments, decompressed and renamed to one timeline.
 
-    It holds links, and what had to be unpacked: production's data, so it lies in `scratch`, which is removed also
-    when we are killed.
+    pg_waldump reads uncompressed segments of one timeline only (option ``--timeline``). The
+    directory contains production's data, so it is below `scratch`: the watchdog removes that even
+    if this process is killed.
     """
     timeline = int(files[-1].name[:8], 16)
     with tempfile.TemporaryDirectory(prefix="wal-", dir=scratch) as made:

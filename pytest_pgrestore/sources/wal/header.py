@@ -1,6 +1,7 @@
-"""The header of a WAL segment file: is this the segment its name says, of this cluster?
+"""The header of a WAL segment file: does it belong to this name and this cluster?
 
-Source: src/include/access/xlog_internal.h, XLogLongPageHeaderData; little endian, as all machines we run on.
+Source: src/include/access/xlog_internal.h, XLogLongPageHeaderData. Only little-endian machines are
+supported.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.wal import Lsn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pytest_pgrestore.model.wal import Segment
@@ -20,7 +22,7 @@ _LONG_HEADER = struct.Struct("<HHIQI4xQII")
 HEADER_BYTES = _LONG_HEADER.size
 _IS_LONG = 0x0002
 _MAGIC_PAGES = {0xD0, 0xD1}
-"""High bytes of the magic numbers there have been since PostgreSQL 8."""
+"""High bytes of XLOG_PAGE_MAGIC since PostgreSQL 8."""
 
 MAJOR_OF_MAGIC = {
     0xD101: 12,
@@ -31,7 +33,7 @@ MAJOR_OF_MAGIC = {
     0xD116: 17,
     0xD118: 18,
 }
-"""XLOG_PAGE_MAGIC of each server major."""
+"""XLOG_PAGE_MAGIC of each server major. Source: src/include/access/xlog_internal.h."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,11 @@ class WalHeader:
     """The long page header that begins every segment.
 
     Attributes:
-        magic: Says which server major wrote it.
-        timeline: Timeline of the page: not newer than that of the file's name.
-        page_address: Where the page belongs.
-        system_identifier: Cluster that wrote it.
-        segment_bytes: Size of the file.
+        magic: XLOG_PAGE_MAGIC of the server major that wrote the segment.
+        timeline: Timeline of the page. It is not newer than the timeline in the file's name.
+        page_address: Position of the page in WAL.
+        system_identifier: The cluster that wrote the segment.
+        segment_bytes: Size of the segment.
     """
 
     magic: int
@@ -54,18 +56,18 @@ class WalHeader:
 
     @property
     def major(self) -> int | None:
-        """Server major that wrote it; None for a magic number we do not know."""
+        """Server major that wrote the segment; None for an unknown magic number."""
         return MAJOR_OF_MAGIC.get(self.magic)
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What every segment of one recovery has in common with its backup.
+    """Facts that every segment of one recovery shares with its backup.
 
     Attributes:
         segment_bytes: Size of a segment.
-        system_identifier: The cluster; None where the backup does not tell.
-        major: The server; None where the backup does not tell.
+        system_identifier: The cluster; None if the backup does not name it.
+        major: The server major; None if the backup does not name it.
     """
 
     segment_bytes: int
@@ -74,7 +76,7 @@ class Expected:
 
 
 def read_header(start: bytes) -> WalHeader | None:
-    """Return the header in the first bytes of a segment; None where there is none."""
+    """Return the header in the first bytes of a segment; None if they are no long header."""
     if len(start) < HEADER_BYTES:
         return None
     magic, info, timeline, address, _, system_identifier, segment_bytes, _ = (
@@ -86,16 +88,17 @@ def read_header(start: bytes) -> WalHeader | None:
 
 
 def fault(start: bytes, size: int | None, segment: Segment, expected: Expected) -> str | None:
-    """Return what is wrong with a segment file, in words; None when nothing is.
+    """Return what is wrong with a segment file, in words; None if nothing is.
 
     Args:
-        start: Its first bytes, uncompressed.
-        size: Its size; None where it is known only after unpacking.
-        segment: What its name says it is.
-        expected: What it must have in common with the backup.
+        start: The first bytes of the file, decompressed.
+        size: Size in bytes; None for a compressed file.
+        segment: The segment that the file's name stands for.
+        expected: Facts that it must share with the backup.
     """
     if size is not None and size != expected.segment_bytes:
-        return f"is {size:,} bytes long instead of {expected.segment_bytes:,}: cut short, or no segment"
+        right = f"{expected.segment_bytes:,}"
+        return f"is {size:,} bytes long instead of {right}: cut short, or no segment"
     if not any(start):
         return (
             "does not begin like WAL but with zeros: it was allocated and never written, or wiped"
@@ -103,37 +106,38 @@ def fault(start: bytes, size: int | None, segment: Segment, expected: Expected) 
     header = read_header(start)
     if header is None:
         return "does not begin like WAL"
-    return next((words for wrong, words in _differences(header, segment, expected) if wrong), None)
+    return next(_differences(header, segment, expected), None)
 
 
-def _differences(header: WalHeader, segment: Segment, expected: Expected) -> list[tuple[bool, str]]:
-    """Return each way to be the wrong segment: whether it is so, and in words."""
-    return [
-        (
-            expected.system_identifier not in {None, header.system_identifier},
-            f"is from another database cluster: {header.system_identifier}, not {expected.system_identifier}",
-        ),
-        (
-            # A major newer than this table has a number we do not know, in all of its segments.
-            expected.major in MAJOR_OF_MAGIC.values() and header.major != expected.major,
-            f"was not written by PostgreSQL {expected.major}, but by {header.major or 'an unknown version'}",
-        ),
-        (
-            header.segment_bytes != expected.segment_bytes,
-            f"is of a cluster with segments of {header.segment_bytes} bytes, not {expected.segment_bytes}",
-        ),
-        (
-            header.page_address != segment.start(expected.segment_bytes),
-            f"holds the bytes of {header.page_address}: it is a copy of another segment",
-        ),
-        (header.timeline > segment.timeline, f"belongs to timeline {header.timeline}"),
-    ]
+def _differences(header: WalHeader, segment: Segment, expected: Expected) -> Iterator[str]:
+    """Yield a message for each difference between the header and what it should be."""
+    if expected.system_identifier not in {None, header.system_identifier}:
+        yield (
+            f"is from another database cluster: {header.system_identifier},"
+            f" not {expected.system_identifier}"
+        )
+    # A major that is not in the table writes an unknown number in all of its segments.
+    if expected.major in MAJOR_OF_MAGIC.values() and header.major != expected.major:
+        yield (
+            f"was not written by PostgreSQL {expected.major},"
+            f" but by {header.major or 'an unknown version'}"
+        )
+    if header.segment_bytes != expected.segment_bytes:
+        yield (
+            f"is of a cluster with segments of {header.segment_bytes} bytes,"
+            f" not {expected.segment_bytes}"
+        )
+    if header.page_address != segment.start(expected.segment_bytes):
+        yield f"holds the bytes of {header.page_address}: it is a copy of another segment"
+    if header.timeline > segment.timeline:
+        yield f"belongs to timeline {header.timeline}"
 
 
 def control_identifier(data: Path) -> int | None:
-    """Return the system identifier in a data directory's pg_control, which are its first eight bytes.
+    """Return the system identifier of a data directory; None without a pg_control file.
 
-    Source: src/include/catalog/pg_control.h, ControlFileData.
+    It is the first eight bytes of pg_control. Source: src/include/catalog/pg_control.h,
+    ControlFileData.
     """
     try:
         with (data / "global" / "pg_control").open("rb") as stream:

@@ -1,4 +1,4 @@
-"""Before a base backup is restored: is the WAL there that it needs, and can the target be reached at all?"""
+"""Checks before a base backup is restored: is its WAL complete, and can the target be reached?"""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
 from pytest_pgrestore.model.target import AtLsn, AtTime, Immediate, Latest
-from pytest_pgrestore.model.wal import Lsn, Segment
 from pytest_pgrestore.sources.wal import commits
+from pytest_pgrestore.sources.wal.segments import run_of_timeline
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from pytest_pgrestore.model.target import RecoveryTarget
+    from pytest_pgrestore.model.wal import Lsn
     from pytest_pgrestore.sandboxes.protocol import PostgresPrograms
-    from pytest_pgrestore.sources.wal.segments import Supply, WalFile, WalFiles
+    from pytest_pgrestore.sources.wal.segments import Supply, WalFiles
     from pytest_pgrestore.sources.wal.timelines import TimelinePath
 
 _FILL = "restore what is missing from another copy of the archive, or take a new base backup now."
@@ -26,11 +27,11 @@ class Question:
     """What is known before the restore.
 
     Attributes:
-        target: Where recovery is to stop.
-        stop: Where the backup ended, or at least began.
+        target: Where recovery stops.
+        stop: Where the backup ended, or where it began if its end is unknown.
         found: The sound WAL.
         now: Start of the drill.
-        programs: Programs of the backup's major.
+        programs: PostgreSQL's programs of the backup's major.
     """
 
     target: RecoveryTarget
@@ -41,7 +42,7 @@ class Question:
 
 
 def until(target: RecoveryTarget, stop: Lsn) -> Lsn | None:
-    """Return how far WAL is needed for `target`; None where only replay can tell."""
+    """Return the position up to which `target` needs WAL; None if only replay can tell."""
     match target:
         case AtLsn(lsn):
             return lsn
@@ -51,11 +52,11 @@ def until(target: RecoveryTarget, stop: Lsn) -> Lsn | None:
 
 
 def require_reachable(question: Question) -> None:
-    """Refuse what the limits of the backup and its archive rule out, reading the WAL where that is needed.
+    """Refuse a target that the backup and its archive cannot reach. Reads WAL if that is needed.
 
     Raises:
         BackupNotRestorable: WAL the backup needs is missing or damaged.
-        TargetUnreachable: The target lies outside of what there is.
+        TargetUnreachable: The target is outside of the WAL.
     """
     require_complete(question.target, question.stop, question.found)
     if isinstance(question.target, AtTime):
@@ -63,14 +64,14 @@ def require_reachable(question: Question) -> None:
 
 
 def require_complete(target: RecoveryTarget, stop: Lsn, found: Supply) -> None:
-    """Refuse what the positions alone rule out.
+    """Refuse a target for which the segments' positions are reason enough.
 
     Raises:
         BackupNotRestorable: WAL the backup needs is missing or damaged.
-        TargetUnreachable: The target lies outside of what there is.
+        TargetUnreachable: The target is outside of the WAL.
     """
     why = f": {found.break_words()}" if found.broken else ""
-    # The record that ends the backup ends at `stop`, so the byte before it must be there.
+    # The WAL record XLOG_BACKUP_END ends at `stop`, so the byte before `stop` must exist.
     if not found.files or found.end < stop:
         raise BackupNotRestorable(
             f"the WAL the backup needs to become consistent is not complete: it goes to {stop},"
@@ -81,7 +82,8 @@ def require_complete(target: RecoveryTarget, stop: Lsn, found: Supply) -> None:
         )
     if isinstance(target, Latest) and found.broken:
         raise BackupNotRestorable(
-            f"{found.break_words()}: PostgreSQL would take that for the end and open at {found.end} without a word",
+            f"{found.break_words()}: PostgreSQL would take that for the end and open at"
+            f" {found.end} without a word",
             hint=_FILL,
         )
     if isinstance(target, AtLsn) and target.lsn >= found.end:
@@ -92,10 +94,10 @@ def require_complete(target: RecoveryTarget, stop: Lsn, found: Supply) -> None:
 
 
 def require_past(target: AtTime, now: datetime) -> None:
-    """Refuse a moment that has not come yet.
+    """Refuse a time in the future.
 
     Raises:
-        TargetUnreachable: It has not.
+        TargetUnreachable: The time is in the future.
     """
     if target.when > now:
         raise TargetUnreachable(
@@ -105,6 +107,11 @@ def require_past(target: AtTime, now: datetime) -> None:
 
 
 def _require_time(question: Question, target: AtTime) -> None:
+    """Refuse a time after the last commit.
+
+    Recovery stops at a time only when it replays a commit or abort with a later timestamp. Source:
+    src/backend/access/transam/xlogrecovery.c, recoveryStopsBefore.
+    """
     require_past(target, question.now)
     files = question.found.files
     readable = [file for file in files if file.in_tar is None]
@@ -119,47 +126,42 @@ def _require_time(question: Question, target: AtTime) -> None:
         return
     raise TargetUnreachable(
         "; ".join([f"{target} {why}", *([broken] if broken else [])]),
-        hint="PostgreSQL can only stop at a time when a later transaction tells it that the time has come: choose an"
-        " earlier moment, or latest.",
+        hint="PostgreSQL can only stop at a time when a later transaction tells it that the time"
+        " has come: choose an earlier moment, or latest.",
     )
 
 
 def is_passed(target: AtTime, when: datetime) -> bool:
-    """Tell whether the end of a transaction at `when` stops recovery to `target`."""
+    """Return whether a transaction that ended at `when` stops recovery to `target`."""
     return when > target.when if target.inclusive else when >= target.when
 
 
 def refuse_foreign(
     path: TimelinePath, files: WalFiles, segment_bytes: int, programs: PostgresPrograms
 ) -> None:
-    """Refuse to follow a timeline that began while its parent still went on: both cannot be production.
+    """Refuse to follow a timeline that began while its parent was still written to.
 
-    That is what a restored copy leaves that was let loose with production's archive_command. Following it loses
-    what production did since, without a word.
+    A restored copy that runs with production's archive_command archives such a timeline. Following
+    it silently loses what production committed since.
 
     Raises:
-        BackupNotRestorable: There is such a timeline among those that `latest` would follow.
+        BackupNotRestorable: `latest` would follow such a timeline.
     """
     for (parent, end), (child, _) in zip(path.steps, path.steps[1:], strict=False):
         if end is None:
             continue
         left_in = int(end) // segment_bytes
-        beyond = _of_timeline(files, parent, left_in + 1, segment_bytes)
-        childs = _of_timeline(files, child, left_in, segment_bytes) if beyond else []
+        beyond = run_of_timeline(files.segments, parent, left_in + 1, segment_bytes)
+        if not beyond:
+            continue
+        childs = run_of_timeline(files.segments, child, left_in, segment_bytes)
         born = commits.first_moment(childs, end, programs)
         last = commits.last_end(beyond, programs) if born is not None else None
         if born is not None and last is not None and last.when is not None and last.when > born:
             raise BackupNotRestorable(
-                f"timeline {child} left timeline {parent} at {end} and began at {born.isoformat()}, but {parent} went"
-                f" on to the {last}: one of them is not production's",
-                hint="find out what archives here besides production. To say which one is meant, write"
-                f" timeline = {parent} or timeline = {child}.",
+                f"timeline {child} left timeline {parent} at {end} and began at"
+                f" {born.isoformat()}, but {parent} went on to the {last}: one of them is not"
+                " production's",
+                hint="find out what archives here besides production. To say which one is meant,"
+                f" write timeline = {parent} or timeline = {child}.",
             )
-
-
-def _of_timeline(files: WalFiles, timeline: int, first: int, segment_bytes: int) -> list[WalFile]:
-    """Return the unbroken run of one timeline's segments from number `first` on."""
-    run: list[WalFile] = []
-    while (name := Segment(timeline, first + len(run)).file_name(segment_bytes)) in files.segments:
-        run.append(files.segments[name])
-    return run

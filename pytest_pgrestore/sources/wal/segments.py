@@ -1,21 +1,19 @@
-"""WAL files: what a directory of them holds, and the unbroken run of segments recovery can get at."""
+"""WAL files: what a directory of them holds, and which segments recovery can use without a gap."""
 
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
 from pytest_pgrestore.sources.codecs import codec_of, open_plain, plain_name, reading
-from pytest_pgrestore.sources.copying import copy_plain, in_parallel
 from pytest_pgrestore.sources.wal.backup_label import BackupLabel, parse_label
 from pytest_pgrestore.sources.wal.header import HEADER_BYTES, Expected, fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pytest_pgrestore.sources.wal.timelines import TimelinePath
@@ -23,17 +21,20 @@ if TYPE_CHECKING:
 _HISTORY = re.compile(r"([0-9A-F]{8})\.history")
 _BACKUP_FILE = re.compile(r"([0-9A-F]{24})\.[0-9A-F]{8}\.backup")
 _SHELF = re.compile(r"[0-9A-F]{16}")
-"""Some archives sort segments into directories by the first 16 digits of their names."""
+"""A directory of segments, named by the first 16 digits of theirs.
+
+Barman (``wals/``) and pgBackRest sort archived WAL like that.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class WalFile:
-    """One segment, wherever it lies and however it is compressed.
+    """One segment: a file, compressed or not, or a member of a tar.
 
     Attributes:
-        name: Its plain name.
-        path: The file, or the tar that holds it.
-        in_tar: Its size and first bytes where it lies in a tar; None where it is a file.
+        name: Name of the segment, without the suffix of a compressor.
+        path: The file, or the tar that contains it.
+        in_tar: Size and first bytes of a member of a tar; None for a file.
     """
 
     name: str
@@ -41,11 +42,11 @@ class WalFile:
     in_tar: tuple[int, bytes] | None = None
 
     def head(self) -> tuple[int | None, bytes]:
-        """Return its size, None where only unpacking would tell, and its first bytes.
+        """Return the size in bytes, None for a compressed file, and the first bytes.
 
         Raises:
-            BackupNotRestorable: It is compressed and does not unpack.
-            HarnessError: It cannot be read.
+            BackupNotRestorable: The file is compressed and cannot be decompressed.
+            HarnessError: The file cannot be read.
         """
         if self.in_tar is not None:
             return self.in_tar
@@ -57,21 +58,27 @@ class WalFile:
 
 @dataclass(slots=True)
 class WalFiles:
-    """Segments and what belongs to them, by their plain names."""
+    """Segments and the files that belong to them.
+
+    Attributes:
+        segments: Segment by its name.
+        histories: ``.history`` file by its timeline.
+        backups: ``.backup`` files by the name of the segment in which the backup starts.
+        partial: Names of incomplete segments, which are not used: pg_receivewal still writes them,
+            or a promotion left them.
+    """
 
     segments: dict[str, WalFile] = field(default_factory=dict)
     histories: dict[int, Path] = field(default_factory=dict)
     backups: dict[str, list[Path]] = field(default_factory=dict)
-    """``.backup`` files by the segment their backup starts in."""
     partial: list[str] = field(default_factory=list)
-    """Segments still being received, or left so by a failover: not complete, not used."""
 
     def history_texts(self) -> dict[int, str]:
         """Return the text of each ``.history`` file by its timeline."""
         return {timeline: _text(path) for timeline, path in self.histories.items()}
 
     def history_of(self, label: BackupLabel | None) -> BackupLabel | None:
-        """Return what the archive's ``.backup`` file says of the backup with `label`; None without one."""
+        """Return the ``.backup`` file of the backup with `label`; None without one."""
         for path in self.backups.get(label.start_file, ()) if label else ():
             try:
                 said = parse_label(_text(path), path.name)
@@ -83,10 +90,10 @@ class WalFiles:
 
 
 def scan(directory: Path) -> WalFiles:
-    """List an archive directory.
+    """Return the WAL files of an archive directory.
 
     Raises:
-        HarnessError: It is missing or cannot be read.
+        HarnessError: The directory is missing or cannot be read.
     """
     found = WalFiles()
     try:
@@ -107,7 +114,7 @@ def scan(directory: Path) -> WalFiles:
 def _sort_in(path: Path, found: WalFiles) -> None:
     name = plain_name(path.name)
     if is_segment_name(name):
-        # Plain before compressed, where both are there: nothing to unpack.
+        # If both exist, the plain file is taken: it need not be decompressed.
         if name not in found.segments or name == path.name:
             found.segments[name] = WalFile(name, path)
     elif match := _HISTORY.fullmatch(name):
@@ -120,13 +127,14 @@ def _sort_in(path: Path, found: WalFiles) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """The WAL recovery can get at: complete segments in order, from where replay begins.
+    """The WAL recovery can use: complete segments in order, without a gap.
 
     Attributes:
-        files: In order, without a hole, from the segment replay begins in.
+        files: The segments, from the one in which replay begins.
         end: End of the last of them.
-        broken: What ends them although later ones are there, in words: a hole or a damaged file; empty where nothing.
-        cut_off: How many later segments that makes useless.
+        broken: Why the run ends although later segments exist, in words: a missing or a damaged
+            segment; empty if no later segment exists.
+        cut_off: Number of later segments that cannot be used.
     """
 
     files: tuple[WalFile, ...]
@@ -135,14 +143,14 @@ class Supply:
     cut_off: int = 0
 
     def words(self) -> str:
-        """Return what was found, for messages."""
+        """Return the number of segments, the first and the last one, for messages."""
         if not self.files:
             return "no WAL segment"
         first, last = self.files[0].name, self.files[-1].name
         return f"{len(self.files)} segments from {first} to {last}"
 
     def break_words(self) -> str:
-        """Return what ends the run early, for messages; empty where nothing does."""
+        """Return why the run ends early, for messages; empty if it does not."""
         return (
             f"{self.broken}; {self.cut_off} later segments cannot be reached" if self.broken else ""
         )
@@ -151,18 +159,8 @@ class Supply:
 def supply(
     files: Mapping[str, WalFile], path: TimelinePath, start: Lsn, segment_bytes: int
 ) -> Supply:
-    """Return the unbroken run of segments from `start` along `path`, by their names alone."""
-    per_number: dict[int, WalFile] = {}
-    for name in files:
-        number = Segment.parse(name, segment_bytes).number
-        if number not in per_number:
-            named = (
-                candidate.file_name(segment_bytes)
-                for candidate in path.candidates(number, segment_bytes)
-            )
-            chosen = next((files[candidate] for candidate in named if candidate in files), None)
-            if chosen is not None:
-                per_number[number] = chosen
+    """Return the run of segments from `start` along `path` up to the first gap, by names alone."""
+    per_number = _per_number(files, path, segment_bytes)
     number = start // segment_bytes
     run = []
     while number in per_number:
@@ -176,11 +174,37 @@ def supply(
     return Supply(tuple(run), Lsn(number * segment_bytes), broken, later)
 
 
+def _per_number(
+    files: Mapping[str, WalFile], path: TimelinePath, segment_bytes: int
+) -> dict[int, WalFile]:
+    """Return the file PostgreSQL reads for each segment number, along `path`."""
+    found = {}
+    for number in {Segment.parse(name, segment_bytes).number for name in files}:
+        names = (
+            candidate.file_name(segment_bytes)
+            for candidate in path.candidates(number, segment_bytes)
+        )
+        chosen = next((files[name] for name in names if name in files), None)
+        if chosen is not None:
+            found[number] = chosen
+    return found
+
+
+def run_of_timeline(
+    files: Mapping[str, WalFile], timeline: int, first: int, segment_bytes: int
+) -> list[WalFile]:
+    """Return one timeline's segments from number `first` on, up to the first gap."""
+    run: list[WalFile] = []
+    while (name := Segment(timeline, first + len(run)).file_name(segment_bytes)) in files:
+        run.append(files[name])
+    return run
+
+
 def limited(found: Supply, segment_bytes: int, until: Lsn | None) -> Supply:
-    """Return `found` as far as `until` (None: to its end)."""
+    """Return `found` up to `until`, or all of it if `until` is None."""
     if until is None:
         return found
-    # One more than holds `until`: a record that begins there may end in the next.
+    # One segment more: a WAL record that begins before `until` may end in the next segment.
     limit = until // segment_bytes + 2
     kept = tuple(
         file for file in found.files if Segment.parse(file.name, segment_bytes).number < limit
@@ -191,9 +215,10 @@ def limited(found: Supply, segment_bytes: int, until: Lsn | None) -> Supply:
 
 
 def sound(found: Supply, expected: Expected, until: Lsn | None) -> Supply:
-    """Return `found` as far as `until` (None: to its end) and no further than its first damaged segment.
+    """Return `found` up to its first damaged segment, and up to `until` unless that is None.
 
     PostgreSQL takes most damage for the end of WAL and opens with fewer rows, without an error.
+    Source: src/backend/access/transam/xlogrecovery.c, ReadRecord (emode_for_corrupt_record).
     """
     size = expected.segment_bytes
     found = limited(found, size, until)
@@ -212,44 +237,12 @@ def sound(found: Supply, expected: Expected, until: Lsn | None) -> Supply:
 
 
 def fault_of(file: WalFile, segment: Segment, expected: Expected) -> str | None:
-    """Return what is wrong with a segment as far as its first bytes tell; None when nothing is."""
+    """Return what is wrong with a segment's size or first bytes; None if nothing is."""
     try:
         size, start = file.head()
     except BackupNotRestorable as exc:
         return f"does not unpack: {exc.problem}"
     return fault(start, size, segment, expected)
-
-
-def empty_wal(data: Path) -> None:
-    """Make pg_wal of a copy a directory with nothing in it but what a server expects there.
-
-    WAL is staged into it later, checked. What `initdb --waldir` makes comes back as a link to production's directory,
-    or not at all, with some tools.
-    """
-    wal = data / "pg_wal"
-    if wal.is_symlink():
-        wal.unlink()
-    shutil.rmtree(wal, ignore_errors=True)
-    for folder in (wal, wal / "archive_status"):
-        folder.mkdir(mode=0o700)
-
-
-def stage(pairs: Iterable[tuple[Path, Path]], finished: Callable[[Path], None]) -> None:
-    """Copy files to where recovery finds them, plain.
-
-    Args:
-        pairs: Each file, compressed or not, and the path it goes to.
-        finished: Called with each path when it is complete; may raise.
-
-    Raises:
-        BackupNotRestorable: One is cut short or damaged.
-    """
-
-    def one(pair: tuple[Path, Path]) -> None:
-        copy_plain(*pair)
-        finished(pair[1])
-
-    in_parallel(one, pairs)
 
 
 def _text(path: Path) -> str:

@@ -1,12 +1,13 @@
-"""Tablespaces made after the backup began: replaying them would write to production's own directories.
+"""Tablespaces created after the backup began: replay would write to production's directories.
 
-The record of CREATE TABLESPACE names a path of production's host. Where that path is on this machine too, recovery
-takes it over: it changes the directory's permissions, links to it and writes the copy's files over production's. So
-the path is taken out of the staged copy of the record, which the server reads as a tablespace "in place", inside the
-data directory.
+The WAL record of CREATE TABLESPACE names a path of production's host. If that path exists on this
+machine, recovery uses it: it changes the directory's permissions, links to it and writes the copy's
+files over production's. So the path is removed from the staged copy of the record. The server reads
+an empty path as a tablespace "in place", inside the data directory.
 
-Source: src/backend/commands/tablespace.c, tblspc_redo and create_tablespace_directories (an empty location is in
-place, in 15 and in the minor releases since August 2022 of 14 and older); src/include/access/xlogrecord.h.
+Source: src/backend/commands/tablespace.c, tblspc_redo and create_tablespace_directories (an empty
+location is in place in 15 and later, and in the minor releases since August 2022 of 14 and older);
+src/include/access/xlogrecord.h.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.sandboxes.protocol import Sandbox
 
-# The path is taken from the record: pg_waldump prints it as it is, line ends included.
+# The path is read from the record: pg_waldump prints it unquoted, and it may contain line ends.
 _MADE = re.compile(r"lsn: ([0-9A-F]+/[0-9A-F]+),.*?desc: CREATE (\d+) ")
 _PAGE_BYTES = 8192
 _SHORT_HEADER_BYTES = 24
@@ -35,22 +36,25 @@ _CHECKSUM_AT = 20
 _LARGEST_RECORD_BYTES = 64 * 1024
 _OID_BYTES = 4
 _LENGTH_OF_HEADER = {0xFC: 4, 0xFD: 2}
-"""Bytes behind the mark of a top-level transaction, and of a replication origin."""
+"""Bytes after the markers XLR_BLOCK_ID_TOPLEVEL_XID and XLR_BLOCK_ID_ORIGIN."""
 
 _LENGTH_OF_LENGTH = {0xFE: 4, 0xFF: 1}
-"""Bytes that tell how long the main data is, long and short."""
+"""Bytes of the length after XLR_BLOCK_ID_DATA_LONG and XLR_BLOCK_ID_DATA_SHORT."""
 
 _CASTAGNOLI = 0x82F63B78
 _ALL_ONES = 0xFFFFFFFF
 
 
 def keep_inside(sandbox: Sandbox, start: Lsn | None, segment_bytes: int) -> list[str]:
-    """Take the paths of tablespaces out of the WAL staged in ``sandbox.data/pg_wal``; return a note for each.
+    """Remove the paths of tablespaces from the WAL staged in ``sandbox.data/pg_wal``.
 
     Args:
-        sandbox: Holds the staged WAL, which nothing else is linked to.
-        start: Where replay begins; None reads from the first segment on.
+        sandbox: Contains the staged WAL. Its files are no links to other files.
+        start: Where replay begins; None begins at the first segment.
         segment_bytes: Size of a segment.
+
+    Returns:
+        A sentence for each removed path.
 
     Raises:
         HarnessError: A record cannot be changed, so the copy must not be started.
@@ -74,7 +78,7 @@ def keep_inside(sandbox: Sandbox, start: Lsn | None, segment_bytes: int) -> list
 
 
 def _staged(folder: Path, segment_bytes: int) -> dict[int, WalFile]:
-    """Return the segment a server reads for each number: that of the newest timeline."""
+    """Return the segment a server reads for each number: the one of the newest timeline."""
     names = sorted(path.name for path in folder.iterdir() if is_segment_name(path.name))
     return {
         Segment.parse(name, segment_bytes).number: WalFile(name, folder / name) for name in names
@@ -82,7 +86,7 @@ def _staged(folder: Path, segment_bytes: int) -> dict[int, WalFile]:
 
 
 class _StagedRecord:
-    """One WAL record in staged files, across pages and segments."""
+    """One WAL record in staged files. It may span pages and segments."""
 
     def __init__(self, files: dict[int, WalFile], lsn: Lsn, segment_bytes: int) -> None:
         self._files = files
@@ -90,7 +94,11 @@ class _StagedRecord:
         self._segment_bytes = segment_bytes
 
     def without_path(self) -> str:
-        """Empty the path at the record's end, and correct the record's checksum; return the path."""
+        """Empty the path at the record's end and correct the record's checksum; return the path.
+
+        Raises:
+            HarnessError: The record has another layout than expected.
+        """
         size = int.from_bytes(self._read(4), "little")
         record = bytearray(
             self._read(size) if _RECORD_HEADER_BYTES < size <= _LARGEST_RECORD_BYTES else b""
@@ -98,8 +106,9 @@ class _StagedRecord:
         begin = _path_begins(record) if len(record) == size else 0
         if not begin or _stored(record) != checksum(record):
             raise HarnessError(
-                f"production made a tablespace after the backup began, and its WAL record at {self._lsn} cannot be"
-                " pointed into the sandbox: recovery would write to production's path on this machine",
+                "production made a tablespace after the backup began, and its WAL record at"
+                f" {self._lsn} cannot be pointed into the sandbox: recovery would write to"
+                " production's path on this machine",
                 hint="take a new base backup, which holds the tablespace from its beginning.",
             )
         path = record[begin:].partition(b"\0")[0].decode(errors="backslashreplace")
@@ -110,7 +119,7 @@ class _StagedRecord:
         return path
 
     def _places(self, size: int) -> list[tuple[WalFile, int, int]]:
-        """Return the stretches of the record: file, offset and length."""
+        """Return the pieces of the record between page headers: file, offset and length."""
         position, found = int(self._lsn), []
         while size > 0:
             number, offset = divmod(position, self._segment_bytes)
@@ -142,7 +151,7 @@ class _StagedRecord:
 
 
 def _path_begins(record: bytes | bytearray) -> int:
-    """Return where the path begins: behind the record's header, those of its data and the tablespace's OID."""
+    """Return where the path begins: after all headers and the tablespace's OID; 0 if unknown."""
     place = _RECORD_HEADER_BYTES
     while place < len(record) - 1:
         kind, place = record[place], place + 1
@@ -164,7 +173,10 @@ def _stored(record: bytes | bytearray) -> int:
 
 
 def checksum(record: bytes | bytearray) -> int:
-    """Return the CRC-32C of a WAL record: its data first, then its header up to the checksum."""
+    """Return the CRC-32C of a WAL record: of its data, then of its header up to the checksum.
+
+    Source: src/backend/access/transam/xloginsert.c, XLogRecordAssemble.
+    """
     value = _ALL_ONES
     for byte in (*record[_RECORD_HEADER_BYTES:], *record[:_CHECKSUM_AT]):
         value ^= byte

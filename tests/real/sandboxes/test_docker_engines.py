@@ -1,4 +1,4 @@
-"""Other Docker daemons than the one at hand, started by the tests: each is could not verify, in one sentence."""
+"""Unusual Docker daemons, started by the tests: could not verify, in one sentence each."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -20,9 +21,7 @@ from pytest_pgrestore.sandboxes.docker.run import DockerRun
 from pytest_pgrestore.sandboxes.settings import DockerSettings
 from pytest_pgrestore.system.waiting import wait_until
 from tests.real.runtimes import docker_settings, require_docker
-
-DEADLINE = 60.0
-MAJOR = 17
+from tests.real.sandboxes.docker_server import DEADLINE, MAJOR
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 and os.environ.get("CI") != "true",
@@ -47,7 +46,8 @@ class Daemon:
         hiding = f"mount -t tmpfs none '{hidden}' && " if hidden is not None else ""
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                # A network of its own too: without a bridge it would take the first daemon's away.
+                # A network namespace of its own: with --bridge=none it would remove the bridge of
+                # the first daemon.
                 [
                     "unshare",
                     "--mount",
@@ -65,10 +65,12 @@ class Daemon:
                 start_new_session=True,
             )
 
-    def docker(self, *args: str, **given: object) -> subprocess.CompletedProcess[bytes]:
+    def docker(
+        self, *args: str, stdin: IO[bytes] | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
         """Run docker's command line on it."""
         command = ["docker", "--host", self.address, *args]
-        return subprocess.run(command, capture_output=True, check=False, **given)  # type: ignore[call-overload,no-any-return]
+        return subprocess.run(command, capture_output=True, check=False, stdin=stdin)
 
     def wait(self) -> None:
         """Wait until it answers."""
@@ -113,11 +115,9 @@ def starting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Daemon]]
 
 
 @pytest.fixture
-def settings() -> Iterator[DockerSettings]:
+def settings(place: Path) -> DockerSettings:
     """How containers are set up."""
-    place = short_directory()
-    yield docker_settings(place)
-    subprocess.run(["rm", "-rf", str(place)], check=True)
+    return docker_settings(place)
 
 
 def give_image(daemon: Daemon, settings: DockerSettings) -> str:
@@ -179,7 +179,7 @@ def test_a_daemon_that_dies_in_the_middle_is_one_sentence(
 
     with pytest.raises(HarnessError, match="no Docker daemon answers there"):
         run.close()
-    # What is ours goes without the daemon too, and so does the lock, with which containers end.
+    # Our directory is removed without the daemon too. Its lock is released, so containers end.
     assert not run.root.exists()
     assert "no Docker daemon answers there" in (sandbox.why_ended() or "")
     # And a run that cannot even begin leaves nothing behind.

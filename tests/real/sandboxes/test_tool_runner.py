@@ -1,4 +1,4 @@
-"""Where a backup tool runs: on this machine or in a container beside the drill's, with its secrets kept from view."""
+"""A backup tool on this machine or in a container beside the drill's, with its secrets hidden."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def sandbox(tool_run: Run) -> Iterator[Sandbox]:
     assert tool_run.close_drill(key).removed
 
 
-def shell(**wishes: object) -> ToolRequirements:
-    """Return the need for a shell: whatever a tool can do, it can."""
-    return ToolRequirements(program="sh", **wishes)  # type: ignore[arg-type]
+def shell(*, reads: tuple[Path, ...] = (), network: bool = False) -> ToolRequirements:
+    """Return the requirements of a shell: it can do whatever a tool can."""
+    return ToolRequirements(program="sh", reads=reads, network=network)
 
 
 def test_a_tool_fills_the_sandbox_and_the_server_s_user_gets_it(sandbox: Sandbox) -> None:
-    """It writes as the caller; everything of the copy is the server's in the end."""
+    """It writes as the caller; in the end the server's user owns the copy."""
     done = sandbox.tool_runner(shell()).run(
         "sh", "-c", f"echo 17 > {sandbox.data}/PG_VERSION; umask; id -u"
     )
@@ -46,7 +46,7 @@ def test_a_tool_fills_the_sandbox_and_the_server_s_user_gets_it(sandbox: Sandbox
 def test_a_tool_reads_what_it_needs_and_nothing_else_of_this_machine(
     tool_run: Run, tmp_path: Path
 ) -> None:
-    """A repository is mounted read-only; what is not named is not there in a container."""
+    """A repository is mounted read-only; a container does not see paths that are not named."""
     for name in ("repository", "else"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_text("content")
@@ -59,7 +59,7 @@ def test_a_tool_reads_what_it_needs_and_nothing_else_of_this_machine(
 
 
 def test_secrets_reach_the_tool_and_nobody_else(tool_run: Run) -> None:
-    """Not even the daemon: what it is told to run can be listed by everybody who may ask it."""
+    """Not even the daemon: everybody who may call it can list what it runs."""
     tool_runner = tool_run.tool_runner(shell(), 17)
     script = (
         'printf "%s" "$STORE_KEY"; tr "\\0" " " </proc/1/environ; tr "\\0" " " </proc/$PPID/cmdline'
@@ -73,7 +73,7 @@ def test_secrets_reach_the_tool_and_nobody_else(tool_run: Run) -> None:
 
 
 def test_a_program_that_is_not_there_is_named_with_its_package(tool_run: Run) -> None:
-    """It could not verify, and says what to do."""
+    """That is could not verify, and the error has a hint."""
     tool_runner = tool_run.tool_runner(ToolRequirements(program="no-such-tool"), 17)
 
     with pytest.raises(HarnessError, match="no-such-tool") as caught:
@@ -84,7 +84,7 @@ def test_a_program_that_is_not_there_is_named_with_its_package(tool_run: Run) ->
 
 @pytest.mark.parametrize("storage", ["tmpfs", "volume", "bind"])
 def test_the_network_ends_before_the_server_starts(storage: str) -> None:
-    """The drill's container never has one; the tool's is removed, and with it every way to the copy."""
+    """The drill's container never has one. The tool's container is removed before the start."""
     with opened_run("docker", packages=BACKUP_TOOLS, tool_network="host", storage=storage) as run:
         sandbox = run.sandbox("shop", run.find_programs(17))
         assert isinstance(sandbox, DockerSandbox)

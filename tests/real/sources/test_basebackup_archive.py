@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import shutil
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
-import lz4.frame
 import pytest
-import zstandard
 
 from pytest_pgrestore.demo.damage import cut, flip
 from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
@@ -21,32 +19,19 @@ from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.basebackup_fixtures import (
     World,
+    archive,
     copy_of,
     drill,
     fetched,
-    request,
-    three_batches,
+    locate_request,
+    on_majors,
+    source,
+    world,
 )
 
+__all__ = ["archive", "source", "world"]
 
-@pytest.fixture(scope="module", params=[18])
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    """Three batches of rows; a backup after the first and one after the second; WAL of it all."""
-    with three_batches(request.param) as made:
-        yield made
-
-
-@pytest.fixture
-def source(world: World) -> BasebackupSource:
-    """All backups of the world, and its archive."""
-    return BasebackupSource("shop", str(world.backups), wal=str(world.archive))
-
-
-@pytest.fixture
-def archive(world: World, tmp_path: Path) -> Path:
-    """A copy of the archive, to be damaged."""
-    copied: Path = copy_of(world.archive, tmp_path)
-    return copied
+pytestmark = on_majors(18)
 
 
 @pytest.fixture
@@ -56,40 +41,29 @@ def damaged(world: World, archive: Path) -> BasebackupSource:
 
 
 @pytest.mark.parametrize(
-    ("compress", "suffix"),
-    [
-        (gzip.compress, ".gz"),
-        (bz2.compress, ".bz2"),
-        (lz4.frame.compress, ".lz4"),
-        (zstandard.ZstdCompressor().compress, ".zst"),
-    ],
-    ids=["gzip", "bzip2", "lz4", "zstd"],
+    "tool",
+    ["gzip -q", "bzip2 -q", "lz4 -m --rm -qf", "zstd --rm -qf"],
+    ids=lambda tool: tool.split()[0],
 )
 def test_a_compressed_archive_works_like_a_plain_one(
-    world: World,
-    run: Run,
-    archive: Path,
-    damaged: BasebackupSource,
-    compress: Callable[[bytes], bytes],
-    suffix: str,
+    world: World, run: Run, archive: Path, damaged: BasebackupSource, tool: str
 ) -> None:
-    """Recovery, the search for a transaction, and the sight of what cannot be reached."""
+    """Recovery, the search for a transaction, and the refusal of a target that is not there."""
     for segment in list(archive.iterdir()):
-        segment.with_name(segment.name + suffix).write_bytes(compress(segment.read_bytes()))
-        segment.unlink()
+        subprocess.run([*tool.split(), str(segment)], check=True)
 
     assert drill(damaged, run).rows == (300, 300)
     assert drill(
         BasebackupSource("shop", str(world.backups), wal=str(archive)), run, AtName("two")
     ).rows == (200, 200)
     with pytest.raises(TargetUnreachable, match="after the last commit"):
-        damaged.locate(request(run, AtTime(world.marks["three"].when)))
+        damaged.locate(locate_request(run, AtTime(world.marks["three"].when)))
 
 
 def test_a_hole_fails_latest_and_is_named(
     damaged: BasebackupSource, run: Run, archive: Path
 ) -> None:
-    """And nothing is restored that would look like the latest."""
+    """The drill fails before anything is restored that looks like the latest state."""
     segments = _segments(archive, damaged, run)
     segments[-2].unlink()
 
@@ -97,13 +71,13 @@ def test_a_hole_fails_latest_and_is_named(
         BackupNotRestorable,
         match=rf"{segments[-2].name} is missing from the archive; 1 later segments",
     ):
-        damaged.locate(request(run))
+        damaged.locate(locate_request(run))
 
 
 def test_what_lies_before_a_hole_can_be_reached(
     damaged: BasebackupSource, run: Run, archive: Path
 ) -> None:
-    """The hole stands in the evidence, the target is reached all the same."""
+    """The target is reached, and the evidence names the hole."""
     segments = _segments(archive, damaged, run)
     segments[-2].unlink()
 
@@ -116,23 +90,23 @@ def test_what_lies_before_a_hole_can_be_reached(
 def test_a_target_behind_a_hole_names_it(
     world: World, damaged: BasebackupSource, run: Run, archive: Path
 ) -> None:
-    """For an LSN before the restore, for a name after it."""
+    """An LSN is refused before the restore; a name fails after it."""
     segments = _segments(archive, damaged, run)
     segments[-2].unlink()
     missing = f"{segments[-2].name} is missing"
 
     with pytest.raises(TargetUnreachable, match=missing):
-        damaged.locate(request(run, AtLsn(world.marks["three"].lsn)))
+        damaged.locate(locate_request(run, AtLsn(world.marks["three"].lsn)))
     assert missing in drill(damaged, run, AtName("three")).problem
 
 
 def test_a_hole_inside_the_backup_fails_every_target(world: World, run: Run, archive: Path) -> None:
-    """The first segment is what the backup cannot do without."""
+    """The backup needs its first segment to become consistent."""
     bare = BasebackupSource("shop", str(world.backups / "a"), wal=str(archive))
     first = _segments(archive, bare, run)[0]
     first.unlink()
-    # The backup's own pg_wal stands in, which is what it is there for.
-    assert bare.locate(request(run)).archive_end is not None
+    # The backup's own pg_wal contains the segment, too.
+    assert bare.locate(locate_request(run)).archive_end is not None
     backup = copy_of(world.backups / "a", archive.parent)
     (backup / "pg_wal" / first.name).unlink()
 
@@ -140,7 +114,9 @@ def test_a_hole_inside_the_backup_fails_every_target(world: World, run: Run, arc
         with pytest.raises(
             BackupNotRestorable, match=f"become consistent is not complete.*{first.name} is missing"
         ):
-            BasebackupSource("shop", str(backup), wal=str(archive)).locate(request(run, target))
+            BasebackupSource("shop", str(backup), wal=str(archive)).locate(
+                locate_request(run, target)
+            )
 
 
 @pytest.mark.parametrize(
@@ -153,10 +129,9 @@ def test_a_hole_inside_the_backup_fails_every_target(world: World, run: Run, arc
         ),
         (lambda segment, other: shutil.copyfile(other, segment), "it is a copy of another segment"),
         (lambda segment, _: flip(segment, 0), "not written by PostgreSQL"),
-        (lambda segment, _: flip(segment, 24), "is from another database cluster"),
         (lambda segment, _: segment.write_bytes(b""), "cut short"),
     ],
-    ids=["cut", "zeroed", "other-segment", "magic", "foreign", "empty"],
+    ids=["cut", "zeroed", "other-segment", "magic", "empty"],
 )
 def test_a_damaged_segment_is_found_before_the_restore(
     damaged: BasebackupSource,
@@ -165,12 +140,12 @@ def test_a_damaged_segment_is_found_before_the_restore(
     harm: Callable[[Path, Path], object],
     words: str,
 ) -> None:
-    """PostgreSQL opens with fewer rows on most of these."""
+    """PostgreSQL opens with fewer rows on most kinds of damage."""
     segments = _segments(archive, damaged, run)
     harm(segments[-1], segments[-2])
 
     with pytest.raises(BackupNotRestorable, match=words) as caught:
-        damaged.locate(request(run))
+        damaged.locate(locate_request(run))
     assert segments[-1].name in caught.value.problem
     assert drill(damaged, run, AtName("two")).rows == (200, 200)
 
@@ -178,7 +153,7 @@ def test_a_damaged_segment_is_found_before_the_restore(
 def test_a_compressed_segment_cut_short_is_found(
     damaged: BasebackupSource, run: Run, archive: Path
 ) -> None:
-    """Its first bytes are fine, so it shows when it is unpacked."""
+    """Its first bytes are fine, so only decompressing it shows the damage."""
     segment = _segments(archive, damaged, run)[-1]
     packed = segment.with_name(segment.name + ".gz")
     packed.write_bytes(gzip.compress(segment.read_bytes()))
@@ -194,8 +169,8 @@ def test_a_compressed_segment_cut_short_is_found(
 def test_only_the_wal_that_is_needed_is_copied(
     world: World, source: BasebackupSource, run: Run
 ) -> None:
-    """An archive holds weeks, a target near the backup needs minutes."""
-    chosen = source.locate(request(run, AtLsn(world.marks["two"].lsn)))
+    """An archive contains weeks of WAL; a target near the backup needs minutes of it."""
+    chosen = source.locate(locate_request(run, AtLsn(world.marks["two"].lsn)))
     sandbox = fetched(source, run, chosen)
 
     source.stage_wal(chosen, sandbox)
@@ -211,24 +186,24 @@ def test_an_archive_of_something_else_is_refused(world: World, run: Run, tmp_pat
     source = BasebackupSource("shop", str(world.backups / "a"), wal=str(tmp_path))
 
     with pytest.raises(BackupNotRestorable, match="holds no segment this backup needs"):
-        source.locate(request(run))
+        source.locate(locate_request(run))
 
 
 def test_segments_being_received_are_said_and_not_used(
     damaged: BasebackupSource, run: Run, archive: Path
 ) -> None:
-    """A .partial file is not complete."""
+    """A .partial file is an incomplete segment."""
     segment = _segments(archive, damaged, run)[-1]
     segment.rename(segment.with_name(segment.name + ".partial"))
 
-    chosen = damaged.locate(request(run))
+    chosen = damaged.locate(locate_request(run))
 
     assert f"not used, because not complete: {segment.name}.partial" in chosen.notes
 
 
 def _segments(archive: Path, source: BasebackupSource, run: Run) -> list[Path]:
     """Return the segments of the archive that the source's backup needs, in order."""
-    start = source.locate(request(run)).backup.start_lsn or Lsn(0)
+    start = source.locate(locate_request(run)).backup.start_lsn or Lsn(0)
     named = sorted(path for path in archive.iterdir() if len(path.name) == 24)
     return [
         path

@@ -11,15 +11,15 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.basebackup_fixtures import (
+    TAR,
     World,
     drill,
     fingerprint,
+    locate_request,
     new_world,
-    request,
 )
 from tests.real.worlds import MAJORS
 
-TAR = ("--format", "tar")
 FORMS = {
     "plain": (),
     "plain-without-wal": ("--wal-method=none",),
@@ -49,7 +49,7 @@ def forms(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 def test_every_form_restores_with_the_archive(forms: World, run: Run) -> None:
-    """Rows in both tablespaces, manifest verified, to the end of WAL."""
+    """The rows of both tablespaces come back, and the checks pass."""
     for backup in sorted(forms.backups.iterdir()):
         restored = drill(BasebackupSource("shop", str(backup), wal=str(forms.archive)), run)
 
@@ -59,7 +59,7 @@ def test_every_form_restores_with_the_archive(forms: World, run: Run) -> None:
 
 
 def test_a_backup_with_wal_of_its_own_restores_without_an_archive(forms: World, run: Run) -> None:
-    """It ends where the backup ended, and the evidence says so."""
+    """Recovery ends where the backup ended, and the evidence says so."""
     for backup in sorted(forms.backups.iterdir()):
         if "without-wal" in backup.name:
             continue
@@ -67,17 +67,19 @@ def test_a_backup_with_wal_of_its_own_restores_without_an_archive(forms: World, 
 
         assert (backup.name, restored.problem, restored.rows) == (backup.name, "", (100, 100))
         assert "no WAL archive" in " ".join(restored.record.notes)
+        assert any("no WAL archive" in text for text in restored.record.not_checked)
+        assert restored.record.data_loss.last_commit_seconds is not None
 
 
 def test_a_backup_without_wal_needs_an_archive(forms: World, run: Run) -> None:
-    """Else it can never become consistent."""
+    """Without WAL it can never become consistent."""
     for name in ("plain-without-wal", "tar-without-wal"):
         with pytest.raises(BackupNotRestorable, match="needs to become consistent is not complete"):
-            BasebackupSource("shop", str(forms.backups / name)).locate(request(run))
+            BasebackupSource("shop", str(forms.backups / name)).locate(locate_request(run))
 
 
 def test_the_catalogue_knows_every_form(forms: World) -> None:
-    """Facts come from the label, the manifest and PG_VERSION, also out of a compressed tar."""
+    """The facts come from label, manifest and PG_VERSION, in a compressed tar, too."""
     catalogue = BasebackupSource("shop", str(forms.backups), wal=str(forms.archive)).backups()
 
     assert [entry.label for entry in catalogue] == [
@@ -96,7 +98,7 @@ def test_the_catalogue_knows_every_form(forms: World) -> None:
 
 
 def test_the_backup_is_only_read(forms: World, run: Run) -> None:
-    """Recovery writes into its files, so none of them may be shared with the backup or the archive."""
+    """Recovery writes into its files, so the backup and the archive must not share them."""
     before = (
         fingerprint(forms.backups),
         fingerprint(forms.archive),

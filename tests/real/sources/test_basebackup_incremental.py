@@ -17,16 +17,15 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.basebackup_fixtures import (
+    TAR,
     World,
     copy_of,
     drill,
     fetched,
     fingerprint,
+    locate_request,
     new_world,
-    request,
 )
-
-TAR = ("--format", "tar")
 
 
 @pytest.fixture(
@@ -51,7 +50,7 @@ def chain(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 def test_a_chain_restores(chain: World, run: Run) -> None:
-    """Combined, verified, recovered; the backups themselves unchanged."""
+    """The chain is combined, verified and recovered; the backups are unchanged."""
     before = fingerprint(chain.backups), fingerprint(chain.directory / "mapped")
     restored = drill(BasebackupSource("shop", str(chain.backups), wal=str(chain.archive)), run)
 
@@ -66,7 +65,7 @@ def test_a_chain_restores(chain: World, run: Run) -> None:
 
 
 def test_a_target_takes_the_shorter_chain(chain: World, run: Run) -> None:
-    """Or the full backup alone."""
+    """The chain ends before the target; it can be the full backup alone."""
     source = BasebackupSource("shop", str(chain.backups), wal=str(chain.archive))
 
     two, three = drill(source, run, AtName("two")), drill(source, run, AtName("three"))
@@ -78,20 +77,20 @@ def test_a_target_takes_the_shorter_chain(chain: World, run: Run) -> None:
 
 
 def test_a_missing_link_is_named(chain: World, run: Run, tmp_path: Path) -> None:
-    """An incremental backup alone is worth nothing."""
+    """An incremental backup cannot be restored without its parents."""
     for name in ("full", "second"):
         copy_of(chain.backups / name, tmp_path)
 
     with pytest.raises(
         BackupNotRestorable, match="backup second is incremental to a parent that starts at"
     ):
-        BasebackupSource("shop", str(tmp_path), wal=str(chain.archive)).locate(request(run))
+        BasebackupSource("shop", str(tmp_path), wal=str(chain.archive)).locate(locate_request(run))
     catalogue = BasebackupSource("shop", str(tmp_path)).backups()
     assert [entry.label for entry in catalogue] == ["full", "second"]
 
 
 def test_damage_in_any_link_is_found(chain: World, run: Run, tmp_path: Path) -> None:
-    """What is put together from several files gets a new, good checksum: only the inputs' manifests tell."""
+    """A combined file gets a new, good checksum: only the manifests of the inputs tell."""
     if (chain.backups / "full" / "base.tar").exists():
         return
     backups = tmp_path / "backups"
@@ -99,7 +98,7 @@ def test_damage_in_any_link_is_found(chain: World, run: Run, tmp_path: Path) -> 
     table, block = _block_only_the_full_backup_has(backups)
     flip(backups / "full" / table, block * 8192 + 5000)
     source = BasebackupSource("shop", str(backups), wal=str(chain.archive))
-    chosen = source.locate(request(run))
+    chosen = source.locate(locate_request(run))
 
     (check,) = source.verify(chosen, fetched(source, run, chosen))
 
@@ -108,9 +107,10 @@ def test_damage_in_any_link_is_found(chain: World, run: Run, tmp_path: Path) -> 
 
 
 def _block_only_the_full_backup_has(backups: Path) -> tuple[Path, int]:
-    """Return a table that is put together from several backups, and a block of it that comes from the full one.
+    """Return a table of blocks from several backups, and a block of it from the full one.
 
-    Source: src/bin/pg_combinebackup/reconstruct.c; magic, count and length, then the numbers of the blocks.
+    Source: src/bin/pg_combinebackup/reconstruct.c. An incremental file begins with magic, count and
+    length, then come the numbers of its blocks.
     """
     for path in sorted((backups / "second" / "base").rglob("INCREMENTAL.*")):
         table = path.relative_to(backups / "second").with_name(

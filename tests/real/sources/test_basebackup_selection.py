@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, TargetUnreachable
+from pytest_pgrestore.model.errors import TargetUnreachable
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid, Immediate, RecoveryTarget
-from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.basebackup_fixtures import (
     World,
     drill,
-    request,
-    three_batches,
+    locate_request,
+    on_majors,
+    source,
+    world,
 )
 from tests.real.worlds import MAJORS
 
+__all__ = ["source", "world"]
 
-@pytest.fixture(scope="module", params=MAJORS)
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    """Three batches of rows; a backup after the first and one after the second; WAL of it all."""
-    with three_batches(request.param) as made:
-        yield made
-
-
-@pytest.fixture
-def source(world: World) -> BasebackupSource:
-    """All backups of the world, and its archive."""
-    return BasebackupSource("shop", str(world.backups), wal=str(world.archive))
+pytestmark = on_majors(*MAJORS)
 
 
 def test_latest_takes_the_newest(source: BasebackupSource, run: Run) -> None:
-    """And reaches the last batch."""
+    """Recovery reaches the last batch."""
     restored = drill(source, run)
 
     assert restored.rows == (300, 300)
@@ -46,9 +37,9 @@ def test_latest_takes_the_newest(source: BasebackupSource, run: Run) -> None:
     assert restored.record.backup.selection == "the newest of 2"
 
 
-def test_immediate_is_the_end_of_the_newest(source: BasebackupSource, run: Run) -> None:
-    """No row of the batch behind the backup."""
-    assert drill(source, run, Immediate()).rows == (200, 200)
+def test_immediate_takes_the_newest(source: BasebackupSource, run: Run) -> None:
+    """Its end is the latest point that needs no WAL but the backup's own."""
+    assert source.locate(locate_request(run, Immediate())).backup.label == "b"
 
 
 @pytest.mark.parametrize(("point", "label"), [("two", "a"), ("three", "b")])
@@ -56,74 +47,54 @@ def test_immediate_is_the_end_of_the_newest(source: BasebackupSource, run: Run) 
 def test_the_target_decides(
     world: World, source: BasebackupSource, run: Run, kind: str, point: str, label: str
 ) -> None:
-    """Exact rows at the target: the batch before it is there, the one after it is not."""
+    """The newest backup that ended before the target; exact rows are in restore/test_targets.py."""
     mark = world.marks[point]
+    # After the last commit there is no transaction that would tell recovery to stop.
+    when = world.marks["behind b"].when if point == "three" else mark.when
     targets: dict[str, RecoveryTarget] = {
-        "time": AtTime(mark.when),
+        "time": AtTime(when),
         "lsn": AtLsn(mark.lsn),
         "xid": AtXid(mark.xid),
         "name": AtName(point),
     }
-    target = targets[kind]
-    if (kind, point) == ("time", "three"):
-        # Behind it there is no transaction that would tell recovery to stop.
-        mark = world.marks["behind b"]
-        target = AtTime(mark.when)
 
-    restored = drill(source, run, target)
-
-    assert (restored.problem, restored.rows) == ("", (mark.rows, mark.rows))
-    assert restored.record.backup is not None
-    assert restored.record.backup.label == label
+    assert source.locate(locate_request(run, targets[kind])).backup.label == label
 
 
 def test_a_target_before_every_backup_is_refused(
     world: World, source: BasebackupSource, run: Run
 ) -> None:
-    """PostgreSQL opens at the end of the backup, later than asked, without a word."""
+    """PostgreSQL would silently open at the end of the backup, after the target."""
     first = world.marks["one"]
-    for target in (AtLsn(first.lsn), AtXid(first.xid), AtTime(first.when - timedelta(seconds=5))):
-        with pytest.raises(
-            TargetUnreachable, match=r"before the end of every backup|is not in the WAL"
-        ):
-            source.locate(request(run, target))
+    early = "lies before the end of every backup; the earliest reachable point is"
+    for target in (AtLsn(first.lsn), AtTime(first.when - timedelta(seconds=5))):
+        with pytest.raises(TargetUnreachable, match=early):
+            source.locate(locate_request(run, target))
+    with pytest.raises(TargetUnreachable, match="is not in the WAL"):
+        source.locate(locate_request(run, AtXid(first.xid)))
 
 
 def test_a_target_behind_the_archive_is_refused(
     world: World, source: BasebackupSource, run: Run
 ) -> None:
-    """Found before the restore, with the last commit named."""
+    """The target is refused before the restore, and the message names the last commit."""
     last = world.marks["three"]
-    chosen = source.locate(request(run))
+    chosen = source.locate(locate_request(run))
     assert chosen.archive_end is not None
 
     with pytest.raises(
         TargetUnreachable,
         match=rf"after the last commit in the archive, commit of .*xid:{last.xid},",
     ):
-        source.locate(request(run, AtTime(last.when)))
+        source.locate(locate_request(run, AtTime(last.when)))
     with pytest.raises(TargetUnreachable, match="beyond the end of WAL"):
-        source.locate(request(run, AtLsn(chosen.archive_end)))
+        source.locate(locate_request(run, AtLsn(chosen.archive_end)))
     with pytest.raises(TargetUnreachable, match="in the future"):
-        source.locate(request(run, AtTime(last.when + timedelta(days=9999))))
+        source.locate(locate_request(run, AtTime(last.when + timedelta(days=9999))))
     with pytest.raises(TargetUnreachable, match=r"nearest reachable: .*name:three"):
-        source.locate(request(run, AtName("four")))
+        source.locate(locate_request(run, AtName("four")))
     with pytest.raises(TargetUnreachable, match=rf"nearest reachable: .*xid:{last.xid},"):
-        source.locate(request(run, AtXid(last.xid + 1000)))
-
-
-def test_a_name_that_is_not_there_is_found_after_the_restore_of_the_only_backup(
-    world: World, run: Run
-) -> None:
-    """One backup leaves nothing to choose, so recovery tells, and the names there are help on."""
-    restored = drill(
-        BasebackupSource("shop", str(world.backups / "a"), wal=str(world.archive)),
-        run,
-        AtName("four"),
-    )
-
-    assert restored.record.verdict() is Verdict.FAILED
-    assert "name:three" in restored.problem
+        source.locate(locate_request(run, AtXid(last.xid + 1000)))
 
 
 def test_an_unfinished_backup_is_left_out(world: World, run: Run, tmp_path: Path) -> None:
@@ -132,17 +103,9 @@ def test_an_unfinished_backup_is_left_out(world: World, run: Run, tmp_path: Path
     shutil.copytree(world.backups, backups, symlinks=True)
     (backups / "b" / "backup_manifest").rename(backups / "b" / "backup_manifest.tmp")
 
-    chosen = BasebackupSource("shop", str(backups), wal=str(world.archive)).locate(request(run))
+    chosen = BasebackupSource("shop", str(backups), wal=str(world.archive)).locate(
+        locate_request(run)
+    )
 
     assert chosen.backup.label == "a"
     assert "backup b was never finished" in chosen.notes
-
-
-def test_no_backup_is_a_finding_and_no_directory_is_not(run: Run, tmp_path: Path) -> None:
-    """An empty directory says that the backup job does not work; a missing one says that nothing was learned."""
-    with pytest.raises(BackupNotRestorable, match="no backup in"):
-        BasebackupSource("shop", str(tmp_path)).locate(request(run))
-    with pytest.raises(HarnessError, match="is not there"):
-        BasebackupSource("shop", str(tmp_path / "gone")).locate(request(run))
-    with pytest.raises(HarnessError, match="cannot be read"):
-        BasebackupSource("shop", str(tmp_path), wal=str(tmp_path / "gone")).locate(request(run))

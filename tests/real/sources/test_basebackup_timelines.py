@@ -12,15 +12,14 @@ from pytest_pgrestore.model.target import Timeline
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from tests.real.basebackup_fixtures import (
+    TAR,
     World,
     copy_of,
     drill,
     forked,
+    locate_request,
     new_world,
-    request,
 )
-
-TAR = ("--format", "tar")
 
 
 @pytest.fixture(scope="module", params=[15, 18])
@@ -30,7 +29,8 @@ def recovered(request: pytest.FixtureRequest) -> Iterator[World]:
         made.grow("zero")
         made.backup("a")
         made.grow("one")
-        # The old timeline has whole segments behind the fork: what was undone, and nothing later than the new one.
+        # After the fork, the old timeline has whole segments. Their commits were undone; they
+        # are older than those of the new timeline.
         made.cluster.switch_wal()
         made.grow("two")
         made.cluster.switch_wal()
@@ -58,27 +58,27 @@ def test_latest_follows_the_newest_timeline(recovered: World, run: Run) -> None:
 def test_a_timeline_can_be_chosen(
     recovered: World, run: Run, timeline: Timeline, rows: int
 ) -> None:
-    """What was undone can still be looked at."""
+    """The old timeline has the commits that the recovery undid."""
     source = BasebackupSource("shop", str(recovered.backups / "a"), wal=str(recovered.archive))
 
     assert drill(source, run, timeline=timeline).rows == (rows, rows)
 
 
 def test_a_timeline_that_is_not_there_is_refused(recovered: World, run: Run) -> None:
-    """Before the restore."""
+    """The timeline is refused before the restore."""
     source = BasebackupSource("shop", str(recovered.backups / "a"), wal=str(recovered.archive))
 
     with pytest.raises(TargetUnreachable, match="timeline 7 cannot be reached"):
-        source.locate(request(run, timeline=7))
+        source.locate(locate_request(run, timeline=7))
     with pytest.raises(TargetUnreachable, match="timeline 1 cannot be reached"):
         BasebackupSource("shop", str(recovered.backups / "c"), wal=str(recovered.archive)).locate(
-            request(run, timeline=1)
+            locate_request(run, timeline=1)
         )
 
 
 @pytest.mark.parametrize("wal", [True, False], ids=["archive", "own-wal"])
 def test_a_backup_of_a_later_timeline_restores(recovered: World, run: Run, wal: bool) -> None:
-    """A server refuses a timeline it has no history file of."""
+    """A server refuses a timeline without a history file."""
     source = BasebackupSource(
         "shop", str(recovered.backups / "c"), wal=str(recovered.archive) if wal else None
     )
@@ -89,7 +89,7 @@ def test_a_backup_of_a_later_timeline_restores(recovered: World, run: Run, wal: 
 def test_a_history_that_does_not_descend_from_the_backup_is_not_followed(
     recovered: World, run: Run, tmp_path: Path
 ) -> None:
-    """And is named."""
+    """A note names the timeline."""
     archive = copy_of(recovered.archive, tmp_path)
     (archive / "00000009.history").write_text("8\t0/5000000\tno recovery target specified\n")
 
@@ -102,7 +102,7 @@ def test_a_history_that_does_not_descend_from_the_backup_is_not_followed(
 
 
 def test_a_copy_let_loose_beside_production_is_refused(run: Run) -> None:
-    """Its history looks like that of a recovery, but production went on: `latest` would lose what it did."""
+    """Its history looks like a recovery's, but production went on: `latest` would lose commits."""
     with new_world(18) as made:
         made.grow("zero")
         made.backup("a")
@@ -116,5 +116,5 @@ def test_a_copy_let_loose_beside_production_is_refused(run: Run) -> None:
         source = BasebackupSource("shop", str(made.backups), wal=str(made.archive))
 
         with pytest.raises(BackupNotRestorable, match="one of them is not production's"):
-            source.locate(request(run))
+            source.locate(locate_request(run))
         assert drill(source, run, timeline="current").rows == (300, 300)

@@ -48,8 +48,8 @@ class Taken:
             "list": ["sh", f"{commands}/list"],
             "fetch": ["sh", f"{commands}/fetch", "{backup}", "{data}"],
             "wal_list": ["ls", str(wal)],
-            "wal": ["sh", f"{commands}/wal", "{file}", "{path}"],
-            "reads": [commands, backups, wal],
+            "wal_fetch": ["sh", f"{commands}/wal", "{file}", "{path}"],
+            "read_paths": [commands, backups, wal],
             "env": {"SHOP_BACKUPS": str(backups), "SHOP_WAL": str(wal)},
             "secrets": {},
             "verify": False,
@@ -128,7 +128,7 @@ locally = pytest.mark.parametrize("tool_run", ["local"], indirect=True)
         ),
         ({"fetch": ["true", "{backup}", "{data}"]}, "left no PG_VERSION in {data}"),
         (
-            {"wal": ["sh", "-c", "exit 2", "{file}", "{path}"]},
+            {"wal_fetch": ["sh", "-c", "exit 2", "{file}", "{path}"]},
             "could not be brought: the command ended with status 2",
         ),
         ({"wal_list": ["false"]}, "the WAL could not be listed"),
@@ -152,7 +152,7 @@ def test_a_command_that_fails(
     [
         ({"list": ["echo", "[]"]}, "there is no backup in the list of source shop"),
         (
-            {"wal": ["sh", "-c", "exit 1", "{file}", "{path}"]},
+            {"wal_fetch": ["sh", "-c", "exit 1", "{file}", "{path}"]},
             "the WAL the backup needs to become consistent",
         ),
         (
@@ -196,7 +196,10 @@ def test_without_a_manifest_nothing_is_verified(taken: Taken, tool_drill: Drilli
     ("changes", "words"),
     [
         ({"fetch": ["cp", "{backup}"]}, "fetch: {data} is missing"),
-        ({"wal": ["cp", "{fiel}", "{path}"]}, "wal: {fiel} means nothing there, {file} is missing"),
+        (
+            {"wal_fetch": ["cp", "{fiel}", "{path}"]},
+            "wal_fetch: {fiel} means nothing there, {file} is missing",
+        ),
         ({"list": []}, "list is empty"),
     ],
 )

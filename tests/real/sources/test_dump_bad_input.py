@@ -1,4 +1,4 @@
-"""Source `dump` on bad input: one cause, one hint, the right one of the verdicts, and no row in any message."""
+"""Source `dump` on bad input: one cause, one hint, the right verdict, and no row in any message."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CUT = "cut short|damaged|end of file|corrupt|could not read"
 def test_a_dump_cut_short_fails(
     world: World, changed: Callable[..., str], name: str, keep: float
 ) -> None:
-    """On some psql ends with 0, pg_restore waits for ever on others."""
+    """Psql ends with status 0 on some of them; pg_restore never ends on others."""
     outcome = world.drill(changed(name, keep=keep), owners=name == "all.out")
 
     assert (outcome.verdict, outcome.rows) == ("failed", None)
@@ -52,7 +52,7 @@ def test_a_dump_cut_short_fails(
 def test_a_dump_whose_restore_never_ends_could_not_be_verified(
     world: World, changed: Callable[..., str]
 ) -> None:
-    """A lock, a function that waits, a tool that hangs: it is stopped at the deadline, and says nothing of the dump."""
+    """A tool that hangs is stopped at the deadline. That says nothing about the dump."""
     end = b"-- PostgreSQL database dump complete"
     name = changed("shop.plain", (end, b"select pg_catalog.pg_sleep(3600);\n\n" + end))
 
@@ -74,7 +74,7 @@ def test_a_plain_dump_cut_at_a_line_fails(
 
 
 def test_a_cut_that_was_compressed_afterwards_fails(world: World) -> None:
-    """The pipe into gzip ended in an orderly way when pg_dump was killed."""
+    """If pg_dump is killed, gzip still writes a complete file."""
     lines = (world.dumps / "shop.plain").read_bytes().splitlines(keepends=True)
     (world.dumps / "killed.out").write_bytes(gzip.compress(b"".join(lines[:400])))
 
@@ -100,7 +100,7 @@ def test_a_cluster_dump_cut_between_databases_fails(world: World) -> None:
 
 @pytest.mark.parametrize("missing", ["toc.dat", "data"])
 def test_a_directory_that_lost_a_file_fails(world: World, missing: str) -> None:
-    """A sync that was interrupted."""
+    """An interrupted copy can lose any file."""
     copy = world.dumps / f"lost-{missing}"
     shutil.copytree(world.dumps / "shop.directory", copy)
     victim = (
@@ -120,7 +120,7 @@ def _size_without_toc(path: Path) -> int:
 
 
 def test_an_empty_newest_file_fails_and_an_empty_old_one_does_not(world: World) -> None:
-    """The one before the newest would be stale; an accident of last year is nobody's concern."""
+    """An older dump instead of the newest would be stale; an empty old file is harmless."""
     folder = world.dumps / "empties"
     folder.mkdir()
     good = shutil.copy(world.dumps / "shop.custom", folder / "b.dump")
@@ -136,7 +136,7 @@ def test_an_empty_newest_file_fails_and_an_empty_old_one_does_not(world: World) 
 
 
 def test_a_newest_file_that_is_no_dump_fails(world: World) -> None:
-    """Silently taking the one before it would restore stale data and say nothing."""
+    """Silently taking the dump before it would restore stale data."""
     folder = world.dumps / "rubbish"
     folder.mkdir()
     shutil.copy(world.dumps / "shop.custom", folder / "a.dump")
@@ -174,7 +174,7 @@ def test_globals_and_checksums_beside_the_dumps_are_not_taken_for_one(world: Wor
 def test_no_match_is_a_finding_and_no_directory_is_not(
     world: World, path: str, verdict: str, word: str
 ) -> None:
-    """An empty backup directory is what a drill is to find; an unmounted one says nothing."""
+    """An empty directory is a finding; an unmounted one says nothing about the backup."""
     outcome = world.drill(path)
 
     assert outcome.verdict == verdict
@@ -182,7 +182,7 @@ def test_no_match_is_a_finding_and_no_directory_is_not(
 
 
 def test_an_unreadable_dump_could_not_be_verified(world: World) -> None:
-    """Asked as the unprivileged user, because root can read everything."""
+    """The test runs as an unprivileged user, because root can read everything."""
     closed = world.dumps / "closed.dump"
     shutil.copy(world.dumps / "shop.custom", closed)
     source = DumpSource("shop", str(closed))
@@ -208,7 +208,7 @@ def as_user(uid: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("name", ["shop.custom", "shop.plain"])
 def test_all_missing_roles_are_named_at_once(world: World, name: str) -> None:
-    """Owners and grantees; an archive is refused before a server is started."""
+    """Roles are owners and grantees; an archive is refused before a server starts."""
     outcome = world.drill(name)
 
     assert outcome.verdict == "failed"
@@ -220,7 +220,7 @@ def test_all_missing_roles_are_named_at_once(world: World, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["shop.custom", "create.plain", "all.out"])
 def test_the_wrong_database_fails_and_names_what_is_there(world: World, name: str) -> None:
-    """A backup job that dumps the staging database every night restores well."""
+    """A nightly dump of the wrong database restores without an error."""
     outcome = world.drill(
         name, globals_path=None if name == "all.out" else world.roles, database="billing"
     )
@@ -232,7 +232,7 @@ def test_the_wrong_database_fails_and_names_what_is_there(world: World, name: st
 
 @pytest.mark.parametrize("name", ["shop.custom", "create.plain"])
 def test_the_right_database_passes(world: World, name: str) -> None:
-    """The other direction of the wrong one."""
+    """The right database is not refused."""
     assert world.drill(name, globals_path=world.roles, database="shop").rows == COMPLETE
 
 
@@ -243,7 +243,7 @@ def test_the_right_database_passes(world: World, name: str) -> None:
 def test_a_choice_that_plain_sql_cannot_honour_is_refused(
     world: World, name: str, settings: dict[str, Any]
 ) -> None:
-    """Loading everything without a word would be another drill than the one asked for."""
+    """Loading everything instead would be another drill than the user wants."""
     outcome = world.drill(name, **settings)
 
     assert outcome.verdict == "could not verify"
@@ -251,7 +251,7 @@ def test_a_choice_that_plain_sql_cannot_honour_is_refused(
 
 
 def test_a_table_that_is_not_there_fails_before_a_server_starts(world: World) -> None:
-    """The message lists the tables there are."""
+    """The message lists the tables of the dump."""
     outcome = world.drill("shop.custom", tables=("invoices",), owners=False)
 
     assert (outcome.verdict, [phase.name for phase in outcome.record.phases]) == (
@@ -271,7 +271,7 @@ def test_data_only_without_a_schema_is_a_usage_error() -> None:
 def test_an_error_in_the_middle_fails_without_showing_the_row(
     world: World, changed: Callable[..., str]
 ) -> None:
-    """Neither report nor saved log may hold what stands in a table; where it broke is said."""
+    """No report or log may contain a row; the message names table and line."""
     outcome = world.drill(
         changed("shop.plain", (b"7\trow 7\ta\n", b"SECRET7\trow 7\ta\n")), owners=False
     )
@@ -284,7 +284,7 @@ def test_an_error_in_the_middle_fails_without_showing_the_row(
 def test_a_duplicate_row_fails_without_showing_its_key(
     world: World, changed: Callable[..., str]
 ) -> None:
-    """The key stands in the DETAIL of the message."""
+    """PostgreSQL writes the key to the DETAIL of its message."""
     outcome = world.drill(
         changed("shop.plain", (b"\n8\trow 8\ta\n", b"\n7\trow 8\ta\n")), owners=False
     )
@@ -297,7 +297,7 @@ def test_a_duplicate_row_fails_without_showing_its_key(
 def test_a_bad_line_in_the_globals_does_not_show_a_password(
     world: World, changed: Callable[..., str]
 ) -> None:
-    """The line it stumbles over is quoted by psql."""
+    """Psql quotes the line with the error."""
     bad = changed(
         "globals.out",
         (
@@ -313,7 +313,7 @@ def test_a_bad_line_in_the_globals_does_not_show_a_password(
 
 
 def test_several_errors_are_counted_and_the_first_is_on_top(world: World) -> None:
-    """Roles given, but not the tablespace and not another role: pg_restore goes on, and every error counts."""
+    """The tablespace is missing, but no role is: pg_restore goes on, and every error counts."""
     roles = (
         (world.dumps / "globals.out")
         .read_bytes()
@@ -330,7 +330,7 @@ def test_several_errors_are_counted_and_the_first_is_on_top(world: World) -> Non
 def test_a_dump_of_a_newer_major_could_not_be_verified(
     world: World, changed: Callable[..., str]
 ) -> None:
-    """No programs for it here: that is not the backup's fault."""
+    """Missing programs on this machine are not the backup's fault."""
     version = f"Dumped from database version {world.major}.".encode()
     plain = world.drill(
         changed("shop.plain", (version, b"Dumped from database version 99.")), owners=False
@@ -343,7 +343,7 @@ def test_a_dump_of_a_newer_major_could_not_be_verified(
 def test_an_extension_the_sandbox_lacks_could_not_be_verified(
     world: World, changed: Callable[..., str]
 ) -> None:
-    """Found after the load in plain SQL, because only psql tells."""
+    """In plain SQL, only psql finds it, while loading."""
     schema = b'CREATE SCHEMA "we ird";'
     name = changed("shop.plain", (schema, schema + b"\nCREATE EXTENSION nosuchthing;"))
 
@@ -354,7 +354,7 @@ def test_an_extension_the_sandbox_lacks_could_not_be_verified(
 
 
 def test_an_archives_extensions_are_asked_for_before_the_load(world: World) -> None:
-    """An archive of 15 with pgcrypto, under programs that lack it where those are installed."""
+    """The archive needs pgcrypto, and the programs do not have it."""
     from tests.real.dump_extension import archive_with_extension, programs_without
 
     archive, extension = archive_with_extension(world.dumps)

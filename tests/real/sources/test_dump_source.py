@@ -14,7 +14,7 @@ __all__ = ["changed", "world"]
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_format_comes_back_whole(world: World, form: str) -> None:
-    """Rows, sequence values, materialized views, owners with spaces in their names."""
+    """Rows, sequence values, materialized views and owners come back."""
     outcome = world.drill(f"shop.{form}", globals_path=world.roles)
 
     assert (outcome.verdict, outcome.rows) == ("passed", COMPLETE), outcome.problem
@@ -23,7 +23,7 @@ def test_every_format_comes_back_whole(world: World, form: str) -> None:
 
 @pytest.mark.parametrize("codec", ["gzip", "bzip2", "lz4", "zstd"])
 def test_a_compressed_plain_dump_is_known_by_its_bytes(world: World, codec: str) -> None:
-    """The files' names do not tell the compression."""
+    """The names of the files have no suffix of a compressor."""
     outcome = world.drill(f"packed.{codec}", globals_path=world.roles)
 
     assert (outcome.verdict, outcome.rows) == ("passed", COMPLETE), outcome.problem
@@ -33,7 +33,7 @@ def test_a_compressed_plain_dump_is_known_by_its_bytes(world: World, codec: str)
 
 @pytest.mark.parametrize("name", ["create.plain", "clean.plain", "inserts.plain", "verbose.plain"])
 def test_plain_dumps_taken_with_options_load_too(world: World, name: str) -> None:
-    """DROP statements have nothing to drop in an empty cluster, and the database may be made by the dump."""
+    """DROP statements find nothing in an empty cluster; --create creates the database."""
     outcome = world.drill(name, globals_path=world.roles)
 
     assert (outcome.verdict, outcome.rows) == ("passed", COMPLETE), outcome.problem
@@ -49,10 +49,11 @@ def test_a_whole_cluster_comes_back(world: World, name: str) -> None:
 
 
 def test_tablespaces_stay_inside_the_sandbox(world: World) -> None:
-    """The dump's own path would be production's directory."""
+    """The path in the dump is production's directory."""
     outcome = world.drill(
         "all.out",
-        query="select spcname, pg_tablespace_location(oid) from pg_tablespace where spcname = 'fast'",
+        query="select spcname, pg_tablespace_location(oid) from pg_tablespace"
+        " where spcname = 'fast'",
     )
 
     assert outcome.rows is not None, outcome.problem
@@ -61,7 +62,10 @@ def test_tablespaces_stay_inside_the_sandbox(world: World) -> None:
 
 def test_memberships_and_owners_come_back(world: World) -> None:
     """An application connects as its role, so it has to own what it owned."""
-    query = "select pg_has_role('reader', 'team', 'member'), tableowner from pg_tables where tablename = 'orders'"
+    query = (
+        "select pg_has_role('reader', 'team', 'member'), tableowner from pg_tables"
+        " where tablename = 'orders'"
+    )
 
     outcome = world.drill("shop.custom", query=query, globals_path=world.roles)
 
@@ -70,14 +74,14 @@ def test_memberships_and_owners_come_back(world: World) -> None:
 
 @pytest.mark.parametrize("name", ["shop.custom", "shop.plain"])
 def test_without_owners_no_globals_are_needed(world: World, name: str) -> None:
-    """The rows are what a drill is about; who owns them may be left out."""
+    """A drill needs the rows; owners may be left out."""
     outcome = world.drill(name, owners=False)
 
     assert (outcome.verdict, outcome.rows) == ("passed", COMPLETE), outcome.problem
 
 
 def test_jobs_are_used_and_named(world: World) -> None:
-    """The restore time of one job and of eight are two figures, so the report says which."""
+    """The restore time depends on the number of jobs, so the report names it."""
     outcome = world.drill("shop.directory", globals_path=world.roles, jobs=2)
 
     assert outcome.verdict == "passed", outcome.problem
@@ -85,7 +89,7 @@ def test_jobs_are_used_and_named(world: World) -> None:
 
 
 def test_a_table_brings_what_belongs_to_it(world: World) -> None:
-    """Its index, key, enum type, and the value of its sequence; pg_restore --table brings none of them."""
+    """Its index, key, type and sequence value; pg_restore --table restores none of them."""
     query = (
         "select (select count(*) from orders), nextval('orders_id_seq'),"
         " (select count(*) from pg_indexes where tablename = 'orders'), to_regclass('lines')"
@@ -99,8 +103,11 @@ def test_a_table_brings_what_belongs_to_it(world: World) -> None:
 
 
 def test_a_foreign_key_comes_when_both_tables_do(world: World) -> None:
-    """Alone it would fail, or be silently missing."""
-    query = "select (select count(*) from lines), (select count(*) from pg_constraint where contype = 'f')"
+    """With one table only, creating it would fail."""
+    query = (
+        "select (select count(*) from lines),"
+        " (select count(*) from pg_constraint where contype = 'f')"
+    )
 
     both = world.drill(
         "shop.custom", query=query, tables=("orders", "public.lines"), globals_path=world.roles
@@ -111,7 +118,7 @@ def test_a_foreign_key_comes_when_both_tables_do(world: World) -> None:
 
 
 def test_partitions_come_with_their_table(world: World) -> None:
-    """The parent alone holds no row."""
+    """The parent has no rows of its own."""
     outcome = world.drill(
         "shop.custom", query="select count(*) from parted", tables=("parted",), owners=False
     )
@@ -120,7 +127,7 @@ def test_partitions_come_with_their_table(world: World) -> None:
 
 
 def test_schema_only_has_tables_and_no_rows(world: World) -> None:
-    """Every object is there; a count of zero is what was asked for."""
+    """Every object exists, and a count of zero is right."""
     outcome = world.drill(
         "shop.custom", query="select count(*) from orders", schema_only=True, owners=False
     )
@@ -130,7 +137,7 @@ def test_schema_only_has_tables_and_no_rows(world: World) -> None:
 
 @pytest.mark.parametrize("name", ["shop.custom", "data.plain"])
 def test_data_only_goes_into_the_schema_that_is_named(world: World, name: str) -> None:
-    """A nightly dump of the rows is worth what the kept schema makes of it."""
+    """A dump of rows alone can be restored only with the schema kept elsewhere."""
     outcome = world.drill(
         name,
         query="select (select count(*) from orders), (select count(*) from lines)",
@@ -143,7 +150,7 @@ def test_data_only_goes_into_the_schema_that_is_named(world: World, name: str) -
 
 
 def test_a_dump_of_the_database_postgres_is_restored(world: World) -> None:
-    """It exists in every cluster already, so it cannot be made."""
+    """It exists in every cluster, so it is not created."""
     outcome = world.drill(
         "postgres.custom", query="select count(*) from here", globals_path=world.roles
     )
@@ -153,7 +160,7 @@ def test_a_dump_of_the_database_postgres_is_restored(world: World) -> None:
 
 
 def test_the_evidence_names_the_database_dumped(world: World) -> None:
-    """An auditor sees what the dump was taken of; where it does not tell, the report says so."""
+    """The report names the dumped database, or says that the dump does not name it."""
     named = world.drill("shop.custom", owners=False).record
     silent = world.drill("shop.plain", owners=False).record
 
@@ -162,7 +169,7 @@ def test_the_evidence_names_the_database_dumped(world: World) -> None:
 
 
 def test_an_unknown_locale_is_replaced_and_said(world: World, changed: Callable[..., str]) -> None:
-    """The drill's machine need not have production's locales; the report says that sorting differs."""
+    """The drill's machine may lack production's locales; the report says that sorting differs."""
     name = changed("create.plain", (b"LOCALE = 'C.UTF-8'", b"LOCALE = 'xx_YY.UTF-8'"))
 
     outcome = world.drill(name, globals_path=world.roles)

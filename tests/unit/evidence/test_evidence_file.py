@@ -15,7 +15,8 @@ import pytest
 from pytest_pgrestore.evidence import file as reading
 from pytest_pgrestore.evidence.file import json_schema, load, schema_text
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.model.evidence import SCHEMA_VERSION, Check, Evidence, to_json
+from pytest_pgrestore.model.evidence import SCHEMA_VERSION, Check, Evidence
+from pytest_pgrestore.model.evidence_json import to_json
 from pytest_pgrestore.model.verdict import Verdict, worst
 from pytest_pgrestore.reports.findings import findings, first_cause
 from tests.project import ROOT

@@ -17,8 +17,8 @@ from pytest_pgrestore.model.evidence import (
     Failure,
     ObjectiveResult,
     Teardown,
-    to_json,
 )
+from pytest_pgrestore.model.evidence_json import to_json
 from pytest_pgrestore.model.objectives import ObjectiveStatus, judge
 from pytest_pgrestore.model.secret import Secret
 from pytest_pgrestore.model.stopwatch import Stopwatch

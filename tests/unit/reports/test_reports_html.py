@@ -13,11 +13,12 @@ import pytest
 from lxml import html as parser
 
 from pytest_pgrestore.evidence.file import load
-from pytest_pgrestore.model.evidence import Evidence, Phase, to_json
+from pytest_pgrestore.model.evidence import Evidence, Phase
+from pytest_pgrestore.model.evidence_json import to_json
 from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.reports.findings import findings
-from pytest_pgrestore.reports.html import report as html
+from pytest_pgrestore.reports.html.environment import shown
 from pytest_pgrestore.reports.html.report import render
 from pytest_pgrestore.reports.html.waterfall import LEFT, PLOT, waterfall
 from tests.unit.evidence_samples import (
@@ -174,7 +175,7 @@ def test_a_log_with_a_hostile_name_is_no_address() -> None:
 def test_a_missing_value_never_shows_as_none() -> None:
     """The template refuses to print it, so a forgotten case fails here and not before an auditor."""
     with pytest.raises(TypeError, match="shows None"):
-        html._shown(None)
+        shown(None)
 
     for evidence in SAMPLES.values():
         words = text_of(page_of(evidence))

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_pgrestore.evidence.file import load
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.model.evidence import to_json
+from pytest_pgrestore.model.evidence_json import to_json
 from pytest_pgrestore.reports.write import ReportsIncompleteError, write_all
 from tests.unit.evidence_samples import SAMPLES, healthy_dump, run
 

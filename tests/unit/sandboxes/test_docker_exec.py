@@ -1,4 +1,4 @@
-"""What a program in a container prints is read in full, also what comes with the head of the daemon's answer."""
+"""Output of a program in a container is complete, also if it comes with the response's head."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def frame(kind: int, content: bytes) -> bytes:
 
 @pytest.fixture
 def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Both ends of a connection."""
+    """The two ends of a connection."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         yield ours, theirs
@@ -35,14 +35,14 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 def printed(
     ends: tuple[socket.socket, socket.socket], at_once: bytes, later: bytes
 ) -> tuple[bytes, bytes]:
-    """Return what is read of a program when `at_once` comes in the packet of the head."""
+    """Return what is read when `at_once` comes in one packet with the head of the response."""
     ours, theirs = ends
     theirs.sendall(HEAD + at_once)
     answer = http.client.HTTPResponse(ours)
     answer.begin()
     theirs.sendall(later)
     theirs.close()
-    # The objects docker-py hands out: the raw socket, its answer beside it.
+    # As docker-py returns them: the raw socket, and the response on it.
     stream = SimpleNamespace(_response=SimpleNamespace(raw=SimpleNamespace(_fp=answer)))
     out, err = io.BytesIO(), io.BytesIO()
     with answer:
@@ -56,7 +56,7 @@ def printed(
 def test_output_is_complete_wherever_the_first_packet_ends(
     ends: tuple[socket.socket, socket.socket], split: int
 ) -> None:
-    """A quick program has ended before the head was read."""
+    """A quick program has ended before the head is read."""
     everything = frame(1, b"PostgreSQL 18") + frame(2, b"a warning")
 
     assert printed(ends, everything[:split], everything[split:]) == (b"PostgreSQL 18", b"a warning")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import struct
-import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,14 +11,14 @@ import pytest
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn
+from pytest_pgrestore.sources.basebackup.catalogue import facts
 from pytest_pgrestore.sources.basebackup.directory import (
-    facts,
     find_backups,
     read_backup,
     scan_for_major,
 )
-from pytest_pgrestore.sources.basebackup.tars import extract
-from pytest_pgrestore.sources.wal.backup_label import moment, parse_label
+from pytest_pgrestore.sources.wal.backup_label import parse_label
+from tests.unit.sources.backup_files import tar_of
 
 LABEL = """START WAL LOCATION: 0/A00028 (file 00000001000000000000000A)
 CHECKPOINT LOCATION: 0/A00080
@@ -50,7 +48,7 @@ MANIFEST = {
 
 
 def plain(path: Path, *, label: str | None = LABEL, manifest: object = MANIFEST) -> Path:
-    """Write the files of a plain backup that its catalogue entry comes from."""
+    """Write the files of a plain backup that have facts for its catalogue entry."""
     path.mkdir()
     (path / "PG_VERSION").write_text("18\n")
     (path / "global").mkdir()
@@ -62,18 +60,8 @@ def plain(path: Path, *, label: str | None = LABEL, manifest: object = MANIFEST)
     return path
 
 
-def tar_of(path: Path, *members: tuple[str, bytes]) -> Path:
-    """Write a tar."""
-    with tarfile.open(path, "w") as tar:
-        for name, content in members:
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return path
-
-
 def test_a_plain_backup_tells_its_facts(tmp_path: Path) -> None:
-    """Times in UTC, whatever zone production logs in: the manifest tells what its letters mean."""
+    """Times are in UTC: the manifest shows which zone the letters in the label stand for."""
     entry = facts(read_backup(plain(tmp_path / "monday")), parse_label(HISTORY, "x"), ())
 
     assert (entry.label, entry.form, entry.kind, entry.server_major) == (
@@ -96,7 +84,7 @@ def test_without_the_archives_file_the_newest_change_is_the_end(tmp_path: Path) 
 
 
 def test_without_a_manifest_pg_control_tells_the_cluster(tmp_path: Path) -> None:
-    """Nobody else does in a plain backup."""
+    """No other file of a plain backup identifies the cluster."""
     entry = facts(read_backup(plain(tmp_path / "b", manifest=None)), None, ())
 
     assert entry.system_identifier == 4711
@@ -105,7 +93,7 @@ def test_without_a_manifest_pg_control_tells_the_cluster(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"Files": 3}'])
 def test_a_damaged_manifest_does_not_hide_the_backup(tmp_path: Path, text: str) -> None:
-    """pg_verifybackup will say what is wrong with it."""
+    """pg_verifybackup reports what is wrong with it."""
     path = plain(tmp_path / "b")
     (path / "backup_manifest").write_text(text)
 
@@ -114,7 +102,7 @@ def test_a_damaged_manifest_does_not_hide_the_backup(tmp_path: Path, text: str) 
 
 
 def test_a_tar_backup_tells_its_facts_without_being_unpacked(tmp_path: Path) -> None:
-    """The label stands first in it; a tablespace's tar is named by its OID."""
+    """The label is the first member; the tar of a tablespace is named by its OID."""
     path = tmp_path / "tuesday"
     path.mkdir()
     tar_of(
@@ -133,7 +121,7 @@ def test_a_tar_backup_tells_its_facts_without_being_unpacked(tmp_path: Path) -> 
 
 
 def test_an_incremental_backup_names_what_it_builds_on(tmp_path: Path) -> None:
-    """By where that one starts."""
+    """The label has the start of the parent."""
     found = read_backup(
         plain(
             tmp_path / "b",
@@ -147,7 +135,7 @@ def test_an_incremental_backup_names_what_it_builds_on(tmp_path: Path) -> None:
 
 
 def test_backups_are_found_in_a_directory_oldest_first(tmp_path: Path) -> None:
-    """By time and not by name; other directories are none."""
+    """The order is by time, not by name; other directories are no backups."""
     later = json.loads(json.dumps(MANIFEST).replace("2026-06-15", "2026-06-16"))
     plain(tmp_path / "a", manifest=later)
     plain(tmp_path / "z")
@@ -167,78 +155,8 @@ def test_a_missing_directory_is_not_an_empty_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("label", [None, "", "START TIME: x\n", "START WAL LOCATION: nowhere\n"])
 def test_a_lost_label_is_told_when_the_backup_is_wanted(tmp_path: Path, label: str | None) -> None:
-    """And not before: another backup may be the one."""
+    """It is no error before that: another backup may be chosen."""
     found = read_backup(plain(tmp_path / "b", label=label))
 
     with pytest.raises(BackupNotRestorable, match="backup b cannot be used"):
         found.needed_label()
-
-
-@pytest.mark.parametrize(
-    ("written", "reference", "expected"),
-    [
-        ("2026-06-15 14:00:00 UTC", None, 14),
-        ("2026-06-15 14:00:00 GMT", None, 14),
-        ("2026-06-15 14:00:00 +02", None, 12),
-        ("2026-06-15 14:00:00 -0330", None, 17),
-        ("2026-06-15 14:00:00 CEST", None, None),
-        (
-            "2026-06-15 14:00:00 IST",
-            ("2026-06-15 13:00:00 IST", datetime(2026, 6, 15, 7, 30, 2, tzinfo=UTC)),
-            8,
-        ),
-        (
-            "2026-06-15 14:00:00 CET",
-            ("2026-06-15 13:00:00 CEST", datetime(2026, 6, 15, 11, tzinfo=UTC)),
-            None,
-        ),
-        ("yesterday", None, None),
-    ],
-)
-def test_a_zone_of_letters_is_not_guessed(
-    written: str, reference: tuple[str, datetime] | None, expected: int | None
-) -> None:
-    """IST is Indian, Irish or Israeli time; the manifest's UTC beside it decides."""
-    found = moment(written, reference)
-
-    assert (None if found is None else found.hour) == expected
-
-
-@pytest.mark.parametrize("size", [1, 2, 16, 64, 1024])
-def test_the_label_gives_the_segment_size_away(size: int) -> None:
-    """Position and file name belong together for one size only."""
-    segment_bytes = size << 20
-    number = 5
-    per_log = (1 << 32) // segment_bytes
-    name = f"00000001{number // per_log:08X}{number % per_log:08X}"
-    lsn = Lsn(number * segment_bytes + 40)
-
-    label = parse_label(f"START WAL LOCATION: {lsn} (file {name})\n", "backup_label")
-
-    assert label.segment_bytes() == segment_bytes
-
-
-@pytest.mark.parametrize("name", ["/etc/passwd", "../evil", "base/../../evil"])
-def test_a_tar_writes_nothing_outside(tmp_path: Path, name: str) -> None:
-    """No backup names such a path."""
-    archive = tar_of(tmp_path / "base.tar", (name, b"x"))
-
-    with pytest.raises(BackupNotRestorable, match="not a file or directory below"):
-        extract(archive, lambda inside: tmp_path / "out" / inside)
-    assert not (tmp_path / "evil").exists()
-
-
-@pytest.mark.parametrize(
-    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE]
-)
-def test_a_tar_with_links_or_devices_is_refused(tmp_path: Path, kind: bytes) -> None:
-    """A link would let the next member be written through it."""
-    archive = tmp_path / "base.tar"
-    with tarfile.open(archive, "w") as tar:
-        member = tarfile.TarInfo("base/link")
-        member.type = kind
-        member.linkname = "/etc"
-        tar.addfile(member)
-
-    with pytest.raises(BackupNotRestorable, match="not a file or directory below"):
-        extract(archive, lambda inside: tmp_path / "out" / inside)

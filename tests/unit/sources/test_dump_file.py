@@ -15,7 +15,7 @@ import pytest
 import zstandard
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
-from pytest_pgrestore.sources.dump.reading import archive_header, dump_file
+from pytest_pgrestore.sources.dump.reading import archive_header, completeness, dump_file
 
 PLAIN = b"""--
 -- PostgreSQL database dump
@@ -58,10 +58,9 @@ def archive(minor: int = 16, *, summer: int = 0, database: str = "shop") -> byte
         CLOCK.year - 1900,
         summer,
     )
-    return (
-        b"PGDMP" + bytes([1, minor, 0, 4, 8, 1]) + compression + b"".join(integer(part) for part in clock)
-        + text(database) + text("17.5 (Debian)") + text("18.1")
-    )  # fmt: skip
+    head = b"PGDMP" + bytes([1, minor, 0, 4, 8, 1]) + compression
+    numbers = b"".join(integer(part) for part in clock)
+    return head + numbers + text(database) + text("17.5 (Debian)") + text("18.1")
 
 
 @pytest.fixture
@@ -91,7 +90,7 @@ def written(tmp_path: Path) -> Callable[[bytes], Path]:
 def test_a_plain_dump_tells_its_facts(
     written: Callable[[bytes], Path], pack: Callable[[bytes], bytes], codec: str
 ) -> None:
-    """The server's programs are chosen by them."""
+    """PostgreSQL's programs are chosen by these facts."""
     dump = dump_file.inspect(written(pack(PLAIN + CLOSING)))
 
     assert dump is not None
@@ -104,7 +103,7 @@ def test_a_plain_dump_tells_its_facts(
 
 @pytest.mark.parametrize("minor", [14, 15, 16])
 def test_an_archive_tells_its_facts(written: Callable[[bytes], Path], minor: int) -> None:
-    """The compression is written differently from 1.15 on."""
+    """Version 1.15 changed how the compression is stored."""
     dump = dump_file.inspect(written(archive(minor)))
 
     assert dump is not None
@@ -120,7 +119,7 @@ def test_an_archive_tells_its_facts(written: Callable[[bytes], Path], minor: int
 def test_an_archive_cut_within_its_header_is_still_an_archive(
     written: Callable[[bytes], Path], length: int
 ) -> None:
-    """pg_restore will say that it is damaged; reading its header must not fall over it."""
+    """pg_restore reports the damage; reading the header must not raise an error."""
     dump = dump_file.inspect(written(archive()[:length]))
 
     assert dump is not None
@@ -131,13 +130,13 @@ def test_an_archive_cut_within_its_header_is_still_an_archive(
     "data", [b"", b"hello", b"\x00" * 5000, b"select 1;\n", gzip.compress(b"hello", mtime=0)]
 )
 def test_anything_else_is_no_dump(written: Callable[[bytes], Path], data: bytes) -> None:
-    """An archive directory holds other files too."""
+    """A directory of dumps contains other files, too."""
     assert dump_file.inspect(written(data)) is None
 
 
 @pytest.fixture(params=["UTC", "Europe/Berlin", "America/New_York"])
 def _zone(request: pytest.FixtureRequest) -> Iterator[None]:
-    """This process in a time zone."""
+    """Set the time zone of this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", request.param)
         time.tzset()
@@ -147,7 +146,7 @@ def _zone(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_zone")
 def test_the_start_of_an_archive_is_never_read_too_late() -> None:
-    """The archive stores a wall clock without its zone; too late a start would hide data loss."""
+    """The archive stores local time without a zone; too late a start would hide data loss."""
     header = archive_header.parse_header(archive())
     assert header is not None
     as_utc = CLOCK.replace(tzinfo=UTC)
@@ -161,7 +160,7 @@ def test_the_start_of_an_archive_is_never_read_too_late() -> None:
 
 
 def test_a_clock_on_summer_time_was_not_utc() -> None:
-    """UTC has none, so that reading is dropped; where nothing else fits, the start is not known."""
+    """UTC has no summer time, so the clock is not read as UTC."""
     header = archive_header.parse_header(archive(summer=1))
 
     assert header is not None
@@ -170,16 +169,20 @@ def test_a_clock_on_summer_time_was_not_utc() -> None:
 
 @pytest.mark.parametrize(
     "ending",
-    [CLOSING, CLOSING + b"\\unrestrict abc\n\n", b"-- Completed on 2026-06-15 14:31:00 UTC\n\n" + CLOSING,
-     CLOSING.replace(b"\n", b"\r\n")],
+    [
+        CLOSING,
+        CLOSING + b"\\unrestrict abc\n\n",
+        b"-- Completed on 2026-06-15 14:31:00 UTC\n\n" + CLOSING,
+        CLOSING.replace(b"\n", b"\r\n"),
+    ],
     ids=["closing", "unrestrict", "verbose", "windows"],
-)  # fmt: skip
+)
 def test_a_closing_line_is_seen(written: Callable[[bytes], Path], ending: bytes) -> None:
-    """Newer minors write a line behind it."""
+    """Newer minor releases write a line after it."""
     dump = dump_file.inspect(written(PLAIN + ending))
 
     assert dump is not None
-    dump_file.require_complete(dump)
+    completeness.require_complete(dump)
 
 
 @pytest.mark.parametrize(
@@ -188,12 +191,12 @@ def test_a_closing_line_is_seen(written: Callable[[bytes], Path], ending: bytes)
     ids=["none", "of-a-cluster", "rows-behind-it", "half"],
 )
 def test_a_missing_closing_line_is_seen(written: Callable[[bytes], Path], ending: bytes) -> None:
-    """Without this psql would end with status 0."""
+    """Psql ends with status 0 on a truncated dump."""
     dump = dump_file.inspect(written(PLAIN + ending))
 
     assert dump is not None
     with pytest.raises(BackupNotRestorable, match="closing line"):
-        dump_file.require_complete(dump)
+        completeness.require_complete(dump)
 
 
 @pytest.mark.parametrize(
@@ -202,16 +205,16 @@ def test_a_missing_closing_line_is_seen(written: Callable[[bytes], Path], ending
 def test_a_cluster_needs_its_own_closing_line(
     written: Callable[[bytes], Path], ending: bytes, *, whole: bool
 ) -> None:
-    """Each of its databases has one too, and the cluster's follows right behind the last."""
+    """Each database has a closing line, too; the cluster's follows the last one."""
     head = PLAIN.replace(b"PostgreSQL database dump", b"PostgreSQL database cluster dump")
     dump = dump_file.inspect(written(head + CLOSING + (ending if whole else b"")))
 
     assert dump is not None
-    assert (dump.form, dump_file.has_closing_line(dump, CLOSING + ending)) == ("cluster", whole)
+    assert (dump.form, completeness.has_closing_line(dump, CLOSING + ending)) == ("cluster", whole)
 
 
 def test_the_version_is_found_behind_many_roles(written: Callable[[bytes], Path]) -> None:
-    """A thousand roles stand before the first line that tells it."""
+    """Thousands of roles come before the first line with a version."""
     roles = b"".join(
         b"CREATE ROLE r%d;\nALTER ROLE r%d WITH NOSUPERUSER INHERIT NOLOGIN;\n" % (n, n)
         for n in range(5000)

@@ -1,18 +1,20 @@
-"""What tools complain about: the cause on top, the right one to blame, and no row value or password."""
+"""Errors of psql and pg_restore: their cause, whose fault it is, and no row value or password."""
 
 from __future__ import annotations
 
 import pytest
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.sources.dump.loading.messages import blame, complaints, missing_roles, redact
+from pytest_pgrestore.sources.dump.loading.causes import blame, missing_roles
+from pytest_pgrestore.sources.dump.loading.messages import complaints, redact
 
 PG_RESTORE = """pg_restore: while PROCESSING TOC:
 pg_restore: from TOC entry 218; 1259 16433 TABLE orders app
 pg_restore: error: could not execute query: ERROR:  role "app" does not exist
 Command was: ALTER TABLE public.orders OWNER TO app;
 
-pg_restore: error: COPY failed for table "orders": ERROR:  invalid input syntax for type integer: "SECRET"
+pg_restore: error: COPY failed for table "orders": ERROR:  invalid input syntax for type \
+integer: "SECRET"
 CONTEXT:  COPY orders, line 7, column id: "SECRET"
 pg_restore: warning: errors ignored on restore: 2
 """
@@ -24,18 +26,21 @@ CONTEXT:  COPY orders, line 8
 
 
 def test_errors_are_found_and_nothing_else() -> None:
-    """Warnings and notices are none; the statement is not repeated."""
+    """Warnings and notices are no errors; statements are left out."""
     found = [str(entry) for entry in complaints(PG_RESTORE)]
 
     assert found == [
         'role "app" does not exist',
-        'COPY failed for table "orders": invalid input syntax for type integer: (not shown) (COPY orders, line 7)',
+        (
+            'COPY failed for table "orders": invalid input syntax for type integer: (not shown)'
+            " (COPY orders, line 7)"
+        ),
     ]
 
 
 @pytest.mark.parametrize("stderr", [PG_RESTORE, PSQL], ids=["pg_restore", "psql"])
 def test_no_row_value_is_kept(stderr: str) -> None:
-    """Reports are mailed around and kept for years."""
+    """Reports are sent by mail and kept for years."""
     assert "SECRET" not in "".join(str(entry) for entry in complaints(stderr))
 
 
@@ -52,7 +57,7 @@ def test_no_row_value_is_kept(stderr: str) -> None:
     ],
 )  # fmt: skip
 def test_values_and_secrets_are_redacted(text: str) -> None:
-    """Some messages carry the value in their first line."""
+    """Some messages contain the value in their first line."""
     assert "SECRET" not in redact(text)
 
 
@@ -65,7 +70,7 @@ def test_values_and_secrets_are_redacted(text: str) -> None:
     ],
 )
 def test_names_of_things_stay(text: str) -> None:
-    """Without them nobody could mend anything."""
+    """Without the names nobody could correct the error."""
     assert redact(text) == text
 
 
@@ -82,13 +87,16 @@ def test_names_of_things_stay(text: str) -> None:
     ],
 )
 def test_the_right_one_is_to_blame(text: str, kind: type[Exception]) -> None:
-    """Red because the backup is bad must not look like red because the disk was full."""
+    """A bad backup must not look like a full disk."""
     assert type(blame("psql", complaints(f"psql:<stdin>:1: ERROR:  {text}"))) is kind
 
 
 def test_a_full_disk_beats_what_follows_from_it() -> None:
-    """The table that could not be written is missing for every later statement."""
-    stderr = 'psql:<stdin>:1: ERROR:  relation "t" does not exist\npg_restore: error: ERROR:  disk full\n'
+    """Later errors are only consequences of the full disk."""
+    stderr = (
+        'psql:<stdin>:1: ERROR:  relation "t" does not exist\n'
+        "pg_restore: error: ERROR:  disk full\n"
+    )
 
     error = blame("psql", complaints(stderr))
 
@@ -97,7 +105,7 @@ def test_a_full_disk_beats_what_follows_from_it() -> None:
 
 
 def test_every_missing_role_is_named_once() -> None:
-    """In the order of their first mention."""
+    """The order is that of the first message."""
     stderr = "".join(
         f'pg_restore: error: ERROR:  role "{name}" does not exist\n' for name in ("b", "a", "b")
     )

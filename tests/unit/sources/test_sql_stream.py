@@ -1,4 +1,4 @@
-"""SQL on its way into psql: rows pass unread, statements are seen whole, whatever the chunks are."""
+"""SQL on its way into psql: rows pass unread, statements are seen whole, in any chunks."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pytest_pgrestore.sources.dump.loading.sql_stream import SqlStream
 
 TRAP = b"CREATE TABLESPACE trap LOCATION '/production';\n"
 DUMP = (
-    b"CREATE ROLE a;\n\\connect shop\n\n--\n-- Name: t; Type: TABLE; Schema: public; Owner: a\n--\n\n"
+    b"CREATE ROLE a;\n\\connect shop\n\n"
+    b"--\n-- Name: t; Type: TABLE; Schema: public; Owner: a\n--\n\n"
     b"CREATE TABLE public.t (v text);\nCOPY public.t (v) FROM stdin;\n" + TRAP + b"\\.\n\n\n"
     b"-- Data for Name: t; Type: TABLE DATA; Schema: public; Owner: a\n"
-    b"\\connect -reuse-previous=on \"dbname='we ird'\"\n-- Name: u; Type: TABLE; Schema: public; Owner: a\n"
+    b"\\connect -reuse-previous=on \"dbname='we ird'\"\n"
+    b"-- Name: u; Type: TABLE; Schema: public; Owner: a\n"
     b"COPY public.u (v) FROM stdin;\n\\.\nALTER TABLE public.u OWNER TO a;\n-- the end"
 )
 
@@ -58,7 +60,10 @@ def test_entries_are_known_by_database(size: int) -> None:
         ('GRANT SELECT ON TABLE public.t TO "Odd Role";', ["Odd Role"]),
         ("GRANT SELECT ON TABLE public.t TO reader WITH GRANT OPTION;", ["reader"]),
         (
-            "ALTER DEFAULT PRIVILEGES FOR ROLE boss IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC;",
+            (
+                "ALTER DEFAULT PRIVILEGES FOR ROLE boss IN SCHEMA public"
+                " GRANT SELECT ON TABLES TO PUBLIC;"
+            ),
             ["boss"],
         ),
         ("GRANT USAGE ON SCHEMA public TO PUBLIC;", []),
@@ -67,5 +72,5 @@ def test_entries_are_known_by_database(size: int) -> None:
     ],
 )
 def test_roles_that_statements_need_are_found(sql: str, roles: list[str]) -> None:
-    """So that all are named at once, or made as stand-ins."""
+    """All of them are named in one message, or created without rights."""
     assert roles_named(sql.encode()) == roles

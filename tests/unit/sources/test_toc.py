@@ -75,12 +75,12 @@ SCRIPT = (
 
 @pytest.fixture
 def contents() -> toc.Toc:
-    """A small archive's contents, with names that hold spaces and a function that imitates an entry."""
+    """A small archive's contents: names with spaces, and a function that imitates an entry."""
     return toc.parse(LISTING, SCRIPT)
 
 
 def test_names_with_spaces_are_told_apart(contents: toc.Toc) -> None:
-    """The list alone does not say where the schema's name ends."""
+    """The list alone does not show where the schema's name ends."""
     tables = [(entry.schema, entry.name, entry.owner) for entry in contents.of_type("TABLE")]
 
     assert tables == [
@@ -91,24 +91,24 @@ def test_names_with_spaces_are_told_apart(contents: toc.Toc) -> None:
 
 
 def test_an_entry_that_a_functions_body_imitates_is_none(contents: toc.Toc) -> None:
-    """It would be reported as lost, and its owner as missing."""
+    """Otherwise it would be reported as missing, and its owner, too."""
     assert "imitated" not in {entry.name for entry in contents.entries}
     assert "nobody_at_all" not in contents.roles
 
 
 def test_owners_and_grantees_are_needed_roles(contents: toc.Toc) -> None:
-    """A grantee stands in the SQL only."""
+    """Only the SQL names grantees."""
     assert contents.roles == ("Odd Role", "app", "postgres", 'the "reader"')
 
 
 def test_the_databases_statements_are_kept_without_psqls_commands(contents: toc.Toc) -> None:
-    """They make the database with its encoding and locale."""
+    """They create the database with its encoding and locale."""
     assert "CREATE DATABASE shop" in contents.database_sql
     assert "\\connect" not in contents.database_sql
 
 
 def test_tables_with_rows_are_known(contents: toc.Toc) -> None:
-    """For a drill of data alone."""
+    """A drill of data alone compares only these."""
     assert {entry.name for entry in contents.filled} == {"orders", "lines", "t able"}
 
 
@@ -125,19 +125,19 @@ def test_tables_with_rows_are_known(contents: toc.Toc) -> None:
 def test_a_table_brings_what_belongs_to_it(
     contents: toc.Toc, wanted: tuple[str, ...], ids: set[int]
 ) -> None:
-    """And no foreign key to a table that was left out."""
+    """A foreign key to a table that is left out does not come."""
     assert choose_tables(contents, wanted) == ids
 
 
 def test_the_list_for_pg_restore_keeps_the_archives_order(contents: toc.Toc) -> None:
-    """pg_restore works through it as it stands."""
+    """pg_restore restores in the order of the list."""
     lines = use_list(contents, {8, 4, 3}).splitlines()
 
     assert [line.partition(";")[0] for line in lines] == ["3", "4", "8"]
 
 
 def test_an_unknown_table_is_a_finding_that_lists_the_known(contents: toc.Toc) -> None:
-    """A typo must not restore nothing and pass."""
+    """A typo must not pass by restoring nothing."""
     with pytest.raises(
         BackupNotRestorable, match=r"invoices is not in the dump; it holds public\.lines"
     ):

@@ -1,4 +1,4 @@
-"""The Docker daemon: finding it, speaking to it with a deadline, and putting its troubles into one sentence."""
+"""The Docker daemon: finding it, calling it with a deadline, and its errors in one sentence."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from docker.client import DockerClient
 
 CALL_SECONDS = 60
-"""Deadline of one question to the daemon; a daemon that hangs is *could not verify*, not a job that never ends."""
+"""Deadline of one call. A daemon that hangs is *could not verify*, not a job that never ends."""
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 _CONNECTING = "docker.transport.unixconn"
-"""Module of docker-py whose socket stays open where connecting fails."""
+"""Module of docker-py (7.2) that leaves its socket open when connecting fails."""
 
 _MAPPED_USERS = {"name=rootless": "rootless", "name=userns": "with user namespaces (userns-remap)"}
 
@@ -35,7 +35,7 @@ class Engine:
     Attributes:
         client: docker-py's client.
         host: Address of the daemon.
-        version: Its version, as it says.
+        version: Its version, as it reports it.
     """
 
     client: DockerClient
@@ -44,15 +44,18 @@ class Engine:
 
     @property
     def name(self) -> str:
-        """The daemon in words, for errors and evidence."""
+        """Version and address, for errors and evidence."""
         return f"Docker {self.version} at {self.host}"
 
 
 def connect() -> Engine:
-    """Return the daemon testcontainers would use too: ``DOCKER_HOST``, or the local socket; once per process.
+    """Return the daemon that testcontainers uses too: ``DOCKER_HOST``, or the local socket.
+
+    A process connects once to each address.
 
     Raises:
-        HarnessError: It is absent, does not answer in time, or maps users so that our files would not be ours.
+        HarnessError: It is absent, does not answer in time, or maps users. Files that a container
+            writes would then belong to other users on this machine.
     """
     from testcontainers.core.docker_client import get_docker_host
 
@@ -69,8 +72,10 @@ def _connect(host: str) -> Engine:
     for option, words in _MAPPED_USERS.items():
         if any(option in entry for entry in facts.get("SecurityOptions") or []):
             raise HarnessError(
-                f"the Docker daemon at {host} runs {words}: files of a container would belong to other users",
-                hint='set runtime = "local", which cuts the network off without root too, or use an ordinary daemon.',
+                f"the Docker daemon at {host} runs {words}:"
+                " files of a container would belong to other users",
+                hint='set runtime = "local", which cuts the network off without root too,'
+                " or use an ordinary daemon.",
             )
     return Engine(client, host, str(facts.get("ServerVersion", "unknown")))
 
@@ -84,10 +89,13 @@ def _tls() -> dict[str, Any]:
 
 @contextmanager
 def speaking(what: str) -> Iterator[None]:
-    """Translate what docker-py and the connection below it raise: it says nothing about the backup.
+    """Turn errors of docker-py and of its connection into HarnessError.
+
+    They do not mean that the backup is bad. docker-py does not translate errors of requests and
+    urllib3, e.g. when the daemon dies in the middle.
 
     Args:
-        what: What was being done, as in "starting the container".
+        what: The action, as in "starting the container".
 
     Raises:
         HarnessError: In place of any of them.
@@ -99,7 +107,7 @@ def speaking(what: str) -> Iterator[None]:
     try:
         yield
     except APIError as exc:
-        # The daemon's own words: they name the missing file, port, image.
+        # The daemon's own message: it names the missing file, port or image.
         raise HarnessError(
             f"{what} failed: {_first_line(exc.explanation or exc)}", hint=_hint(exc)
         ) from exc
@@ -121,38 +129,52 @@ def speaking(what: str) -> Iterator[None]:
         _hang_up(exc)
         raise HarnessError(
             f"{what} failed: {_plainly(exc)}",
-            hint='start Docker, or name the daemon in DOCKER_HOST, or set runtime = "local": `pgrestore doctor`'
-            " says what is here.",
+            hint='start Docker, or name the daemon in DOCKER_HOST, or set runtime = "local":'
+            " `pgrestore doctor` says what is here.",
         ) from exc
 
 
 def _hang_up(exc: BaseException) -> None:
-    """Close the socket docker-py could not connect: left to the garbage collector it would warn in a user's test."""
+    """Close the socket that docker-py could not connect.
+
+    Only the traceback holds it. The garbage collector would warn about it in a user's test.
+    """
     error: BaseException | None = exc
     while error is not None:
         for frame, _ in traceback.walk_tb(error.__traceback__):
-            held = (
-                frame.f_locals.get("sock") if frame.f_globals["__name__"] == _CONNECTING else None
-            )
-            if isinstance(held, socket.socket):
-                held.close()
+            if frame.f_globals["__name__"] == _CONNECTING:
+                held = frame.f_locals.get("sock")
+                if isinstance(held, socket.socket):
+                    held.close()
         error = error.__cause__ or error.__context__
 
 
+_MEANINGS = (
+    (
+        ("FileNotFoundError", "Connection refused", "ConnectionRefused"),
+        "no Docker daemon answers there",
+    ),
+    (
+        ("PermissionError", "Permission denied"),
+        "this user may not speak to the Docker daemon (is it in the group docker?)",
+    ),
+    (("timed out",), "the Docker daemon did not answer within {seconds:g} s"),
+    (
+        ("Connection aborted", "Connection reset", "RemoteDisconnected", "BrokenPipe"),
+        "the Docker daemon ended in the middle",
+    ),
+)
+"""Words in a connection error, and the message to show: its own text is nested class names.
+
+The order counts: "Connection aborted" also wraps the errors above it.
+"""
+
+
 def _plainly(exc: BaseException) -> str:
-    """Return what a connection error means: its text is a nest of class names."""
     text = f"{type(exc).__name__} {exc}"
-    if "FileNotFoundError" in text or "Connection refused" in text or "ConnectionRefused" in text:
-        return "no Docker daemon answers there"
-    if "PermissionError" in text or "Permission denied" in text:
-        return "this user may not speak to the Docker daemon (is it in the group docker?)"
-    if "timed out" in text:
-        return f"the Docker daemon did not answer within {CALL_SECONDS:g} s"
-    if any(
-        words in text
-        for words in ("Connection aborted", "Connection reset", "RemoteDisconnected", "BrokenPipe")
-    ):
-        return "the Docker daemon ended in the middle"
+    for words, message in _MEANINGS:
+        if any(word in text for word in words):
+            return message.format(seconds=CALL_SECONDS)
     return _first_line(exc)
 
 
@@ -160,8 +182,9 @@ def _hint(exc: Any) -> str:
     text = str(exc)
     if "bind source path does not exist" in text:
         return (
-            "the daemon does not see the files of this machine (a remote DOCKER_HOST, or pytest in a container of its"
-            ' own): run where the daemon runs, or set runtime = "local".'
+            "the daemon does not see the files of this machine (a remote DOCKER_HOST, or pytest"
+            " in a container of its own): run where the daemon runs,"
+            ' or set runtime = "local".'
         )
     if "no space left" in text.lower():
         return "free the disk that holds Docker's data (docker system df)."
@@ -176,7 +199,10 @@ def _first_line(text: object) -> str:
 
 
 def boot_identity() -> str:
-    """Return what tells this boot of this machine from every other: the owner of a container must be found again."""
+    """Return host name and boot id: they identify the machine of a container's owner.
+
+    Source: random(4), /proc/sys/kernel/random/boot_id.
+    """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

@@ -1,30 +1,34 @@
-"""Running one program inside a container: argv list, input fed, output kept, deadline kept.
+"""Running one program inside a container, to its end, with a deadline.
 
-Source: Docker Engine API, "Exec" and "Attach to a container" (stream format: 8 bytes of header before each chunk).
+Source: Docker Engine API, "Exec"; "Attach to a container" for the stream format: a header of
+8 bytes before each chunk.
 """
 
 from __future__ import annotations
 
 import socket as sockets
 import tempfile
-import threading
 import time
 from typing import IO, TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes.docker.daemon.client import speaking
-from pytest_pgrestore.system.process import Completed
+from pytest_pgrestore.system.feeder import Feeder
+from pytest_pgrestore.system.process import Completed, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_pgrestore.sandboxes.docker.daemon.client import Engine
 
+CANNOT_RUN = (126, 127)
+"""Exit status for a program that cannot be executed, or does not exist (POSIX, sh)."""
+
 _HEADER = 8
 _CHUNK = 1 << 16
 _STDERR = 2
 _GRACE_SECONDS = 5.0
-"""How much later than our own deadline the container's `timeout` ends a program whose client has gone."""
+"""The container's `timeout` ends a program this much later than our own deadline does."""
 
 
 def execute(
@@ -46,14 +50,15 @@ def execute(
         user: ``uid:gid`` it runs as.
         env: Its variables, on top of the container's.
         timeout_seconds: It is killed when this passes, inside the container too.
-        stdin: Chunks for its standard input. An exception of the iterable ends the program and is passed on.
+        stdin: Chunks for its standard input. An exception of the iterable ends the program and is
+            raised here.
 
     Raises:
         HarnessError: It did not end in time, or the daemon went away.
     """
     limit = f"{timeout_seconds + _GRACE_SECONDS:.0f}"
     api = engine.client.api
-    # A program outlives the client that started it: `timeout` ends it even when we are gone.
+    # A program goes on when the client of its exec has gone. `timeout` ends it.
     guarded = ["timeout", "-s", "KILL", limit, *argv]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         with speaking(f"running {argv[0]} in the container"):
@@ -66,41 +71,59 @@ def execute(
                 workdir="/",
             )
             stream = api.exec_start(created["Id"], socket=True)
-            raw = getattr(stream, "_sock", stream)
-            feeder = _Feeder(raw, stdin) if stdin is not None else None
-            try:
-                _read_frames(_reader(stream), raw, (out, err), time.monotonic() + timeout_seconds)
-            except TimeoutError:
-                raise HarnessError(
-                    f"{_name(argv)} did not end within {timeout_seconds:g} s",
-                    hint="raise --pgrestore-timeout, or read what it was doing in the saved log.",
-                ) from None
-            finally:
-                _close(stream, raw)
-                if feeder is not None:
-                    feeder.finish()
+            feeder = _converse(stream, stdin, (out, err), _name(argv), timeout_seconds)
             status = api.exec_inspect(created["Id"])["ExitCode"]
-        if feeder is not None and feeder.error is not None:
-            raise feeder.error
+        if feeder is not None:
+            feeder.raise_error()
         if status is None:
-            # No status is no success: the connection ended before the program did.
+            # The connection ended before the program did. That is no success.
             raise HarnessError(
-                f"{_name(argv)} was cut off: the container or the Docker daemon ended in the middle",
+                f"{_name(argv)} was cut off:"
+                " the container or the Docker daemon ended in the middle",
                 hint="read the saved logs, and the daemon's.",
             )
-        return Completed(tuple(argv), int(status), _text(out), _text(err))
+        return Completed(tuple(argv), int(status), text_of(out), text_of(err))
 
 
 def _name(argv: Sequence[str]) -> str:
     return argv[0].rpartition("/")[2]
 
 
-def _reader(stream: Any) -> IO[bytes]:
-    """Return what reads the connection: a quick program's output comes with the answer's head, into its buffer.
+def _converse(
+    stream: Any,
+    stdin: Iterable[bytes] | None,
+    streams: tuple[IO[bytes], IO[bytes]],
+    name: str,
+    timeout_seconds: float,
+) -> Feeder | None:
+    """Feed a program and read its output until it ends; return the feeder, if there is input."""
+    raw = getattr(stream, "_sock", stream)
+    feeder = None
+    if stdin is not None:
+        feeder = Feeder(stdin, raw.sendall, lambda: raw.shutdown(sockets.SHUT_WR))
+    try:
+        _read_frames(_reader(stream), raw, streams, time.monotonic() + timeout_seconds)
+    except TimeoutError:
+        raise HarnessError(
+            f"{name} did not end within {timeout_seconds:g} s",
+            hint="raise --pgrestore-timeout, or read what it was doing in the saved log.",
+        ) from None
+    finally:
+        _close(stream, raw)
+        if feeder is not None:
+            feeder.finish()
+    return feeder
 
-    docker-py hands out the socket below that buffer, where such output never arrives.
+
+def _reader(stream: Any) -> IO[bytes]:
+    """Return the buffered reader of the connection.
+
+    Output of a quick program comes in one packet with the head of the daemon's response, and so
+    into this buffer. docker-py returns the socket below the buffer (`_get_raw_response_socket` in
+    docker/api/client.py, 7.2), where such output never arrives.
     """
-    reader: IO[bytes] = stream._response.raw._fp.fp  # noqa: SLF001 - docker-py itself takes the socket from there
+    response = stream._response  # noqa: SLF001 - docker-py puts it there, in the same function
+    reader: IO[bytes] = response.raw._fp.fp  # noqa: SLF001 - docker-py takes the socket from there
     return reader
 
 
@@ -126,46 +149,11 @@ def _read_frames(
             waiting = waiting[_HEADER + size :]
 
 
-class _Feeder:
-    """Writes chunks to the program's standard input from a thread, so the deadline keeps its meaning."""
-
-    def __init__(self, raw: Any, chunks: Iterable[bytes]) -> None:
-        self.error: BaseException | None = None
-        self._raw = raw
-        self._chunks = chunks
-        self._thread = threading.Thread(target=self._feed, name="pgrestore-stdin", daemon=True)
-        self._thread.start()
-
-    def _feed(self) -> None:
-        try:
-            for chunk in self._chunks:
-                self._raw.sendall(chunk)
-        except OSError:
-            return  # the program ended first; its own status says why
-        except BaseException as exc:  # noqa: BLE001 - handed to the caller, in its own thread
-            self.error = exc
-        try:
-            self._raw.shutdown(sockets.SHUT_WR)
-        except OSError:
-            pass
-
-    def finish(self) -> None:
-        """Wait until the thread has let go of the connection."""
-        self._thread.join()
-
-
 def _close(stream: Any, raw: Any) -> None:
     try:
         raw.shutdown(sockets.SHUT_RDWR)  # wakes a feeder that is still writing
     except OSError:
         pass
-    # docker-py keeps the answer the connection came with; unclosed it would warn in the user's test run.
-    answer = getattr(stream, "_response", stream)
-    answer.close()
+    # docker-py keeps the response of the connection. Left open it would warn in the user's tests.
+    getattr(stream, "_response", stream).close()
     raw.close()
-
-
-def _text(stream: IO[bytes]) -> str:
-    stream.seek(0)
-    # backslashreplace, never surrogateescape: a lone surrogate kills an xdist worker.
-    return stream.read().decode("utf-8", errors="backslashreplace")

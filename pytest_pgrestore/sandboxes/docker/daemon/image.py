@@ -1,4 +1,4 @@
-"""The image copies run in: the user's own, or built here from the Dockerfile beside this module and kept by digest."""
+"""The image that copies run in: the user's own, or one built here from the Dockerfile beside."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.settings import DockerSettings
 
 NEWEST_MAJOR = 18
-"""Taken where nothing says which server a backup needs."""
+"""Used when it is not known which server a backup needs."""
 
 DOCKERFILE = Path(__file__).with_name("Dockerfile")
 REPOSITORY = "pgrestore"
@@ -35,7 +35,7 @@ class Image:
     """An image of this machine.
 
     Attributes:
-        name: As the user or we call it.
+        name: Name with tag.
         identity: Its content digest (``sha256:...``), which goes into the evidence.
         built: Whether we built it.
     """
@@ -46,16 +46,16 @@ class Image:
 
 
 def image_for(engine: Engine, settings: DockerSettings, major: int | None, lock: Path) -> Image:
-    """Return the image for a server of `major`, pulled or built where that is allowed and needed.
+    """Return the image for a server of `major`; pull or build it if needed and allowed.
 
     Args:
         engine: The daemon.
-        settings: Which image the user wants.
+        settings: The user's choice of image.
         major: Server major; None is the newest.
         lock: File that keeps two processes from building the same image.
 
     Raises:
-        HarnessError: It is not here and may not be pulled, cannot be pulled, or does not build.
+        HarnessError: It is missing and may not or cannot be pulled, or its build fails.
     """
     wanted = NEWEST_MAJOR if major is None else major
     if settings.image is not None:
@@ -72,7 +72,7 @@ def _built(engine: Engine, settings: DockerSettings, major: int, lock: Path) -> 
     name = f"{REPOSITORY}:{major}-{digest}"
     found = _find(engine, name)
     if found is None:
-        # Only who has to build waits: another image may take minutes.
+        # Looked for before the lock too: the build of another image may take minutes.
         with FileLock(lock):
             found = _find(engine, name)
             if found is None:
@@ -86,12 +86,15 @@ def _built(engine: Engine, settings: DockerSettings, major: int, lock: Path) -> 
 
 
 def is_here(engine: Engine, name: str) -> bool:
-    """Tell whether an image is on the daemon's machine."""
+    """Return whether an image is on the daemon's machine."""
     return _find(engine, name) is not None
 
 
 def content_digest(base_identity: str, settings: DockerSettings, major: int) -> str:
-    """Return what an image is kept under: another base, Dockerfile or list of packages is another image."""
+    """Return the digest in an image's name.
+
+    Another base, Dockerfile, major, list of packages or of locales gives another image.
+    """
     content = [
         DOCKERFILE.read_text(encoding="utf-8"),
         base_identity,
@@ -114,14 +117,15 @@ def _find(engine: Engine, name: str) -> dict[str, Any] | None:
 
 
 def _present(engine: Engine, name: str, settings: DockerSettings) -> dict[str, Any]:
-    """Return the image called `name`, pulled where the user allows it."""
+    """Return the image `name`; pull it if it is missing and the user allows that."""
     found = _find(engine, name)
     if found is not None:
         return found
     if not settings.pull:
         raise HarnessError(
             f"image {name} is not on this machine, and pulling is off",
-            hint=f"docker pull {name}, or set sandbox.pull = true, or name another image in sandbox.image.",
+            hint=f"docker pull {name}, or set sandbox.pull = true,"
+            " or name another image in sandbox.image.",
         )
     _pull(engine, name, settings.timeout_seconds)
     found = _find(engine, name)
@@ -137,7 +141,10 @@ def _pull(engine: Engine, name: str, timeout_seconds: float) -> None:
     from docker.utils import parse_repository_tag
 
     repository, tag = parse_repository_tag(name)
-    hint = f"docker pull {name} says more; without a registry name an image of this machine in sandbox.base_image or .image."
+    hint = (
+        f"docker pull {name} says more; without a registry name an image of this machine"
+        " in sandbox.base_image or .image."
+    )
     with speaking(f"pulling image {name}"), _patience(engine, timeout_seconds):
         try:
             for line in engine.client.api.pull(
@@ -152,11 +159,15 @@ def _pull(engine: Engine, name: str, timeout_seconds: float) -> None:
             raise HarnessError(f"image {name} could not be pulled: {reason}", hint=hint) from exc
 
 
-def _build(engine: Engine, settings: DockerSettings, name: str, base: str, major: int) -> None:
+def _build_context() -> io.BytesIO:
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as tar:
         tar.add(DOCKERFILE, "Dockerfile")
     context.seek(0)
+    return context
+
+
+def _build(engine: Engine, settings: DockerSettings, name: str, base: str, major: int) -> None:
     arguments = {
         "BASE": base,
         "MAJOR": str(major),
@@ -166,7 +177,7 @@ def _build(engine: Engine, settings: DockerSettings, name: str, base: str, major
     printed: list[str] = []
     with speaking(f"building image {name}"), _patience(engine, settings.timeout_seconds):
         for line in engine.client.api.build(
-            fileobj=context,
+            fileobj=_build_context(),
             custom_context=True,
             tag=name,
             rm=True,
@@ -178,17 +189,19 @@ def _build(engine: Engine, settings: DockerSettings, name: str, base: str, major
         ):
             printed += str(line.get("stream", "")).splitlines()
             if "error" in line:
-                said = "\n".join(text for text in printed[-_TAIL:] if text.strip())
+                last = "\n".join(text for text in printed[-_TAIL:] if text.strip())
+                problem = str(line["error"]).strip()
                 raise HarnessError(
-                    f"image {name} could not be built on {base}: {str(line['error']).strip()}\n{said}",
-                    hint="is the package list right, and can the build reach the distribution's packages"
-                    ' (sandbox.build_network = "host")? An image of your own goes into sandbox.image.',
+                    f"image {name} could not be built on {base}: {problem}\n{last}",
+                    hint="is the package list right, and can the build reach the distribution's"
+                    ' packages (sandbox.build_network = "host")?'
+                    " An image of your own goes into sandbox.image.",
                 )
 
 
 @contextmanager
 def _patience(engine: Engine, timeout_seconds: float) -> Iterator[None]:
-    """Let the daemon take as long as a pull or a build takes."""
+    """Raise the deadline of a call to the daemon: a pull or a build may print nothing for long."""
     api = engine.client.api
     before, api.timeout = api.timeout, math.ceil(timeout_seconds)
     try:

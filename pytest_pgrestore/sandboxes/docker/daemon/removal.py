@@ -1,4 +1,7 @@
-"""Removing our containers and volumes, and asking the daemon what is left. Goes by labels, and touches nothing else."""
+"""Removing our containers and volumes, and asking the daemon what is left.
+
+Ours are found by their labels; others are not touched.
+"""
 
 from __future__ import annotations
 
@@ -16,40 +19,40 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.docker.daemon.client import Engine
 
 MANAGED = "pgrestore.managed"
-"""On everything of ours."""
+"""On every container and volume of ours."""
 
 RUN = "pgrestore.run"
 DRILL = "pgrestore.drill"
 TOOL = "pgrestore.tool"
-"""On a container that a backup tool fills the drill's copy from: it ends before the drill's server starts."""
+"""On a container in which a backup tool fills the copy. It ends before the server starts."""
 
 ROOT = "pgrestore.root"
 """The run's directory on its machine."""
 
 HOST = "pgrestore.host"
-"""Machine and boot: a container of another machine's run on the same daemon is not ours to judge."""
+"""Machine and boot of the run. Containers of other machines on the same daemon are left alone."""
 
 EXPIRES = "pgrestore.expires"
-"""Seconds of the epoch after which it is swept whoever owns it."""
+"""Seconds since the epoch after which the sweep removes it, whoever owns it."""
 
 _GONE_SECONDS = 20.0
 
 
 def remove_all(engine: Engine, labels: Mapping[str, str]) -> list[str]:
-    """Remove every container and volume that carries all of `labels`; return what is left, in words."""
-    wanted = [f"{MANAGED}=true", *(f"{name}={value}" for name, value in labels.items())]
+    """Remove every container and volume with all of `labels`; return what is left, in words."""
+    wanted = _filters(labels)
     with speaking("removing containers"):
         for entry in _containers(engine, wanted):
             _remove_container(engine, entry["Id"])
         try:
-            # The daemon forgets a container that removes itself a moment after it ended.
+            # With auto_remove the daemon removes a container a moment after its end.
             wait_until(
                 lambda: not _containers(engine, wanted),
                 what="a removal",
                 timeout_seconds=_GONE_SECONDS,
             )
         except HarnessError:
-            pass  # said below
+            pass  # what is left is returned below
         for name in _volumes(engine, wanted):
             _remove_volume(engine, name)
         containers = [f"container {entry['Id'][:12]}" for entry in _containers(engine, wanted)]
@@ -57,31 +60,33 @@ def remove_all(engine: Engine, labels: Mapping[str, str]) -> list[str]:
 
 
 def find_container(engine: Engine, labels: Mapping[str, str]) -> tuple[str, int] | None:
-    """Return id and first process of the container that carries all of `labels`; None where there is none."""
-    wanted = [f"{MANAGED}=true", *(f"{name}={value}" for name, value in labels.items())]
+    """Return id and first process of the container with all of `labels`; None if there is none."""
     with speaking("looking for a container"):
-        for entry in _containers(engine, wanted):
-            return str(entry["Id"]), int(
-                engine.client.api.inspect_container(entry["Id"])["State"]["Pid"]
-            )
+        for entry in _containers(engine, _filters(labels)):
+            state = engine.client.api.inspect_container(entry["Id"])["State"]
+            return str(entry["Id"]), int(state["Pid"])
     return None
 
 
+def _filters(labels: Mapping[str, str]) -> list[str]:
+    return [f"{MANAGED}=true", *(f"{name}={value}" for name, value in labels.items())]
+
+
 def sweep(engine: Engine, host: str, abandoned: Callable[[Path], bool]) -> list[str]:
-    """Remove what runs left whose processes are all gone, or whose time has passed; return what was removed.
+    """Remove what dead runs left, and what has expired; return what was removed.
 
     Args:
         engine: The daemon.
         host: This machine and boot.
-        abandoned: Tells of a run's directory whether nobody uses or keeps it any more.
+        abandoned: Returns whether a run's directory is neither in use nor kept.
     """
     removed: list[str] = []
     with speaking("looking for containers of dead runs"):
-        for entry in _containers(engine, [f"{MANAGED}=true"]):
+        for entry in _containers(engine, _filters({})):
             if _to_go(entry["Labels"], host, abandoned):
                 _remove_container(engine, entry["Id"])
                 removed.append(f"container {entry['Id'][:12]}")
-        volumes = engine.client.api.volumes(filters={"label": f"{MANAGED}=true"})["Volumes"] or []
+        volumes = engine.client.api.volumes(filters={"label": _filters({})})["Volumes"] or []
         names = [
             str(volume["Name"]) for volume in volumes if _to_go(volume["Labels"], host, abandoned)
         ]
@@ -89,7 +94,7 @@ def sweep(engine: Engine, host: str, abandoned: Callable[[Path], bool]) -> list[
 
 
 def remove_container(engine: Engine, identity: str) -> None:
-    """Remove one container and its volume; nothing to do when it is gone."""
+    """Remove one container and its volume, if it still exists."""
     with speaking("removing a container"):
         _remove_container(engine, identity)
 
@@ -100,7 +105,7 @@ def _to_go(labels: Mapping[str, str], host: str, abandoned: Callable[[Path], boo
     owner = labels.get(HOST, "")
     if owner.partition("/")[0] != host.partition("/")[0]:
         return False
-    # Another boot of this machine: its processes are gone, whatever locks are held now.
+    # After a reboot of this machine the processes of the run are gone, whatever is locked now.
     return owner != host or abandoned(Path(labels.get(ROOT, "/nonexistent")))
 
 
@@ -122,7 +127,7 @@ def _remove_container(engine: Engine, identity: str) -> None:
     try:
         engine.client.api.remove_container(identity, force=True, v=True)
     except APIError as exc:
-        # Gone, or on its way: both are what we want; anything else is found by looking again.
+        # 404: gone. 409: "removal of container ... is already in progress".
         if exc.status_code not in (404, 409):
             raise
 

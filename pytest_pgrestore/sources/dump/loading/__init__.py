@@ -1,1 +1,1 @@
-"""Loading a dump into a server."""
+"""Loading a dump into a server: options, psql, pg_restore, and their messages."""

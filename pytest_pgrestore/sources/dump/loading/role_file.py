@@ -1,4 +1,4 @@
-"""A ``pg_dumpall --globals-only`` file: roles, their passwords and tablespaces, loaded before the dump."""
+"""A file of ``pg_dumpall --globals-only``: roles and tablespaces, loaded before the dump."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError
-from pytest_pgrestore.sources.dump.reading import dump_file, globs, toc
+from pytest_pgrestore.sources.dump.reading import completeness, dump_file, globs, toc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,21 +17,21 @@ _ROLE = re.compile(rb'^CREATE ROLE ("(?:[^"]|"")+"|[^\s;]+);', re.MULTILINE)
 
 
 class RoleFile:
-    """The file, or the newest match of the glob, that a source names as `globals`."""
+    """The file of the setting `globals`, or the newest match of a glob."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
 
     def matches(self) -> list[Path]:
-        """Return every file the setting stands for, oldest first."""
+        """Return every file that matches the setting, oldest first."""
         return globs.matches(self._pattern, "globals")
 
     def newest(self) -> DumpFile:
         """Return the file to load.
 
         Raises:
-            BackupNotRestorable: There is none, or it is empty or cut short.
-            ConfigError: It is a dump of a database.
+            BackupNotRestorable: There is no file, or it is empty or cut short.
+            ConfigError: The file is a dump of a database.
         """
         found = self.matches()
         if not found:
@@ -43,18 +43,19 @@ class RoleFile:
         if dump is None:
             raise BackupNotRestorable(
                 f"{found[-1]} is empty or not the output of pg_dumpall",
-                hint="find out why pg_dumpall --globals-only wrote none, or correct `globals` in the source.",
+                hint="find out why pg_dumpall --globals-only wrote none, or correct `globals` in"
+                " the source.",
             )
         if dump.form != "cluster":
             raise ConfigError(
                 f"globals names {dump.path}, which is a {dump.form} dump of a database",
                 hint="name the output of pg_dumpall --globals-only.",
             )
-        dump_file.require_complete(dump)
+        completeness.require_complete(dump)
         return dump
 
     def roles(self) -> frozenset[str]:
-        """Return the roles it makes."""
+        """Return the roles that the file creates."""
         text = b"".join(dump_file.chunks(self.newest()))
         return frozenset(
             toc.unquoted(match[1].decode("utf-8", errors="replace"))

@@ -1,7 +1,7 @@
-"""What has to change in a dump's SQL for it to load into an empty cluster in a sandbox; nothing else does.
+"""The changes to a dump's SQL that let it load into an empty cluster in a sandbox.
 
-Four things: paths of tablespaces, locales this machine does not know, databases that exist already, and the DROP
-statements of ``--clean``, which have nothing to drop.
+Changed are: paths of tablespaces, locales that this machine does not have, databases that exist
+already, the grantors of memberships, and the DROP statements of ``--clean``. Nothing else is.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.protocol import Sandbox
 
 EXISTING = frozenset({"postgres", "template0", "template1"})
-"""Databases that every cluster has from its beginning."""
+"""Databases that initdb creates. Source: PostgreSQL docs, initdb."""
 
 _NAME = rb'(?P<name>"(?:[^"]|"")+"|[^\s;"]+)'
 _TABLESPACE = re.compile(rb"^(CREATE TABLESPACE [^\n]* LOCATION )'(?:[^']|'')*'", re.MULTILINE)
-# From 16 on a grantor needs ADMIN OPTION, which production's bootstrap superuser has by nature and ours has here.
+# Since PostgreSQL 16 a grantor needs ADMIN OPTION (docs, GRANT). Production's bootstrap superuser
+# has it there; the sandbox's bootstrap superuser, who is the default grantor, has it here.
 _GRANTED_BY = re.compile(rb'^(GRANT [^\n]*?) GRANTED BY (?:"(?:[^"]|"")+"|[^\s;]+);', re.MULTILINE)
 _DATABASE = re.compile(
     rb"^(?:CREATE|DROP) DATABASE (?:IF EXISTS )?" + _NAME + rb"(?P<options>[^\n]*);", re.MULTILINE
@@ -34,7 +35,8 @@ _ICU = re.compile(r" LOCALE_PROVIDER = icu\b|(?: ICU_LOCALE| ICU_RULES) = '(?:[^
 _ENCODING = re.compile(r"\bENCODING = '([^']*)'")
 _ROLE = r'(?P<role>"(?:[^"]|"")+"|[^\s;",]+)'
 _NEEDS_ROLE = re.compile(
-    rf"^(?:ALTER [^\n]* OWNER TO {_ROLE};|GRANT [^\n]* TO {_ROLE.replace('role', 'grantee')}(?: WITH GRANT OPTION)?;"
+    rf"^(?:ALTER [^\n]* OWNER TO {_ROLE};"
+    rf"|GRANT [^\n]* TO {_ROLE.replace('role', 'grantee')}(?: WITH GRANT OPTION)?;"
     rf"|REVOKE [^\n]* FROM {_ROLE.replace('role', 'revokee')};"
     rf"|ALTER DEFAULT PRIVILEGES FOR ROLE {_ROLE.replace('role', 'grantor')} "
     rf"|CREATE USER MAPPING FOR {_ROLE.replace('role', 'mapped')} SERVER )",
@@ -43,7 +45,7 @@ _NEEDS_ROLE = re.compile(
 
 
 def roles_named(sql: bytes) -> list[str]:
-    """Return the roles that statements outside the rows name as owner, grantor or grantee."""
+    """Return the roles that statements name as owner, grantor or grantee; `sql` has no rows."""
     found = []
     for match in _NEEDS_ROLE.finditer(sql.decode("utf-8", errors="replace")):
         role = toc.unquoted(next(word for word in match.groups() if word is not None))
@@ -53,15 +55,15 @@ def roles_named(sql: bytes) -> list[str]:
 
 
 class Rewriter:
-    """Rewrites stretches of SQL; call it with each, in order.
+    """Rewrites pieces of SQL. It is called with each piece, in order.
 
     Args:
-        sandbox: Where tablespaces go.
-        session: To the running server, which is asked what it knows.
-        stand_ins: Make every role the SQL names, without any rights, because nothing else does.
+        sandbox: The directory of its tablespaces receives those of the dump.
+        session: Connection to the running server, to query which locales and roles it has.
+        stand_ins: Whether every role that the SQL names is created, without any rights.
 
     Attributes:
-        words: What was changed that a reader of the report has to know.
+        words: Changes that the report must name.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class Rewriter:
         self._created = False
 
     def __call__(self, sql: bytes) -> bytes:
-        """Return what psql gets instead of `sql`, with as many lines."""
+        """Return the SQL for psql. It has as many lines as `sql`."""
         if not self._created:
             sql = self._without_drops(sql)
         if self._stand_ins:
@@ -85,10 +87,11 @@ class Rewriter:
         return _DATABASE.sub(self._database, sql)
 
     def _without_drops(self, sql: bytes) -> bytes:
+        """Remove the DROP statements before the first CREATE."""
         first = _CREATE.search(sql)
         self._created = first is not None
         end = first.start() if first else len(sql)
-        # A schema may be there (public), and is created again.
+        # The schema public exists already, and the dump creates it again.
         head = _DROP_SCHEMA.sub(b"DROP SCHEMA IF EXISTS ", sql[:end])
         return _DROP.sub(b"", head) + sql[end:]
 
@@ -127,18 +130,21 @@ class Rewriter:
         fallback = "C.UTF-8" if encoding is None or encoding[1] == "UTF8" else "C"
         if "LOCALE_PROVIDER = icu" in options and not self._answers(_HAS_ICU):
             options = _ICU.sub("", options)
-            self._tell("an ICU locale", fallback)
+            self._note("an ICU locale", fallback)
 
         def known(match: re.Match[str]) -> str:
             if self._answers(_PROBE, match[2].replace("''", "'")):
                 return match[0]
-            self._tell(f"locale {match[2]}", fallback)
+            self._note(f"locale {match[2]}", fallback)
             return f"{match[1]} = '{fallback}'"
 
         return _LOCALE.sub(known, options)
 
-    def _tell(self, what: str, instead: str) -> None:
-        sentence = f"{what} is not known on this machine: the database uses {instead}, and sorts accordingly"
+    def _note(self, what: str, instead: str) -> None:
+        sentence = (
+            f"{what} is not known on this machine: the database uses {instead}, and sorts"
+            " accordingly"
+        )
         if sentence not in self.words:
             self.words.append(sentence)
 
@@ -153,5 +159,6 @@ class Rewriter:
 
 
 _HAS_ICU = "select exists (select from pg_collation where collprovider = 'i')"
-# The server checks the value with setlocale, which is what CREATE DATABASE does.
+# The server checks the value with setlocale(3), as CREATE DATABASE does.
+# Source: src/backend/utils/adt/pg_locale.c, check_locale.
 _PROBE = "select set_config('lc_monetary', %s, false) is not null"

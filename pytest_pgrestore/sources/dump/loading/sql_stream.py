@@ -1,6 +1,7 @@
-r"""Plain SQL on its way into psql: whole lines, rows left alone, statements rewritten and taken note of.
+r"""Plain SQL on its way into psql: statements are rewritten, and their entries collected.
 
-A row of a table can look like any statement, so everything between ``COPY ... FROM stdin;`` and ``\.`` passes unread.
+A row of a table can look like any statement. So everything between ``COPY ... FROM stdin;`` and
+``\.`` is passed on unread.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.sources.dump.reading import toc
-from pytest_pgrestore.sources.dump.reading.dump_file import TAIL_BYTES
+from pytest_pgrestore.sources.dump.reading.completeness import TAIL_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -18,24 +19,26 @@ _COPY = re.compile(rb"^COPY [^\n]* FROM stdin;\r?\n", re.MULTILINE)
 _END_OF_ROWS = re.compile(rb"^\\\.\r?\n", re.MULTILINE)
 _EVENTS = re.compile(
     r"^\\connect (?:-reuse-previous=on )?(?P<connect>.+)$"
-    r"|^-- Data for Name: (?P<data>.*); Type: TABLE DATA; Schema: (?P<data_schema>.*?); Owner: .*$"
+    r"|^-- Data for Name: (?P<data>.*); Type: TABLE DATA; "
+    r"Schema: (?P<data_schema>.*?); Owner: .*$"
     rf"|{toc.HEADER.pattern}",
     re.MULTILINE,
 )
 
 
 class SqlStream:
-    r"""Chunks of a dump, rewritten; iterate once.
+    r"""Rewritten chunks of a dump. It can be iterated once.
 
     Args:
         chunks: The dump, decompressed.
-        rewrite: Told each stretch of SQL outside the rows; returns what psql gets. It keeps the number of lines, so
-            that psql's line numbers are those of the dump.
+        rewrite: Called with each piece of SQL outside of rows; returns the SQL for psql. It must
+            keep the number of lines, so that psql's line numbers are those of the dump.
 
     Attributes:
-        entries: After the iteration: what the comments announce, by database (None: before any ``\connect``).
-        tail: The last bytes seen, unchanged.
-        finished: Whether the end was reached: psql may stop before.
+        entries: After the iteration: the entries in the dump's comments, by database. Entries
+            before any ``\connect`` have the key None.
+        tail: The last bytes read, unchanged.
+        finished: Whether all chunks were read. psql may stop before.
     """
 
     def __init__(self, chunks: Iterable[bytes], rewrite: Callable[[bytes], bytes]) -> None:
@@ -48,13 +51,13 @@ class SqlStream:
         self._in_rows = False
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield what psql gets."""
+        """Yield the bytes for psql."""
         for lines in self._lines():
             yield from self._pass_on(lines)
         self.finished = True
 
     def _lines(self) -> Iterator[bytes]:
-        """Yield chunks that end with a line; the last one may not."""
+        """Yield chunks of whole lines. Only the last one may end without a line end."""
         held: list[bytes] = []
         for chunk in self._chunks:
             self.tail = (self.tail + chunk)[-TAIL_BYTES:]
@@ -68,6 +71,7 @@ class SqlStream:
             yield rest
 
     def _pass_on(self, lines: bytes) -> Iterator[bytes]:
+        """Yield rows unchanged and statements rewritten."""
         position = 0
         while position < len(lines):
             border = (_END_OF_ROWS if self._in_rows else _COPY).search(lines, position)
@@ -78,6 +82,7 @@ class SqlStream:
             position = end
 
     def _statements(self, stretch: bytes) -> bytes:
+        """Collect the entries of a piece of SQL and return it rewritten."""
         for match in _EVENTS.finditer(stretch.decode("utf-8", errors="replace")):
             if match["connect"] is not None:
                 self._database = _connected(match["connect"])

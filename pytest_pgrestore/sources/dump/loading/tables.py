@@ -1,6 +1,7 @@
-"""Choosing some tables of an archive, with everything that belongs to them: rows, indexes, sequences, types.
+"""Choosing some tables of an archive, with everything that belongs to them.
 
-``pg_restore --table`` brings the bare table: no index, no key, no type it is made of, no value of its sequence.
+``pg_restore --table`` restores the table and its rows only: no index, key, type or sequence value.
+Source: PostgreSQL docs, pg_restore, note on ``--table``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _TABLES = ("TABLE", "FOREIGN TABLE", "VIEW", "MATERIALIZED VIEW")
 _NAMED = 10
+"""Number of tables named in a message."""
+
 _ATTACHED = frozenset(
     {
         "ACL",
@@ -40,18 +43,25 @@ _ATTACHED = frozenset(
         "TRIGGER",
     }
 )
-"""Entries that come with what they depend on. TABLE ATTACH brings the partitions of a table."""
+"""Types of entries that are chosen together with an entry they depend on.
+
+TABLE ATTACH adds the partitions of a table.
+"""
 
 _TRUE_TABLES = ("TABLE ", "SEQUENCE ", "MATERIALIZED VIEW ", "FOREIGN TABLE ")
 
 
 def choose_tables(contents: Toc, wanted: tuple[str, ...]) -> set[int]:
-    """Return the numbers of the list's lines to restore for the tables `wanted`, spelled with or without schema.
+    """Return the numbers of the list's lines that restore the tables `wanted`.
 
-    A foreign key comes along when the table it points to does.
+    A foreign key is included if the table it references is.
+
+    Args:
+        contents: Table of contents of the archive.
+        wanted: Names of tables, with or without schema.
 
     Raises:
-        BackupNotRestorable: The dump does not hold one of them.
+        BackupNotRestorable: The dump does not contain one of the tables.
     """
     lines = {line.id: line for line in contents.listed}
     chosen = _closed(
@@ -78,17 +88,18 @@ def choose_tables(contents: Toc, wanted: tuple[str, ...]) -> set[int]:
 
 
 def use_list(contents: Toc, chosen: set[int]) -> str:
-    """Return the file for ``pg_restore --use-list``, in the archive's own order."""
+    """Return the content of the file for ``pg_restore --use-list``, in the archive's order."""
     return "".join(f"{line.id}; 0 0 {line.text}\n" for line in contents.listed if line.id in chosen)
 
 
 def entries_of(contents: Toc, chosen: set[int]) -> tuple[Entry, ...]:
-    """Return the entries among the chosen lines."""
+    """Return the entries of the chosen lines."""
     texts = {line.text for line in contents.listed if line.id in chosen}
     return tuple(entry for entry in contents.entries if entry.key in texts)
 
 
 def _named(contents: Toc, wanted: str) -> list[Entry]:
+    """Return the tables called `wanted`; see `choose_tables` for the error raised."""
     tables = contents.of_type(*_TABLES)
     found = [entry for entry in tables if wanted in (entry.name, f"{entry.schema}.{entry.name}")]
     if not found:
@@ -109,7 +120,7 @@ def _ids(contents: Toc, entries: Iterable[Entry]) -> set[int]:
 
 
 def _carriers(lines: dict[int, Listed], line: Listed) -> set[int]:
-    """Return what `line` would come with: its tables and sequences, or anything for what hangs on an index."""
+    """Return the entries that `line` belongs to: tables and sequences, otherwise any."""
     there = {number for number in line.depends if number in lines}
     if line.type == "TABLE ATTACH":
         return there
@@ -118,7 +129,7 @@ def _carriers(lines: dict[int, Listed], line: Listed) -> set[int]:
 
 
 def _closed(lines: dict[int, Listed], numbers: set[int]) -> set[int]:
-    """Return `numbers` and everything they depend on."""
+    """Return `numbers` and the numbers of all entries they depend on."""
     closed: set[int] = set()
     waiting = list(numbers)
     while waiting:

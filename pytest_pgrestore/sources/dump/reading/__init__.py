@@ -1,1 +1,1 @@
-"""Reading a dump before it is loaded."""
+"""Reading a dump before it is loaded: its form, its facts, its end, its table of contents."""

@@ -1,7 +1,8 @@
-"""The table of contents of a dump: what `pg_restore --list` says, and the comments above each entry of the SQL.
+"""The table of contents of a dump: the list of `pg_restore --list`, and the comments in the SQL.
 
-The list alone is ambiguous (``TABLE we ird t able postgres``); the comment above an entry names schema, name and owner
-apart, and could be imitated by a function's body. Together they are sound.
+A line of the list is ambiguous (``TABLE we ird t able postgres``). The comment above an entry of
+the SQL separates schema, name and owner, but a function's body can contain such a comment, too.
+Only entries that are in both are used.
 
 Source: PrintTOCSummary and _printTocEntry of src/bin/pg_dump/pg_backup_archiver.c.
 """
@@ -9,7 +10,7 @@ Source: PrintTOCSummary and _printTocEntry of src/bin/pg_dump/pg_backup_archiver
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 HEADER = re.compile(
     r"^-- Name: (?P<name>.*); Type: (?P<type>[A-Z ]+); Schema: (?P<schema>.*?);"
@@ -21,41 +22,46 @@ _DEPENDS = re.compile(r"^;\s+depends on:((?: \d+)*)\s*$")
 _GRANTEE = re.compile(r"\b(?:TO|FROM|FOR ROLE) (?P<role>\"(?:[^\"]|\"\")+\"|[^\s\";]+)")
 _DATA_TYPES = {"TABLE DATA": "TABLE", "MATERIALIZED VIEW DATA": "MATERIALIZED VIEW"}
 _TYPES = (
-    *(
-        "TABLE DATA",
-        "TABLE ATTACH",
-        "TABLE",
-        "INDEX ATTACH",
-        "INDEX",
-        "FK CONSTRAINT",
-        "CHECK CONSTRAINT",
-    ),
-    *(
-        "CONSTRAINT",
-        "MATERIALIZED VIEW DATA",
-        "MATERIALIZED VIEW",
-        "VIEW",
-        "SEQUENCE SET",
-        "SEQUENCE OWNED BY",
-    ),
-    *(
-        "SEQUENCE",
-        "FOREIGN TABLE",
-        "DEFAULT ACL",
-        "DEFAULT",
-        "TRIGGER",
-        "RULE",
-        "POLICY",
-        "ROW SECURITY",
-    ),
-    *("STATISTICS DATA", "STATISTICS", "COMMENT", "ACL", "SECURITY LABEL"),
+    "TABLE DATA",
+    "TABLE ATTACH",
+    "TABLE",
+    "INDEX ATTACH",
+    "INDEX",
+    "FK CONSTRAINT",
+    "CHECK CONSTRAINT",
+    "CONSTRAINT",
+    "MATERIALIZED VIEW DATA",
+    "MATERIALIZED VIEW",
+    "VIEW",
+    "SEQUENCE SET",
+    "SEQUENCE OWNED BY",
+    "SEQUENCE",
+    "FOREIGN TABLE",
+    "DEFAULT ACL",
+    "DEFAULT",
+    "TRIGGER",
+    "RULE",
+    "POLICY",
+    "ROW SECURITY",
+    "STATISTICS DATA",
+    "STATISTICS",
+    "COMMENT",
+    "ACL",
+    "SECURITY LABEL",
 )
-"""Types that selecting tables has to tell apart, longer before shorter."""
+"""Types that choosing tables needs. A type comes before another one that is its beginning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One entry: what it is, where it lives, whom it belongs to. Empty strings where there is no such thing."""
+    """One entry of a dump.
+
+    Attributes:
+        type: Type, for example ``TABLE``.
+        schema: Its schema; empty without one.
+        name: Its name.
+        owner: Its owner; empty without one.
+    """
 
     type: str
     schema: str
@@ -64,18 +70,24 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """The entry's line in the list, without its numbers."""
+        """The entry's line in the list, without numbers."""
         return f"{self.type} {self.schema or '-'} {self.name} {self.owner}"
 
     @property
     def words(self) -> str:
-        """Return the entry for a message, e.g. ``table public.orders``."""
+        """The entry for a message, for example ``table public.orders``."""
         return f"{self.type.lower()} {self.schema + '.' if self.schema else ''}{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One line of the list: its number, its text, the numbers it depends on."""
+    """One line of the list.
+
+    Attributes:
+        id: Its number.
+        text: The line without numbers.
+        depends: Numbers of the lines it depends on.
+    """
 
     id: int
     text: str
@@ -83,7 +95,7 @@ class Listed:
 
     @property
     def type(self) -> str:
-        """Type, where it is one that selecting tables has to tell apart; else empty."""
+        """The type if it is one of `_TYPES`; otherwise empty."""
         return next((name for name in _TYPES if self.text.startswith(f"{name} ")), "")
 
 
@@ -92,11 +104,11 @@ class Toc:
     """A dump's table of contents.
 
     Attributes:
-        entries: What it defines.
-        filled: The tables and materialized views it has data for.
-        roles: Every role that owns something or is granted something.
-        listed: The list's lines; empty for a plain dump.
-        database_sql: The statements that make and set up the database.
+        entries: The objects it defines.
+        filled: The tables and materialized views for which it has rows.
+        roles: Every role that owns an object or is granted a privilege.
+        listed: The lines of the list; empty for a plain dump.
+        database_sql: The statements that create the database and change its settings.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -150,14 +162,14 @@ def parse(listing: str, script: str) -> Toc:
 
 @dataclass(slots=True)
 class Section:
-    """An entry of the SQL, with the text up to the next one."""
+    """An entry of the SQL, and the text up to the next entry."""
 
     entry: Entry
     text: str = field(default="", repr=False)
 
 
 def parse_sections(script: str) -> list[Section]:
-    """Return the entries that the comments of `script` announce, each with its SQL, without psql's own commands."""
+    """Return the entries in the comments of `script`, with their SQL but without psql commands."""
     matches = list(HEADER.finditer(script))
     ends = [match.start() for match in matches[1:]] + [len(script)]
     return [
@@ -167,20 +179,20 @@ def parse_sections(script: str) -> list[Section]:
 
 
 def entry_of(match: re.Match[str]) -> Entry:
-    """Return the entry a match of `HEADER` announces."""
+    """Return the entry of a match of `HEADER`."""
     schema, owner = (("" if match[part] == "-" else match[part]) for part in ("schema", "owner"))
     return Entry(type=match["type"], schema=schema, name=match["name"], owner=owner)
 
 
 def database_of(text: str) -> str | None:
-    """Return the database that SQL made with ``--create`` makes; None when it makes none."""
+    """Return the database that the SQL creates; None without ``--create``."""
     return next(
         (match["name"] for match in HEADER.finditer(text) if match["type"] == "DATABASE"), None
     )
 
 
 def roles_of(sections: list[Section]) -> list[str]:
-    """Return every role the sections need, in alphabetical order, without those every server has."""
+    """Return the roles that the sections need, sorted, without PostgreSQL's predefined roles."""
     found = {section.entry.owner for section in sections}
     for section in sections:
         if section.entry.type in {"ACL", "DEFAULT ACL"}:
@@ -191,31 +203,32 @@ def roles_of(sections: list[Section]) -> list[str]:
 
 
 def unquoted(identifier: str) -> str:
-    """Return the name that an SQL identifier spells."""
+    """Return the name that an SQL identifier stands for: without quotes."""
     return identifier[1:-1].replace('""', '"') if identifier.startswith('"') else identifier
 
 
 def _filled(entries: tuple[Entry, ...], keys: set[str]) -> list[Entry]:
+    """Return the tables and materialized views for which the list has data."""
     found = []
-    for data_type, owner_type in _DATA_TYPES.items():
-        known = {}
-        for entry in entries:
-            if entry.type == owner_type:
-                known[
-                    Entry(
-                        type=data_type, schema=entry.schema, name=entry.name, owner=entry.owner
-                    ).key
-                ] = entry
+    for data_type, defined_type in _DATA_TYPES.items():
+        known = {
+            replace(entry, type=data_type).key: entry
+            for entry in entries
+            if entry.type == defined_type
+        }
         for key in sorted(keys):
-            if key in known:
-                found.append(known[key])
-            elif (
-                key.startswith(f"{data_type} ")
-                and len(words := key.removeprefix(f"{data_type} ").split(" ")) == 3  # noqa: PLR2004 - schema, table, owner
-            ):
-                # A dump of data alone has no definition to compare with.
-                found.append(Entry(type=owner_type, schema=words[0], name=words[1], owner=words[2]))
+            entry = known.get(key) or _without_definition(key, data_type, defined_type)
+            if entry is not None:
+                found.append(entry)
     return found
+
+
+def _without_definition(key: str, data_type: str, defined_type: str) -> Entry | None:
+    """Return the table of a line of data in a dump without definitions; None if it is ambiguous."""
+    match = re.fullmatch(rf"{data_type} (\S+) (\S+) (\S+)", key)
+    if match is None:
+        return None
+    return Entry(type=defined_type, schema=match[1], name=match[2], owner=match[3])
 
 
 def _about_database(entry: Entry) -> bool:

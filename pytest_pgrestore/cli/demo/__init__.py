@@ -1,0 +1,1 @@
+"""`pgrestore demo`: builds backups of a small shop, drills them, and compares the results."""

@@ -1,0 +1,1 @@
+"""`pgrestore doctor`: a file for each subject that it examines."""

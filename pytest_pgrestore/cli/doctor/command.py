@@ -1,0 +1,77 @@
+"""`pgrestore doctor`: what a drill would find here, and how to get what is missing.
+
+Starts no server.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.cli.doctor.diagnosis import Diagnosis
+from pytest_pgrestore.cli.doctor.docker import examine_docker
+from pytest_pgrestore.cli.doctor.place import examine_place
+from pytest_pgrestore.cli.doctor.programs import examine_programs
+from pytest_pgrestore.cli.doctor.sources import examine_sources
+from pytest_pgrestore.settings.find_file import find_config
+from pytest_pgrestore.settings.options import BY_NAME
+from pytest_pgrestore.settings.read_file import Config, load_config
+from pytest_pgrestore.sources.registry import SOURCE_TABLES
+from pytest_pgrestore.system import network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_pgrestore.settings.read_file import SandboxTable
+
+
+def examine(
+    config: Path | None, here: Path, environ: Mapping[str, str], echo: Callable[[str], object]
+) -> int:
+    """Print what was found; return 0 if a drill can run here, otherwise 1.
+
+    Args:
+        config: The settings file; None to look for it from `here`.
+        here: Directory in which pytest would be started.
+        environ: The environment variables.
+        echo: Prints a line.
+    """
+    diagnosis = Diagnosis(echo)
+    settings = _read(config, here, environ, diagnosis)
+    sandbox = settings.sandbox if settings else Config().sandbox
+    runtime = environ.get(BY_NAME["runtime"].variable) or sandbox.runtime or "docker"
+    echo(f"runtime: {runtime}")
+    if runtime == "local":
+        _examine_local(sandbox, diagnosis)
+    else:
+        examine_docker(sandbox, diagnosis)
+    examine_sources(settings, diagnosis, local=runtime == "local")
+    return _conclude(diagnosis)
+
+
+def _read(
+    config: Path | None, here: Path, environ: Mapping[str, str], diagnosis: Diagnosis
+) -> Config | None:
+    """Return the settings; None if no file is found, or if it has mistakes."""
+    with diagnosis.problems_from():
+        path = find_config(config, [here])
+        return load_config(path, environ, tables=SOURCE_TABLES) if path is not None else None
+    return None
+
+
+def _examine_local(sandbox: SandboxTable, diagnosis: Diagnosis) -> None:
+    examine_programs(Path(sandbox.bindir) if sandbox.bindir else None, diagnosis)
+    account = examine_place(sandbox, diagnosis)
+    if account is not None:
+        cut = network.can_be_cut(account)
+        diagnosis.echo(f"network of the copy: {network.CUT if cut else network.OPEN}")
+
+
+def _conclude(diagnosis: Diagnosis) -> int:
+    for problem in diagnosis.problems:
+        diagnosis.echo(f"problem: {problem}")
+    if diagnosis.problems:
+        diagnosis.echo("a drill may fail here: see the problems above")
+        return 1
+    diagnosis.echo("a drill can run here")
+    return 0

@@ -1,0 +1,187 @@
+"""The catalogue of a directory of base backups, and choosing a backup from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.backup import Backup
+from pytest_pgrestore.model.errors import TargetUnreachable
+from pytest_pgrestore.model.target import AtName, AtXid
+from pytest_pgrestore.sources.basebackup import incremental
+from pytest_pgrestore.sources.basebackup.directory import find_backups
+from pytest_pgrestore.sources.basebackup.sizes import stored_bytes
+from pytest_pgrestore.sources.selection import choose, no_backup
+from pytest_pgrestore.sources.wal import archive_findings, commits, segments, timelines
+from pytest_pgrestore.sources.wal.backup_label import moment
+from pytest_pgrestore.sources.wal.header import control_identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from pytest_pgrestore.model.wal import Lsn
+    from pytest_pgrestore.sources.basebackup.directory import BackupDirectory
+    from pytest_pgrestore.sources.basebackup.manifest import Manifest
+    from pytest_pgrestore.sources.protocol import LocateRequest
+    from pytest_pgrestore.sources.wal.backup_label import BackupLabel
+    from pytest_pgrestore.sources.wal.segments import WalFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The backups of one place.
+
+    Attributes:
+        path: The place.
+        backups: The entries, oldest first.
+        directories: The directory of each entry, in the same order.
+        left_out: A sentence for each backup that was never finished.
+    """
+
+    path: Path
+    backups: list[Backup]
+    directories: list[BackupDirectory]
+    left_out: list[str]
+
+    def choose(self, request: LocateRequest, files: WalFiles) -> tuple[Backup, str]:
+        """Return the backup for `request`, and why it was chosen.
+
+        Raises:
+            BackupNotRestorable: There is no backup.
+            TargetUnreachable: No backup reaches the target.
+        """
+        if not self.backups:
+            raise no_backup(self.path, self.left_out)
+        return choose(self.backups, request.target, self._position(request, files))
+
+    def directory_of(self, backup: Backup) -> BackupDirectory:
+        """Return the directory of an entry."""
+        return self.directories[self.backups.index(backup)]
+
+    def _position(self, request: LocateRequest, files: WalFiles) -> Lsn | None:
+        """Return the position of a name or xid target, read from the archived WAL.
+
+        None if the position is not needed to choose a backup, or cannot be found like that.
+
+        Raises:
+            TargetUnreachable: The WAL does not contain the target.
+        """
+        target = request.target
+        labels = [entry.label for entry in self.directories if entry.label is not None]
+        segment_bytes = _common_segment_bytes(labels)
+        if not isinstance(target, AtName | AtXid) or len(self.backups) == 1:
+            return None
+        if not files.segments or segment_bytes is None:
+            return None
+        first = min(labels, key=lambda label: label.start_lsn)
+        path, _ = timelines.follow(
+            files.history_texts(), first.start_timeline, request.timeline, first.start_lsn
+        )
+        found = segments.supply(files.segments, path, first.start_lsn, segment_bytes)
+        programs = request.find_programs(self._major())
+        stops = commits.stops_in(found.files, programs, named=isinstance(target, AtName))
+        stop = commits.find(target, stops)
+        if stop is None:
+            near = "; ".join(archive_findings.nearest_of(stops, found, target)) or "nothing"
+            raise TargetUnreachable(
+                f"{target} is not in the WAL from {first.start_lsn} to {found.end};"
+                f" nearest reachable: {near}",
+                hint="choose a point that is there; xid and name are those of the server the backup"
+                " was taken from.",
+            )
+        return stop.lsn
+
+    def _major(self) -> int | None:
+        return next((entry.server_major for entry in self.backups if entry.server_major), None)
+
+
+def _common_segment_bytes(labels: Sequence[BackupLabel]) -> int | None:
+    """Return the segment size of all labels; None if they differ."""
+    sizes = {label.segment_bytes() for label in labels}
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def read_catalogue(path: Path, files: WalFiles) -> Catalogue:
+    """Return the catalogue of the directory `path`.
+
+    Args:
+        path: A backup, or a directory of backups.
+        files: The WAL archive; its ``.backup`` files have facts about the backups.
+
+    Raises:
+        HarnessError: The directory is missing or cannot be read.
+    """
+    every = find_backups(path)
+    finished = [directory for directory in every if not directory.unfinished]
+    return Catalogue(
+        path=path,
+        backups=[
+            facts(
+                directory,
+                files.history_of(directory.label),
+                incremental.known_chain(directory, finished),
+            )
+            for directory in finished
+        ],
+        directories=finished,
+        left_out=[
+            f"backup {entry.path.name} was never finished" for entry in every if entry.unfinished
+        ],
+    )
+
+
+def facts(
+    directory: BackupDirectory, history: BackupLabel | None, chain: tuple[str, ...]
+) -> Backup:
+    """Return the catalogue entry of a backup.
+
+    Args:
+        directory: The backup.
+        history: Its ``.backup`` file from the archive, the only file with the exact end time.
+        chain: Labels of the backups it depends on.
+    """
+    label, manifest = directory.label, directory.manifest
+    incremental = label is not None and label.incremental_from is not None
+    return Backup(
+        label=directory.path.name,
+        location=directory.path,
+        form=directory.form,
+        kind="incremental" if incremental else "full",
+        server_major=directory.major,
+        started_at=directory.started_at(),
+        stopped_at=_stopped_at(directory, history),
+        start_lsn=label.start_lsn if label else None,
+        stop_lsn=_stop_lsn(manifest, history),
+        timeline=label.start_timeline if label else None,
+        system_identifier=_system_identifier(directory),
+        chain=chain,
+        size_bytes=stored_bytes(directory),
+    )
+
+
+def _stopped_at(directory: BackupDirectory, history: BackupLabel | None) -> datetime:
+    """Return when the backup ended: from the ``.backup`` file, the manifest, or the directory."""
+    manifest = directory.manifest
+    if history is not None:
+        # The manifest has the start in UTC. That shows which zone the letters stand for.
+        known = manifest.label_at if manifest else None
+        stopped = moment(history.stop_time, (history.start_time, known) if known else None)
+        if stopped is not None:
+            return stopped
+    if manifest is not None and manifest.newest_at is not None:
+        return manifest.newest_at
+    return directory.written_at
+
+
+def _stop_lsn(manifest: Manifest | None, history: BackupLabel | None) -> Lsn | None:
+    if history is not None and history.stop_lsn is not None:
+        return history.stop_lsn
+    return manifest.stop_lsn if manifest else None
+
+
+def _system_identifier(directory: BackupDirectory) -> int | None:
+    if directory.manifest is not None and directory.manifest.system_identifier is not None:
+        return directory.manifest.system_identifier
+    return None if directory.tar else control_identifier(directory.path)

@@ -1,0 +1,122 @@
+"""PostgreSQL's clients that load a dump: psql, pg_restore and psycopg, and errors of the tools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.sources.dump.loading import causes, messages
+from pytest_pgrestore.sources.dump.loading.sql_rewrite import roles_named
+from pytest_pgrestore.sources.dump.loading.sql_stream import SqlStream
+from pytest_pgrestore.sources.dump.reading import dump_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    import psycopg
+
+    from pytest_pgrestore.sandboxes.protocol import Sandbox
+    from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
+    from pytest_pgrestore.sources.protocol import Connection
+    from pytest_pgrestore.system.process import Completed
+
+
+class Clients:
+    """Runs clients on one server.
+
+    Args:
+        sandbox: Where the server runs.
+        connection: Connection to the server's database ``postgres``.
+        timeout_seconds: Deadline of one tool.
+    """
+
+    def __init__(self, sandbox: Sandbox, connection: Connection, timeout_seconds: float) -> None:
+        self._sandbox = sandbox
+        self._connection = connection
+        self._timeout_seconds = timeout_seconds
+
+    def psql(self, chunks: Iterable[bytes], database: str) -> Completed:
+        """Run psql with the SQL `chunks` as its input, first connected to `database`."""
+        return self._sandbox.programs.run(
+            "psql",
+            "--no-psqlrc",
+            "--quiet",
+            "--set=ON_ERROR_STOP=1",
+            "--file=-",
+            "--output=/dev/null",
+            *self._connection.arguments(),
+            "--dbname",
+            database,
+            stdin=chunks,
+            env=self._environment(),
+            timeout_seconds=self._timeout_seconds,
+            check=False,
+        )
+
+    def pg_restore(self, archive: Path, database: str, options: Sequence[str]) -> Completed:
+        """Run pg_restore of `archive` into `database`."""
+        return self._sandbox.programs.run(
+            "pg_restore",
+            *self._connection.arguments(),
+            "--dbname",
+            database,
+            *options,
+            str(archive),
+            env=self._environment(),
+            timeout_seconds=self._timeout_seconds,
+            check=False,
+            # Only the caller may be able to read the archive. pg_restore runs nothing it reads.
+            as_caller=True,
+        )
+
+    def judge(self, done: Completed, what: str, dump: DumpFile | None = None) -> None:
+        """Save a tool's errors without row values, and raise the error they stand for.
+
+        Args:
+            done: The tool's run.
+            what: The tool and its file, for messages.
+            dump: The plain dump that psql read; None for other input.
+
+        Raises:
+            PgRestoreError: The tool reported an error or failed.
+        """
+        found = messages.complaints(done.stderr)
+        if not found:
+            if done.status == 0:
+                return
+            raise HarnessError(
+                f"{what}: ended with status {done.status} and no word", hint="read the server log."
+            )
+        with (self._sandbox.logs / "load.log").open("a", encoding="utf-8") as stream:
+            stream.writelines(f"{what}: {entry}\n" for entry in found)
+        error = causes.blame(what, found)
+        roles = causes.missing_roles(found)
+        if roles and isinstance(error, BackupNotRestorable):
+            every = self._all_missing(dump) if dump is not None else []
+            raise causes.roles_missing(what, every or roles)
+        raise error
+
+    def _all_missing(self, dump: DumpFile) -> list[str]:
+        """Return every missing role that plain SQL names; psql reported only the first one."""
+        named: set[str] = set()
+
+        def note(stretch: bytes) -> bytes:
+            named.update(roles_named(stretch))
+            return stretch
+
+        for _ in SqlStream(dump_file.chunks(dump), note):
+            pass
+        with self.session() as session:
+            rows = session.execute("select rolname from pg_roles").fetchall()
+        return sorted(named - {row[0] for row in rows})
+
+    def _environment(self) -> dict[str, str]:
+        # The tool reports every error. The server's log, which is saved, would also quote rows.
+        return {"PGOPTIONS": f"{self._connection.options} -c log_min_messages=log"}
+
+    def session(self) -> psycopg.Connection[Any]:
+        """Return a connection of psycopg, in autocommit mode."""
+        import psycopg
+
+        return psycopg.connect(self._connection.conninfo(), autocommit=True)

@@ -1,0 +1,74 @@
+"""What of a dump is loaded, and how: the settings of a source that concern loading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.sources.dump.loading.tables import choose_tables, entries_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
+    from pytest_pgrestore.sources.dump.reading.toc import Entry, Toc
+
+PARALLEL_FORMS = ("custom", "directory")
+"""Formats that ``pg_restore --jobs`` supports. Source: PostgreSQL docs, pg_restore."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """What of a dump is loaded, and how; `DumpSource` documents the settings."""
+
+    jobs: int
+    tables: tuple[str, ...] = ()
+    schema_only: bool = False
+    data_only: bool = False
+    schema: Path | None = None
+    owners: bool = True
+    timeout_seconds: float = 3600.0
+
+    def require_possible(self, dump: DumpFile) -> None:
+        """Refuse settings that have no effect on this form of dump.
+
+        Loading everything instead would be another drill than the one the user wants.
+
+        Raises:
+            ConfigError: A setting needs another form of dump.
+        """
+        given = {"tables": bool(self.tables), "schema_only": self.schema_only}
+        if dump.form == "cluster":
+            given |= {"data_only": self.data_only, "owners = false": not self.owners}
+        wrong = [name for name, is_given in given.items() if is_given]
+        if wrong and not dump.is_archive:
+            raise ConfigError(
+                f"{dump.path.name} is plain SQL, which is loaded as a whole:"
+                f" {', '.join(wrong)} cannot be honoured",
+                hint="take the dump in custom or directory format, or remove the setting.",
+            )
+
+    def words(self, dump: DumpFile) -> str:
+        """Return how the dump is loaded, in words."""
+        tool = f"pg_restore --jobs {self.jobs}" if dump.form in PARALLEL_FORMS else "pg_restore"
+        found = [tool if dump.is_archive else "psql"]
+        if self.tables:
+            found.append(f"tables {', '.join(self.tables)}")
+        if self.schema_only:
+            found.append("schema only")
+        if self.data_only:
+            found.append("data only")
+        if not self.owners:
+            found.append("without owners and privileges")
+        return ", ".join(found)
+
+    def expected(self, contents: Toc) -> tuple[Entry, ...]:
+        """Return the entries that must exist after the restore.
+
+        Raises:
+            BackupNotRestorable: The dump does not contain one of the tables.
+        """
+        if self.tables:
+            return entries_of(contents, choose_tables(contents, self.tables))
+        return contents.filled if self.data_only else contents.entries

@@ -1,0 +1,55 @@
+"""Programs that hang, print bytes, or get broken input."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.system.process import run
+
+DEADLINE = 60.0
+
+
+@pytest.mark.parametrize("chunks", [[b"a" * 10], None], ids=["stdin", "no-stdin"])
+def test_a_tool_that_hangs_ends_with_its_deadline(chunks: list[bytes] | None) -> None:
+    """pg_restore hangs for ever on a tar dump that was cut."""
+    with pytest.raises(HarnessError, match="did not end within"):
+        run(["sleep", "60"], timeout_seconds=0.2, env={}, stdin=chunks)
+
+
+def test_output_that_is_not_text_cannot_harm_a_report() -> None:
+    """A lone surrogate in a message kills an xdist worker."""
+    done = run(["printf", r"\377"], timeout_seconds=DEADLINE, env={"PATH": os.defpath})
+
+    assert done.stdout == r"\xff"
+
+
+def failing_chunks(error: Exception) -> Iterator[bytes]:
+    """Yield one chunk, then fail."""
+    yield b"select 1;\n"
+    raise error
+
+
+@pytest.mark.parametrize(
+    "error", [EOFError("cut"), BrokenPipeError("cut")], ids=["archive", "mount"]
+)
+def test_a_failing_input_ends_the_tool_and_is_the_cause(error: Exception) -> None:
+    """A cut archive must not look like a tool that succeeded on half of it."""
+    chunks = failing_chunks(error)
+
+    with pytest.raises(type(error), match="cut"):
+        run(["cat"], timeout_seconds=DEADLINE, env={"PATH": os.defpath}, stdin=chunks)
+
+
+def test_a_program_that_reads_only_a_part_of_its_input_ends_as_it_likes() -> None:
+    """Its exit status gives the reason, not the pipe it closed."""
+    chunks = (b"x" * 65536 for _ in range(64))
+
+    done = run(
+        ["head", "-c", "1"], timeout_seconds=DEADLINE, env={"PATH": os.defpath}, stdin=chunks
+    )
+
+    assert done.stdout == "x"
