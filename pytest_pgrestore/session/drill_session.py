@@ -11,14 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
-from pytest_pgrestore.session.drill_request import (
-    DrillRequest,
-    UsageErrors,
-    make_request,
-    marker_arguments,
-)
+from pytest_pgrestore.session.drill_request import DrillRequest, UsageErrors, make_request
 from pytest_pgrestore.session.fixture_usage import FixtureUsage
 from pytest_pgrestore.session.keys import FIXTURES, INPUT_REFUSAL, INPUT_ROOT, MARKER, REQUEST
+from pytest_pgrestore.session.marker import marker_arguments
 from pytest_pgrestore.session.progress import Progress
 from pytest_pgrestore.session.redaction import Redaction
 from pytest_pgrestore.session.results import DrillResults

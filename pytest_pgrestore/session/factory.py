@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pgrestore.session.drill_request import make_request, marker_arguments
+from pytest_pgrestore.session.drill_request import make_request
 from pytest_pgrestore.session.instances import NoServerError, instance_of
+from pytest_pgrestore.session.marker import marker_arguments
 
 if TYPE_CHECKING:
     from pytest_pgrestore.restore.instance import RestoredInstance

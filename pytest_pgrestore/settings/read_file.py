@@ -18,12 +18,10 @@ from pytest_pgrestore.model.sandbox_choice import ConnectBy, Storage
 from pytest_pgrestore.settings.source_tables import SourceTable
 from pytest_pgrestore.settings.suggest import known_names
 from pytest_pgrestore.settings.toml import Duration, Table, read_table, read_toml
+from pytest_pgrestore.settings.variables import fill_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-_VARIABLE = re.compile(r"\$(\$\{[^}]*\}?)|\$\{([^}]*)\}")
-"""``$${NAME}``, which stands for ``${NAME}`` itself, or ``${NAME}``, which is replaced."""
 
 _SIZE = r"^[1-9][0-9]*[kmg]$"
 """Sizes as ``docker run --memory`` takes them."""
@@ -142,8 +140,7 @@ def _document(path: Path, environ: Mapping[str, str], mistakes: list[str]) -> di
     document = read_toml(path)
     if path.name == "pyproject.toml":
         document = document.get("tool", {}).get("pgrestore", {})
-    document = _expand(document, "", environ, mistakes)
-    _fill_secrets(document.get("sources"), "sources", environ, mistakes)
+    document = fill_in(document, environ, mistakes)
     absolute: dict[str, Any] = _absolute(document, path.parent.absolute())
     return absolute
 
@@ -195,63 +192,6 @@ def _model_of(
     problem = "missing" if kind is None else "unknown type of source"
     mistakes.append(f"{where}.type: {problem}\nHINT: {known_names(str(kind), types)}")
     return None
-
-
-def _expand(value: Any, where: str, environ: Mapping[str, str], mistakes: list[str]) -> Any:
-    """Return `value` with every ``${NAME}`` in its texts replaced by that variable."""
-    match value:
-        case dict():
-            return {
-                key: _expand(entry, f"{where}.{key}" if where else key, environ, mistakes)
-                for key, entry in value.items()
-            }
-        case list():
-            return [_expand(entry, where, environ, mistakes) for entry in value]
-        case str():
-            return _VARIABLE.sub(
-                lambda found: found[1] or _variable(found[2], where, environ, mistakes), value
-            )
-    return value
-
-
-def _fill_secrets(tables: Any, where: str, environ: Mapping[str, str], mistakes: list[str]) -> None:
-    """Replace each list ``secrets`` of sources and copies by the variables with their values."""
-    if not isinstance(tables, dict):
-        return
-    for name, table in tables.items():
-        if not isinstance(table, dict):
-            continue
-        if "secrets" in table:
-            place = f"{where}.{name}.secrets"
-            table["secrets"] = _values_of(table["secrets"], place, environ, mistakes)
-        _fill_secrets(table.get("copies"), f"{where}.{name}.copies", environ, mistakes)
-
-
-def _values_of(
-    names: Any, where: str, environ: Mapping[str, str], mistakes: list[str]
-) -> dict[str, str]:
-    """Return the variables of these names with their values, without those that are not set."""
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        mistakes.append(
-            f"{where}: a list of names is expected\n"
-            'HINT: write secrets = ["NAME"], and set NAME outside.'
-        )
-        return {}
-    mistakes += [
-        f"{where}: environment variable {name} is not set\nHINT: set it where pytest runs."
-        for name in names
-        if name not in environ
-    ]
-    return {name: environ[name] for name in names if name in environ}
-
-
-def _variable(name: str, where: str, environ: Mapping[str, str], mistakes: list[str]) -> str:
-    if name not in environ:
-        mistakes.append(
-            f"{where}: environment variable {name} is not set\n"
-            "HINT: set it, or write $${ for a literal ${."
-        )
-    return environ.get(name, "")
 
 
 def _absolute(value: Any, base: Path) -> Any:
