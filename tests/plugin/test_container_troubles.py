@@ -1,4 +1,4 @@
-"""Troubles of a container in the middle of a whole run: could not verify, with the reason in the reports."""
+"""Trouble with a container during a run: could not verify, with the reason in the reports."""
 
 from __future__ import annotations
 
@@ -8,26 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_pgrestore.model.verdict import Verdict
-from tests.plugin.conftest import Drills, World, removed
-from tests.real.runtimes import environment_of
+from tests.plugin.conftest import COUNTS, Drills, World, removed, use_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COUNTS = """
-    import pytest
-
-    @pytest.mark.pgrestore("shop")
-    def test_orders(pgrestore_conn):
-        assert pgrestore_conn.execute("select count(*) from orders").fetchone() == (0,)
-"""
 GREEDY = """
     import pytest
 
     @pytest.mark.pgrestore("shop")
     def test_orders(pgrestore_conn):
         pgrestore_conn.execute(
-            "select cardinality(array_agg(repeat('x', 1000) || i)) from generate_series(1, 1000000) i"
+            "select cardinality(array_agg(repeat('x', 1000) || i))"
+            " from generate_series(1, 1000000) i"
         )
 """
 
@@ -39,8 +32,7 @@ def contained(
     """A project whose drills run in containers, with more settings of the sandbox."""
 
     def _contained(sandbox: str) -> Drills:
-        for name, value in environment_of("docker").items():
-            monkeypatch.setenv(name, value)
+        use_sandbox(monkeypatch, "docker")
         drills = Drills(pytester, world)
         drills.settings(f"[sandbox]\n{sandbox}\n")
         return drills
@@ -49,7 +41,7 @@ def contained(
 
 
 def test_memory_that_runs_out_is_not_the_backups_fault(contained: Callable[[str], Drills]) -> None:
-    """The kernel ends the server under an assertion; the report says so, and the daemon's words are saved."""
+    """The kernel kills the server in an assertion: that is reported, Docker's state is saved."""
     drills = contained('memory = "160m"')
     drills.write(test_a=GREEDY)
 
@@ -61,16 +53,12 @@ def test_memory_that_runs_out_is_not_the_backups_fault(contained: Callable[[str]
     told = " ".join(check.message for check in record.checks)
     assert "the container ran out of its memory limit of 160m" in told
     assert removed(record)
-    saved = (
-        drills.pytester.path
-        / "pgrestore-report"
-        / next(name for name in record.logs if "container" in name)
-    )
+    saved = drills.reports / next(name for name in record.logs if "container" in name)
     assert json.loads(saved.read_text())["ProcessesKilledForMemory"] > 0
 
 
 def test_enough_memory_is_enough(contained: Callable[[str], Drills]) -> None:
-    """The twin: the same limit, and a test that keeps to it."""
+    """The healthy twin: the same limit, and a test that needs less."""
     drills = contained('memory = "160m"')
     drills.write(test_a=COUNTS)
 
@@ -87,7 +75,7 @@ def test_enough_memory_is_enough(contained: Callable[[str], Drills]) -> None:
 def test_no_daemon_is_could_not_verify(
     contained: Callable[[str], Drills], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One sentence, and the way out."""
+    """One sentence, and what to do."""
     drills = contained("")
     drills.write(test_a=COUNTS)
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")

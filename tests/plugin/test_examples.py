@@ -1,4 +1,4 @@
-"""The examples are projects to copy; each is run as it stands."""
+"""The examples are projects to copy; each one is run as it is."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_pgrestore.evidence.file import load
-from tests.plugin.conftest import removed
+from tests.plugin.conftest import evidence_in, removed, run_pytest, use_sandbox
 from tests.project import ROOT
 from tests.real.barman_worlds import barmaned
 from tests.real.pgbackrest_worlds import backed
@@ -17,23 +16,30 @@ from tests.real.runtimes import BACKUP_TOOLS, environment_of
 from tests.real.walg_worlds import WALG, pushed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.plugin.conftest import Drills
 
 EXAMPLES = ROOT / "examples"
 RUNTIMES = ("docker",)
 
 
+def laid_out(pytester: pytest.Pytester, name: str) -> Path:
+    """Copy an example as it is, and return the path of its settings file."""
+    for path in (EXAMPLES / name).iterdir():
+        shutil.copy(path, pytester.path)
+    return pytester.path / "pgrestore.toml"
+
+
 def test_the_docker_example_runs(drills: Drills, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its own settings; the base and the network of the build are those of the tests."""
-    for path in (EXAMPLES / "docker").iterdir():
-        shutil.copy(path, drills.pytester.path)
+    """With its own settings; the base image and the network of the build are those of the tests."""
+    settings = laid_out(drills.pytester, "docker")
     backups = drills.pytester.path / "backups"
     backups.mkdir()
     (backups / "base").symlink_to(drills.world.base)
     (backups / "wal").symlink_to(drills.world.wal)
     monkeypatch.setenv("SHOP_BACKUPS", str(backups))
     monkeypatch.setenv("PGRESTORE_BASE_IMAGE", environment_of("docker")["PGRESTORE_BASE_IMAGE"])
-    settings = drills.pytester.path / "pgrestore.toml"
     settings.write_text(settings.read_text() + 'build_network = "host"\npull = false\n')
 
     result = drills.run()
@@ -46,11 +52,12 @@ def test_the_docker_example_runs(drills: Drills, monkeypatch: pytest.MonkeyPatch
 
 
 def prepared(pytester: pytest.Pytester, name: str) -> None:
-    """Lay out an example as it stands; the base, the packages and the network of the build are those of the tests."""
-    for path in (EXAMPLES / name).iterdir():
-        shutil.copy(path, pytester.path)
-    settings = pytester.path / "pgrestore.toml"
-    mine = f'pull = false\nbuild_network = "host"\ntool_network = "host"\npackages = {list(BACKUP_TOOLS)}\n'
+    """Copy an example; base image, packages and network of the build are those of the tests."""
+    settings = laid_out(pytester, name)
+    mine = (
+        f'pull = false\nbuild_network = "host"\ntool_network = "host"\n'
+        f"packages = {list(BACKUP_TOOLS)}\n"
+    )
     assert settings.read_text().rstrip().rpartition("[sandbox]")[2].count("[") == 0
     settings.write_text(settings.read_text() + mine)
 
@@ -59,18 +66,17 @@ def test_the_pgbackrest_example_runs(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both repositories are drilled, the second one by the drill file alone."""
-    for name, value in environment_of("docker").items():
-        monkeypatch.setenv(name, value)
+    use_sandbox(monkeypatch, "docker")
     with backed(17) as world:
         world.server.sql("create table orders as select generate_series(1, 100) id")
         world.server.archived()
         monkeypatch.setenv("PGBACKREST_CONFIG_FILE", str(world.config))
         prepared(pytester, "pgbackrest")
 
-        result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+        result = run_pytest(pytester)
 
     assert result.ret == 0, result.stdout.str()
-    evidence = load((pytester.path / "pgrestore-report" / "evidence.json").read_text())
+    evidence = evidence_in(pytester.path)
     assert sorted(record.drill for record in evidence.drills) == [
         "shop.offsite@latest",
         "shop@latest",
@@ -81,8 +87,7 @@ def test_the_pgbackrest_example_runs(
 @pytest.mark.skipif(WALG is None, reason="wal-g is not on PATH")
 def test_the_walg_example_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """The binary is a file of the user's, mounted into the container."""
-    for name, value in environment_of("docker").items():
-        monkeypatch.setenv(name, value)
+    use_sandbox(monkeypatch, "docker")
     with pushed(17) as world:
         world.server.sql("create table orders as select generate_series(1, 100) id")
         world.server.archived()
@@ -90,16 +95,14 @@ def test_the_walg_example_runs(pytester: pytest.Pytester, monkeypatch: pytest.Mo
         monkeypatch.setenv("SHOP_BACKUPS", str(world.store))
         prepared(pytester, "walg")
 
-        result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+        result = run_pytest(pytester)
 
     assert result.ret == 0, result.stdout.str()
 
 
 def test_the_barman_example_runs(drills: Drills, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a home that a real Barman filled; only the name of the server is another one."""
-    for path in (EXAMPLES / "barman").iterdir():
-        shutil.copy(path, drills.pytester.path)
-    settings = drills.pytester.path / "pgrestore.toml"
+    settings = laid_out(drills.pytester, "barman")
     text = (
         settings.read_text()
         .replace('server = "shop"', 'server = "stream"')
@@ -125,8 +128,7 @@ def test_the_command_example_runs(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The backup is taken by the example's own script."""
-    for name, value in environment_of("docker").items():
-        monkeypatch.setenv(name, value)
+    use_sandbox(monkeypatch, "docker")
     with production(17, start=False) as server:
         commands, directory = server.directory / "commands", server.directory
         shutil.copytree(EXAMPLES / "command", commands)
@@ -144,6 +146,6 @@ def test_the_command_example_runs(
         monkeypatch.setenv("SHOP_WAL", str(directory / "wal"))
         prepared(pytester, "command")
 
-        result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+        result = run_pytest(pytester)
 
     assert result.ret == 0, result.stdout.str()

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the copies go, the reports are written, the exit status is 2."""
+"""Ctrl-C and SIGTERM: the copies are removed, the reports are written, the exit status is 2."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ WAITS = """
 def test_an_interrupted_run_cleans_up_and_reports(
     drills: Drills, workers: list[str], number: int, group: bool
 ) -> None:
-    """CI systems, Kubernetes and systemd end a job by SIGTERM, people by Ctrl-C."""
+    """CI systems, Kubernetes and systemd end a job with SIGTERM, people with Ctrl-C."""
     drills.write(test_waits=WAITS)
     here = drills.pytester.path
     with (here / "output").open("w") as output:
@@ -80,7 +80,7 @@ def test_an_interrupted_run_cleans_up_and_reports(
 
 
 def test_the_handler_of_somebody_else_is_put_back(drills: Drills) -> None:
-    """The process that runs pytest may go on: IDEs, embedding scripts."""
+    """The process that runs pytest may go on: IDEs, scripts that embed it."""
     drills.write(
         test_a='import pytest\n@pytest.mark.pgrestore("shop")\ndef test_a(pgrestore_conn): pass'
     )
@@ -125,7 +125,10 @@ SWALLOWS = """
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_an_interruption_that_python_swallows_is_not_lost(drills: Drills, name: str) -> None:
-    """Python drops what is raised in finalizers and fork handlers; the job would go on until it is killed."""
+    """Python drops exceptions of finalizers and fork handlers: the job would not end.
+
+    Source: Python docs, object.__del__ and sys.unraisablehook.
+    """
     drills.write(test_swallows=SWALLOWS.replace("NUMBER", name))
 
     result = drills.pytester.runpytest_subprocess(

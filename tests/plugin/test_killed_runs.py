@@ -1,6 +1,6 @@
-"""A run that is killed, at any moment and by any signal, leaves nothing of the copy and disturbs nobody.
+"""A run that is killed, at any moment and by any signal, leaves no copy and disturbs no other run.
 
-The moments are chosen at random. PGRESTORE_TEST_SEED repeats a choice; the seed stands in the output.
+The moments are chosen at random. PGRESTORE_TEST_SEED repeats a choice; the seed is in the output.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,19 +30,20 @@ RUNTIMES = ("local", "docker")
 SIGNALS = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT)
 SEED = int(os.environ.get("PGRESTORE_TEST_SEED") or random.SystemRandom().randrange(10**6))
 AT_ONCE = 3
-"""Runs killed side by side."""
+"""Number of runs that are killed at the same time."""
 
 PLAIN_KILLS = {"local": len(PHASES), "docker": 8}
-"""Of a run of one process."""
+"""Number of kills of a run of one process."""
 
 XDIST_KILLS = {"local": 6, "docker": 3}
-"""Of a controller, and of a worker: under xdist each run is three processes."""
+"""Number of kills of a controller, and of a worker: a run with xdist is three processes."""
 
 
 def chosen(runtime: str, where: str) -> list[Kill]:
-    """Return the kills of one kind of process: moments and signals at random, each signal equally often."""
+    """Return the kills of one kind of process, at random moments; each signal is used as often."""
     chance = random.Random(f"{SEED} {runtime} {where}")  # noqa: S311 - repeatable, not secret
-    # At the beginning there is no worker yet, or one that xdist is still talking to: its internal error, status 3.
+    # At the beginning there is no worker, or xdist is still setting it up: an internal error of
+    # xdist, with status 3.
     phases = [phase for phase in PHASES if (phase, where) != ("begin", "worker")]
     chance.shuffle(phases)
     signals = list(SIGNALS)
@@ -55,7 +57,7 @@ def chosen(runtime: str, where: str) -> list[Kill]:
 
 @pytest.fixture
 def places() -> Iterator[tuple[Path, Path]]:
-    """Two places for copies; nothing may be left in them."""
+    """Two directories for copies; nothing may be left in them."""
     both = short_directory(), short_directory()
     yield both
     for place in both:
@@ -69,7 +71,7 @@ def places() -> Iterator[tuple[Path, Path]]:
 def test_nothing_is_left_of_a_killed_run_and_others_go_on(
     runtime: str, where: str, world: World, places: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """Beside each kill two other runs go on, one below the same base, and somebody's process stands there."""
+    """Two other runs go on meanwhile, one in the same directory, and so does a process in it."""
     print(f"PGRESTORE_TEST_SEED={SEED}")  # noqa: T201 - to repeat a failure
     here, elsewhere = places
     living = [
@@ -86,7 +88,7 @@ def test_nothing_is_left_of_a_killed_run_and_others_go_on(
             for project in living:
                 project.start()
             for project in living:
-                until(lambda project=project: project.reached("test"), "the live runs")  # type: ignore[misc]
+                until(partial(project.reached, "test"), "the live runs")
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 list(pool.map(check_kill, victims, kills))
             for project in living:
@@ -105,7 +107,7 @@ def test_nothing_is_left_of_a_killed_run_and_others_go_on(
 def test_a_test_that_hangs_loses_its_copy_at_the_time_limit(
     world: World, places: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """The process lives on and cannot be asked; what its tests find later says nothing about the backup."""
+    """The process lives on, but does not react. What its tests find later is no finding."""
     project = Project(tmp_path / "hangs", world, places[0])
     try:
         project.start("--pgrestore-max-lifetime=6s")
@@ -124,14 +126,14 @@ def test_a_test_that_hangs_loses_its_copy_at_the_time_limit(
     (record,) = project.evidence().drills
     assert record.verdict() is Verdict.COULD_NOT_VERIFY
     assert removed(record)
-    told = next(check for check in record.checks if check.name == "time limit")
+    limit = next(check for check in record.checks if check.name == "time limit")
     assert (
-        told.message == "the time limit of 0:00:06 passed, and every copy of this run was removed"
+        limit.message == "the time limit of 0:00:06 passed, and every copy of this run was removed"
     )
 
 
 def check_kill(project: Project, wanted: Kill) -> None:
-    """Kill one run, and look at what it left and told."""
+    """Kill one run, and check what it left and reported."""
     status = kill(project, wanted)
     try:
         until(lambda: not project.remains(), f"everything of {wanted}")
@@ -155,7 +157,10 @@ def check_kill(project: Project, wanted: Kill) -> None:
 
 
 def expected_statuses(wanted: Kill) -> set[int]:
-    """Return the exit statuses a kill may lead to; a run whose tests have all ended may end as it would have."""
+    """Return the possible exit statuses after a kill.
+
+    A run whose tests have all ended may end as it would have without the kill.
+    """
     late = {0} if wanted.phase in LAST else set()
     if wanted.number != signal.SIGKILL:
         return {2} | late
