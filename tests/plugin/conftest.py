@@ -26,6 +26,9 @@ MAJOR = 18
 ORDERS = 100
 """Rows of `orders` in the base backup and in the dump."""
 
+NOTE = "secret-note-"
+"""Begins the note of every order: a row value that no report may hold."""
+
 COUNTS = """
     import pytest
 
@@ -81,8 +84,7 @@ def world() -> Iterator[World]:
             database="shop",
         )
         more = (
-            "insert into orders "
-            "select id, 'secret-note-' || id from generate_series(%s::bigint, %s) id"
+            f"insert into orders select id, '{NOTE}' || id from generate_series(%s::bigint, %s) id"
         )
         cluster.sql(more, 1, ORDERS, database="shop")
         base = cluster.base_backup(directory / "backups" / "base")
@@ -148,6 +150,12 @@ class Drills:
     def record(self, key: str) -> DrillRecord:
         """Return the record of one drill."""
         return next(record for record in self.evidence().drills if record.drill == key)
+
+    def everything(self, result: pytest.RunResult) -> dict[str, str]:
+        """Return the text of every output and report of a run, by its name."""
+        found = {"stdout": result.stdout.str(), "stderr": result.stderr.str()}
+        files = [*self.pytester.path.glob("*.xml"), *self.reports.rglob("*")]
+        return found | {path.name: path.read_text() for path in files if path.is_file()}
 
     def outcomes(self, key: str = "shop@latest") -> dict[str, tuple[str, str]]:
         """Return verdict and message of each assertion of a drill, by the test's own name."""

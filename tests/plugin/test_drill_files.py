@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.plugin.conftest import NOTE
+
 if TYPE_CHECKING:
     from tests.plugin.conftest import Drills
 
@@ -54,7 +56,7 @@ def test_a_drill_file_is_a_drill_and_shares_it_with_a_test(
     ) == [
         ("drill_shop.toml::all orders", "passed", "drill_shop.toml", 6),
         ("drill_shop.toml::no empty note", "passed", "drill_shop.toml", 11),
-        ("test_a.py::test_a", "passed", "test_a.py", 4),
+        ("test_a.py::test_a", "passed", "test_a.py", 3),
     ]
     assert [record.drill for record in drills.evidence().drills] == ["shop@immediate"]
 
@@ -101,7 +103,7 @@ def test_assertions_that_are_false_are_reported_without_values(
         assert found[name][0] == "failed"
         assert message in found[name][1]
     messages = "".join(message for _, message in found.values())
-    assert "secret-note" not in result.stdout.str() + messages
+    assert NOTE not in result.stdout.str() + messages
 
 
 def test_an_assertion_that_cannot_be_judged_could_not_verify(

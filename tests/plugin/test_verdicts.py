@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.plugin.conftest import COUNTS, removed
+from tests.plugin.conftest import COUNTS, NOTE, removed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +83,7 @@ def test_a_false_assertion_fails_and_its_message_holds_no_value(
         in messages["test_database"]
     )
     for path in drills.reports.rglob("*.*"):
-        assert "secret-note" not in path.read_text()
+        assert NOTE not in path.read_text()
 
 
 def test_values_show_if_the_user_asks_for_them(drills: Drills) -> None:
@@ -101,7 +101,7 @@ def test_values_show_if_the_user_asks_for_them(drills: Drills) -> None:
 
     drills.run("--pgrestore-show-values")
 
-    assert "secret-note-7" in drills.outcomes("shop@immediate")["test_rows"][1]
+    assert f"{NOTE}7" in drills.outcomes("shop@immediate")["test_rows"][1]
 
 
 @pytest.mark.everywhere
