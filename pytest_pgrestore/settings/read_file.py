@@ -71,9 +71,12 @@ RUNTIMES = ("docker", "local")
 """Our own types of sandboxes."""
 
 _PATH_KEYS = frozenset(
-    {"config", "delta", "path", "globals", "schema_file", "wal", "bindir", "directory"}
+    {
+        *("config", "delta", "path", "globals", "read_paths", "schema_file", "wal"),
+        *("bindir", "directory"),
+    }
 )
-"""Keys of any table whose text is a path."""
+"""Keys of any table whose text, or list of texts, is a path."""
 
 _TOP_KEYS = ("sources", "sandbox", "reports")
 
@@ -199,8 +202,14 @@ def _absolute(value: Any, base: Path) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        key: str(base / Path(entry).expanduser())
-        if key in _PATH_KEYS and isinstance(entry, str)
+        key: _path(entry, base)
+        if key in _PATH_KEYS and isinstance(entry, str | list)
         else _absolute(entry, base)
         for key, entry in value.items()
     }
+
+
+def _path(entry: Any, base: Path) -> Any:
+    if isinstance(entry, list):
+        return [_path(one, base) for one in entry]
+    return str(base / Path(entry).expanduser()) if isinstance(entry, str) else entry

@@ -31,7 +31,7 @@ from tests.real.basebackup_fixtures import (
 
 __all__ = ["archive", "source", "world"]
 
-pytestmark = on_majors(18)
+pytestmark = on_majors(15, 17, 18)
 
 
 @pytest.fixture

@@ -267,3 +267,20 @@ def test_a_kept_restore_has_no_objective_for_its_time(write: Any, tmp_path: Path
 
     assert load_config(write(text), {}).sources["a"].model_dump()["delta"] == str(tmp_path / "kept")
     assert "sources.a: rto and delta exclude each other" in mistakes(write(text + 'rto = "1h"\n'))
+
+
+def test_each_path_of_a_list_is_relative_to_the_file(write: Any, tmp_path: Path) -> None:
+    """As a single path is; a source may have the name of a key."""
+    text = """
+        [sources.path]
+        type = "command"
+        list = ["list"]
+        fetch = ["fetch", "{backup}", "{data}"]
+        wal_list = ["wal-list"]
+        wal_fetch = ["wal-fetch", "{file}", "{path}"]
+        read_paths = ["backups", "/srv/wal"]
+        """
+
+    read = load_config(write(text), {}).sources["path"].model_dump()["read_paths"]
+
+    assert [str(path) for path in read] == [str(tmp_path / "backups"), "/srv/wal"]
