@@ -6,9 +6,8 @@ The protocols to implement are `sources.protocol.PhysicalSource`, `sources.proto
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +50,7 @@ class Runtime:
 
 def source_types(config: pytest.Config) -> dict[str, SourceType]:
     """Return every type of source this pytest knows."""
-    found = {kind: SourceType(table, partial(_ours, kind)) for kind, table in SOURCE_TABLES.items()}
+    found = {kind: SourceType(table, make_source) for kind, table in SOURCE_TABLES.items()}
     for added in config.hook.pytest_pgrestore_source_types():
         found.update(added)
     return found
@@ -69,12 +68,6 @@ def known_kinds(config: pytest.Config) -> KnownKinds:
     """Return what a settings file may name in this pytest."""
     tables = {kind: added.table for kind, added in source_types(config).items()}
     return KnownKinds(tables, tuple(runtimes(config)))
-
-
-def _ours(
-    kind: str, name: str, table: Mapping[str, Any], timeout_seconds: float
-) -> LogicalSource | PhysicalSource:
-    return make_source(name, kind, dict(table), timeout_seconds)
 
 
 def _docker(settings: RunSettings, run_id: str, root: Path | None) -> Run:

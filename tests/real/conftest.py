@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.protocol import LogicalSource, PhysicalSource
 from tests.real.barman_worlds import Barmaned, barmaned
 from tests.real.runtimes import BACKUP_TOOLS, RUNTIMES, opened_run
+from tests.real.tool_worlds import by_major
 from tests.real.walg_worlds import WALG
 from tests.real.worlds import DEADLINE_SECONDS, Drilled, World, build
 
@@ -41,8 +42,8 @@ def worlds() -> Iterator[Callable[[int], World]]:
 @pytest.fixture(scope="session")
 def barman_worlds() -> Iterator[Callable[[int], Barmaned]]:
     """Return the Barman home of a major, built on first use; tests must not change it: copy what you damage."""
-    with ExitStack() as stack:
-        yield cache(lambda major: stack.enter_context(barmaned(major)))
+    with by_major(barmaned) as world_of:
+        yield world_of
 
 
 @pytest.fixture(scope="module", params=RUNTIMES)

@@ -1,4 +1,4 @@
-"""A restore that is kept for the next one: what pgBackRest's `--delta` brings, repairs and may touch."""
+"""A restore that is kept for the next one: what pgBackRest's `--delta` changes and repairs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ SPACE = "select oid from pg_tablespace where spcname = 'extra'"
 
 @pytest.fixture(scope="module")
 def world(tool_run: Run) -> Iterator[Backed]:
-    """A server with a tablespace and backups of every kind; this machine's pgBackRest knows servers up to 15."""
+    """A server with a tablespace and backups of every kind."""
+    # This machine's pgBackRest supports servers up to 15.
     with backed(15 if isinstance(tool_run, LocalRun) else 17) as made:
         yield made
 
@@ -76,7 +77,7 @@ def test_the_second_restore_brings_what_changed(
 
 
 def test_no_server_runs_in_what_is_kept(world: Backed, kept: Kept, tool_drill: Drilling) -> None:
-    """It is a copy: what the restored server writes does not get there, and the evidence says that it stays."""
+    """The restored server does not write to it, and the evidence reports that it stays."""
     drilled = tool_drill(world.source(delta=kept.directory), database="postgres")
     before = digests(kept.directory)
 
@@ -165,7 +166,7 @@ def test_one_drill_at_a_time(world: Backed, kept: Kept, tool_drill: Drilling) ->
     """Two restores into one directory would be a mixture."""
     kept.claim()
     source = world.source(delta=kept.directory)
-    hasty = PgbackrestSource("shop", source._settings, timeout_seconds=0.1)
+    hasty = PgbackrestSource("shop", source._table, timeout_seconds=0.1)
 
     target, last = world.server.points["name"]
     with FileLock(kept.directory / ".lock"):

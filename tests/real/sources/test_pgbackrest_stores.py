@@ -1,4 +1,4 @@
-"""pgBackRest repositories in real stores: restored exactly, left as they were; and stores that do not let us in."""
+"""pgBackRest repositories in real stores: exact restores, and stores that refuse access."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from tests.real.pgbackrest_worlds import BUCKET, STORES, Stored, stored
 from tests.real.production import digests
 from tests.real.stores import Certificates
+from tests.real.tool_worlds import could_not_verify
 from tests.real.worlds import Drilled
 
 Drilling = Callable[..., Drilled]
@@ -85,23 +86,18 @@ def test_no_secret_is_in_evidence_or_logs(
     assert not any(world.s3.secret in text or "three-quiet-owls" in text for text in texts)
 
 
-def refused(drilled: Drilled, words: str) -> None:
-    """Nothing was learned, for this reason."""
-    assert drilled.result.record.verdict() == "could not verify", drilled.cause
-    assert words in drilled.cause
-    assert drilled.cause.count("HINT:") == 1
-
-
 def test_wrong_credentials(world: Stored, tool_drill: Drilling) -> None:
     """Or expired ones."""
     source = world.source(1, secrets={"PGBACKREST_REPO1_S3_KEY_SECRET": "0" * 32})
 
-    refused(tool_drill(source), "the store refused the credentials")
+    could_not_verify(tool_drill(source), "the store refused the credentials")
 
 
 def test_credentials_that_were_not_passed_on(world: Stored, tool_drill: Drilling) -> None:
     """Production has them in its environment."""
-    refused(tool_drill(world.source(1)), "a setting is missing that production gives elsewhere")
+    could_not_verify(
+        tool_drill(world.source(1)), "a setting is missing that production gives elsewhere"
+    )
 
 
 def test_a_bucket_that_is_not_there(
@@ -110,7 +106,7 @@ def test_a_bucket_that_is_not_there(
     """A typo in its name."""
     config = changed("repo1-s3-bucket=backups", "repo1-s3-bucket=backup")
 
-    refused(
+    could_not_verify(
         tool_drill(world.source(1, config=config, secrets=world.env)), "the bucket or container"
     )
 
@@ -123,7 +119,7 @@ def test_a_certificate_nobody_trusts(
     assert world.s3 is not None
     config = changed(f"repo1-storage-ca-file={world.s3.ca}", f"repo1-storage-ca-file={other.ca}")
 
-    refused(
+    could_not_verify(
         tool_drill(world.source(1, config=config, secrets=world.env)),
         "the certificate of the store is not trusted",
     )
@@ -137,7 +133,7 @@ def test_a_store_that_does_not_answer(
     config = changed(f"repo1-storage-port={world.s3.port}", "repo1-storage-port=1")
     source = world.source(1, config=config, secrets=world.env, env={"PGBACKREST_IO_TIMEOUT": "3"})
 
-    refused(tool_drill(source), "the repository cannot be reached")
+    could_not_verify(tool_drill(source), "the repository cannot be reached")
 
 
 def test_a_host_that_is_another_one(
@@ -147,7 +143,7 @@ def test_a_host_that_is_another_one(
     assert world.sftp is not None
     config = changed(world.sftp.fingerprint, "0" * 64)
 
-    refused(
+    could_not_verify(
         tool_drill(world.source(2, config=config, secrets=world.env)),
         "the repository cannot be reached",
     )
@@ -157,7 +153,7 @@ def test_a_tool_without_a_network_cannot_reach_it(world: Stored, tool_drill: Dri
     """So the network it has elsewhere is one it was given."""
     source = world.source(1, network=False, secrets=world.env, env={"PGBACKREST_IO_TIMEOUT": "3"})
 
-    refused(tool_drill(source), "the repository cannot be reached")
+    could_not_verify(tool_drill(source), "the repository cannot be reached")
 
 
 def test_a_missing_object_in_the_store(world: Stored, tool_drill: Drilling, tmp_path: Path) -> None:

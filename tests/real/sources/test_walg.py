@@ -1,12 +1,10 @@
-"""WAL-G: kinds of backup, targets, majors, storages; exact rows on both sides; damage and bad input."""
+"""WAL-G: kinds of backup, targets, majors, storages; exact rows; damage and bad input."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from pytest_pgrestore.model.target import AtLsn, AtName, AtTime
 from pytest_pgrestore.model.wal import Lsn
 from tests.real.production import digests
 from tests.real.stores import Certificates
+from tests.real.tool_worlds import by_major, could_not_verify, failed, flip_bit
 from tests.real.walg_worlds import BUCKET, WALG, Pushed, pushed, pushed_to_s3
 from tests.real.worlds import Drilled
 
@@ -38,13 +37,8 @@ TABLE = [
 
 @pytest.fixture(scope="module")
 def worlds() -> Iterator[Worlds]:
-    """Return the world of a major, built on first use; tests must not change it: copy what you damage."""
-    with ExitStack() as stack:
-
-        @cache
-        def world_of(major: int) -> Pushed:
-            return stack.enter_context(pushed(major))
-
+    """Return the world of a major, built on first use; tests must not change it."""
+    with by_major(pushed) as world_of:
         yield world_of
 
 
@@ -76,7 +70,7 @@ locally = pytest.mark.parametrize("tool_run", ["local"], indirect=True)
 def test_recovery_stops_exactly_there(
     worlds: Worlds, tool_drill: Drilling, major: int, kind: str | None, point: str
 ) -> None:
-    """The row before the point is there, the row after it is not, and none in between is missing."""
+    """The row before the point is there, the row after it is not, and no row is missing."""
     world = worlds(major)
     target, last = world.server.points[point]
     before = digests(world.store)
@@ -85,7 +79,7 @@ def test_recovery_stops_exactly_there(
         world.source(backup=world.labels[kind] if kind else None), target, database="postgres"
     )
 
-    # The points lie behind the rows that came after the delta, so immediate stops where the backup ended.
+    # The points are after rows that were added after the delta, so `immediate` has fewer rows.
     assert drilled.rows() == (105 if point == "immediate" else last)
     for check in ("target reached", "quarantine", "archive", "files"):
         assert drilled.verdict_of(check) == "passed"
@@ -120,20 +114,6 @@ def test_recovery_from_a_store(
     assert any("walg had the network" in note for note in record.notes)
     texts = [path.read_text() for path in (tmp_path / "logs").rglob("*.log")] + [repr(record)]
     assert not any(s3_world.secrets["AWS_SECRET_ACCESS_KEY"] in text for text in texts)
-
-
-def could_not_verify(drilled: Drilled, words: str) -> None:
-    """Nothing was learned, for this reason."""
-    assert drilled.result.record.verdict() == "could not verify", drilled.cause
-    assert words in drilled.cause
-    assert drilled.cause.count("HINT:") == 1
-
-
-def failed(drilled: Drilled, words: str) -> None:
-    """The backup is bad, for this reason."""
-    assert drilled.result.record.verdict() == "failed", drilled.cause
-    assert words in drilled.cause
-    assert drilled.cause.count("HINT:") == 1
 
 
 @pytest.fixture(scope="module")
@@ -258,13 +238,6 @@ def test_a_backup_of_another_name(worlds: Worlds, tool_drill: Drilling) -> None:
     could_not_verify(tool_drill(worlds(17).source(backup="base_0")), worlds(17).labels["full"])
 
 
-def flip(path: Path) -> None:
-    """Flip one bit in the middle of a file."""
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
 @locally
 def test_a_flipped_bit_in_a_part(broken: Pushed, tool_drill: Drilling) -> None:
     """Compression notices."""
@@ -272,7 +245,7 @@ def test_a_flipped_bit_in_a_part(broken: Pushed, tool_drill: Drilling) -> None:
     for path in (
         broken.store / "basebackups_005" / broken.labels["delta"] / "tar_partitions"
     ).iterdir():
-        flip(path)
+        flip_bit(path)
     source = broken.source(env={**broken.env, "WALG_DOWNLOAD_CONCURRENCY": "1"})
 
     failed(tool_drill(source), "was not fetched: a part of it is damaged")
@@ -317,7 +290,7 @@ def segments(world: Pushed) -> list[Path]:
 @locally
 def test_a_flipped_bit_in_wal(broken: Pushed, tool_drill: Drilling) -> None:
     """By compression, or by the server."""
-    flip(segments(broken)[-1])
+    flip_bit(segments(broken)[-1])
 
     assert tool_drill(broken.source()).result.record.verdict() == "failed"
 
