@@ -46,7 +46,7 @@ class Certificates:
         new_key = "-newkey rsa:2048 -nodes"
         signing = f"-CA {made.ca} -CAkey {ca_key} -CAcreateserial -extfile {names}"
         for command in (
-            f"req -x509 {new_key} -days 2 -subj /CN=pgrestore-tests -keyout {ca_key} -out {made.ca}",
+            f"req -x509 {new_key} -days 2 -subj /CN=tests -keyout {ca_key} -out {made.ca}",
             f"req {new_key} -subj /CN=localhost -keyout {made.key} -out {request}",
             f"x509 -req -days 2 -in {request} {signing} -out {made.certificate}",
         ):

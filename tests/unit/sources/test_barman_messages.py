@@ -10,8 +10,10 @@ from pytest_pgrestore.system.process import Completed
 
 NOTHING_LEARNED = [
     (
-        "ERROR: Barman cloud exception: SSL validation failed for https://s3/b"
-        " [Errno 2] No such file or directory",
+        (
+            "ERROR: Barman cloud exception: SSL validation failed for https://s3/b"
+            " [Errno 2] No such file or directory"
+        ),
         "the file of the store's authority is not there",
     ),
     (
@@ -34,8 +36,10 @@ BAD = [
         "a file of the backup is damaged",
     ),
     (
-        "EXCEPTION: Error decompressing /s/base.tar.gz: tar: Skipping to next header\n"
-        "tar: No such file or directory",
+        (
+            "EXCEPTION: Error decompressing /s/base.tar.gz: tar: Skipping to next header\n"
+            "tar: No such file or directory"
+        ),
         "a file of the backup is damaged",
     ),
     (

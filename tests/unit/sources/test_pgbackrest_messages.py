@@ -37,8 +37,10 @@ NOT_DECRYPTED = (
         ),
         ("[ProtocolError] HTTP request failed with 403 (Forbidden)", "refused the credentials"),
         (
-            "[ProtocolError] HTTP request failed with 404 (Not Found):\n"
-            "*** Response *** NoSuchBucket",
+            (
+                "[ProtocolError] HTTP request failed with 404 (Not Found):\n"
+                "*** Response *** NoSuchBucket"
+            ),
             "is not there",
         ),
         (
@@ -60,15 +62,21 @@ def test_a_store_that_does_not_let_us_in_is_no_bad_backup(message: str, cause: s
     ("text", "kind", "cause"),
     [
         (
-            "ERROR: [055]: raised from local-2 protocol:"
-            " unable to open missing file '/r/bundle/1' for read",
+            (
+                "ERROR: [055]: raised from local-2 protocol:"
+                " unable to open missing file '/r/bundle/1' for read"
+            ),
             BackupNotRestorable,
-            "x: a file of the backup is missing from the repository:"
-            " unable to open missing file '/r/bundle/1'",
+            (
+                "x: a file of the backup is missing from the repository:"
+                " unable to open missing file '/r/bundle/1'"
+            ),
         ),
         (
-            "ERROR: [026]: raised from local-1 protocol:"
-            " error: actual checksum 'd8' does not match expected checksum",
+            (
+                "ERROR: [026]: raised from local-1 protocol:"
+                " error: actual checksum 'd8' does not match expected checksum"
+            ),
             BackupNotRestorable,
             "another checksum than its manifest",
         ),

@@ -13,8 +13,10 @@ from pytest_pgrestore.system.process import Completed
     ("said", "kind", "cause"),
     [
         (
-            "configure primary storage: create FS storage:"
-            " FS storage root directory doesn't exist: stat /none",
+            (
+                "configure primary storage: create FS storage:"
+                " FS storage root directory doesn't exist: stat /none"
+            ),
             HarnessError,
             "the storage is not there or not configured",
         ),
@@ -39,8 +41,10 @@ from pytest_pgrestore.system.process import Completed
             "is missing",
         ),
         (
-            "Extraction error in part_001.tar.lz4:"
-            " lz4: invalid frame checksum: got 2de740b5; expected 253d9ec8",
+            (
+                "Extraction error in part_001.tar.lz4:"
+                " lz4: invalid frame checksum: got 2de740b5; expected 253d9ec8"
+            ),
             BackupNotRestorable,
             "a part of it is damaged",
         ),
