@@ -74,7 +74,7 @@ class Production:
 
     @property
     def data(self) -> Path:
-        """PGDATA."""
+        """Path of the data directory."""
         return self.directory / "data"
 
     def try_run(
@@ -248,7 +248,7 @@ def production(
 
 
 def digests(directory: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file below `directory`: a repository before and after a drill."""
+    """Return the SHA-256 of every file below `directory`, to compare before and after a drill."""
     from hashlib import sha256
 
     return {

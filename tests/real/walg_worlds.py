@@ -74,7 +74,7 @@ class Pushed:
 
 
 def _push(made: Pushed) -> None:
-    """Start the server, take a full and a delta backup, and note the points behind them."""
+    """Start the server, take a full and a delta backup, and note the points after them."""
     server = made.server
     words = {**made.env, **made.secrets, "WALG_PG_WAL_SIZE": "1"}
     variables = " ".join(f"{name}={value}" for name, value in words.items())

@@ -27,7 +27,7 @@ def world() -> Iterator[Kinds]:
 def test_every_compression_is_restored(
     world: Kinds, tool_drill: Drilling, compression: str
 ) -> None:
-    """Of the backup, and of WAL that was archived with each of them in turn."""
+    """The backup and the WAL after it have that compression."""
     endings = {path.suffix for path in world.repository(1).glob("archive/main/*/*/0*-*")}
     assert endings == {"", ".gz", ".bz2", ".lz4", ".zst"}
     before = digests(world.repository(1))

@@ -101,7 +101,7 @@ def test_recovery_stops_exactly_there(
 def test_recovery_from_a_store(
     s3_world: Pushed, tool_drill: Drilling, tmp_path: Path, point: str
 ) -> None:
-    """Exact too; the store is left as it was, and its secret is nowhere."""
+    """The rows are exact, the store is unchanged, and its secret is in no log and no evidence."""
     assert s3_world.s3 is not None
     target, last = s3_world.server.points[point]
     before = s3_world.s3.digests(BUCKET)
@@ -151,7 +151,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @locally
 def test_an_encrypted_backup(tool_drill: Drilling, keys: tuple[Path, Path]) -> None:
-    """With the private key and its passphrase it restores; with another one nothing was learned."""
+    """It restores with the private key and its passphrase; another key could not verify."""
     ours, theirs = keys
     public = ours.parent.parent.parent / f"{ours.parent.name}.asc"
     shutil.copy(ours, public)
@@ -181,7 +181,7 @@ def test_an_encrypted_backup(tool_drill: Drilling, keys: tuple[Path, Path]) -> N
 
 @in_docker
 def test_wrong_credentials(s3_world: Pushed, tool_drill: Drilling) -> None:
-    """Or expired ones."""
+    """Expired ones give the same error."""
     source = s3_world.source(secrets={"AWS_SECRET_ACCESS_KEY": "0" * 32})
 
     could_not_verify(tool_drill(source), "the store refused the credentials")
@@ -189,7 +189,7 @@ def test_wrong_credentials(s3_world: Pushed, tool_drill: Drilling) -> None:
 
 @in_docker
 def test_a_bucket_that_is_not_there(s3_world: Pushed, tool_drill: Drilling) -> None:
-    """A typo in its name."""
+    """There is a typo in its name."""
     source = s3_world.source(env={**s3_world.env, "WALG_S3_PREFIX": "s3://backup/shop"})
 
     could_not_verify(tool_drill(source), "the bucket of the prefix is not there")
@@ -199,7 +199,7 @@ def test_a_bucket_that_is_not_there(s3_world: Pushed, tool_drill: Drilling) -> N
 def test_a_certificate_nobody_trusts(
     s3_world: Pushed, tool_drill: Drilling, tmp_path: Path
 ) -> None:
-    """Another authority than the one that signed it."""
+    """The given authority is not the one that signed it."""
     other = Certificates.make(tmp_path / "tls").ca
     source = s3_world.source(env={**s3_world.env, "WALG_S3_CA_CERT_FILE": str(other)})
 
@@ -208,7 +208,7 @@ def test_a_certificate_nobody_trusts(
 
 @in_docker
 def test_a_store_that_does_not_answer(s3_world: Pushed, tool_drill: Drilling) -> None:
-    """By itself WAL-G goes on for minutes."""
+    """WAL-G alone retries for minutes."""
     source = s3_world.source(env={**s3_world.env, "AWS_ENDPOINT": "https://localhost:1"})
 
     could_not_verify(tool_drill(source), "the store cannot be reached")
@@ -225,7 +225,7 @@ def test_a_prefix_that_is_not_there(worlds: Worlds, tool_drill: Drilling) -> Non
 
 @locally
 def test_a_prefix_without_backups(worlds: Worlds, tool_drill: Drilling, tmp_path: Path) -> None:
-    """It is there, and holds nothing: a finding."""
+    """An empty storage is a finding."""
     failed(
         tool_drill(worlds(17).source(env={"WALG_FILE_PREFIX": str(tmp_path)})),
         "there is no backup in",
@@ -234,13 +234,13 @@ def test_a_prefix_without_backups(worlds: Worlds, tool_drill: Drilling, tmp_path
 
 @locally
 def test_a_backup_of_another_name(worlds: Worlds, tool_drill: Drilling) -> None:
-    """The ones there are are named."""
+    """The message names the existing backups."""
     could_not_verify(tool_drill(worlds(17).source(backup="base_0")), worlds(17).labels["full"])
 
 
 @locally
 def test_a_flipped_bit_in_a_part(broken: Pushed, tool_drill: Drilling) -> None:
-    """Compression notices."""
+    """The decompression fails."""
     # Every part, one at a time: otherwise WAL-G waits a minute before it tries again.
     for path in (
         broken.store / "basebackups_005" / broken.labels["delta"] / "tar_partitions"
@@ -254,7 +254,7 @@ def test_a_flipped_bit_in_a_part(broken: Pushed, tool_drill: Drilling) -> None:
 @locally
 @pytest.mark.parametrize("which", ["all", "one"])
 def test_a_part_that_is_missing(broken: Pushed, tool_drill: Drilling, which: str) -> None:
-    """Of several WAL-G fetches those there are, and ends with 0: the list of files tells."""
+    """WAL-G fetches the other parts and ends with status 0; the list of files shows it."""
     parts = sorted(
         (broken.store / "basebackups_005" / broken.labels["full"] / "tar_partitions").glob("part_*")
     )
@@ -273,7 +273,7 @@ def test_a_part_that_is_missing(broken: Pushed, tool_drill: Drilling, which: str
 
 @locally
 def test_a_parent_that_is_missing(broken: Pushed, tool_drill: Drilling) -> None:
-    """A delta is nothing without the full backup."""
+    """A delta needs the full backup."""
     for path in (broken.store / "basebackups_005").glob(f"{broken.labels['full']}*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -289,7 +289,7 @@ def segments(world: Pushed) -> list[Path]:
 
 @locally
 def test_a_flipped_bit_in_wal(broken: Pushed, tool_drill: Drilling) -> None:
-    """By compression, or by the server."""
+    """The decompression or the server finds it."""
     flip_bit(segments(broken)[-1])
 
     assert tool_drill(broken.source()).result.record.verdict() == "failed"
@@ -317,7 +317,7 @@ def test_a_missing_segment(broken: Pushed, tool_drill: Drilling) -> None:
 def test_a_target_that_is_not_there(
     worlds: Worlds, tool_drill: Drilling, point: str, words: str
 ) -> None:
-    """Refused as early as can be, and never turned into latest."""
+    """It is refused early, and never replaced by latest."""
     server = worlds(17).server
     assert server.ended is not None
     target = {
@@ -334,7 +334,7 @@ def test_a_target_that_is_not_there(
 
 @locally
 def test_production_s_own_verification(worlds: Worlds, tool_drill: Drilling) -> None:
-    """It asks production's server; where that cannot be reached, it says so and nothing else."""
+    """It connects to production's server; without a connection it could not verify."""
     world = worlds(17)
     reaching = {**world.env, "PGHOST": str(world.server.directory), "PGUSER": "postgres"}
 
