@@ -1,4 +1,4 @@
-# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# Three commands do everything on a fresh machine: `make demo`, `make check` and `make test`.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,11 +7,17 @@ STAMPS := .cache
 
 # A virtual environment that was not finished is not taken for one.
 .DELETE_ON_ERROR:
-.PHONY: demo test check lint picture bench clean
+.PHONY: demo check test lint picture bench clean
 
 # The main job on embedded PostgreSQL: no root, no Docker.
 demo: $(STAMPS)/demo
 	$(BIN)/pgrestore demo
+
+# The loop of a day: lint, unit and plugin tests, a drill of each type of source; no container, no store, no network.
+check: $(STAMPS)/dev
+	tests/bootstrap/system
+	$(MAKE) lint
+	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 3 --dist worksteal -m daily
 
 # Installs what the tests need, builds the wheel, runs everything against the installed wheel.
 test: $(STAMPS)/dev
@@ -38,7 +44,7 @@ picture: $(STAMPS)/dev
 	$(BIN)/python -m tests.rooms
 
 bench: $(STAMPS)/dev
-	$(BIN)/python tests/benchmarks/drill_against_script.py
+	$(BIN)/python -m tests.benchmarks.drill_against_script
 	$(BIN)/python -m tests.benchmarks.docker_against_local
 	$(BIN)/python -m tests.benchmarks.tool_drills
 	$(BIN)/python -m tests.benchmarks.wal_ahead

@@ -1,4 +1,7 @@
-"""pytest-pgrestore: prove that PostgreSQL backups restore. Public names only, each loaded when it is asked for."""
+"""pytest-pgrestore: prove that PostgreSQL backups restore.
+
+Public names only. Each one is loaded on first use: every pytest run of our users imports this.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.restore.instance import RestoredInstance as RestoredInstance
     from pytest_pgrestore.session.factory import Factory as Factory
 
+# Repeats the imports above: those are for type checkers, which do not run `__getattr__`.
 _HOMES = {
     "BackupNotRestorable": "pytest_pgrestore.model.errors",
     "ConfigError": "pytest_pgrestore.model.errors",
@@ -41,7 +45,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name on first use: every pytest run of our users imports this package."""
+    """Load a public name (PEP 562)."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

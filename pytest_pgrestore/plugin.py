@@ -1,4 +1,4 @@
-"""pytest hooks; each delegates."""
+"""The hooks of pytest. Each one delegates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_pgrestore.session.collection.drill_items import insert_drills
 from pytest_pgrestore.session.control import controller
 from pytest_pgrestore.session.control.interruption import give_lines
 from pytest_pgrestore.session.drill_session import SESSION, DrillSession
-from pytest_pgrestore.session.fixtures import (
+from pytest_pgrestore.session.fixtures import (  # noqa: F401 - pytest finds fixtures by name, here
     pgrestore,
     pgrestore_clone,
     pgrestore_conn,
@@ -21,18 +21,11 @@ from pytest_pgrestore.session.fixtures import (
 from pytest_pgrestore.session.keys import MARKER
 from pytest_pgrestore.session.outcomes.outcomes import annotate, explain
 from pytest_pgrestore.session.outcomes.withholding import LateReports, explain_comparison, withhold
-from pytest_pgrestore.settings import options
+from pytest_pgrestore.settings.resolve import add_options
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
-
-__all__ = [
-    "pgrestore",
-    "pgrestore_clone",
-    "pgrestore_conn",
-    "pgrestore_instance",
-]  # pytest finds fixtures here
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -42,18 +35,19 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register flags and ini keys."""
-    options.add_options(parser)
+    add_options(parser)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker and open the books."""
+    """Register the marker, the state of the run, and the plugins that follow it."""
     config.addinivalue_line(
         "markers",
-        f"{MARKER}(source, target=None, timeline=None, inclusive=None, rto=None, rpo=None, database=None): "
-        "the restore drill this test belongs to.",
+        f"{MARKER}(source, target=None, timeline=None, inclusive=None, rto=None, rpo=None, "
+        "database=None): the restore drill this test belongs to.",
     )
-    config.stash[SESSION] = DrillSession(config, os.environ)
+    state = config.stash[SESSION] = DrillSession(config, os.environ)
+    config.pluginmanager.register(state.fixture_usage, "pgrestore-fixture-usage")
     config.pluginmanager.register(LateReports(config), "pgrestore-late-reports")
     controller.install(config)
 
@@ -65,7 +59,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
-    """From here on nothing may interrupt the removal of the copies and the reports."""
+    """Let nothing interrupt the removal of the copies and the reports from here on."""
     session.config.stash[SESSION].term_signal.disarm()
     return (yield)
 
@@ -78,7 +72,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """Name the settings file where there is one."""
+    """Name the settings file if there is one."""
     path = config.stash[SESSION].settings.path
     return None if path is None else f"pgrestore: {path}"
 
@@ -100,32 +94,8 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_keyboard_interrupt(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-    """Make an interruption one that pytest can show."""
+    """Make sure that pytest can show the interruption."""
     give_lines(excinfo)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Note whose fixtures come next."""
-    item.config.stash[SESSION].fixture_usage.running(item)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(
-    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-) -> Generator[None, Any, Any]:
-    """Note which fixture asks for drills."""
-    with request.config.stash[SESSION].fixture_usage.within(
-        fixturedef.argname, tuple(fixturedef.argnames)
-    ):
-        return (yield)
-
-
-def pytest_fixture_post_finalizer(
-    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-) -> None:
-    """Note after which test a fixture ended."""
-    request.config.stash[SESSION].fixture_usage.torn_down(fixturedef.argname)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -136,12 +106,12 @@ def pytest_assertrepr_compare(
     return explain_comparison(config, op, left, right)
 
 
-# First of the wrappers, and so the last to touch the report.
+# The first wrapper is the outermost one: it changes the report last.
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put on the report what it means for a drill, and take values of rows out of it."""
+    """Take row values out of the report, and attach its outcome."""
     explain(item, call)
     report = yield
     withhold(item, call, report)

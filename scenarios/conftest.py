@@ -1,4 +1,4 @@
-"""Runs every scenario twice: the disaster, and its healthy twin. The lab builds worlds, a real pytest runs drills."""
+"""Runs every scenario twice: the disaster and its healthy twin, drilled by a pytest of its own."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from pytest_pgrestore.demo import damage
 from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.demo.shop import DATABASE, build_shop, trade
 
@@ -63,7 +64,7 @@ class World:
 
     def segments(self) -> list[Path]:
         """Return the archived segments, in order."""
-        return sorted(path for path in self.cluster.archive.iterdir() if len(path.name) == 24)
+        return damage.segments(self.cluster.archive)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -78,21 +79,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def story(scenario: Path) -> dict[str, Any]:
-    """What `scenario.toml` tells."""
+    """The content of `scenario.toml`."""
     return tomllib.loads((scenario / "scenario.toml").read_text())
 
 
 @pytest.fixture
 def world(scenario: Path, case: str) -> Iterator[World]:
-    """The world after the disaster, or its healthy twin; production is stopped, its backups lie there."""
+    """The backups after the disaster, or of its healthy twin; production is stopped."""
     directory = short_directory()
     try:
         with Cluster.create(directory) as cluster:
             build_shop(cluster, ORDERS)
             made = World(cluster, directory / "backups")
-            getattr(_module(scenario / "world.py"), "healthy" if case == "twin" else "disaster")(
-                made
-            )
+            shape = getattr(_module(scenario / "world.py"), "healthy" if case == "twin" else case)
+            shape(made)
         shutil.copytree(cluster.archive, made.directory / "archive", dirs_exist_ok=True)
         yield made
     finally:
@@ -101,11 +101,11 @@ def world(scenario: Path, case: str) -> Iterator[World]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the drill ended.
+    """The outcome of the scenario's pytest run.
 
     Attributes:
         status: Exit status of pytest.
-        printed: What it printed.
+        printed: Its standard output.
         evidence: The evidence it wrote.
     """
 
@@ -122,21 +122,13 @@ class Outcome:
 
 @pytest.fixture
 def outcome(scenario: Path, world: World, tmp_path: Path) -> Outcome:
-    """Run the scenario's project on the world, in a pytest of its own; as a local process unless told otherwise."""
+    """Run the scenario's project in a pytest of its own, in the runtime PGRESTORE_RUNTIME."""
     runtime = os.environ.get("PGRESTORE_RUNTIME", "local")
     project = tmp_path / "project"
     shutil.copytree(scenario / "project", project, ignore=shutil.ignore_patterns("__pycache__"))
+    pytest_command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", "/dev/null"]
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "no:cacheprovider",
-            "-c",
-            "/dev/null",
-            f"--rootdir={project}",
-        ],
+        [*pytest_command, f"--rootdir={project}"],
         cwd=project,
         env={
             **os.environ,

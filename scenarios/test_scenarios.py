@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def test_the_verdict_is_reached(story: dict[str, Any], case: str, outcome: Outcome) -> None:
-    """The exit status for the pipeline, the verdict of each drill for the auditor, the cause for the engineer."""
+    """The pipeline reads the exit status, the auditor the verdicts, the engineer the cause."""
     wanted = story[case]
 
     assert (outcome.status, outcome.verdicts()) == (wanted["exit"], wanted["verdicts"]), (

@@ -1,4 +1,4 @@
-"""Where the project lies that is tested."""
+"""The directory of this project."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ pytestmark = pytest.mark.pgrestore("shop", target="latest")
 
 
 def test_the_ledger_has_rows(pgrestore_conn: psycopg.Connection) -> None:
-    """The smallest assertion; yours count, compare and look for orphans."""
+    """The smallest assertion. Yours will count, compare, and look for orphans."""
     row = pgrestore_conn.execute("select count(*) from ledger").fetchone()
 
     assert row is not None

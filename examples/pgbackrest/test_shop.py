@@ -9,10 +9,10 @@ pytestmark = pytest.mark.pgrestore("shop", target="latest")
 
 
 def test_the_orders_table_is_there(pgrestore_conn: psycopg.Connection) -> None:
-    """The smallest assertion; yours count, compare and look for orphans."""
+    """The smallest assertion. Yours will count, compare, and look for orphans."""
     assert pgrestore_conn.execute("select to_regclass('orders')").fetchone() == ("orders",)
 
 
 def test_the_backup_is_one_of_pgbackrest(pgrestore_instance: RestoredInstance) -> None:
-    """The evidence names label, chain, sizes and versions; a test can ask for them too."""
+    """Tests can read the facts of the evidence: label, chain, sizes, versions."""
     assert pgrestore_instance.backup.label[8] == "-"

@@ -12,17 +12,20 @@ BEFORE_THE_ACCIDENT = os.environ["SHOP_BEFORE_THE_ACCIDENT"]
 
 @pytest.mark.pgrestore("shop_pitr", target="latest")
 class TestLatest:
-    """The base backup with all archived WAL: what we would have if production died now."""
+    """The base backup with all archived WAL: the data we would have if production died now."""
 
     def test_orders_are_there(self, pgrestore_conn: psycopg.Connection) -> None:
-        """A lower bound from the business, because an empty table can be counted too."""
+        """An empty table can be counted too: use a lower bound that the business knows."""
         row = pgrestore_conn.execute("select count(*) from orders").fetchone()
 
         assert row[0] >= 20_000
 
     def test_every_order_adds_up(self, pgrestore_conn: psycopg.Connection) -> None:
-        """No order without lines: tables that belong together were restored together."""
-        query = "select o.id from orders o where not exists (select from order_lines l where l.order_id = o.id)"
+        """No order is without lines: tables that belong together were restored together."""
+        query = """
+            select o.id from orders o
+            where not exists (select from order_lines l where l.order_id = o.id)
+        """
 
         assert pgrestore_conn.execute(query).fetchall() == []
 
@@ -32,7 +35,7 @@ class TestBeforeTheAccident:
     """A bad deployment dropped a column, and a bug deleted payments. This is the moment before."""
 
     def test_the_dropped_column_is_back(self, pgrestore_conn: psycopg.Connection) -> None:
-        """The newest backup does not have it any more."""
+        """At the latest point, this column is missing."""
         row = pgrestore_conn.execute("select count(*) from orders where discount > 0").fetchone()
 
         assert row[0] > 0
@@ -47,7 +50,7 @@ class TestBeforeTheAccident:
         assert pgrestore_conn.execute(query).fetchall() == []
 
     def test_a_migration_can_be_rehearsed(self, pgrestore_clone: RestoredInstance) -> None:
-        """On a private copy that may be written; production's data, nobody's risk."""
+        """On a private copy that may be changed: with production's data, at no risk."""
         with pgrestore_clone.connect(read_only=False) as connection:
             connection.execute("alter table orders add column note text")
             connection.execute("update orders set note = 'rehearsed'")

@@ -7,5 +7,5 @@ pytestmark = pytest.mark.pgrestore("shop", target="latest")
 
 
 def test_the_orders_table_is_there(pgrestore_conn: psycopg.Connection) -> None:
-    """The smallest assertion; yours count, compare and look for orphans."""
+    """The smallest assertion. Yours will count, compare, and look for orphans."""
     assert pgrestore_conn.execute("select to_regclass('orders')").fetchone() == ("orders",)

@@ -1,1 +1,1 @@
-"""Small production worlds: cluster, workload, backup, accident."""
+"""Small production worlds for the demo, the scenarios and the tests: server, data, accident."""

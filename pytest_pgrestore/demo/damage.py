@@ -1,20 +1,21 @@
-"""Damaging copies of backups, the way disks, networks and people do."""
+"""Damage to copies of backups, as disks, networks and people cause it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.model.wal import is_segment_name
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE_BYTES = 8192
-
-_SEGMENT_NAME_LENGTH = 24
+"""BLCKSZ of PostgreSQL as it is built by default."""
 
 
 def segments(archive: Path) -> list[Path]:
     """Return the WAL segments of an archive in order, without history and label files."""
-    return sorted(path for path in archive.iterdir() if len(path.name) == _SEGMENT_NAME_LENGTH)
+    return sorted(path for path in archive.iterdir() if is_segment_name(path.name))
 
 
 def cut(path: Path, fraction: float) -> None:
@@ -34,7 +35,11 @@ def flip(path: Path, offset: int) -> None:
 
 
 def zero_page(path: Path, number: int = 0) -> None:
-    """Fill one page of a relation's file with zeros: checksums, amcheck and pg_dump see nothing wrong."""
+    """Fill one page of a relation's file with zeros.
+
+    An empty page is valid to PostgreSQL (PageIsVerified in src/backend/storage/page/bufpage.c), so
+    checksums, amcheck and pg_dump find nothing wrong.
+    """
     with path.open("r+b") as stream:
         stream.seek(number * PAGE_BYTES)
         stream.write(bytes(PAGE_BYTES))

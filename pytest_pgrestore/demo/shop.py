@@ -1,4 +1,4 @@
-"""A small shop: schema, data, trade, and two accidents. The same rows on every run, but for their times."""
+"""A small shop: schema, data, trade, two accidents. Only the times of its rows differ by run."""
 
 from __future__ import annotations
 
@@ -40,12 +40,14 @@ create table payments (
 );
 create sequence invoice_number start 10001;
 create view revenue as
-    select date_trunc('day', p.paid_at) as day, sum(p.amount_cents) as cents from payments p group by 1;
+    select date_trunc('day', p.paid_at) as day, sum(p.amount_cents) as cents
+    from payments p group by 1;
 """
 
 _CUSTOMERS = """
 insert into customers (name, email, created_at)
-select 'Customer ' || n, 'customer' || n || '@shop.example', clock_timestamp() - (%(count)s - n) * interval '1 minute'
+select 'Customer ' || n, 'customer' || n || '@shop.example',
+       clock_timestamp() - (%(count)s - n) * interval '1 minute'
 from generate_series(1, %(count)s) n
 """
 _ORDERS = """
@@ -68,7 +70,7 @@ _INVOICES = "select count(nextval('invoice_number')) from payments"
 
 
 def build_shop(cluster: Cluster, orders: int = 20_000) -> None:
-    """Make the database `shop`, owned by the role `shop_app`, with about five rows for each of `orders`."""
+    """Make the database `shop`, owned by the role `shop_app`, with about five rows per order."""
     cluster.sql(f"create role {ROLE} login")
     cluster.sql(f"create database {DATABASE} owner {ROLE}")
     customers = max(1, orders // 10)
@@ -99,5 +101,5 @@ def bad_deployment(cluster: Cluster) -> None:
 
 
 def bug(cluster: Cluster) -> None:
-    """Delete every third payment; no constraint minds."""
+    """Delete every third payment; no constraint forbids it."""
     cluster.sql("delete from payments where id % 3 = 0", database=DATABASE)

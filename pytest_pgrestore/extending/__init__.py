@@ -1,7 +1,10 @@
-"""What a plugin may add: types of sources and kinds of sandboxes. Public names only, each loaded when it is asked for.
+"""For plugins that add types of sources or sandboxes: public names only.
 
-The protocols to implement are `sources.protocol.PhysicalSource`, `sources.protocol.LogicalSource` and
-`sandboxes.protocol.Run` with what that gives.
+Each one is loaded on first use: the specification of our hooks is in this package, and every
+pytest run of our users imports that. docs/extending.md has examples.
+
+A source implements `sources.protocol.PhysicalSource` or `sources.protocol.LogicalSource`. A type of
+sandbox implements `sandboxes.protocol.Run`, and the `Sandbox` and `PostgresPrograms` it returns.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.extending.registry import local_settings as local_settings
     from pytest_pgrestore.settings.source_tables import SourceTable as SourceTable
 
+# Repeats the imports above: those are for type checkers, which do not run `__getattr__`.
 _HOMES = {
     "Runtime": "pytest_pgrestore.extending.registry",
     "SourceTable": "pytest_pgrestore.settings.source_tables",
@@ -28,7 +32,7 @@ __all__ = ["Runtime", "SourceTable", "SourceType", "docker_settings", "local_set
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name on first use: the hooks' specification lies here, and every pytest run imports that."""
+    """Load a public name (PEP 562)."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

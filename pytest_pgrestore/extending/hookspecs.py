@@ -1,4 +1,7 @@
-"""Hooks for plugins and conftest.py files that add a type of source or a kind of sandbox. See docs/extending.md."""
+"""Hooks for plugins and conftest.py files that add types of sources or sandboxes.
+
+docs/extending.md has examples. Both hooks are called when settings are read.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ if TYPE_CHECKING:
 
 
 @pytest.hookspec
-def pytest_pgrestore_source_types() -> Mapping[str, SourceType]:  # type: ignore[empty-body]
-    """Return types of sources by the name they have in ``type = "..."``; called once, when settings are read."""
+def pytest_pgrestore_source_types() -> Mapping[str, SourceType]:  # type: ignore[empty-body]  # a spec
+    """Return types of sources by their name in ``type = "..."``."""
 
 
 @pytest.hookspec
-def pytest_pgrestore_runtimes() -> Mapping[str, Runtime]:  # type: ignore[empty-body]
-    """Return kinds of sandboxes by the name they have in ``runtime = "..."``; called once, when settings are read."""
+def pytest_pgrestore_runtimes() -> Mapping[str, Runtime]:  # type: ignore[empty-body]  # a spec
+    """Return types of sandboxes by their name in ``runtime = "..."``."""

@@ -1,7 +1,6 @@
-"""What a plugin may add: types of sources and kinds of sandboxes, ours among them. Imports pydantic.
+"""Every type of source and of sandbox: ours, and those that plugins add.
 
-The protocols to implement are `sources.protocol.PhysicalSource`, `sources.protocol.LogicalSource` and
-`sandboxes.protocol.Run` with what that gives.
+Imports pydantic; therefore imported inside functions only.
 """
 
 from __future__ import annotations
@@ -29,8 +28,10 @@ class SourceType:
     """A type of source.
 
     Attributes:
-        table: Its keys in the settings file: a subclass of `SourceTable` with ``type: Literal["..."]``.
-        make: From the source's name, its table and the deadline of one tool in seconds to the source.
+        table: Its keys in the settings file. A subclass of `SourceTable` with a key
+            ``type: Literal["..."]``.
+        make: Called with the name of a source, its table and the deadline of one tool in seconds.
+            Returns the source.
     """
 
     table: type[SourceTable]
@@ -39,17 +40,18 @@ class SourceType:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """A kind of sandbox.
+    """A type of sandbox.
 
     Attributes:
-        enter: From the run's settings, its name and its directory (None: to be made) to the run.
+        enter: Called with the settings of a run, its name, and its directory. Returns the run. The
+            directory is None in the process that makes it; the others join it.
     """
 
     enter: Callable[[RunSettings, str, Path | None], Run]
 
 
 def source_types(config: pytest.Config) -> dict[str, SourceType]:
-    """Return every type of source this pytest knows."""
+    """Return every type of source by name. A plugin's type replaces ours of the same name."""
     found = {kind: SourceType(table, make_source) for kind, table in SOURCE_TABLES.items()}
     for added in config.hook.pytest_pgrestore_source_types():
         found.update(added)
@@ -57,7 +59,7 @@ def source_types(config: pytest.Config) -> dict[str, SourceType]:
 
 
 def runtimes(config: pytest.Config) -> dict[str, Runtime]:
-    """Return every kind of sandbox this pytest knows."""
+    """Return every type of sandbox by name. A plugin's type replaces ours of the same name."""
     found = {"docker": Runtime(_docker), "local": Runtime(_local)}
     for added in config.hook.pytest_pgrestore_runtimes():
         found.update(added)
@@ -65,7 +67,7 @@ def runtimes(config: pytest.Config) -> dict[str, Runtime]:
 
 
 def known_kinds(config: pytest.Config) -> KnownKinds:
-    """Return what a settings file may name in this pytest."""
+    """Return the types of sources and sandboxes that a settings file may name."""
     tables = {kind: added.table for kind, added in source_types(config).items()}
     return KnownKinds(tables, tuple(runtimes(config)))
 

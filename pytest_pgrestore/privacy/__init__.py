@@ -1,1 +1,1 @@
-"""What may be shown: no value of a row, no secret."""
+"""What may be shown: no row value, and no secret."""

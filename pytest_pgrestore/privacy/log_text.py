@@ -1,25 +1,34 @@
-"""A server log without rows, as it is saved beside the reports."""
+"""The text of a server log without row values, as it is saved beside the reports."""
 
 from __future__ import annotations
 
 import re
 
 _PRIVATE = re.compile(
-    r"(DETAIL|CONTEXT|STATEMENT|QUERY|\b(?:22|P0)\w{3} (?:ERROR|WARNING|NOTICE|LOG)):  .*(?:\n\t.*)*"
+    r"(DETAIL|CONTEXT|STATEMENT|QUERY|\b(?:22|P0)\w{3} (?:ERROR|WARNING|NOTICE|LOG))"
+    r":  .*(?:\n\t.*)*"
 )
-"""Details, and messages of the classes of SQLSTATE that quote values: data exceptions, PL/pgSQL's own RAISE."""
+"""Details of any message, and messages whose SQLSTATE is of a class that quotes values.
 
-_NOT_KEPT = "(not kept: it may quote rows)"
-
+These are the classes 22 (data exception) and P0 (PL/pgSQL, RAISE). The lines after the first one
+begin with a tab. Source: PostgreSQL, src/backend/utils/error/elog.c, append_with_tabs.
+"""
 
 _RAISE = re.compile(
     r"\b(ERROR|WARNING|NOTICE|INFO|LOG):  .*(?:\n\t.*)*"
     r"(?:\n.*?(?:DETAIL|HINT):  .*(?:\n\t.*)*)*(?=\n.*?CONTEXT:  .* at RAISE\b)"
 )
-"""A message of PL/pgSQL's RAISE with a SQLSTATE of its author's choice, up to the context that tells it by."""
+"""The message of a RAISE that chose its own SQLSTATE: only its CONTEXT line shows what it is."""
+
+_NOT_KEPT = "(not kept: it may quote rows)"
 
 
 def without_values(text: str, keep_until: str = "ready to accept connections") -> str:
-    """Return the log with details that may quote rows blanked, from the moment clients could log in."""
+    """Return the log with everything blanked that may quote rows.
+
+    Args:
+        text: The log.
+        keep_until: Lines before these words stay as they are: no client could log in yet.
+    """
     head, mark, rest = text.partition(keep_until)
     return head + mark + _PRIVATE.sub(rf"\1:  {_NOT_KEPT}", _RAISE.sub(rf"\1:  {_NOT_KEPT}", rest))

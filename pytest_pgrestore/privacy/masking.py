@@ -1,38 +1,44 @@
-"""Secrets the run knows, struck from reports whatever else they show."""
+"""Secrets are replaced in everything that is reported, also when row values may be shown."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_pgrestore.model.secret import Secret
 
-STRUCK = "***"
+MASK = "***"
+"""What stands in place of a secret."""
 
 _SHORTEST = 4
-"""Characters of a secret that is looked for: a shorter one stands in half the words of a report."""
+"""Characters of the shortest secret that is masked: a shorter one is part of ordinary words."""
 
 
 class SecretMasker:
-    """Strikes secrets from text.
+    """Replaces secrets in text.
 
     Args:
-        secrets: What must not be seen, in clear.
+        secrets: The secrets in clear text.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._forms = sorted(
-            {form for text in secrets for form in _forms(text)}, key=len, reverse=True
-        )
+        forms = {form for secret in secrets for form in _forms(secret)}
+        # The longest first: one secret may be a part of another.
+        self._forms = sorted(forms, key=len, reverse=True)
 
     def mask(self, value: Any) -> Any:
-        """Return `value` without the secrets in its texts; what pytest renders failures with is changed in place."""
+        """Return `value` with every secret in its texts replaced.
+
+        Lists, tuples and dictionaries are copied. pytest's representations of a failure
+        (``_pytest._code``) are changed in place.
+        """
         if not self._forms:
             return value
         if isinstance(value, str):
-            return self._text(value)
+            return self._mask_text(value)
         if isinstance(value, list):
             return [self.mask(entry) for entry in value]
         if type(value) is tuple:
@@ -44,14 +50,14 @@ class SecretMasker:
                 vars(value)[name] = self.mask(entry)
         return value
 
-    def _text(self, text: str) -> str:
+    def _mask_text(self, text: str) -> str:
         for form in self._forms:
-            text = text.replace(form, STRUCK)
+            text = text.replace(form, MASK)
         return text
 
 
 def passwords_in(connection: Secret) -> list[str]:
-    """Return what is secret of a connection string: all of it, and its password alone."""
+    """Return the secrets of a connection string: all of it, and its password."""
     import psycopg
     from psycopg.conninfo import conninfo_to_dict
 
@@ -60,13 +66,10 @@ def passwords_in(connection: Secret) -> list[str]:
         password = conninfo_to_dict(whole).get("password")
     except psycopg.ProgrammingError:
         password = None
-    return [whole, *([str(password)] if password else [])]
+    return [whole, str(password)] if password else [whole]
 
 
-def _forms(text: str) -> list[str]:
-    """Return how a secret may stand in a report: as it is, as Python shows it, as a URL spells it."""
-    from urllib.parse import quote
-
-    return [
-        form for form in (text, repr(text)[1:-1], quote(text, safe="")) if len(form) >= _SHORTEST
-    ]
+def _forms(secret: str) -> list[str]:
+    """Return how a secret may be spelled: as it is, in Python's repr, in a URL."""
+    forms = (secret, repr(secret)[1:-1], quote(secret, safe=""))
+    return [form for form in forms if len(form) >= _SHORTEST]

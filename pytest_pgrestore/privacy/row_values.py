@@ -1,8 +1,9 @@
-"""Values of rows as text that does not hold them: type, size and a short keyed hash.
+"""Row values as text that does not hold them: type, size and a short keyed hash.
 
-Equal values of one run get equal hashes, so a reader sees whether two are the same; the key is made anew for each run
-and never written, so nobody finds the value by trying words. Numbers, truth values and None are shown as they are:
-``assert count > 1000`` says nothing without them. Imports nothing of ours.
+Equal values of one run have equal hashes, so a reader sees whether two values are the same. The
+key is new in each run and is never written, so nobody finds a value by trying words. Numbers,
+truth values and None are shown: ``assert count > 1000`` is of no use without them. Imports nothing
+of ours.
 """
 
 from __future__ import annotations
@@ -25,97 +26,95 @@ from ipaddress import (
 from typing import Any
 from uuid import UUID
 
+_TEXTS = (str, bytes, bytearray)
+
 _SCALARS = (
-    *(
-        str,
-        bytes,
-        bytearray,
-        memoryview,
-        date,
-        datetime,
-        time,
-        timedelta,
-        tzinfo,
-        Decimal,
-        UUID,
-        complex,
-        range,
-    ),
+    *_TEXTS,
+    memoryview,
+    *(date, datetime, time, timedelta, tzinfo),
+    *(Decimal, UUID, complex, range),
     *(IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network),
 )
-"""Types whose repr is the value: what psycopg makes of columns."""
+"""Types whose repr is the value. Source: psycopg docs, "Adapting basic Python types"."""
 
-_TEXTS = (str, bytes, bytearray)
 _LARGEST = 100_000
-"""Entries of a container that is hashed: a failing test should not take seconds to say so."""
+"""Entries of the largest container that is hashed: a report must not take seconds."""
 
 _DEPTH = 20
-"""Containers within containers that are hashed; a list that holds itself has no end."""
+"""Levels of containers that are hashed: a list that contains itself has no end."""
 
 
 class Redactor:
-    """Tells values apart without telling them.
+    """Shows which values are equal, without showing the values.
 
     Args:
-        key: Secret of the run, at most 64 bytes.
+        key: Secret of the run, at most 64 bytes (limit of BLAKE2b, RFC 7693).
     """
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def of(self, value: Any) -> str:
-        """Return what may be told of `value`, e.g. ``<list of 3, #a1b2c3>``; numbers, truth values and None whole."""
+    def redact(self, value: Any) -> str:
+        """Return the text for `value`, e.g. ``<list of 3, #a1b2c3>``, or the number itself."""
         if shown(value):
             return plain_number(value)
         name = type(value).__name__
         try:
             size = f" of {len(value)}" if _sized(value) else ""
-            mark = self._hash(value)
-        except Exception:  # noqa: BLE001 - a class of the user's may do as it likes
+            digest = self._digest(value)
+        except Exception:  # noqa: BLE001 - methods of the user's class may raise anything
             return f"<{name}>"
-        return f"<{name}{size}{f', #{mark}' if mark else ''}>"
+        return f"<{name}{size}, #{digest}>" if digest else f"<{name}{size}>"
 
     def comparison(self, operator: str, left: Any, right: Any) -> list[str]:
-        """Return lines that explain why ``left operator right`` does not hold."""
-        lines = [f"{self.of(left)} {operator} {self.of(right)}"]
-        if operator == "==" and _is_list(left) and _is_list(right):
-            lines += self._first_difference(left, right)
-        elif operator == "==" and isinstance(left, Mapping) and isinstance(right, Mapping):
+        """Return lines that explain why ``left operator right`` is false.
+
+        Raises:
+            Exception: Whatever the values raise when they are compared.
+        """
+        lines = [f"{self.redact(left)} {operator} {self.redact(right)}"]
+        if operator != "==":
+            return lines
+        if _is_list(left) and _is_list(right):
+            return lines + self._first_difference(left, right)
+        if isinstance(left, Mapping) and isinstance(right, Mapping):
             differ = sum(left[key] != right[key] for key in left.keys() & right.keys())
-            lines.append(f"{_only(left.keys(), right.keys())}, {differ} with other values")
-        elif operator == "==" and isinstance(left, AbstractSet) and isinstance(right, AbstractSet):
-            lines.append(_only(left, right))
+            return [*lines, f"{_only(left.keys(), right.keys())}, {differ} with other values"]
+        if isinstance(left, AbstractSet) and isinstance(right, AbstractSet):
+            return [*lines, _only(left, right)]
         return lines
 
     def _first_difference(self, left: Sequence[Any], right: Sequence[Any]) -> list[str]:
         lines = [f"lengths: {len(left)} and {len(right)}"] if len(left) != len(right) else []
         for index, (one, other) in enumerate(zip(left, right, strict=False)):
             if one != other:
-                return [
-                    *lines,
-                    f"first difference at index {index}: {self.of(one)} != {self.of(other)}",
-                ]
+                difference = f"{self.redact(one)} != {self.redact(other)}"
+                return [*lines, f"first difference at index {index}: {difference}"]
         return lines
 
-    def _hash(self, value: Any) -> str:
+    def _digest(self, value: Any) -> str:
+        """Return six hexadecimal digits; "" for what has no hash."""
         if _sized(value) and not isinstance(value, _TEXTS) and len(value) > _LARGEST:
             return ""
-        words = _canonical(value, _DEPTH)
-        return "" if words is None else blake2b(words, key=self._key, digest_size=3).hexdigest()
+        content = _canonical(value, _DEPTH)
+        return "" if content is None else blake2b(content, key=self._key, digest_size=3).hexdigest()
 
 
 def shown(value: Any) -> bool:
-    """Tell whether `value` is of a kind that is told as it is: number, truth value, None."""
+    """Return whether `value` is shown as it is: a number, a truth value or None."""
     return value is None or isinstance(value, int | float)
 
 
 def redactable(value: Any) -> bool:
-    """Tell whether `value` is data, so that its redacted form says something: not a connection or a module."""
+    """Return whether the redacted form of `value` is of use: it is data, and no module, say."""
     return shown(value) or isinstance(value, _SCALARS) or _sized(value)
 
 
 def plain_number(value: Any) -> str:
-    """Return the text of what `shown` allows; of a subclass too, whose own repr may say more."""
+    """Return the text of a value that is `shown`.
+
+    The repr is that of the built-in type: a subclass may have one that holds more.
+    """
     for kind in (bool, int, float):
         if isinstance(value, kind):
             return kind.__repr__(value)
@@ -123,28 +122,24 @@ def plain_number(value: Any) -> str:
 
 
 def constants_of(statement: str) -> set[str]:
-    """Return the texts written out in a statement of source code; none where it is not whole."""
-    tree = _parsed(statement)
+    """Return the texts that a statement of source code contains; none if it cannot be parsed."""
     return {
         node.value
-        for node in ast.walk(tree)
+        for node in ast.walk(_parsed(statement))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
 
 
 def names_of(statement: str) -> list[str]:
-    """Return the names a statement reads, in the order they stand in it."""
+    """Return the names that a statement of source code contains, in their order."""
     nodes = [node for node in ast.walk(_parsed(statement)) if isinstance(node, ast.Name)]
-    return list(
-        dict.fromkeys(
-            node.id for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset))
-        )
-    )
+    nodes.sort(key=lambda node: (node.lineno, node.col_offset))
+    return list(dict.fromkeys(node.id for node in nodes))
 
 
 def _parsed(statement: str) -> ast.AST:
     text = textwrap.dedent(statement).strip()
-    for attempt in (text, f"{text}\n    pass"):  # the head of a with or for statement
+    for attempt in (text, f"{text}\n    pass"):  # the second one is for the head of with or for
         try:
             return ast.parse(attempt)
         except (SyntaxError, ValueError):
@@ -153,7 +148,11 @@ def _parsed(statement: str) -> ast.AST:
 
 
 def _canonical(value: Any, depth: int) -> bytes | None:
-    """Return bytes that are the same for equal values of one type; None for what is not data through and through."""
+    """Return bytes that are equal for equal values of one type.
+
+    Returns:
+        None if a part of `value` is no data, or lies deeper than `depth` levels.
+    """
     name = type(value).__name__.encode()
     if shown(value):
         return name + b":" + plain_number(value).encode()
@@ -163,13 +162,15 @@ def _canonical(value: Any, depth: int) -> bytes | None:
     if depth == 0 or not _sized(value):
         return None
     entries = value.items() if isinstance(value, Mapping) else value
-    parts = [_canonical(entry, depth - 1) for entry in entries]
-    known = [part for part in parts if part is not None]
-    if len(known) < len(parts):
-        return None
+    parts = []
+    for entry in entries:
+        part = _canonical(entry, depth - 1)
+        if part is None:
+            return None
+        parts.append(part)
     if not _is_list(value):
-        known.sort()
-    return name + b"".join(b"[%d]%b" % (len(part), part) for part in known)
+        parts.sort()
+    return name + b"".join(b"[%d]%b" % (len(part), part) for part in parts)
 
 
 def _sized(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Recovery of a physical copy: start its server, follow it to the end, ask where that was."""
+"""Recovery of a physical copy: start its server, follow it to the end, judge where that is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The protocols of sandboxes, in one file because plugin authors read and implement them together.
+"""The protocols of sandboxes. Long: plugin authors read and implement them together.
 
 Imports only values and processes.
 """

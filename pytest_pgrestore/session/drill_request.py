@@ -1,13 +1,13 @@
-"""What a test asks for: the nearest markers, the settings and the source's own figures, become one drill.
+"""The drill that a test asks for: made of its markers, the settings and its source.
 
-Mistakes are collected, never the first one alone, and never answered by a default.
+All mistakes are reported, not the first one alone. A mistake never falls back to a default.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_pgrestore.model.drill import Drill
 from pytest_pgrestore.model.errors import ConfigError
@@ -28,30 +28,36 @@ from pytest_pgrestore.settings.durations import parse_duration
 from pytest_pgrestore.settings.suggest import known_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-    import pytest
-
-    from pytest_pgrestore.settings.options import ExplicitSettings
+    from pytest_pgrestore.settings.resolve import ExplicitSettings
     from pytest_pgrestore.settings.source_tables import SourceTable
 
-ARGUMENTS = ("source", "target", "timeline", "inclusive", "rto", "rpo", "database")
-"""Of the marker, of ``pgrestore.restore(...)``, and, but for the assertions, the keys of a drill file."""
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class DrillRequest:
-    """A drill, and where in its server one test wants to connect."""
+    """A drill that a test asks for.
+
+    Attributes:
+        drill: It may be shared by many tests.
+        database: The one this test connects to; None is the one that the source names.
+        place: The test, fixture or file that asks, for messages.
+    """
 
     drill: Drill
     database: str | None
     place: str
-    """Who asked, for messages."""
 
 
 @dataclass(slots=True)
 class UsageErrors:
-    """What is wrong with the requests of a run, each mistake once with the first place it stands at."""
+    """What is wrong with the requests of a run.
+
+    Attributes:
+        places: Each mistake, with the tests, fixtures and files that make it.
+    """
 
     places: dict[str, list[str]] = field(default_factory=dict)
 
@@ -60,44 +66,12 @@ class UsageErrors:
         self.places.setdefault(text, []).append(place)
 
     def lines(self) -> list[str]:
-        """Return the mistakes as texts."""
-        return [
-            f"{places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''}: {text}"
-            for text, places in self.places.items()
-        ]
-
-
-def marker_arguments(markers: Iterable[pytest.Mark]) -> tuple[dict[str, Any], list[str]]:
-    """Return the arguments of all `markers`, the nearest first, merged, and what is wrong with them.
-
-    A farther marker that names another source is about another drill, and says nothing here; ``inclusive`` belongs
-    to the target it was written with.
-    """
-    merged: dict[str, Any] = {}
-    wrong: list[str] = []
-    for marker in markers:
-        found = dict(marker.kwargs)
-        if len(marker.args) > 1 or (marker.args and "source" in found):
-            wrong.append(
-                "the marker pgrestore takes one positional argument, the source\n"
-                "HINT: write the others by name: " + ", ".join(ARGUMENTS[1:]) + "."
-            )
-        if marker.args:
-            found["source"] = marker.args[0]
-        wrong += [
-            f"unknown marker argument {name}\nHINT: {known_names(name, ARGUMENTS)}"
-            for name in found
-            if name not in ARGUMENTS
-        ]
-        if (
-            None not in (other := (merged.get("source"), found.get("source")))
-            and other[0] != other[1]
-        ):
-            break
-        if "target" in merged:
-            found.pop("inclusive", None)
-        merged = {name: value for name, value in found.items() if value is not None} | merged
-    return merged, wrong
+        """Return each mistake once, with the first place and the number of others."""
+        lines = []
+        for text, (first, *others) in self.places.items():
+            more = f" and {len(others)} more" if others else ""
+            lines.append(f"{first}{more}: {text}")
+        return lines
 
 
 def make_request(
@@ -106,51 +80,42 @@ def make_request(
     sources: Mapping[str, SourceTable],
     place: str,
 ) -> DrillRequest:
-    """Return the drill that `arguments` ask for; what they leave open, `given` and the source say.
+    """Return the drill that `arguments` ask for.
+
+    Args:
+        arguments: Of a marker, of ``pgrestore.restore(...)`` or of a drill file.
+        given: Used for what `arguments` leave out, before the table of the source.
+        sources: Every source by name.
+        place: The test, fixture or file that asks.
 
     Raises:
-        ConfigError: With every mistake, a line each.
+        ConfigError: With every mistake.
     """
-    wrong: list[ConfigError] = []
-
-    def read(parse: Callable[[Any], Any], value: Any) -> Any:
-        try:
-            return None if value is None else parse(value)
-        except ConfigError as exc:
-            wrong.append(exc)
-            return None
-
-    source = read(
-        lambda name: _known_source(name, sources), arguments.get("source", _only(sources))
+    reader = _Reader(arguments)
+    source = reader.attempt(lambda: _source(arguments.get("source"), sources))
+    target = _target(reader, given)
+    timeline = reader.read("timeline", parse_timeline)
+    rto = reader.read("rto", parse_duration)
+    rpo = reader.read("rpo", parse_duration)
+    database = reader.read("database", _text)
+    if source is None or reader.wrong:
+        raise _combined(reader.wrong)
+    table = sources[source]
+    objectives = Objectives(
+        rto=_first(rto, given["rto"], table.rto),
+        rpo=_first(rpo, given["rpo"], table.rpo),
+        max_age=table.max_age,
     )
-    if arguments.get("source") is None and len(_roots(sources)) != 1:
-        wrong.append(_no_source(sources))
-    target = read(_target, arguments.get("target"))
-    if target is None:
-        target = given.or_default("target")
-    target = (
-        read(lambda inclusive: _limit(target, inclusive), arguments.get("inclusive", True))
-        or target
-    )
-    read(_in_the_past, target)
-    timeline = read(parse_timeline, arguments.get("timeline"))
-    table = sources.get(source) if source else None
-    rto = _first(read(parse_duration, arguments.get("rto")), given["rto"], table and table.rto)
-    rpo = _first(read(parse_duration, arguments.get("rpo")), given["rpo"], table and table.rpo)
-    database = read(_text, arguments.get("database"))
-    if wrong:
-        raise combined(wrong)
-    drill = Drill(
-        str(source),
-        target,
-        _first(timeline, given.or_default("timeline")),
-        Objectives(rto=rto, rpo=rpo, max_age=table.max_age if table else None),
-    )
+    drill = Drill(source, target, _first(timeline, given.or_default("timeline")), objectives)
     return DrillRequest(drill, database, place)
 
 
 def copies_of(source: str, sources: Mapping[str, SourceTable]) -> dict[str, str]:
-    """Return the copies that ``NAME.*`` stands for with their sources; another name alone, under an empty name.
+    """Return the sources that a name in a drill file stands for.
+
+    Returns:
+        For ``NAME.*`` each copy with its source, ``NAME.COPY``. For any other name "" with this
+        name.
 
     Raises:
         ConfigError: The source has no copies.
@@ -169,47 +134,80 @@ def copies_of(source: str, sources: Mapping[str, SourceTable]) -> dict[str, str]
     return found
 
 
-def combined(wrong: list[ConfigError]) -> ConfigError:
-    """Return one error that says all."""
-    if len(wrong) == 1:
-        return wrong[0]
-    first = [str(error) for error in wrong[:-1]]
-    return ConfigError("\n".join([*first, wrong[-1].problem]), hint=wrong[-1].hint)
+def _combined(wrong: list[ConfigError]) -> ConfigError:
+    """Return one error with all problems, each with its hint. `wrong` is not empty."""
+    *first, last = wrong
+    problems = [*(str(error) for error in first), last.problem]
+    return ConfigError("\n".join(problems), hint=last.hint)
 
 
-def _first(*values: Any) -> Any:
-    return next((value for value in values if value is not None), None)
+class _Reader:
+    """Reads arguments, and collects what is wrong with them.
+
+    Attributes:
+        wrong: The mistakes so far.
+    """
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        self._arguments = arguments
+        self.wrong: list[ConfigError] = []
+
+    def read(self, name: str, parse: Callable[[Any], _T]) -> _T | None:
+        """Return argument `name` parsed; None if it is missing or wrong."""
+        value = self._arguments.get(name)
+        return None if value is None else self.attempt(lambda: parse(value))
+
+    def attempt(self, make: Callable[[], _T]) -> _T | None:
+        """Return what `make` returns; None if it raises a ConfigError, which is collected."""
+        try:
+            return make()
+        except ConfigError as exc:
+            self.wrong.append(exc)
+            return None
 
 
-def _only(sources: Mapping[str, SourceTable]) -> str | None:
-    roots = _roots(sources)
-    return roots[0] if len(roots) == 1 else None
+def _source(name: Any, sources: Mapping[str, SourceTable]) -> str:
+    """Return the name of the source; the only one is taken if `name` is None.
 
-
-def _roots(sources: Mapping[str, SourceTable]) -> list[str]:
-    """Return the sources that are no copies of others."""
-    return [name for name in sources if name.rpartition(".")[0] not in sources]
-
-
-def _no_source(sources: Mapping[str, SourceTable]) -> ConfigError:
-    if not sources:
-        return ConfigError(
-            "no source of backups is configured",
-            hint="describe one in pgrestore.toml below [sources.NAME].",
-        )
-    return ConfigError(
-        f"which source? there are {len(sources)}: {', '.join(sorted(sources))}",
-        hint='name one: @pytest.mark.pgrestore("NAME").',
-    )
-
-
-def _known_source(name: Any, sources: Mapping[str, SourceTable]) -> str:
+    Raises:
+        ConfigError: There is no source of that name, or no name and not exactly one source.
+    """
+    if name is None:
+        return _only_source(sources)
     if isinstance(name, str) and name in sources:
         return name
     raise ConfigError(f"unknown source {name!r}", hint=known_names(str(name), sources))
 
 
-def _target(value: Any) -> RecoveryTarget:
+def _only_source(sources: Mapping[str, SourceTable]) -> str:
+    if not sources:
+        raise ConfigError(
+            "no source of backups is configured",
+            hint="describe one in pgrestore.toml below [sources.NAME].",
+        )
+    # NAME.COPY is another copy of the backups of NAME.
+    without_copies = [name for name in sources if name.rpartition(".")[0] not in sources]
+    if len(without_copies) == 1:
+        return without_copies[0]
+    raise ConfigError(
+        f"which source? there are {len(sources)}: {', '.join(sorted(sources))}",
+        hint='name one: @pytest.mark.pgrestore("NAME").',
+    )
+
+
+def _target(reader: _Reader, given: ExplicitSettings) -> RecoveryTarget:
+    """Return where recovery stops; what is wrong with it is left to `reader`."""
+    target: RecoveryTarget | None = reader.read("target", _parsed_target)
+    if target is None:
+        target = given.or_default("target")
+    stop: RecoveryTarget = target
+    if reader.read("inclusive", _truth_value) is False:
+        stop = reader.attempt(lambda: exclusive(target)) or target
+    reader.attempt(lambda: _refuse_future(stop))
+    return stop
+
+
+def _parsed_target(value: Any) -> RecoveryTarget:
     if isinstance(value, Latest | Immediate | AtTime | AtLsn | AtXid | AtName):
         return value
     if isinstance(value, datetime):
@@ -217,13 +215,7 @@ def _target(value: Any) -> RecoveryTarget:
     return parse_target(_text(value))
 
 
-def _limit(target: RecoveryTarget, inclusive: Any) -> RecoveryTarget:
-    if not isinstance(inclusive, bool):
-        raise ConfigError(f"inclusive is {inclusive!r}", hint="write true or false.")
-    return target if inclusive else exclusive(target)
-
-
-def _in_the_past(target: RecoveryTarget) -> None:
+def _refuse_future(target: RecoveryTarget) -> None:
     if isinstance(target, AtTime) and target.when > datetime.now(UTC):
         raise ConfigError(
             f"target {target} lies in the future",
@@ -231,7 +223,17 @@ def _in_the_past(target: RecoveryTarget) -> None:
         )
 
 
+def _truth_value(inclusive: Any) -> bool:
+    if isinstance(inclusive, bool):
+        return inclusive
+    raise ConfigError(f"inclusive is {inclusive!r}", hint="write true or false.")
+
+
 def _text(value: Any) -> str:
     if isinstance(value, str) and value.strip():
         return value
     raise ConfigError(f"{value!r} is not a text", hint="write it in quotes.")
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)

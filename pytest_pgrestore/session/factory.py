@@ -1,4 +1,4 @@
-"""What tests and fixtures get their instances and connections from."""
+"""The factory that fixtures of the user's restore with, on demand."""
 
 from __future__ import annotations
 
@@ -7,35 +7,50 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pgrestore.model.errors import BackupNotRestorable
-from pytest_pgrestore.session.drill_request import make_request, marker_arguments
+from pytest_pgrestore.session.drill_request import make_request
+from pytest_pgrestore.session.instances import NoServerError, instance_of
+from pytest_pgrestore.session.marker import marker_arguments
 
 if TYPE_CHECKING:
-    import psycopg
-
     from pytest_pgrestore.restore.instance import RestoredInstance
+    from pytest_pgrestore.session.drill_request import DrillRequest
     from pytest_pgrestore.session.drill_session import DrillSession
 
 
 @dataclass(frozen=True, slots=True)
 class Factory:
-    """What the fixture `pgrestore` gives."""
+    """The value of the fixture `pgrestore`."""
 
     _session: DrillSession = field(repr=False)
 
     def restore(self, source: str | None = None, **arguments: Any) -> RestoredInstance:
         """Restore a backup, once per run, and return the running instance.
 
+        The test fails if the backup cannot be restored.
+
         Args:
-            source: Name of a source; may be left out where only one is configured.
+            source: Name of a source; may be left out if only one is configured.
             arguments: target, timeline, inclusive, rto, rpo, database, as in the marker.
 
         Raises:
             ConfigError: An argument is wrong.
         """
         __tracebackhide__ = True
+        request = self._request({"source": source, **arguments})
+        usage = self._session.fixture_usage
+        usage.asked(request.drill.key)
+        try:
+            return instance_of(self._session, request.drill, request.database)
+        except NoServerError as exc:
+            message = str(exc)
+        # Outside of `except`: pytest would show the exception that is being handled, too.
+        usage.not_measured()
+        pytest.fail(message, pytrace=False)
+
+    def _request(self, given: dict[str, Any]) -> DrillRequest:
+        """Return the drill that these arguments ask for; the test fails if they are wrong."""
+        __tracebackhide__ = True
         session = self._session
-        given = {"source": source, **arguments}
         found, wrong = marker_arguments([pytest.mark.pgrestore(**given).mark])
         if wrong:
             pytest.fail("\n".join(wrong), pytrace=False)
@@ -44,33 +59,4 @@ class Factory:
         session.register(request)
         if session.usage_errors.places:
             pytest.fail("\n".join(session.usage_errors.lines()), pytrace=False)
-        session.fixture_usage.asked(request.drill.key)
-        instance = session.instance_of(request.drill, request.database)
-        if isinstance(instance, str):
-            session.fixture_usage.not_measured()
-            pytest.fail(instance, pytrace=False)
-        return instance
-
-
-def connect(instance: RestoredInstance) -> psycopg.Connection[Any]:
-    """Open the read-only connection a test or a drill file asks with.
-
-    Raises:
-        BackupNotRestorable: The database is not in the restored copy.
-    """
-    import psycopg
-
-    try:
-        return instance.connect()
-    except psycopg.OperationalError:
-        with instance.access.open("template1") as connection:
-            rows = connection.execute(
-                "select datname from pg_database where datallowconn order by 1"
-            ).fetchall()
-        names = [str(name) for (name,) in rows]
-        if instance.access.database in names:
-            raise
-        raise BackupNotRestorable(
-            f"database {instance.access.database!r} is not in the restored copy",
-            hint=f"it holds: {', '.join(names)}.",
-        ) from None
+        return request

@@ -1,93 +1,108 @@
-"""Which tests use which drills when drills are restored on demand, by the factory, inside somebody's fixture."""
+"""Which tests use which drills, also when a fixture of the user's restores on demand."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import pytest
+    from collections.abc import Generator, Iterator
 
 
 class FixtureUsage:
-    """Follows the fixtures being set up, so a test that reads a cached fixture is still counted for its drill."""
+    """Follows fixtures while they are set up. A plugin of pytest: it is registered for its hooks.
+
+    A fixture that restores on demand is set up once, during its first test. Every later test that
+    uses the cached value belongs to the drill, too.
+
+    Attributes:
+        current: The test that is set up, run or torn down now.
+    """
 
     def __init__(self) -> None:
-        self._fixtures: dict[str, set[str]] = {}
-        self._items: dict[str, set[str]] = {}
+        self.current: pytest.Item | None = None
+        self._node_id = ""
+        self._setting_up: list[str] = []
+        self._drills_of_fixture: dict[str, set[str]] = {}
+        self._drills_of_item: dict[str, set[str]] = {}
         self._needs: dict[str, tuple[str, ...]] = {}
         self._tore_down: set[str] = set()
-        self._failed_fixtures: set[str] = set()
-        self._stack: list[str] = []
-        self._item = ""
-        self.current: pytest.Item | None = None
-        """What is set up, run or torn down now."""
+        self._without_instance: set[str] = set()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Note whose fixtures are set up next."""
+        self.current = item
+        self._node_id = item.nodeid
+        self._setting_up.clear()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any]
+    ) -> Generator[None, object, object]:
+        """Note which fixture is being set up."""
+        with self.within(fixturedef.argname, tuple(fixturedef.argnames)):
+            return (yield)
+
+    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Note that a fixture of a drill ended during this test, which need not use it."""
+        if self._uses_a_drill(fixturedef.argname, set()):
+            self._tore_down.add(self._node_id)
 
     @property
     def place(self) -> str:
-        """Who is asking right now, for messages."""
-        return f"fixture {self._stack[-1]}" if self._stack else self._item
-
-    def running(self, item: pytest.Item) -> None:
-        """Note which item is set up or run now."""
-        self._item = item.nodeid
-        self.current = item
-        self._stack.clear()
+        """What runs now, for messages: a fixture, or else a test."""
+        return f"fixture {self._setting_up[-1]}" if self._setting_up else self._node_id
 
     @contextmanager
     def within(self, fixture: str, needs: tuple[str, ...]) -> Iterator[None]:
-        """Note that a fixture of this name is being set up, which uses others."""
+        """Note that the body sets up `fixture`, which needs other fixtures."""
         self._needs[fixture] = needs
-        self._stack.append(fixture)
+        self._setting_up.append(fixture)
         try:
             yield
         finally:
-            if self._stack:
-                self._stack.pop()
+            if self._setting_up:
+                self._setting_up.pop()
 
     def asked(self, key: str) -> None:
-        """Note that whoever runs now uses drill `key`."""
-        self._items.setdefault(self._item, set()).add(key)
-        for name in self._stack:
-            self._fixtures.setdefault(name, set()).add(key)
+        """Note that drill `key` is used by what runs now: a test and the fixtures in setup."""
+        self._drills_of_item.setdefault(self._node_id, set()).add(key)
+        for name in self._setting_up:
+            self._drills_of_fixture.setdefault(name, set()).add(key)
 
     def not_measured(self) -> None:
-        """Note that whoever runs now got no instance."""
-        self._failed_fixtures.update(self._stack or [self._item])
+        """Note that what runs now got no instance."""
+        self._without_instance.update(self._setting_up or [self._node_id])
 
     def note(self, item: pytest.Item, key: str) -> None:
         """Note that `item` uses drill `key`."""
-        self._items.setdefault(item.nodeid, set()).add(key)
+        self._drills_of_item.setdefault(item.nodeid, set()).add(key)
 
     def drills_of(self, item: pytest.Item) -> list[str]:
         """Return the keys of the drills `item` uses."""
-        keys = set(self._items.get(item.nodeid, ()))
-        request = getattr(item, "_request", None)  # knows those asked for by getfixturevalue, too
+        keys = set(self._drills_of_item.get(item.nodeid, ()))
+        # Fixtures that request.getfixturevalue set up are known to the request alone.
+        request = getattr(item, "_request", None)
         for name in (*getattr(item, "fixturenames", ()), *getattr(request, "fixturenames", ())):
-            keys |= self._fixtures.get(name, set())
+            keys |= self._drills_of_fixture.get(name, set())
         return sorted(keys)
 
-    def torn_down(self, fixture: str) -> None:
-        """Note that a fixture ended during the item of now, which need not use it."""
-        if self._uses_a_drill(fixture, set()):
-            self._tore_down.add(self._item)
-
     def tore_down(self, item: pytest.Item) -> bool:
-        """Tell whether a fixture that used a drill ended after `item`."""
+        """Return whether a fixture that used a drill ended after `item`."""
         return item.nodeid in self._tore_down
+
+    def lacks_instance(self, item: pytest.Item) -> bool:
+        """Return whether `item` got no instance because its drill has no server."""
+        names = {item.nodeid, *getattr(item, "fixturenames", ())}
+        return not self._without_instance.isdisjoint(names)
 
     def _uses_a_drill(self, fixture: str, seen: set[str]) -> bool:
         if fixture in seen:
             return False
         seen.add(fixture)
-        return bool(self._fixtures.get(fixture)) or any(
+        return bool(self._drills_of_fixture.get(fixture)) or any(
             self._uses_a_drill(name, seen) for name in self._needs.get(fixture, ())
-        )
-
-    def lacks_instance(self, item: pytest.Item) -> bool:
-        """Tell whether `item` got no instance because a drill did not come up."""
-        return not self._failed_fixtures.isdisjoint(
-            {item.nodeid, *getattr(item, "fixturenames", ())}
         )

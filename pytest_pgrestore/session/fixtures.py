@@ -1,4 +1,4 @@
-"""What users see in ``pytest --fixtures``."""
+"""The fixtures. The first line of each docstring is what ``pytest --fixtures`` shows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.factory import Factory, connect
+from pytest_pgrestore.session.factory import Factory
+from pytest_pgrestore.session.instances import clone_for, connect, instance_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,18 +20,23 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def pgrestore(pytestconfig: pytest.Config) -> Factory:
-    """Restores on demand, for fixtures of one's own: `pgrestore.restore("shop", target=...) -> RestoredInstance`."""
+    """Restores on demand, for your own fixtures: `pgrestore.restore("shop", target=...)`.
+
+    It returns a `RestoredInstance`, as `pgrestore_instance` does. Each drill is restored once per
+    run.
+    """
     return Factory(pytestconfig.stash[SESSION])
 
 
 @pytest.fixture
 def pgrestore_instance(request: pytest.FixtureRequest) -> RestoredInstance:
-    """The restored server of this test's drill: `connect()`, `conninfo`, `backup`, `phases`, `recovered_to`, `rto`.
+    """The restored server of this test's drill, e.g. `connect()`, `conninfo`, `rto`.
 
-    Restored once per drill and run; set source and target by `@pytest.mark.pgrestore("shop", target="latest")`.
+    Also `backup`, `phases` and `recovered_to`. Restored once per drill and run. Source and target
+    are set by `@pytest.mark.pgrestore("shop", target="latest")`.
     """
     __tracebackhide__ = True
-    return request.config.stash[SESSION].instance_for(request.node)
+    return instance_for(request.node)
 
 
 @pytest.fixture
@@ -51,8 +57,10 @@ def pgrestore_conn(pgrestore_instance: RestoredInstance) -> Iterator[psycopg.Con
 def pgrestore_clone(
     request: pytest.FixtureRequest, pgrestore_instance: RestoredInstance
 ) -> Iterator[RestoredInstance]:
-    """A private, writable copy of this test's server: `connect(read_only=False)`. Costs a copy of all its files."""
+    """A private, writable copy of this test's server: `connect(read_only=False)`.
+
+    It costs a copy of all files of the server.
+    """
     __tracebackhide__ = True
-    session = request.config.stash[SESSION]
-    with session.clone_of(pgrestore_instance, request.node) as copy:
+    with clone_for(request.node, pgrestore_instance) as copy:
         yield copy

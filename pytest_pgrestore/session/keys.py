@@ -1,4 +1,4 @@
-"""Stash keys of items, and the names by which a test belongs to a drill."""
+"""Names by which a test belongs to a drill, and keys of what is kept on pytest's objects."""
 
 from __future__ import annotations
 
@@ -11,17 +11,29 @@ MARKER = "pgrestore"
 FIXTURES = frozenset({"pgrestore_instance", "pgrestore_conn", "pgrestore_clone"})
 """Fixtures that make a test part of a drill without a marker."""
 
+NO_SERVER = "not measured: the restore did not come up"
+"""Message of every test whose drill has no server; the item `restored` reports the cause, once."""
+
 REQUEST = pytest.StashKey[DrillRequest]()
 """On an item: the drill it belongs to."""
 
-NO_SERVER = "not measured: the restore did not come up"
-"""Message of every test whose drill has no server; the cause is reported once, by the item `restored`."""
-
 NOT_MEASURED = pytest.StashKey[bool]()
-"""On an item: it could not run because its drill did not come up."""
+"""On an item: it could not run because its drill has no server."""
 
 IS_DRILL_CHECK = pytest.StashKey[bool]()
-"""On an item: it is one of a drill's own checks and not a test of the user's."""
+"""On an item: it is one of a drill's own checks, and no test of the user's."""
 
 WORDS_OWN_FAILURE = pytest.StashKey[bool]()
-"""On an item: it words its failures itself, without values."""
+"""On an item: the message of its failure is ours and holds no values."""
+
+COMPARED = pytest.StashKey[list[str]]()
+"""On an item: the explanation of its last comparison that was false, without values."""
+
+INPUT_KEY = "pgrestore_key"
+"""In the input of an xdist worker: key of the hashes that stand for values, in hexadecimal."""
+
+INPUT_ROOT = "pgrestore_root"
+"""In the input of an xdist worker: the run's directory."""
+
+INPUT_REFUSAL = "pgrestore_refusal"
+"""In the input of an xdist worker: problem and hint if the run's directory could not be made."""

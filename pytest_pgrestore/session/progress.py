@@ -1,17 +1,18 @@
-"""How far a restore is, shown while it runs: on a terminal in place, with -v a line each, else not at all."""
+"""The progress of a restore: one changing line on a terminal, a line each with -v, else nothing."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     import pytest
 
 
 class Progress:
-    """Shows progress of one drill past pytest's capture.
+    """Shows the progress of one drill although pytest captures output.
 
     Args:
         config: pytest's.
@@ -22,21 +23,21 @@ class Progress:
         self._key = key
         self._terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
         self._capture: Any = config.pluginmanager.get_plugin("capturemanager")
-        # An xdist worker has a reporter that writes to nobody.
         if hasattr(config, "workerinput"):
-            self._terminal = None
+            self._terminal = None  # the reporter of an xdist worker writes to nobody
         self._verbose = config.getoption("verbose") > 0
 
     def show(self, text: str) -> None:
         """Show `text`."""
         if self._terminal is None:
             return
+        line = f"{self._key}: {text}"
         if self._terminal.isatty:
-            self._write(lambda: self._terminal.rewrite(f"{self._key}: {text}", erase=True))
+            self._uncaptured(lambda: self._terminal.rewrite(line, erase=True))
         elif self._verbose:
-            self._write(lambda: self._terminal.write_line(f"{self._key}: {text}"))
+            self._uncaptured(lambda: self._terminal.write_line(line))
 
-    def __enter__(self) -> Progress:  # noqa: PYI034 - Self would say no more
+    def __enter__(self) -> Self:
         """Announce the restore."""
         self.show("restoring")
         return self
@@ -49,9 +50,9 @@ class Progress:
     ) -> None:
         """Clear the line."""
         if self._terminal is not None and self._terminal.isatty:
-            self._write(lambda: self._terminal.rewrite("", erase=True))
+            self._uncaptured(lambda: self._terminal.rewrite("", erase=True))
 
-    def _write(self, write: Any) -> None:
+    def _uncaptured(self, write: Callable[[], None]) -> None:
         if self._capture is None:
             write()
             return

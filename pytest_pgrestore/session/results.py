@@ -1,6 +1,7 @@
-"""One restore per drill and run: the first process that needs it restores, the others read what came of it.
+"""One restore per drill and run: the first process restores, the others read its result.
 
-The state lies in the run's directory as JSON, so the process that writes the reports finds it also when a worker died.
+Results are JSON files in the run's directory. The process that writes the reports reads them there,
+also those of a worker that died.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ _INTERRUPTED = Failure(
     phase="",
 )
 _PATIENCE = 10
-"""Times the deadline of a single step that another process may take: a restore has several steps."""
+"""How many deadlines of one step another process may take: a restore has several steps."""
 
 
 class DrillResults:
-    """The drills of one run, whichever of its processes restored them.
+    """The results of one run's drills, whichever process restored them.
 
     Args:
         directory: Shared by the processes of the run.
@@ -58,15 +59,15 @@ class DrillResults:
         restore: Callable[[], DrillResult],
         unfinished: Callable[[Failure], DrillRecord],
     ) -> DrillResult:
-        """Return what came of drill `key`, restoring it when nobody has.
+        """Return the result of drill `key`, which is restored now if no process has done so.
 
         Args:
             key: Of the drill.
             restore: Runs the drill; called at most once in a run.
-            unfinished: Makes the record of a drill that did not get to its end.
+            unfinished: Makes the record of a drill whose restore did not end.
 
         Raises:
-            HarnessError: Another process holds the drill for too long.
+            HarnessError: Another process has been restoring the drill for too long.
         """
         known = self._read(key)
         if known is not None:
@@ -85,7 +86,7 @@ class DrillResults:
             return result
 
     def results(self) -> dict[str, DrillResult]:
-        """Return what came of every drill, in the order they began."""
+        """Return the result of every drill by its key, in the order they began."""
         found = [self._load(path) for path in self._directory.glob("*.json")]
         return {
             result.record.drill: result
@@ -94,24 +95,32 @@ class DrillResults:
 
     @contextmanager
     def _alone(self, key: str) -> Iterator[None]:
+        """Hold the drill's lock. The kernel frees it when the process that holds it dies."""
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self._path(key, "lock"), timeout=self._timeout_seconds * _PATIENCE)
+        timeout_seconds = self._timeout_seconds * _PATIENCE
+        lock = FileLock(self._path(key, "lock"), timeout=timeout_seconds)
         try:
             with lock:
                 yield
         except Timeout:
             raise HarnessError(
-                f"another worker has been restoring {key} for {self._timeout_seconds * _PATIENCE:g} s",
+                f"another worker has been restoring {key} for {timeout_seconds:g} s",
                 hint="raise --pgrestore-timeout, or run with fewer workers.",
             ) from None
 
     def _read(self, key: str, *, final: bool = False) -> DrillResult | None:
-        """Return what came of drill `key`; with the lock held (`final`) an unfinished one counts: its maker is dead."""
+        """Return the result of drill `key`; None if there is none yet.
+
+        Args:
+            key: Of the drill.
+            final: Whether an unfinished result counts, too. The caller holds the lock, so the
+                process that began the restore is dead.
+        """
         path = self._path(key, "json")
-        if not path.exists() or not (
-            final or json.loads(path.read_text(encoding="utf-8"))["final"]
-        ):
+        if not path.exists():
+            return None
+        if not final and not json.loads(path.read_text(encoding="utf-8"))["final"]:
             return None
         return self._load(path)
 
@@ -141,7 +150,7 @@ class DrillResults:
 
 
 def _wrapped(record: DrillRecord) -> Evidence:
-    """Return evidence that holds `record` alone: the form in which records are written and read."""
+    """Return evidence with this record alone: what `evidence.file.load` reads."""
     now = datetime.now(UTC)
     return Evidence(
         run_id="", plugin_version="", started_at=now, ended_at=now, host="", drills=(record,)

@@ -1,1 +1,1 @@
-"""Everything a user can set, and which place wins."""
+"""The settings: all that a user can set, and which place wins."""

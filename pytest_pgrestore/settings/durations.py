@@ -1,4 +1,4 @@
-"""Lengths of time as users write them. Imports only errors."""
+"""Lengths of time as users write them. Imports errors only."""
 
 from __future__ import annotations
 
@@ -14,32 +14,31 @@ def parse_duration(value: Any) -> timedelta:
     """Return the length of time `value` spells; a timedelta is returned as it is.
 
     Raises:
-        ConfigError: A bare number (of what?), a negative length, anything else.
+        ConfigError: It is a number without a unit, negative, or no length of time at all.
     """
-    if isinstance(value, timedelta):
-        found: timedelta | None = value
-    elif isinstance(value, str):
-        found = (
-            _iso(value.strip()) if value.strip().upper().startswith("P") else _short(value.strip())
-        )
-    else:
-        found = None
-    if found is None or found < timedelta(0):
+    found = _spelled(value.strip()) if isinstance(value, str) else value
+    if not isinstance(found, timedelta) or found < timedelta(0):
         raise ConfigError(f"{value!r} is not a duration", hint=SPELLING)
     return found
 
 
-def _short(text: str) -> timedelta | None:
-    from pytimeparse.timeparse import timeparse as parse
+def _spelled(text: str) -> timedelta | None:
+    return _iso(text) if text.upper().startswith("P") else _short(text)
 
-    # pytimeparse also reads 1:30, which may mean minutes or hours: only spellings that name their units count.
+
+def _short(text: str) -> timedelta | None:
+    """Return the length of time that ``1h30m`` or ``2 days`` spells; None for other text."""
+    from pytimeparse.timeparse import timeparse
+
+    # pytimeparse reads 1:30, too, as minutes. Readers may take it for hours: a unit is required.
     if ":" in text or not any(character.isalpha() for character in text):
         return None
-    seconds = parse(text)
+    seconds = timeparse(text)
     return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _iso(text: str) -> timedelta | None:
+    """Return the length of time that an ISO 8601 duration spells; None for other text."""
     from pydantic import TypeAdapter, ValidationError
 
     try:

@@ -1,4 +1,7 @@
-"""Finding the file that holds the settings, without reading it. Light: every pytest run asks. Imports only errors."""
+"""Finds the settings file, without reading it.
+
+Light on purpose: every pytest run of our users calls it. Imports errors only.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,20 @@ if TYPE_CHECKING:
 
 FILE_NAME = "pgrestore.toml"
 
+# A search, and no parser: tomllib would cost its import in every run.
 _SECTION = re.compile(r"^\s*\[\s*tool\s*\.\s*pgrestore\s*[.\]]", re.MULTILINE)
 
 
 def find_config(given: Path | None, directories: Iterable[Path]) -> Path | None:
-    """Return the file that holds the settings: the one given, else the first found in `directories`.
+    """Return the settings file; None if there is none.
 
-    In one directory ``pgrestore.toml`` beats ``[tool.pgrestore]`` in ``pyproject.toml``.
+    Args:
+        given: The file the user named; None to search.
+        directories: The first one with a settings file wins. In one directory ``pgrestore.toml``
+            wins over ``[tool.pgrestore]`` in ``pyproject.toml``.
 
     Raises:
-        ConfigError: The file that was given is not there.
+        ConfigError: The file the user named does not exist.
     """
     if given is not None:
         if given.is_file():

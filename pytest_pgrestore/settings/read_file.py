@@ -1,6 +1,6 @@
-"""``pgrestore.toml`` or ``[tool.pgrestore]`` in pyproject.toml: sources, sandbox, reports, as frozen values.
+"""Reads ``pgrestore.toml``, or ``[tool.pgrestore]`` in pyproject.toml, into frozen values.
 
-Imports pydantic, and is therefore imported inside functions only.
+Imports pydantic; therefore imported inside functions only.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from pytest_pgrestore.model.sandbox_choice import ConnectBy, Storage
 from pytest_pgrestore.settings.source_tables import SourceTable
 from pytest_pgrestore.settings.suggest import known_names
 from pytest_pgrestore.settings.toml import Duration, Table, read_table, read_toml
+from pytest_pgrestore.settings.variables import fill_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-_VARIABLE = re.compile(r"\$(\$\{[^}]*\}?)|\$\{([^}]*)\}")
 _SIZE = r"^[1-9][0-9]*[kmg]$"
-"""Sizes as Docker writes them."""
+"""Sizes as ``docker run --memory`` takes them."""
 
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class SandboxTable(Table):
-    """``[sandbox]``: the throwaway place PostgreSQL runs in."""
+    """``[sandbox]``: where the throwaway server runs."""
 
     renamed: ClassVar[Mapping[str, str]] = {
         "base": "base_image",
@@ -62,21 +62,32 @@ class SandboxTable(Table):
 
 
 class ReportsTable(Table):
-    """``[reports]``: where they go."""
+    """``[reports]``: where they are written to."""
 
     directory: str | None = None
 
 
 RUNTIMES = ("docker", "local")
+"""Our own types of sandboxes."""
+
 _PATH_KEYS = frozenset(
     {"config", "delta", "path", "globals", "schema_file", "wal", "bindir", "directory"}
 )
+"""Keys of any table whose text is a path."""
+
 _TOP_KEYS = ("sources", "sandbox", "reports")
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the file says; empty where there is none."""
+    """The content of the settings file; empty if there is none.
+
+    Attributes:
+        path: Of the file.
+        sources: By name, the copies of sources too, as ``NAME.COPY``.
+        sandbox: Where the throwaway server runs.
+        reports: Where they are written to.
+    """
 
     path: Path | None = None
     sources: Mapping[str, SourceTable] = field(default_factory=dict)
@@ -91,51 +102,53 @@ def load_config(
     tables: Mapping[str, type[SourceTable]],
     runtimes: Collection[str] = RUNTIMES,
 ) -> Config:
-    """Return the settings in the file at `path`, paths made absolute, variables filled in.
+    """Return the settings in the file at `path`, with absolute paths and variables filled in.
 
     Args:
         path: The file.
-        environ: Variables to fill in.
+        environ: Has the variables that the file names.
         tables: The known types of sources.
-        runtimes: The known kinds of sandboxes.
+        runtimes: The known types of sandboxes.
 
     Raises:
         ConfigError: With every mistake in the file at once.
     """
-    document = read_toml(path)
-    if path.name == "pyproject.toml":
-        document = document.get("tool", {}).get("pgrestore", {})
     mistakes: list[str] = []
-    document = _expand(document, "", environ, mistakes)
-    _fill_secrets(document.get("sources"), "sources", environ, mistakes)
+    document = _document(path, environ, mistakes)
     mistakes += [
         f"{key}: unknown key\nHINT: {known_names(key, _TOP_KEYS)}"
         for key in document
         if key not in _TOP_KEYS
     ]
-    document = _absolute(document, path.parent.absolute())
     sources = _read_sources(document.get("sources", {}), tables, mistakes)
     sandbox = read_table(SandboxTable, document.get("sandbox", {}), "sandbox", mistakes)
     if sandbox is not None and sandbox.runtime not in (None, *runtimes):
-        mistakes.append(
-            f"sandbox.runtime: unknown runtime\nHINT: {known_names(sandbox.runtime or '', runtimes)}"
-        )
+        hint = known_names(sandbox.runtime or "", runtimes)
+        mistakes.append(f"sandbox.runtime: unknown runtime\nHINT: {hint}")
     reports = read_table(ReportsTable, document.get("reports", {}), "reports", mistakes)
     if mistakes or sandbox is None or reports is None:
+        count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise ConfigError(
-            f"{path} has {_count(mistakes)}:\n" + "\n".join(mistakes),
+            f"{path} has {count}:\n" + "\n".join(mistakes),
             hint="docs/configuration.md lists every key.",
         )
     return Config(path, sources, sandbox, reports)
 
 
-def _count(mistakes: list[str]) -> str:
-    return "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+def _document(path: Path, environ: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:
+    """Return the content of the file, with absolute paths and variables filled in."""
+    document = read_toml(path)
+    if path.name == "pyproject.toml":
+        document = document.get("tool", {}).get("pgrestore", {})
+    document = fill_in(document, environ, mistakes)
+    absolute: dict[str, Any] = _absolute(document, path.parent.absolute())
+    return absolute
 
 
 def _read_sources(
     given: Any, types: Mapping[str, type[SourceTable]], mistakes: list[str]
 ) -> dict[str, SourceTable]:
+    """Return the sources and their copies by name; mistakes are added to the list."""
     if not isinstance(given, dict):
         mistakes.append(
             "sources: a table is expected here\nHINT: write [sources.NAME] and keys below it."
@@ -149,14 +162,9 @@ def _read_sources(
                 f"{where}: not a name\nHINT: use letters, digits, dots, dashes and underscores."
             )
             continue
-        kind = table.get("type") if isinstance(table, dict) else None
-        if isinstance(table, dict) and kind not in types:
-            problem = "missing" if kind is None else "unknown type of source"
-            mistakes.append(f"{where}.type: {problem}\nHINT: {known_names(str(kind), types)}")
-            continue
-        model = types.get(str(kind), SourceTable)
-        source = read_table(model, table, where, mistakes)
-        if source is None:
+        model = _model_of(table, where, types, mistakes)
+        source = None if model is None else read_table(model, table, where, mistakes)
+        if model is None or source is None:
             continue
         found[name] = source
         for copy, changes in source.copies.items():
@@ -172,61 +180,22 @@ def _read_sources(
     return found
 
 
-def _expand(value: Any, where: str, environ: Mapping[str, str], mistakes: list[str]) -> Any:
-    """Return `value` with every ``${NAME}`` in its texts replaced by the variable of that name; ``$${`` stays."""
-    match value:
-        case dict():
-            return {
-                key: _expand(entry, f"{where}.{key}" if where else key, environ, mistakes)
-                for key, entry in value.items()
-            }
-        case list():
-            return [_expand(entry, where, environ, mistakes) for entry in value]
-        case str():
-            return _VARIABLE.sub(
-                lambda found: found[1] or _variable(found[2], where, environ, mistakes), value
-            )
-    return value
-
-
-def _fill_secrets(tables: Any, where: str, environ: Mapping[str, str], mistakes: list[str]) -> None:
-    """Give the variables that sources and their copies name as secrets their values."""
-    for name, table in tables.items() if isinstance(tables, dict) else ():
-        if isinstance(table, dict):
-            if "secrets" in table:
-                table["secrets"] = _values_of(
-                    table["secrets"], f"{where}.{name}.secrets", environ, mistakes
-                )
-            _fill_secrets(table.get("copies"), f"{where}.{name}.copies", environ, mistakes)
-
-
-def _values_of(
-    names: Any, where: str, environ: Mapping[str, str], mistakes: list[str]
-) -> dict[str, str]:
-    """Return the variables of these names with their values."""
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        mistakes.append(
-            f'{where}: a list of names is expected\nHINT: write secrets = ["NAME"], and set NAME outside.'
-        )
-        return {}
-    mistakes += [
-        f"{where}: environment variable {name} is not set\nHINT: set it where pytest runs."
-        for name in names
-        if name not in environ
-    ]
-    return {name: environ[name] for name in names if name in environ}
-
-
-def _variable(name: str, where: str, environ: Mapping[str, str], mistakes: list[str]) -> str:
-    if name not in environ:
-        mistakes.append(
-            f"{where}: environment variable {name} is not set\nHINT: set it, or write $${{ for a literal ${{."
-        )
-    return environ.get(name, "")
+def _model_of(
+    table: Any, where: str, types: Mapping[str, type[SourceTable]], mistakes: list[str]
+) -> type[SourceTable] | None:
+    """Return the keys of a source's type; None, and a mistake, if there is no such type."""
+    if not isinstance(table, dict):
+        return SourceTable  # which reports that a table is expected
+    kind = table.get("type")
+    if isinstance(kind, str) and kind in types:
+        return types[kind]
+    problem = "missing" if kind is None else "unknown type of source"
+    mistakes.append(f"{where}.type: {problem}\nHINT: {known_names(str(kind), types)}")
+    return None
 
 
 def _absolute(value: Any, base: Path) -> Any:
-    """Return `value` with the texts under path keys made absolute from the directory of the file."""
+    """Return `value` with all paths in it absolute; a relative one starts from `base`."""
     if not isinstance(value, dict):
         return value
     return {

@@ -1,4 +1,4 @@
-"""The settings of one pytest run: flags, environment, ini and file brought together, read when first needed."""
+"""The settings of one pytest run: flags, environment, ini and file together, read on first use."""
 
 from __future__ import annotations
 
@@ -12,12 +12,8 @@ import pytest
 from pytest_pgrestore.model.drill import DrillSettings
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.settings.find_file import find_config
-from pytest_pgrestore.settings.options import (
-    DEFAULT_REPORT_DIRECTORY,
-    SETTINGS,
-    ExplicitSettings,
-    resolve,
-)
+from pytest_pgrestore.settings.options import DEFAULT_REPORT_DIRECTORY
+from pytest_pgrestore.settings.resolve import ExplicitSettings, is_flag_given, resolve
 from pytest_pgrestore.settings.suggest import known_names
 
 if TYPE_CHECKING:
@@ -29,11 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KnownKinds:
-    """What a settings file may name.
+    """The types of sources and of sandboxes that a settings file may name.
 
     Attributes:
-        tables: Types of sources, with their keys.
-        runtimes: Kinds of sandboxes.
+        tables: The keys of each type of source, by its name.
+        runtimes: Names of the types of sandboxes.
     """
 
     tables: Mapping[str, type[SourceTable]]
@@ -41,12 +37,12 @@ class KnownKinds:
 
 
 class RunSettings:
-    """Answers what was set, wherever it was set.
+    """Every setting of a run, wherever it was given.
 
     Args:
         config: pytest's.
         environ: The environment of this process.
-        known: Returns the types of sources and the runtimes there are; called when the settings file is read.
+        known: Returns the known types of sources and sandboxes; called when the file is read.
     """
 
     def __init__(
@@ -58,10 +54,10 @@ class RunSettings:
 
     @cached_property
     def path(self) -> Path | None:
-        """The file that holds the settings; None when there is none.
+        """The settings file; None if there is none.
 
         Raises:
-            pytest.UsageError: The file that was given is not there.
+            pytest.UsageError: The file the user named does not exist.
         """
         given = resolve(self._config, self._environ, only=("config",))["config"]
         try:
@@ -71,19 +67,17 @@ class RunSettings:
 
     @property
     def asked_for(self) -> bool:
-        """Whether this is a run of drills: a settings file lies here, or a flag of ours was given."""
-        return self.path is not None or any(
-            self._config.getoption(setting.key) is not None for setting in SETTINGS
-        )
+        """Whether this is a run of drills: it has a settings file, or a flag of ours was given."""
+        return self.path is not None or is_flag_given(self._config)
 
     @cached_property
     def planning(self) -> bool:
-        """Whether plans are wanted and nothing else."""
+        """Whether the run prints plans, and restores nothing."""
         return self.asked_for and bool(resolve(self._config, self._environ, only=("plan",))["plan"])
 
     @cached_property
     def given(self) -> ExplicitSettings:
-        """What flags, environment and ini say.
+        """The values of flags, environment and ini.
 
         Raises:
             pytest.UsageError: With every mistake at once.
@@ -92,7 +86,7 @@ class RunSettings:
 
     @cached_property
     def file(self) -> Config:
-        """What the file says; empty when there is none.
+        """The content of the settings file; empty if there is none.
 
         Raises:
             pytest.UsageError: With every mistake at once.
@@ -102,25 +96,23 @@ class RunSettings:
         if self.path is None:
             return Config()
         try:
+            known = self._known()
             return load_config(
-                self.path,
-                self._environ,
-                tables=self._known().tables,
-                runtimes=self._known().runtimes,
+                self.path, self._environ, tables=known.tables, runtimes=known.runtimes
             )
         except ConfigError as exc:
             raise pytest.UsageError(str(exc)) from None
 
     def check(self) -> None:
-        """Read everything.
+        """Read all settings.
 
         Raises:
             pytest.UsageError: With the mistakes of flags and file together.
         """
         mistakes = []
-        for name in ("given", "file", "runtime"):
+        for read in (lambda: self.given, lambda: self.file, lambda: self.runtime):
             try:
-                getattr(self, name)
+                read()
             except pytest.UsageError as exc:
                 mistakes.append(str(exc))
         if mistakes:
@@ -138,7 +130,7 @@ class RunSettings:
 
     @property
     def report_directory(self) -> Path:
-        """Where the reports go."""
+        """Directory the reports are written to."""
         found = self.given.or_default("report_dir", self.file.reports.directory)
         return self._config.rootpath / DEFAULT_REPORT_DIRECTORY if found is None else Path(found)
 
@@ -148,7 +140,7 @@ class RunSettings:
 
     @property
     def runtime(self) -> str:
-        """Kind of sandbox the drills run in.
+        """Name of the type of sandbox the drills run in.
 
         Raises:
             pytest.UsageError: There is none of that name.
@@ -160,7 +152,7 @@ class RunSettings:
         return name
 
     def drill_settings(self, name: str) -> DrillSettings:
-        """Return what source `name` says about its drills."""
+        """Return the settings that source `name` has for its drills."""
         table = self.sources[name]
         return DrillSettings(
             database=table.database,

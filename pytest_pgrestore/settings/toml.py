@@ -1,6 +1,7 @@
-"""Reading TOML that people write: mistakes come all at once, with their place and the nearest known key.
+"""Reads TOML that people write, and reports all mistakes at once.
 
-Imports pydantic, and is therefore imported inside functions only.
+Each mistake has its place and the nearest known key. Imports pydantic; therefore imported inside
+functions only.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
+"""The place in the message of a `tomllib.TOMLDecodeError` (CPython 3.11 to 3.13)."""
 
 
 def _duration(value: Any) -> Any:
     try:
         return parse_duration(value)
     except ConfigError as exc:
-        # Without the value: it may have come from a variable.
+        # Without the value: it may come from a variable, and be a secret.
         raise ValueError(f"not a duration; {exc.hint}") from None
 
 
@@ -36,10 +38,10 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
 class Table(BaseModel):
-    """A TOML table with known keys only, frozen once read.
+    """A TOML table that has known keys only, and is frozen.
 
     Attributes:
-        renamed: Keys of before 1.0, each with its name of today; the error about an old key names the new one.
+        renamed: Old names of keys, each with the new one, which the error about the old one shows.
     """
 
     renamed: ClassVar[Mapping[str, str]] = {}
@@ -52,10 +54,10 @@ TableT = TypeVar("TableT", bound=Table)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return what the file at `path` holds.
+    """Return the content of the file at `path`.
 
     Raises:
-        ConfigError: It cannot be read, or is not TOML; the line is named.
+        ConfigError: It cannot be read, or is not TOML; the message has the line.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -74,13 +76,13 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def read_table(model: type[TableT], table: Any, where: str, mistakes: list[str]) -> TableT | None:
-    """Return `table` as a `model`; on mistakes add them to the list, each with its place, and return None.
+    """Return `table` as a `model`; None if there are mistakes.
 
     Args:
-        model: What the table should be.
-        table: What the file holds.
-        where: Dotted place of the table; empty at the top of a file.
-        mistakes: Grows.
+        model: Has the known keys and their types.
+        table: The value in the file.
+        where: Dotted place of the table; "" at the top of a file.
+        mistakes: Every mistake is added to it, with its place.
     """
     if not isinstance(table, dict):
         mistakes.append(
@@ -98,7 +100,14 @@ def read_table(model: type[TableT], table: Any, where: str, mistakes: list[str])
 
 
 def _mistake(model: type[Table], where: str, error: Mapping[str, Any]) -> str:
-    """Return one mistake as a problem and a hint; the value is told by the message of a validator only."""
+    """Return one mistake as a problem and a hint.
+
+    Args:
+        model: Of the table.
+        where: Dotted place of the table.
+        error: One entry of pydantic's ``ValidationError.errors()``. Its message never holds the
+            value, unless a validator of ours put it there.
+    """
     key = ".".join(str(part) for part in error["loc"])
     place = ".".join(part for part in (where, key) if part)
     match error["type"]:
@@ -109,10 +118,12 @@ def _mistake(model: type[Table], where: str, error: Mapping[str, Any]) -> str:
         case "value_error":
             problem, _, hint = error["msg"].removeprefix("Value error, ").partition("; ")
             return f"{place}: {problem}\nHINT: {hint}"
-    return f"{place}: {error['msg'][:1].lower()}{error['msg'][1:]}\nHINT: see docs/configuration.md for what goes here."
+    problem = f"{error['msg'][:1].lower()}{error['msg'][1:]}"
+    return f"{place}: {problem}\nHINT: see docs/configuration.md for what goes here."
 
 
 def _right_name(model: type[Table], key: str) -> str:
+    """Return the hint for an unknown key: its new name, or the nearest key."""
     if key in model.renamed:
         return f"it is called {model.renamed[key]} now."
     return known_names(key, keys_of(model))

@@ -92,7 +92,7 @@ def copy_plain(source: Path, target: Path) -> None:
 
 
 def copy_tree(source: Path, target: Path, *, without: Iterable[str] = ()) -> int:
-    """Copy the tree below `source` into the existing directory `target`; return the number of files.
+    """Copy the tree below `source` into the directory `target`; return the number of files.
 
     Args:
         source: Directory to copy. Symbolic links in it are copied as links.

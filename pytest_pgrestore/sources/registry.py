@@ -28,7 +28,10 @@ SOURCE_TABLES: dict[str, type[SourceTable]] = {
     "command": CommandTable,
     "barman": BarmanTable,
 }
-"""Types of sources by name."""
+"""Name of each type of source to its table."""
+
+TYPES = tuple(SOURCE_TABLES)
+"""Names of all types."""
 
 
 def make_source(

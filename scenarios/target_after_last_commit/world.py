@@ -1,4 +1,4 @@
-"""A point in time with, or without, a commit after it."""
+"""A target time with, or without, a commit after it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def healthy(world: World) -> None:
-    """Business goes on after the point that is asked for."""
+    """Business goes on after the target."""
     world.base_backup()
     world.trade()
     world.environment["POINT"] = world.cluster.now().isoformat()
@@ -18,7 +18,7 @@ def healthy(world: World) -> None:
 
 
 def disaster(world: World) -> None:
-    """Nothing was committed after the point that is asked for."""
+    """Nothing is committed after the target."""
     world.base_backup()
     world.trade()
     world.archive_all()

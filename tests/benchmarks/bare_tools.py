@@ -1,4 +1,4 @@
-"""Backup tools as their manuals say, without us: a server backed up, and restored, started and asked by hand."""
+"""Backup tools used as in their manuals: back up a server, restore it, start it and query it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Protocol
 from pytest_pgrestore.demo.cluster import PORT, Cluster
 
 MAJOR = 15
-"""What the pgBackRest and the Barman of Debian 12 know."""
+"""The newest major that pgBackRest and Barman of Debian 12 support."""
 
 NAME = "bench"
 POLL_SECONDS = 0.05
@@ -23,16 +23,16 @@ DEADLINE_SECONDS = 120.0
 CORES = os.cpu_count() or 1
 
 SETTINGS = ("archive_mode=off", "hot_standby=off", "listen_addresses=")
-"""As the drill's server has them."""
+"""The same as of the server in a drill."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A server that is backed up, and room for what is restored of it.
+    """A server with backups, and a directory for restores.
 
     Attributes:
-        directory: Holds the configuration, the backups, and what is restored.
-        cluster: The server, stopped when the backups are made.
+        directory: Holds the configuration, the backups and the restored copies.
+        cluster: The server, stopped after its backups.
     """
 
     directory: Path
@@ -66,31 +66,25 @@ class Place:
         self.cluster.programs.account.own(data)
         return data
 
-    def start_and_ask(self, data: Path, settings: Sequence[str] = ()) -> None:
-        """Start a server on `data`, wait for the end of recovery, ask it once."""
-        options = " ".join(
-            f"-c '{setting}'" for setting in (*SETTINGS, f"unix_socket_directories={data.parent}")
-        )
-        options += "".join(f" -c '{setting}'" for setting in settings)
+    def start_and_query(self, data: Path, settings: Sequence[str] = ()) -> None:
+        """Start a server on `data`, and query it until recovery has ended."""
+        given = (*SETTINGS, f"unix_socket_directories={data.parent}", *settings)
+        options = " ".join(f"-c '{setting}'" for setting in given)
         bindir = self.cluster.programs.installation.directory
         log = data.parent / "server.log"
         self.run(
             f"{bindir}/pg_ctl", "-D", str(data), "-l", str(log), "-s", "-W", "start", "-o", options
         )
-        question = (
-            f"{bindir}/psql",
-            "-h",
-            str(data.parent),
-            "-p",
-            str(PORT),
-            "-U",
-            "postgres",
-            "-Atc",
-        )
+        self._query(data, "select count(*) from pgbench_history")
+
+    def _query(self, data: Path, query: str) -> None:
+        """Repeat `query` until the server on `data` answers: it refuses all before that."""
+        program = f"{self.cluster.programs.installation.directory}/psql"
+        server = f"host={data.parent} port={PORT} user=postgres dbname={NAME}"
         deadline = time.monotonic() + DEADLINE_SECONDS
         while True:
             try:
-                self.run(*question, "select count(*) from pgbench_history", NAME)
+                self.run(program, "-Atc", query, server)
             except subprocess.CalledProcessError:
                 if time.monotonic() > deadline:
                     raise
@@ -109,8 +103,8 @@ class BareTool(Protocol):
     """One backup tool.
 
     Attributes:
-        source: What a settings file says of it; ``{directory}`` is the place's.
-        kept: Directory of its backups, below the place's.
+        source: Its table in a settings file; ``{directory}`` stands for `Place.directory`.
+        kept: Name of its repository in `Place.directory`.
     """
 
     source: str
@@ -121,11 +115,11 @@ class BareTool(Protocol):
         ...
 
     def archive_command(self, place: Place) -> str:
-        """Return what archives a segment."""
+        """Return the `archive_command`."""
         ...
 
     def prepare(self, place: Place) -> None:
-        """Lay out its configuration and its repository, while the server runs and does not archive yet."""
+        """Create configuration and repository. The server runs, but does not archive yet."""
         ...
 
     def back_up(self, place: Place) -> None:
@@ -133,18 +127,22 @@ class BareTool(Protocol):
         ...
 
     def catch_up(self, place: Place) -> None:
-        """Put away what was archived."""
+        """Move archived WAL into the repository, if the tool does not do it itself."""
         ...
 
     def restore(self, place: Place, data: Path) -> Sequence[str]:
-        """Restore the newest backup; return the settings that recovery takes to the newest point."""
+        """Restore the newest backup; return settings for a recovery to the newest point."""
         ...
 
 
 class Pgbackrest:
-    """A stanza in a posix repository."""
+    """A pgBackRest stanza in a posix repository."""
 
-    source = f'[sources.{NAME}]\ntype = "pgbackrest"\nstanza = "{NAME}"\nconfig = "{{directory}}/pgbackrest.conf"\n'
+    source = f"""[sources.{NAME}]
+type = "pgbackrest"
+stanza = "{NAME}"
+config = "{{directory}}/pgbackrest.conf"
+"""
     kept = "repo"
 
     def version(self, place: Place) -> str:
@@ -187,7 +185,7 @@ pg1-user=postgres
     def run(
         self, place: Place, data: Path, command: str, *arguments: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command of it for a data directory."""
+        """Run a command of pgBackRest for a data directory."""
         options = (f"--config={place.directory}/pgbackrest.conf", f"--stanza={NAME}", *arguments)
         return place.run(
             "pgbackrest",
@@ -198,19 +196,22 @@ pg1-user=postgres
         )
 
     def segments(self, place: Place) -> tuple[str, ...]:
-        """Return the names of the WAL from the start of the backup on."""
-        found = json.loads(self.run(place, place.cluster.data, "info", "--output=json").stdout)[0]
-        first, last = found["backup"][-1]["archive"]["start"], found["archive"][0]["max"]
-        names = sorted(
-            path.name[:24] for path in (place.directory / self.kept / "archive").glob("*/*/*/0*-*")
-        )
+        """Return the names of the WAL segments that a restore of the newest backup needs."""
+        stanza = json.loads(self.run(place, place.cluster.data, "info", "--output=json").stdout)[0]
+        first, last = stanza["backup"][-1]["archive"]["start"], stanza["archive"][0]["max"]
+        # archive/<stanza>/<version>/<first 16 digits>/<segment>-<checksum>
+        files = (place.directory / self.kept / "archive").glob("*/*/*/0*-*")
+        names = sorted(path.name[:24] for path in files)
         return tuple(name for name in names if first <= name <= last)
 
 
 class Walg:
-    """A directory as its storage."""
+    """WAL-G with a directory as its storage."""
 
-    source = f'[sources.{NAME}]\ntype = "walg"\nenv = {{{{ WALG_FILE_PREFIX = "{{directory}}/store" }}}}\n'
+    source = f"""[sources.{NAME}]
+type = "walg"
+env = {{ WALG_FILE_PREFIX = "{{directory}}/store" }}
+"""
     kept = "store"
 
     def version(self, place: Place) -> str:
@@ -236,7 +237,7 @@ class Walg:
         )
 
     def run(self, place: Place, *arguments: str) -> None:
-        """Run a command of it."""
+        """Run a command of the tool."""
         place.run(
             "wal-g",
             *arguments,
@@ -249,9 +250,13 @@ class Walg:
 
 
 class Barman:
-    """A Barman home on this machine, backups by pg_basebackup."""
+    """A Barman home on this machine, with backups by pg_basebackup."""
 
-    source = f'[sources.{NAME}]\ntype = "barman"\nserver = "{NAME}"\nconfig = "{{directory}}/barman.conf"\n'
+    source = f"""[sources.{NAME}]
+type = "barman"
+server = "{NAME}"
+config = "{{directory}}/barman.conf"
+"""
     kept = "home"
 
     def version(self, place: Place) -> str:
@@ -293,12 +298,12 @@ immediate_checkpoint = true
         return ()
 
     def run(self, place: Place, *arguments: str) -> None:
-        """Run a command of it."""
+        """Run a command of the tool."""
         place.run("barman", f"--config={place.directory}/barman.conf", *arguments)
 
 
 def build(tool: BareTool, directory: Path, scale: int, transactions: int) -> Place:
-    """Back a server up, and archive the WAL of a load behind it."""
+    """Back up a server, and archive the WAL of some load after the backup."""
     settings = {"max_wal_size": "4GB", "archive_command": "false"}
     cluster = Cluster.create(directory / "c", MAJOR, wal_segment_mib=16, settings=settings)
     cluster.programs.account.own(directory)
@@ -321,7 +326,7 @@ def build(tool: BareTool, directory: Path, scale: int, transactions: int) -> Pla
 
 
 def _switch(cluster: Cluster) -> None:
-    """Close the current segment, and wait until it was archived."""
+    """Close the current segment, and wait until it is archived."""
     name = cluster.value("select pg_walfile_name(pg_switch_wal())")
     while not cluster.value("select last_archived_wal >= %s from pg_stat_archiver", name):
         time.sleep(POLL_SECONDS)

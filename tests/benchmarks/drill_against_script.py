@@ -1,19 +1,17 @@
-"""A drill against the shell script of the usual kind, on the same base backup of at least 1 GB, in paired runs.
+"""A drill against the usual shell script, on the same base backup of at least 1 GB, in pairs.
 
-    .venv/bin/python tests/benchmarks/drill_against_script.py [--pairs N] [--scale S]
+    .venv/bin/python -m tests.benchmarks.drill_against_script [--pairs N] [--scale S]
 
-Prints, for each pair, the wall time of the script and of a whole `pytest` run with the same count as its assertion,
-their ratio, and what the plugin adds outside the phases that do the work. Ratios are the result; seconds hold on one
-machine only.
+Prints for each pair the wall time of the script, that of a whole `pytest` run with the same count
+as its assertion, their ratio, and what the plugin adds outside the phases that do the work. The
+ratios are the result: seconds are valid on one machine only.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import time
@@ -21,16 +19,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_pgrestore.demo.cluster import Cluster, short_directory
+from tests.benchmarks.figures import GIB, options, print_median, print_phases, size_bytes
 
-GIB = 1024**3
 MAJOR = 17
 WORK = ("fetch", "start", "replay", "promote")
-"""Phases in which PostgreSQL and the disk work; the rest is ours."""
+"""Phases in which PostgreSQL and the disk work; the plugin takes the rest of the time."""
 
 RESTORE = (*WORK, "configure", "ready")
 """Phases that count toward the RTO: from the first byte copied to the first query answered."""
 
-# It waits for the end of recovery by SQL: pg_isready alone says yes a second after the start, and counts too few rows.
+# The end of recovery is checked by a query. pg_isready succeeds as soon as the server accepts
+# connections, which is before the end of recovery on a hot standby: the count would be too low.
 SCRIPT = """
 set -e
 mkdir -m 700 "$D" "$D.s"
@@ -38,8 +37,8 @@ cp -a "$B/base/." "$D/"
 rm -rf "$D"/pg_wal/0*
 echo "restore_command = 'cp $B/archive/%f %p'" >> "$D/postgresql.auto.conf"
 touch "$D/recovery.signal"
-"$P/pg_ctl" -D "$D" -l "$D.log" -s -W start \
-    -o "-c listen_addresses='' -c unix_socket_directories=$D.s -c archive_mode=off -c hot_standby=off"
+o="-c listen_addresses='' -c unix_socket_directories=$D.s -c archive_mode=off -c hot_standby=off"
+"$P/pg_ctl" -D "$D" -l "$D.log" -s -W start -o "$o"
 until "$P/pg_isready" -q -h "$D.s"; do sleep 1; done
 test "$("$P/psql" -h "$D.s" -U postgres -Atc 'select pg_is_in_recovery()' bench)" = f
 "$P/psql" -h "$D.s" -U postgres -Atc 'select count(*) from pgbench_history' bench
@@ -67,7 +66,11 @@ def test_rows(pgrestore_conn):
 
 
 def build(directory: Path, scale: int) -> tuple[Path, Cluster]:
-    """Make the backups; return where they are, and the stopped cluster that made them."""
+    """Make a base backup and WAL after it.
+
+    Returns:
+        The directory with ``base`` and ``archive``, and the stopped cluster.
+    """
     cluster = Cluster.create(
         directory / "c", MAJOR, wal_segment_mib=16, settings={"max_wal_size": "4GB"}
     )
@@ -80,6 +83,12 @@ def build(directory: Path, scale: int) -> tuple[Path, Cluster]:
         cluster.switch_wal()
     shutil.move(cluster.archive, backups / "archive")
     return backups, cluster
+
+
+def print_machine(backups: Path) -> None:
+    """Print what the figures depend on."""
+    size = size_bytes(backups) / GIB
+    print(f"backup and archive: {size:.2f} GiB, PostgreSQL {MAJOR}, {os.cpu_count()} cores")
 
 
 def run_script(backups: Path, cluster: Cluster, directory: Path) -> float:
@@ -105,70 +114,74 @@ def run_script(backups: Path, cluster: Cluster, directory: Path) -> float:
 
 
 def run_drill(
-    backups: Path, directory: Path, runtime: Mapping[str, str] = LOCAL
+    config: str, directory: Path, runtime: Mapping[str, str] = LOCAL
 ) -> tuple[float, dict[str, float]]:
-    """Return the wall seconds of a whole pytest run in one kind of sandbox, and the seconds of its phases."""
+    """Run pytest with one drill.
+
+    Args:
+        config: The settings file, with a source ``bench``.
+        directory: For the project and the copy.
+        runtime: Environment variables that choose the kind of sandbox.
+
+    Returns:
+        Wall seconds of the whole run, and the seconds of each phase.
+    """
     project = directory / "project"
     project.mkdir()
-    (project / "pgrestore.toml").write_text(CONFIG.format(backups=backups))
+    (project / "pgrestore.toml").write_text(config)
     (project / "test_bench.py").write_text(TEST)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        f"--rootdir={project}",
-        "-c",
-        "/dev/null",
-    ]
+    alone = ["-p", "no:cacheprovider", f"--rootdir={project}", "-c", "/dev/null"]
     environment = {**os.environ, "PGRESTORE_SANDBOX_DIRECTORY": str(directory), **runtime}
     started = time.monotonic()
-    subprocess.run(command, cwd=project, env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *alone],
+        cwd=project,
+        env=environment,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     seconds = time.monotonic() - started
     evidence = json.loads((project / "pgrestore-report" / "evidence.json").read_text())
     shutil.rmtree(project)
     return seconds, {phase["name"]: phase["seconds"] for phase in evidence["drills"][0]["phases"]}
 
 
+def added(phases: Mapping[str, float]) -> float:
+    """Return the seconds that the plugin adds to the phases that do the work."""
+    return sum(seconds for name, seconds in phases.items() if name not in WORK)
+
+
+def compare(backups: Path, cluster: Cluster, directory: Path, pairs: int) -> None:
+    """Run the pairs; print each of them, then the medians."""
+    config, figures = CONFIG.format(backups=backups), []
+    for number in range(pairs + 1):
+        script = run_script(backups, cluster, directory)
+        drill, phases = run_drill(config, directory)
+        if number == 0:
+            continue  # the first pair warms the cache
+        restore = sum(phases[name] for name in RESTORE)
+        figures.append((restore / script, drill / script, added(phases)))
+        ratio = drill / script
+        print(f"pair {number}: script {script:.2f} s, drill {drill:.2f} s, ratio {ratio:.2f}")
+        print_phases(phases)
+    titles = (
+        "restore / script",
+        "whole pytest run / script",
+        "added by the plugin outside fetch, start, replay and promote, seconds",
+    )
+    for title, values in zip(titles, zip(*figures, strict=True), strict=True):
+        print_median(title, values)
+
+
 def main() -> None:
-    """Build once, run in pairs, print the medians."""
-    parser = argparse.ArgumentParser(description="a drill against the usual shell script")
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--scale", type=int, default=70)
+    """Build once, run in pairs."""
+    parser = options("a drill against the usual shell script", pairs=5, scale=70)
     arguments = parser.parse_args()
     directory = short_directory()
     try:
         backups, cluster = build(directory, arguments.scale)
-        size = sum(path.stat().st_size for path in backups.rglob("*") if path.is_file())
-        print(
-            f"backup and archive: {size / GIB:.2f} GiB, PostgreSQL {MAJOR}, {os.cpu_count()} cores"
-        )
-        pairs = []
-        for number in range(arguments.pairs + 1):
-            script = run_script(backups, cluster, directory)
-            drill, phases = run_drill(backups, directory)
-            ours = sum(seconds for name, seconds in phases.items() if name not in WORK)
-            if number:  # the first pair warms the cache
-                pairs.append((script, drill, ours, sum(phases[name] for name in RESTORE)))
-                print(
-                    f"pair {number}: script {script:.2f} s, drill {drill:.2f} s, ratio {drill / script:.2f}"
-                )
-                print(
-                    "   " + ", ".join(f"{name} {seconds:.2f}" for name, seconds in phases.items())
-                )
-        for title, values in (
-            ("restore / script", [restore / script for script, _, _, restore in pairs]),
-            ("whole pytest run / script", [drill / script for script, drill, _, _ in pairs]),
-            (
-                "added by the plugin outside fetch, start, replay and promote, seconds",
-                [pair[2] for pair in pairs],
-            ),
-        ):
-            print(
-                f"{title}: median {statistics.median(values):.2f}, {min(values):.2f} to {max(values):.2f}"
-            )
+        print_machine(backups)
+        compare(backups, cluster, directory, arguments.pairs)
     finally:
         shutil.rmtree(directory)
 

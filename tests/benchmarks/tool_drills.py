@@ -1,21 +1,19 @@
-"""A drill of a tool's repository against the bare tool, in pairs.
+"""A drill of a backup tool's repository against the bare tool, in pairs.
 
-    .venv/bin/python -m tests.benchmarks.tool_drills [--tools NAMES] [--pairs N] [--scale S] [--transactions T]
+    .venv/bin/python -m tests.benchmarks.tool_drills
+        [--tools NAMES] [--pairs N] [--scale S] [--transactions T]
 
-The bare tool is what its manual says: restore, start the server, ask until it answers. Both restore the same
-repository, on this machine, with as many processes as cores. Ratios are the result; seconds hold on one machine only.
+The bare tool follows its manual: restore, start the server, query until it answers. Both restore
+the same repository on this machine, with as many processes as cores. The ratios are the result:
+seconds are valid on one machine only.
 """
 
 from __future__ import annotations
 
-import argparse
 import shutil
-import statistics
 import time
-from collections.abc import Sequence
 
 from pytest_pgrestore.demo.cluster import short_directory
-from tests.benchmarks import drill_against_script
 from tests.benchmarks.bare_tools import (
     CORES,
     MAJOR,
@@ -27,77 +25,63 @@ from tests.benchmarks.bare_tools import (
     build,
 )
 from tests.benchmarks.drill_against_script import RESTORE, run_drill
+from tests.benchmarks.figures import options, print_median, print_phases, size_bytes
 
 MIB = 1024**2
 TOOLS: dict[str, BareTool] = {"pgbackrest": Pgbackrest(), "barman": Barman(), "walg": Walg()}
+PROGRAMS = {"pgbackrest": "pgbackrest", "barman": "barman", "walg": "wal-g"}
 
 
 def run_bare(tool: BareTool, place: Place) -> float:
     """Return the seconds of restore, start and first query, with the tool alone."""
     data = place.fresh()
     started = time.monotonic()
-    place.start_and_ask(data, tool.restore(place, data))
+    place.start_and_query(data, tool.restore(place, data))
     seconds = time.monotonic() - started
     place.remove(data)
     return seconds
 
 
-def told(title: str, values: Sequence[float]) -> None:
-    """Print one figure."""
-    print(
-        f"{title}: median {statistics.median(values):.2f}, {min(values):.2f} to {max(values):.2f}",
-        flush=True,
-    )
-
-
 def compare(tool: BareTool, place: Place, pairs: int) -> None:
-    """Run the pairs, and print each and their medians."""
-    drill_against_script.CONFIG = (
-        tool.source.replace("{directory}", str(place.directory)) + 'database = "bench"\n'
-    )
-    drills = []
+    """Run the pairs; print each of them, then the medians."""
+    config = tool.source.replace("{directory}", str(place.directory)) + 'database = "bench"\n'
+    figures = []
     for number in range(pairs + 1):
         bare = run_bare(tool, place)
-        whole, phases = run_drill(place.directory, place.directory)
+        whole, phases = run_drill(config, place.directory)
         restore = sum(phases[name] for name in RESTORE)
-        print(
-            f"pair {number}: bare {bare:.2f} s, drill's restore {restore:.2f} s, whole pytest run {whole:.2f} s"
-        )
-        print(
-            "   " + ", ".join(f"{name} {seconds:.2f}" for name, seconds in phases.items()),
-            flush=True,
-        )
+        print(f"pair {number}: bare {bare:.2f} s, restore {restore:.2f} s, pytest {whole:.2f} s")
+        print_phases(phases)
         if number:  # the first pair warms the cache
-            drills.append((restore / bare, whole / bare))
-    told("our restore / bare tool", [restore for restore, _ in drills])
-    told("whole pytest run / bare tool", [whole for _, whole in drills])
+            figures.append((restore / bare, whole / bare))
+    print_median("our restore / bare tool", [restore for restore, _ in figures])
+    print_median("whole pytest run / bare tool", [whole for _, whole in figures])
+
+
+def measure(tool: BareTool, scale: int, transactions: int, pairs: int) -> None:
+    """Build a repository of `tool`, and compare."""
+    directory = short_directory()
+    try:
+        place = build(tool, directory, scale, transactions)
+        stored = size_bytes(directory / tool.kept) / MIB
+        version = tool.version(place)
+        print(f"{version}, PostgreSQL {MAJOR}, {CORES} cores: {stored:.0f} MiB stored", flush=True)
+        compare(tool, place, pairs)
+    finally:
+        shutil.rmtree(directory)
 
 
 def main() -> None:
-    """Build once for each tool, run in pairs."""
-    parser = argparse.ArgumentParser(description="drills against bare backup tools")
+    """Measure each tool that is installed."""
+    parser = options("drills against bare backup tools", pairs=3, scale=40)
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS))
-    parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--scale", type=int, default=40)
     parser.add_argument("--transactions", type=int, default=40000)
     arguments = parser.parse_args()
     for name in arguments.tools:
-        tool, directory = TOOLS[name], short_directory()
-        if shutil.which("wal-g" if name == "walg" else name) is None:
+        if shutil.which(PROGRAMS[name]) is None:
             print(f"{name} is not on PATH: not measured")
-            continue
-        try:
-            place = build(tool, directory, arguments.scale, arguments.transactions)
-            size = sum(
-                path.stat().st_size for path in (directory / tool.kept).rglob("*") if path.is_file()
-            )
-            print(
-                f"{tool.version(place)}, PostgreSQL {MAJOR}, {CORES} cores: {size / MIB:.0f} MiB stored",
-                flush=True,
-            )
-            compare(tool, place, arguments.pairs)
-        finally:
-            shutil.rmtree(directory)
+        else:
+            measure(TOOLS[name], arguments.scale, arguments.transactions, arguments.pairs)
 
 
 if __name__ == "__main__":

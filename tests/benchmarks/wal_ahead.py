@@ -1,14 +1,13 @@
-"""WAL brought ahead of replay against one segment at a time, with pgBackRest; in pairs.
+"""WAL fetched ahead of replay against one segment at a time, with pgBackRest, in pairs.
 
     .venv/bin/python -m tests.benchmarks.wal_ahead [--pairs N] [--scale S] [--transactions T]
 
-Each way starts from one restored directory and ends with the first query. Ratios are the result; seconds hold on one
-machine only.
+Each way starts with a restored directory and ends with the first query. The ratios are the result:
+seconds are valid on one machine only.
 """
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import time
 from collections.abc import Callable
@@ -17,55 +16,56 @@ from pathlib import Path
 
 from pytest_pgrestore.demo.cluster import short_directory
 from tests.benchmarks.bare_tools import CORES, MAJOR, NAME, Pgbackrest, Place, build
-from tests.benchmarks.tool_drills import told
+from tests.benchmarks.figures import options, print_median
 
 TOOL = Pgbackrest()
 
 
-def fetching(place: Place, data: Path, *options: str) -> tuple[str]:
-    """Return the setting that fetches a segment when replay asks for it."""
-    given = " ".join((f"--config={place.directory}/pgbackrest.conf", f"--stanza={NAME}", *options))
+def fetching(place: Place, data: Path, *more: str) -> tuple[str]:
+    """Return the `restore_command` of pgBackRest, with more options."""
+    given = " ".join((f"--config={place.directory}/pgbackrest.conf", f"--stanza={NAME}", *more))
     return (f'restore_command=pgbackrest {given} --pg1-path={data} archive-get %f "%p"',)
 
 
 def one_at_a_time(place: Place, data: Path) -> None:
     """The tool's own `restore_command`."""
-    place.start_and_ask(data, fetching(place, data))
+    place.start_and_query(data, fetching(place, data))
 
 
 def one_at_a_time_async(place: Place, data: Path) -> None:
-    """The same with the tool's own prefetch."""
+    """The same with the tool's own prefetch (pgBackRest, `archive-async`)."""
     spool = data.parent / "spool"
-    options = ("--archive-async", f"--spool-path={spool}", f"--process-max={CORES}")
-    place.start_and_ask(data, fetching(place, data, *options))
+    more = ("--archive-async", f"--spool-path={spool}", f"--process-max={CORES}")
+    place.start_and_query(data, fetching(place, data, *more))
 
 
 def by_threads(place: Place, data: Path) -> None:
     """`archive-get` for every segment ahead of replay, as many at once as there are cores."""
+
+    def fetch(name: str) -> None:
+        TOOL.run(place, data, "archive-get", name, str(data / "pg_wal" / name))
+
     with ThreadPoolExecutor(CORES) as pool:
-        list(
-            pool.map(
-                lambda name: TOOL.run(
-                    place, data, "archive-get", name, str(data / "pg_wal" / name)
-                ),
-                TOOL.segments(place),
-            )
-        )
-    place.start_and_ask(data, ("restore_command=false",))
+        list(pool.map(fetch, TOOL.segments(place)))
+    place.start_and_query(data, ("restore_command=false",))
 
 
 def by_workers(place: Place, data: Path) -> None:
-    """The tool's own workers ahead of replay, as the drill does."""
+    """The tool's own workers ahead of replay, as in a drill.
+
+    They leave segments in ``archive/<stanza>/in`` below the spool path. Source: pgBackRest,
+    src/storage/helper.h, STORAGE_SPOOL_ARCHIVE_IN.
+    """
     spool = data.parent / "spool"
-    shelf = spool / "archive" / NAME / "in"
-    shelf.mkdir(parents=True)
+    fetched = spool / "archive" / NAME / "in"
+    fetched.mkdir(parents=True)
     for path in (spool, *spool.rglob("*")):
         place.cluster.programs.account.own(path)
     names = TOOL.segments(place)
     TOOL.run(place, data, "archive-get:async", "--archive-async", f"--spool-path={spool}", *names)
     for name in names:
-        (shelf / name).rename(data / "pg_wal" / name)
-    place.start_and_ask(data, ("restore_command=false",))
+        (fetched / name).rename(data / "pg_wal" / name)
+    place.start_and_query(data, ("restore_command=false",))
 
 
 WAYS: tuple[Callable[[Place, Path], None], ...] = (
@@ -77,7 +77,7 @@ WAYS: tuple[Callable[[Place, Path], None], ...] = (
 
 
 def run_ways(place: Place) -> list[float]:
-    """Return the seconds from a restored directory to the first query, for each way to get at WAL."""
+    """Return the seconds from a restored directory to the first query, for each of `WAYS`."""
     found = []
     for way in WAYS:
         data = place.fresh()
@@ -89,31 +89,30 @@ def run_ways(place: Place) -> list[float]:
     return found
 
 
+def compare(place: Place, pairs: int) -> None:
+    """Run the pairs; print each of them, then the medians."""
+    ratios = []
+    for number in range(pairs + 1):
+        each = run_ways(place)
+        words = [f"{way.__name__} {s:.2f}" for way, s in zip(WAYS, each, strict=True)]
+        print(f"pair {number}: {', '.join(words)}", flush=True)
+        if number:  # the first pair warms the cache
+            ratios.append([seconds / each[0] for seconds in each])
+    for way, values in zip(WAYS, zip(*ratios, strict=True), strict=True):
+        print_median(f"{way.__name__} / {WAYS[0].__name__}", values)
+
+
 def main() -> None:
-    """Build once, run in pairs, print the medians."""
-    parser = argparse.ArgumentParser(
-        description="WAL ahead of replay against one segment at a time"
-    )
-    parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--scale", type=int, default=40)
+    """Build once, run in pairs."""
+    parser = options("WAL ahead of replay against one segment at a time", pairs=3, scale=40)
     parser.add_argument("--transactions", type=int, default=40000)
     arguments = parser.parse_args()
     directory = short_directory()
     try:
         place = build(TOOL, directory, arguments.scale, arguments.transactions)
-        count = len(TOOL.segments(place))
-        print(
-            f"{TOOL.version(place)}, PostgreSQL {MAJOR}, {CORES} cores: {count} segments behind the backup"
-        )
-        ratios = []
-        for number in range(arguments.pairs + 1):
-            each = run_ways(place)
-            told_each = ", ".join(f"{way.__name__} {each[i]:.2f}" for i, way in enumerate(WAYS))
-            print(f"pair {number}: {told_each}", flush=True)
-            if number:  # the first pair warms the cache
-                ratios.append([seconds / each[0] for seconds in each])
-        for index, way in enumerate(WAYS):
-            told(f"{way.__name__} / {WAYS[0].__name__}", [each[index] for each in ratios])
+        version, count = TOOL.version(place), len(TOOL.segments(place))
+        print(f"{version}, PostgreSQL {MAJOR}, {CORES} cores: {count} segments after the backup")
+        compare(place, arguments.pairs)
     finally:
         shutil.rmtree(directory)
 

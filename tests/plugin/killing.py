@@ -1,4 +1,4 @@
-"""Runs that are killed, and what is left of them: watched from outside, by files and by /proc."""
+"""Runs that are killed, and what is left of them: watched from outside, in files and in /proc."""
 
 from __future__ import annotations
 
@@ -11,16 +11,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.evidence.file import load
 from pytest_pgrestore.sandboxes import watchdog
 from pytest_pgrestore.sandboxes.docker.daemon import removal
 from pytest_pgrestore.sandboxes.docker.daemon.client import connect
 from pytest_pgrestore.system.process_table import processes_below
 from pytest_pgrestore.system.waiting import wait_until
+from tests.plugin.conftest import evidence_in
+from tests.plugin.processes import (
+    DYNAMIC_MEMORY,
+    children,
+    command,
+    descendants,
+    everybody,
+    opened_by,
+    segments,
+    session_of,
+)
 from tests.real.runtimes import environment_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from pytest_pgrestore.model.evidence import Evidence
     from tests.plugin.conftest import World
@@ -69,16 +79,22 @@ def test_waits(pgrestore_conn):
 
 @dataclass(frozen=True)
 class Kill:
-    """One kill: of what, when, by what."""
+    """One kill.
+
+    Attributes:
+        runtime: Kind of sandbox of the run.
+        where: The process: ``plain`` for the only one of a run, ``controller`` or ``worker``.
+        phase: When.
+        number: The signal.
+    """
 
     runtime: str
     where: str
-    """``plain``, ``controller`` or ``worker``."""
     phase: str
     number: signal.Signals
 
     def __str__(self) -> str:
-        """Name it in a message."""
+        """Return a name for messages."""
         return f"{self.runtime} {self.where} {self.phase} {self.number.name}"
 
 
@@ -86,9 +102,9 @@ class Project:
     """A run of pytest in a directory of its own, as a process.
 
     Args:
-        directory: Not there yet.
+        directory: It is made.
         world: The backups.
-        place: Where its copies live.
+        place: The directory for copies.
         runtime: Kind of sandbox.
     """
 
@@ -120,19 +136,22 @@ class Project:
             )
 
     def go(self) -> None:
-        """Let its test end, now or when it comes to that: what is written stays in the pipe while one end is open."""
+        """Let the test that waits end, or not wait at all if it has not begun.
+
+        What is written stays in the pipe as long as one end is open (pipe(7)).
+        """
         if self._go is None:
             self._go = os.open(self.directory / "go", os.O_RDWR)
             os.write(self._go, b"go")
 
     @property
     def output(self) -> str:
-        """What it printed."""
+        """Its output so far."""
         return (self.directory / "output").read_text()
 
     @property
     def root(self) -> Path | None:
-        """The run's directory, as its watchdog was told; None before there is a watchdog."""
+        """The run's directory, an argument of its watchdog; None before there is a watchdog."""
         if self._root is None:
             for pid in children(self.child.pid):
                 words = command(pid).split()
@@ -141,11 +160,11 @@ class Project:
         return self._root
 
     def evidence(self) -> Evidence:
-        """Return what it reported."""
-        return load((self.directory / "pgrestore-report" / "evidence.json").read_text())
+        """Return the evidence it wrote."""
+        return evidence_in(self.directory)
 
     def reached(self, phase: str) -> bool:
-        """Tell whether it has come to `phase`, or further."""
+        """Return whether it has come to `phase`, or further."""
         root = self.root
         if phase == "teardown":
             return (self.directory / "tested").exists()
@@ -176,7 +195,10 @@ class Project:
         )
 
     def worker(self, phase: str) -> int:
-        """Return the xdist worker that restores, or runs the test that waits; else any."""
+        """Return the process id of the xdist worker that restores or runs the test that waits.
+
+        If there is none, the id of any worker.
+        """
         if phase == "test":
             return int((self.directory / "waiting").read_text())
         workers = [pid for pid in children(self.child.pid) if watchdog.__name__ not in command(pid)]
@@ -187,7 +209,7 @@ class Project:
         return (busy or joined or workers)[0]
 
     def note_memory(self) -> None:
-        """Note the shared memory of the processes below the run's directory; others on this machine have theirs."""
+        """Note the shared memory of the processes below the run's directory, and of no others."""
         pids = set(processes_below(self._root)) if self._root is not None else set()
         self._memory |= {name for name, creator in segments().items() if creator in pids}
         for pid in pids:
@@ -195,10 +217,10 @@ class Project:
                 lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
             except OSError:
                 continue
-            self._memory |= {line.split()[5] for line in lines if "/dev/shm/PostgreSQL." in line}  # noqa: S108
+            self._memory |= {line.split()[5] for line in lines if DYNAMIC_MEMORY in line}
 
     def remains(self) -> list[str]:
-        """Return what there still is of it, in words."""
+        """Return a line for each thing that is left of it."""
         self.note_memory()
         found = [
             f"process {pid}: {command(pid)}"
@@ -220,7 +242,7 @@ class Project:
         return found + [name for name in self._memory if name in there or Path(name).exists()]
 
     def finish(self) -> None:
-        """End it, when a test failed before it did, or before it was started."""
+        """End it, if it runs: a test may have failed before."""
         if self._go is not None:
             os.close(self._go)
         if not hasattr(self, "child"):
@@ -238,6 +260,7 @@ def kill(project: Project, wanted: Kill) -> int:
     until(
         lambda: project.reached(wanted.phase) or project.child.poll() is not None,
         f"phase of {wanted}",
+        sleep=a_millisecond,
     )
     assert project.root is not None, project.output
     try:
@@ -255,7 +278,7 @@ def kill(project: Project, wanted: Kill) -> int:
 
 
 def labelled(run_id: str) -> list[str]:
-    """Return the containers and volumes of a run, whatever state they are in."""
+    """Return the containers and volumes of a run, in whatever state."""
     api = connect().client.api
     label = {"label": f"{removal.RUN}={run_id}"}
     containers = [str(entry["Id"]) for entry in api.containers(all=True, filters=label)]
@@ -264,97 +287,26 @@ def labelled(run_id: str) -> list[str]:
     ]
 
 
-def until(done: Callable[[], bool], what: str) -> None:
-    """Wait for `done`, asking every millisecond: some phases are short, and seen from outside they send no word."""
-    wait_until(
-        done, what=what, timeout_seconds=DEADLINE_SECONDS, sleep=lambda _seconds: time.sleep(0.001)
-    )
+def until(
+    done: Callable[[], bool], what: str, *, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Wait until `done` returns True, or the deadline passes."""
+    wait_until(done, what=what, timeout_seconds=DEADLINE_SECONDS, sleep=sleep)
+
+
+def a_millisecond(_seconds: float) -> None:
+    """Pause between two looks at a run: some phases are short, and nothing announces them."""
+    time.sleep(0.001)
 
 
 def some(root: Path, pattern: str) -> bool:
-    """Tell whether anything below `root` matches."""
+    """Return whether any path below `root` matches."""
     return any(True for _ in root.glob(pattern))
 
 
 def said(root: Path, words: str) -> bool:
-    """Tell whether a server of the run said so."""
+    """Return whether the log of a server of the run has these words."""
     try:
         return any(words in path.read_text() for path in root.glob("drills/*/logs/*"))
     except OSError:
         return True  # removed already
-
-
-def everybody() -> Iterator[int]:
-    """Yield every process that runs."""
-    for name in os.listdir("/proc"):  # noqa: PTH208 - hot
-        if name.isdigit() and session_of(int(name)) is not None:
-            yield int(name)
-
-
-def session_of(pid: int) -> int | None:
-    """Return the session of a process; None when it has ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else int(fields[3])
-
-
-def command(pid: int) -> str:
-    """Return the command line of a process; empty when it has ended."""
-    try:
-        return (
-            Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        )
-    except OSError:
-        return ""
-
-
-def children(pid: int) -> list[int]:
-    """Return the children of a process."""
-    try:
-        return [
-            int(word)
-            for path in Path(f"/proc/{pid}/task").glob("*/children")
-            for word in path.read_text().split()
-        ]
-    except OSError:
-        return []
-
-
-def descendants(pid: int) -> list[int]:
-    """Return the children of a process, and theirs."""
-    found = children(pid)
-    return found + [below for child in found for below in descendants(child)]
-
-
-def opened_by(pid: int) -> list[Path]:
-    """Return the files a process has open."""
-    found = []
-    for link in Path(f"/proc/{pid}/fd").glob("*"):
-        try:
-            found.append(link.readlink())
-        except OSError:
-            continue
-    return found
-
-
-def segments() -> dict[str, int]:
-    """Return the System V segments of this machine by name, with their creators."""
-    rows = [row.split() for row in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
-    return {f"segment {row[1]}": int(row[4]) for row in rows}
-
-
-def orphaned_memory() -> set[str]:
-    """Return the shared memory of this machine that nobody uses: segments by id, and PostgreSQL's files."""
-    alive = set(everybody())
-    unused = {name for name, creator in segments().items() if creator not in alive}
-    files = {str(path) for path in Path("/dev/shm").glob("PostgreSQL.*")}  # noqa: S108 - where the kernel has it
-    used: set[str] = set()
-    for pid in alive if files else ():
-        try:
-            maps = Path(f"/proc/{pid}/maps").read_text()
-        except OSError:
-            continue
-        used |= {path for path in files if path in maps}
-    return unused | (files - used)

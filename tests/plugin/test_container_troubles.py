@@ -1,4 +1,4 @@
-"""Troubles of a container in the middle of a whole run: could not verify, with the reason in the reports."""
+"""A container in trouble during a whole run: could not verify, and the reports say why."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from tests.real.runtimes import environment_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.long  # in containers
+
 COUNTS = """
     import pytest
 
@@ -27,7 +29,8 @@ GREEDY = """
     @pytest.mark.pgrestore("shop")
     def test_orders(pgrestore_conn):
         pgrestore_conn.execute(
-            "select cardinality(array_agg(repeat('x', 1000) || i)) from generate_series(1, 1000000) i"
+            "select cardinality(array_agg(repeat('x', 1000) || i))"
+            " from generate_series(1, 1000000) i"
         )
 """
 
@@ -49,7 +52,7 @@ def contained(
 
 
 def test_memory_that_runs_out_is_not_the_backups_fault(contained: Callable[[str], Drills]) -> None:
-    """The kernel ends the server under an assertion; the report says so, and the daemon's words are saved."""
+    """The kernel kills the server under an assertion: the report says so, with Docker's message."""
     drills = contained('memory = "160m"')
     drills.write(test_a=GREEDY)
 

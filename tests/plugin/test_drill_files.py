@@ -28,9 +28,19 @@ expect = "no rows"
 
 
 @pytest.mark.everywhere
-def test_a_drill_file_is_a_drill(drills: Drills, workers: list[str]) -> None:
-    """No Python needed."""
+def test_a_drill_file_is_a_drill_and_shares_it_with_a_test(
+    drills: Drills, workers: list[str]
+) -> None:
+    """The same source and target are the same drill, in a file or in a marker."""
     drills.drill_file("shop", DRILL)
+    drills.write(
+        test_a="""
+            import pytest
+
+            @pytest.mark.pgrestore("shop", target="immediate", rto="1h")
+            def test_a(pgrestore_conn): pass
+        """
+    )
 
     result = drills.run("-rA", *workers)
 
@@ -44,25 +54,9 @@ def test_a_drill_file_is_a_drill(drills: Drills, workers: list[str]) -> None:
     ) == [
         ("drill_shop.toml::all orders", "passed", "drill_shop.toml", 6),
         ("drill_shop.toml::no empty note", "passed", "drill_shop.toml", 11),
+        ("test_a.py::test_a", "passed", "test_a.py", 4),
     ]
-
-
-def test_a_drill_file_and_a_test_share_one_restore(drills: Drills) -> None:
-    """The same source and target are the same drill, wherever they stand."""
-    drills.drill_file("shop", DRILL.replace('rto = "1h"', ""))
-    drills.write(
-        test_a="""
-            import pytest
-
-            @pytest.mark.pgrestore("shop", target="immediate")
-            def test_a(pgrestore_conn): pass
-        """
-    )
-
-    result = drills.run()
-
-    assert result.ret == 0
-    assert len(drills.record("shop@immediate").assertions) == 3
+    assert [record.drill for record in drills.evidence().drills] == ["shop@immediate"]
 
 
 BROKEN = [
@@ -83,42 +77,37 @@ BROKEN = [
     ),
     ("write", "delete from orders", '"no rows"', "SQLSTATE 25006"),
 ]
-"""Name, query, expectation, and what is said when it does not hold."""
+"""Name, query, expectation, and the message if it is false."""
 
 
 def asserting(name: str, sql: str, expect: str) -> str:
-    """Return an assertion as a drill file spells it."""
+    """Return an assertion as a drill file has it."""
     return f'[[assert]]\nname = "{name}"\nsql = "{sql}"\nexpect = {expect}\n'
 
 
-def test_assertions_that_do_not_hold_are_told_without_values(
+def test_assertions_that_are_false_are_reported_without_values(
     drills: Drills, workers: list[str]
 ) -> None:
-    """Expected against observed, as counts and verdicts; each is asked whatever became of the ones before it."""
+    """Counts and verdicts are shown. Each assertion runs, whatever the ones before it found."""
     asked = [asserting(name, sql, expect) for name, sql, expect, _ in BROKEN]
     drills.drill_file("shop", 'source = "shop"\ntarget = "immediate"\n' + "".join(asked))
 
     result = drills.run(*workers)
 
     assert result.ret == 1
-    outcomes = drills.record("shop@immediate").assertions
-    told = {
-        outcome.name.rpartition("::")[2]: (outcome.verdict.value, outcome.message)
-        for outcome in outcomes
-    }
-    assert len(told) == len(BROKEN)
+    found = drills.outcomes("shop@immediate")
+    assert len(found) == len(BROKEN)
     for name, _, _, message in BROKEN:
-        assert told[name][0] == "failed"
-        assert message in told[name][1]
-    assert "secret-note" not in result.stdout.str() + "".join(
-        outcome.message for outcome in outcomes
-    )
+        assert found[name][0] == "failed"
+        assert message in found[name][1]
+    messages = "".join(message for _, message in found.values())
+    assert "secret-note" not in result.stdout.str() + messages
 
 
 def test_an_assertion_that_cannot_be_judged_could_not_verify(
     drills: Drills, workers: list[str]
 ) -> None:
-    """A text is neither more nor less than five."""
+    """A text cannot be compared with five."""
     asked = asserting("kinds", "select 'many'", '">= 5"')
     drills.drill_file("shop", f'source = "shop"\ntarget = "immediate"\n{asked}')
 

@@ -1,40 +1,88 @@
-"""The examples are projects to copy; each is run as it stands."""
+"""The examples are projects to copy; each is run as it stands, in containers.
+
+Their backups are taken by the tools of this machine: a production server in a container would only
+add time, and tests/real has all of those.
+"""
 
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.evidence.file import load
-from tests.plugin.conftest import removed
+from pytest_pgrestore.demo.cluster import short_directory
+from tests.plugin.conftest import Drills, removed
 from tests.project import ROOT
-from tests.real.barman_worlds import barmaned
-from tests.real.pgbackrest_worlds import backed
-from tests.real.production import production
-from tests.real.runtimes import BACKUP_TOOLS, environment_of
-from tests.real.walg_worlds import WALG, pushed
+from tests.real.local_tools import (
+    Barman,
+    Commands,
+    LocalTool,
+    Pgbackrest,
+    Walg,
+    archiving,
+    back_up_between,
+    require,
+)
+from tests.real.runtimes import BACKUP_TOOLS, require_tool_images
 
-if TYPE_CHECKING:
-    from tests.plugin.conftest import Drills
+pytestmark = pytest.mark.long  # in containers
 
-EXAMPLES = ROOT / "examples"
 RUNTIMES = ("docker",)
+EXAMPLES = ROOT / "examples"
+OURS = 'pull = false\nbuild_network = "host"\n'
+"""The build of images reaches packages as this machine does."""
+
+Taken = Callable[[LocalTool], Path]
+
+
+@pytest.fixture
+def backups() -> Iterator[Taken]:
+    """A function that backs a server up with a tool; returns the directory of its backups."""
+    with ExitStack() as stack:
+
+        def _take(tool: LocalTool) -> Path:
+            require(tool)
+            require_tool_images()
+            directory = short_directory()
+            stack.callback(shutil.rmtree, directory)
+            with archiving(tool, directory) as place:
+                create = "create table {} as select generate_series(1, 100) id"
+                back_up_between(
+                    tool,
+                    place,
+                    lambda: place.cluster.sql(create.format("orders")),
+                    lambda: place.cluster.sql(create.format("ledger")),
+                )
+            return directory
+
+        yield _take
+
+
+def lay_out(drills: Drills, name: str, *settings: str) -> None:
+    """Copy an example; only settings of the sandbox are added."""
+    for path in (EXAMPLES / name).iterdir():
+        shutil.copy(path, drills.pytester.path)
+    file = drills.pytester.path / "pgrestore.toml"
+    text = file.read_text()
+    assert "\n[" not in text.rpartition("[sandbox]")[2], "its last table is that of the sandbox"
+    file.write_text(text + OURS + "".join(f"{line}\n" for line in settings))
+
+
+TOOLS = f"packages = {list(BACKUP_TOOLS)}"
+"""The image of tests/real, which is built already."""
 
 
 def test_the_docker_example_runs(drills: Drills, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its own settings; the base and the network of the build are those of the tests."""
-    for path in (EXAMPLES / "docker").iterdir():
-        shutil.copy(path, drills.pytester.path)
-    backups = drills.pytester.path / "backups"
-    backups.mkdir()
-    (backups / "base").symlink_to(drills.world.base)
-    (backups / "wal").symlink_to(drills.world.wal)
-    monkeypatch.setenv("SHOP_BACKUPS", str(backups))
-    monkeypatch.setenv("PGRESTORE_BASE_IMAGE", environment_of("docker")["PGRESTORE_BASE_IMAGE"])
-    settings = drills.pytester.path / "pgrestore.toml"
-    settings.write_text(settings.read_text() + 'build_network = "host"\npull = false\n')
+    """With its own settings."""
+    lay_out(drills, "docker")
+    place = drills.pytester.path / "backups"
+    place.mkdir()
+    (place / "base").symlink_to(drills.world.base)
+    (place / "wal").symlink_to(drills.world.wal)
+    monkeypatch.setenv("SHOP_BACKUPS", str(place))
 
     result = drills.run()
 
@@ -45,73 +93,43 @@ def test_the_docker_example_runs(drills: Drills, monkeypatch: pytest.MonkeyPatch
     assert removed(record)
 
 
-def prepared(pytester: pytest.Pytester, name: str) -> None:
-    """Lay out an example as it stands; the base, the packages and the network of the build are those of the tests."""
-    for path in (EXAMPLES / name).iterdir():
-        shutil.copy(path, pytester.path)
-    settings = pytester.path / "pgrestore.toml"
-    mine = f'pull = false\nbuild_network = "host"\ntool_network = "host"\npackages = {list(BACKUP_TOOLS)}\n'
-    assert settings.read_text().rstrip().rpartition("[sandbox]")[2].count("[") == 0
-    settings.write_text(settings.read_text() + mine)
-
-
 def test_the_pgbackrest_example_runs(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    drills: Drills, backups: Taken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both repositories are drilled, the second one by the drill file alone."""
-    for name, value in environment_of("docker").items():
-        monkeypatch.setenv(name, value)
-    with backed(17) as world:
-        world.server.sql("create table orders as select generate_series(1, 100) id")
-        world.server.archived()
-        monkeypatch.setenv("PGBACKREST_CONFIG_FILE", str(world.config))
-        prepared(pytester, "pgbackrest")
+    lay_out(drills, "pgbackrest", TOOLS)
+    directory = backups(Pgbackrest(repositories=2))
+    monkeypatch.setenv("PGBACKREST_CONFIG_FILE", str(directory / "pgbackrest.conf"))
 
-        result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = drills.run()
 
     assert result.ret == 0, result.stdout.str()
-    evidence = load((pytester.path / "pgrestore-report" / "evidence.json").read_text())
-    assert sorted(record.drill for record in evidence.drills) == [
-        "shop.offsite@latest",
-        "shop@latest",
-    ]
-    assert all(removed(record) for record in evidence.drills)
+    records = drills.evidence().drills
+    assert sorted(record.drill for record in records) == ["shop.offsite@latest", "shop@latest"]
+    assert all(removed(record) for record in records)
 
 
-@pytest.mark.skipif(WALG is None, reason="wal-g is not on PATH")
-def test_the_walg_example_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_walg_example_runs(
+    drills: Drills, backups: Taken, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The binary is a file of the user's, mounted into the container."""
-    for name, value in environment_of("docker").items():
-        monkeypatch.setenv(name, value)
-    with pushed(17) as world:
-        world.server.sql("create table orders as select generate_series(1, 100) id")
-        world.server.archived()
-        monkeypatch.setenv("WALG_BINARY", str(WALG))
-        monkeypatch.setenv("SHOP_BACKUPS", str(world.store))
-        prepared(pytester, "walg")
+    lay_out(drills, "walg", TOOLS)
+    monkeypatch.setenv("SHOP_BACKUPS", str(backups(Walg()) / Walg.kept))
+    monkeypatch.setenv("WALG_BINARY", str(shutil.which("wal-g")))
 
-        result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = drills.run()
 
     assert result.ret == 0, result.stdout.str()
 
 
-def test_the_barman_example_runs(drills: Drills, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a home that a real Barman filled; only the name of the server is another one."""
-    for path in (EXAMPLES / "barman").iterdir():
-        shutil.copy(path, drills.pytester.path)
-    settings = drills.pytester.path / "pgrestore.toml"
-    text = (
-        settings.read_text()
-        .replace('server = "shop"', 'server = "stream"')
-        .replace('rpo = "1h"\n', "")
-    )
-    packages = '", "'.join(BACKUP_TOOLS)
-    settings.write_text(text + f'build_network = "host"\npull = false\npackages = ["{packages}"]\n')
-    monkeypatch.setenv("PGRESTORE_BASE_IMAGE", environment_of("docker")["PGRESTORE_BASE_IMAGE"])
-    with barmaned(15) as world:
-        monkeypatch.setenv("BARMAN_CONF", str(world.config))
+def test_the_barman_example_runs(
+    drills: Drills, backups: Taken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a home that a real Barman filled."""
+    lay_out(drills, "barman", TOOLS)
+    monkeypatch.setenv("BARMAN_CONF", str(backups(Barman()) / "barman.conf"))
 
-        result = drills.run()
+    result = drills.run()
 
     assert result.ret == 0, result.stdout.str()
     record = drills.record("shop@latest")
@@ -122,28 +140,15 @@ def test_the_barman_example_runs(drills: Drills, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_command_example_runs(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    drills: Drills, backups: Taken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The backup is taken by the example's own script."""
-    for name, value in environment_of("docker").items():
-        monkeypatch.setenv(name, value)
-    with production(17, start=False) as server:
-        commands, directory = server.directory / "commands", server.directory
-        shutil.copytree(EXAMPLES / "command", commands)
-        for name in ("wal", "backups"):
-            server.run("mkdir", str(directory / name))
-        server.start({"archive_command": f"cp %p {directory}/wal/%f"})
-        server.sql("create table ledger as select generate_series(1, 100) i")
-        env = {"PGHOST": str(directory), "PGUSER": "postgres"}
-        server.run(
-            "sh", f"{commands}/take-backup", str(server.data), f"{directory}/backups", env=env
-        )
-        server.archived()
-        monkeypatch.setenv("SHOP_COMMANDS", str(commands))
-        monkeypatch.setenv("SHOP_BACKUPS", str(directory / "backups"))
-        monkeypatch.setenv("SHOP_WAL", str(directory / "wal"))
-        prepared(pytester, "command")
+    lay_out(drills, "command", TOOLS)
+    directory = backups(Commands())
+    monkeypatch.setenv("SHOP_COMMANDS", str(directory / "commands"))
+    monkeypatch.setenv("SHOP_BACKUPS", str(directory / Commands.kept))
+    monkeypatch.setenv("SHOP_WAL", str(directory / "wal"))
 
-        result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = drills.run()
 
     assert result.ret == 0, result.stdout.str()

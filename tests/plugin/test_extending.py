@@ -1,18 +1,18 @@
-"""What others may add: a source and a sandbox of a conftest.py's own, as docs/extending.md shows it."""
+"""A source and a sandbox that a conftest.py adds, as docs/extending.md shows."""
 
 from __future__ import annotations
 
 import re
 import shutil
 
-from tests.plugin.conftest import Drills, removed
+from tests.plugin.conftest import COUNTS, Drills, removed
 from tests.project import ROOT
 
 DOCS = ROOT / "docs" / "extending.md"
 
 
 def shown(language: str) -> str:
-    """Return the block of code the page shows."""
+    """Return the first block of code on the page in this language."""
     found = re.search(rf"```{language}\n(.*?)```", DOCS.read_text(), re.DOTALL)
     assert found is not None
     return found[1]
@@ -27,12 +27,7 @@ def test_a_source_of_ones_own(drills: Drills) -> None:
     (drills.pytester.path / "conftest.py").write_text(shown("python"))
     settings = shown("toml").replace("/mnt/snapshots", str(mount))
     (drills.pytester.path / "pgrestore.toml").write_text(settings + 'database = "shop"\n')
-    drills.write(
-        test_a="""
-            def test_orders(pgrestore_conn):
-                assert pgrestore_conn.execute("select count(*) from orders").fetchone() == (0,)
-        """
-    )
+    drills.write(test_a=COUNTS)
 
     result = drills.run()
 
@@ -42,7 +37,7 @@ def test_a_source_of_ones_own(drills: Drills) -> None:
     assert removed(record)
 
 
-def test_a_mistyped_key_of_it_is_told(drills: Drills) -> None:
+def test_a_mistyped_key_of_it_is_reported(drills: Drills) -> None:
     """As for a source of ours."""
     (drills.pytester.path / "conftest.py").write_text(shown("python"))
     (drills.pytester.path / "pgrestore.toml").write_text(
@@ -80,15 +75,7 @@ def pytest_pgrestore_runtimes():
     return {"ours": Runtime(enter)}
 """
     )
-    drills.write(
-        test_a="""
-            import pytest
-
-            @pytest.mark.pgrestore("shop")
-            def test_orders(pgrestore_conn):
-                assert pgrestore_conn.execute("select count(*) from orders").fetchone() == (0,)
-        """
-    )
+    drills.write(test_a=COUNTS)
 
     result = drills.run("--pgrestore-runtime=ours")
 

@@ -125,7 +125,10 @@ SWALLOWS = """
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_an_interruption_that_python_swallows_is_not_lost(drills: Drills, name: str) -> None:
-    """Python drops what is raised in finalizers and fork handlers; the job would go on until it is killed."""
+    """Python drops what a finalizer raises; the job would go on until it is killed.
+
+    Source: Python, "Data model", object.__del__.
+    """
     drills.write(test_swallows=SWALLOWS.replace("NUMBER", name))
 
     result = drills.pytester.runpytest_subprocess(

@@ -1,6 +1,7 @@
-"""A run that is killed, at any moment and by any signal, leaves nothing of the copy and disturbs nobody.
+"""A run that is killed, at any moment and by any signal, leaves nothing of its copy.
 
-The moments are chosen at random. PGRESTORE_TEST_SEED repeats a choice; the seed stands in the output.
+It disturbs nobody. The moments are chosen at random. PGRESTORE_TEST_SEED repeats a choice; the
+output has the seed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
     from tests.plugin.conftest import World
 
+pytestmark = pytest.mark.long  # dozens of runs, most of them to be killed
+
 RUNTIMES = ("local", "docker")
+PROCESSES = ("plain", "controller", "worker")
 SIGNALS = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT)
 SEED = int(os.environ.get("PGRESTORE_TEST_SEED") or random.SystemRandom().randrange(10**6))
 AT_ONCE = 3
@@ -39,9 +43,10 @@ XDIST_KILLS = {"local": 6, "docker": 3}
 
 
 def chosen(runtime: str, where: str) -> list[Kill]:
-    """Return the kills of one kind of process: moments and signals at random, each signal equally often."""
+    """Return the kills of one kind of process: random moments, each signal equally often."""
     chance = random.Random(f"{SEED} {runtime} {where}")  # noqa: S311 - repeatable, not secret
-    # At the beginning there is no worker yet, or one that xdist is still talking to: its internal error, status 3.
+    # At the beginning there is no worker yet, or one that xdist is still talking to: that is an
+    # internal error of xdist, status 3.
     phases = [phase for phase in PHASES if (phase, where) != ("begin", "worker")]
     chance.shuffle(phases)
     signals = list(SIGNALS)
@@ -64,19 +69,22 @@ def places() -> Iterator[tuple[Path, Path]]:
         assert left == []
 
 
-@pytest.mark.parametrize("where", ["plain", "controller", "worker"])
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_nothing_is_left_of_a_killed_run_and_others_go_on(
-    runtime: str, where: str, world: World, places: tuple[Path, Path], tmp_path: Path
+    runtime: str, world: World, places: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """Beside each kill two other runs go on, one below the same base, and somebody's process stands there."""
+    """Kill runs of one process, controllers and workers, at every phase.
+
+    Beside the kills two other runs go on, one below the same base, where the process of somebody
+    else has its working directory too.
+    """
     print(f"PGRESTORE_TEST_SEED={SEED}")  # noqa: T201 - to repeat a failure
     here, elsewhere = places
     living = [
         Project(tmp_path / "live", world, here, runtime),
         Project(tmp_path / "other", world, elsewhere, runtime),
     ]
-    kills = chosen(runtime, where)
+    kills = [kill for where in PROCESSES for kill in chosen(runtime, where)]
     victims = [
         Project(tmp_path / f"victim{number}", world, here, runtime)
         for number, _ in enumerate(kills)
@@ -105,7 +113,7 @@ def test_nothing_is_left_of_a_killed_run_and_others_go_on(
 def test_a_test_that_hangs_loses_its_copy_at_the_time_limit(
     world: World, places: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """The process lives on and cannot be asked; what its tests find later says nothing about the backup."""
+    """The process lives on; what its tests find later does not count against the backup."""
     project = Project(tmp_path / "hangs", world, places[0])
     try:
         project.start("--pgrestore-max-lifetime=6s")
@@ -131,7 +139,7 @@ def test_a_test_that_hangs_loses_its_copy_at_the_time_limit(
 
 
 def check_kill(project: Project, wanted: Kill) -> None:
-    """Kill one run, and look at what it left and told."""
+    """Kill one run, and check what it left and reported."""
     status = kill(project, wanted)
     try:
         until(lambda: not project.remains(), f"everything of {wanted}")
@@ -155,7 +163,10 @@ def check_kill(project: Project, wanted: Kill) -> None:
 
 
 def expected_statuses(wanted: Kill) -> set[int]:
-    """Return the exit statuses a kill may lead to; a run whose tests have all ended may end as it would have."""
+    """Return the exit statuses that a kill may lead to.
+
+    A run whose tests have all ended may end as if nobody had killed it.
+    """
     late = {0} if wanted.phase in LAST else set()
     if wanted.number != signal.SIGKILL:
         return {2} | late

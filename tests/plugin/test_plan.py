@@ -1,4 +1,4 @@
-"""`--pgrestore-plan`: what would happen, and nothing more."""
+"""`--pgrestore-plan` prints what would happen, and restores nothing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_plan_of_every_drill_is_printed_and_nothing_runs(
         ]
     )
     assert not list(place.glob("*/*"))
-    assert not (drills.pytester.path / "pgrestore-report").exists()
+    assert not drills.reports.exists()
 
 
 def test_only_selected_drills_are_planned(drills: Drills) -> None:
@@ -52,7 +52,7 @@ def test_only_selected_drills_are_planned(drills: Drills) -> None:
     result.stdout.no_fnmatch_line("drill shop@latest*")
 
 
-def test_a_drill_that_cannot_be_planned_says_why(drills: Drills) -> None:
+def test_the_plan_of_a_drill_that_cannot_run_is_the_reason(drills: Drills) -> None:
     """A missing backup is found before the night it is needed."""
     drills.settings('[sources.gone]\ntype = "dump"\npath = "gone/*.dump"')
     drills.write(test_a='import pytest\n@pytest.mark.pgrestore("gone")\ndef test_a(): pass')

@@ -1,4 +1,7 @@
-"""Rows of a restored copy never reach pytest's own reports, nor ours, unless values are asked for; secrets never."""
+"""No report, pytest's own or ours, holds row values, unless the user asks for them, or secrets.
+
+The tests that leak are in a project of their own.
+"""
 
 from __future__ import annotations
 
@@ -156,7 +159,8 @@ LEAKS = """
 
     def test_raise_in_sql(pgrestore_conn):
         pgrestore_conn.execute(
-            "do $$ begin raise exception 'order %', (select note from orders limit 1) using errcode = '23514'; end $$"
+            "do $$ begin raise exception 'order %', (select note from orders limit 1)"
+            " using errcode = '23514'; end $$"
         )
 
     def test_on_demand(request):
@@ -221,29 +225,44 @@ LEAKS = """
 """
 
 NOT_IN_XML = {"test_warning", "test_xfail_marked", "test_thread", "test_unraisable"}
-"""Tests whose leak pytest shows on the terminal only."""
+"""Tests with a leak that pytest shows on the terminal only."""
 
 HOW = [
-    ["-l"],
     ["--tb=long", "-l", "-vv", "-rA"],
+    ["-n2", "-l", "--tb=long", "-rA"],
+]
+"""Flags that change how pytest shows failures. ``-l`` alone is another test."""
+
+MORE_HOW = [
     ["--tb=short", "-l", "-rA"],
     ["--tb=native", "-rA"],
     ["--tb=line", "-rA"],
     ["--tb=no", "-rA"],
-    ["-n2", "-l", "--tb=long", "-rA"],
     ["--assert=plain", "-l"],
 ]
+"""They show less than those of `HOW`, which are enough for the loop of a day."""
+
+PLAIN = """
+    import warnings
+
+    def test_plain():
+        value = ["plain-value-1"]
+        print("plain-output")
+        warnings.warn("plain-warning")
+        assert value == ["plain-value-2"]
+"""
+"""A test that belongs to no drill."""
 
 RUNTIMES = ("local",)
 """What pytest prints does not depend on where the copy runs."""
 
 
 def everything(drills: Drills, result: pytest.RunResult) -> dict[str, str]:
-    """Return all that a run left for people to see, by where it was seen."""
+    """Return the text of every output and report of a run, by its name."""
     found = {"stdout": result.stdout.str(), "stderr": result.stderr.str()}
     files = [
         *drills.pytester.path.glob("*.xml"),
-        *(drills.pytester.path / "pgrestore-report").rglob("*"),
+        *drills.reports.rglob("*"),
     ]
     return found | {path.name: path.read_text() for path in files if path.is_file()}
 
@@ -258,81 +277,110 @@ def cases(path: Path) -> dict[str, str]:
     return texts
 
 
-@pytest.mark.parametrize("how", HOW, ids=" ".join)
-def test_no_value_of_a_row_is_seen_anywhere(drills: Drills, how: list[str]) -> None:
-    """However tracebacks are asked for."""
-    drills.write(test_leaks=LEAKS)
-
-    result = drills.run("--junitxml=mine.xml", "-o", "junit_logging=all", *how)
+def no_value_is_seen(drills: Drills, *args: str) -> pytest.RunResult:
+    """Run the project with all reports, check that none of them holds a row value, and return it."""
+    result = drills.run("--junitxml=mine.xml", "-o", "junit_logging=all", *args)
 
     assert result.ret == 1
     seen = everything(drills, result)
     assert {"mine.xml", "junit.xml", "report.html", "evidence.json", "summary.md"} <= set(seen)
-    assert {
-        place: len(re.findall(MARKER, text)) for place, text in seen.items() if MARKER in text
-    } == {}
+    assert {name: text.count(MARKER) for name, text in seen.items() if MARKER in text} == {}
+    return result
+
+
+@pytest.mark.parametrize(
+    "how",
+    [*HOW, *(pytest.param(how, marks=pytest.mark.long) for how in MORE_HOW)],
+    ids=" ".join,
+)
+def test_no_value_of_a_row_is_seen_anywhere(drills: Drills, how: list[str]) -> None:
+    """Whatever form of tracebacks the user chose."""
+    drills.write(test_leaks=LEAKS)
+
+    no_value_is_seen(drills, *how)
+
+
+def test_a_test_without_a_drill_is_left_alone(drills: Drills) -> None:
+    """In the same run, before and after the tests of a drill, of which no value is seen."""
+    drills.write(test_a_plain=PLAIN, test_leaks=LEAKS, test_z_plain=PLAIN)
+
+    text = no_value_is_seen(drills, "-l").stdout.str()
+
+    assert text.count("E       AssertionError: assert ['plain-value-1'] == ['plain-value-2']") == 2
+    assert text.count("plain-output") >= 2
+    assert text.count("UserWarning: plain-warning") >= 1
+    assert text.count("value      = ['plain-value-1']") == 2
 
 
 def test_with_show_values_each_of_these_leaks_is_there(drills: Drills) -> None:
-    """The twin: without it the test above would prove nothing."""
+    """The twin: without it the tests above would prove nothing."""
     drills.write(test_leaks=LEAKS)
 
     result = drills.run(
         "--junitxml=mine.xml", "-o", "junit_logging=all", "--pgrestore-show-values", "-rA", "-l"
     )
 
-    told = cases(drills.pytester.path / "mine.xml")
-    tests = {name for name in told if name.startswith("test_")}
+    texts = cases(drills.pytester.path / "mine.xml")
+    tests = {name for name in texts if name.startswith("test_")}
     assert len(tests) >= 30
-    assert {name for name in tests if MARKER not in told[name]} == NOT_IN_XML
+    assert {name for name in tests if MARKER not in texts[name]} == NOT_IN_XML
     assert f"odd order {MARKER}" in result.stdout.str()
     assert result.stdout.str().count(f"ValueError: {MARKER}1\n") >= 3
     assert MARKER in everything(drills, result)["evidence.json"]
 
 
+WORK = """
+    import sys
+
+    import pytest
+
+    pytestmark = pytest.mark.pgrestore("export")
+
+    FIRST = "select note from orders order by id limit 1"
+
+    def test_count(pgrestore_conn):
+        count = pgrestore_conn.execute("select count(*) from orders").fetchone()[0]
+        assert count > 1000
+
+    def test_rows(pgrestore_conn):
+        query = "select id, note from orders order by id limit 3"
+        rows = pgrestore_conn.execute(query).fetchall()
+        again = [rows[0], (2, "other"), rows[2]]
+        assert rows == again
+
+    def test_same(pgrestore_conn):
+        raise KeyError(pgrestore_conn.execute(FIRST).fetchone()[0])
+
+    def test_same_again(pgrestore_conn):
+        raise KeyError(pgrestore_conn.execute(FIRST).fetchone()[0])
+
+    def test_cast(pgrestore_conn):
+        pgrestore_conn.execute("select note::int from orders")
+
+    @pytest.mark.skipif(True, reason="no orders on Sundays")
+    def test_marked(pgrestore_conn):
+        pass
+
+    def test_own_words(pgrestore_conn):
+        pytest.fail("not one order of today")
+
+    def test_print(pgrestore_conn):
+        print("output")
+        print("more output", file=sys.stderr)
+        assert False
+"""
+
+
 def test_what_is_left_is_enough_to_work_with(drills: Drills) -> None:
-    """File, line, source, type; counts as they are; lengths, and whether two values are the same."""
-    drills.write(
-        test_work="""
-            import pytest
-
-            pytestmark = pytest.mark.pgrestore("export")
-
-            def test_count(pgrestore_conn):
-                count = pgrestore_conn.execute("select count(*) from orders").fetchone()[0]
-                assert count > 1000
-
-            def test_rows(pgrestore_conn):
-                rows = pgrestore_conn.execute("select id, note from orders order by id limit 3").fetchall()
-                again = [rows[0], (2, "other"), rows[2]]
-                assert rows == again
-
-            def test_same(pgrestore_conn):
-                first = pgrestore_conn.execute("select note from orders order by id limit 1").fetchone()[0]
-                raise KeyError(first)
-
-            def test_same_again(pgrestore_conn):
-                first = pgrestore_conn.execute("select note from orders order by id limit 1").fetchone()[0]
-                raise KeyError(first)
-
-            def test_cast(pgrestore_conn):
-                pgrestore_conn.execute("select note::int from orders")
-
-            @pytest.mark.skipif(True, reason="no orders on Sundays")
-            def test_marked(pgrestore_conn):
-                pass
-
-            def test_own_words(pgrestore_conn):
-                pytest.fail("not one order of today")
-        """
-    )
+    """File, line, source, type; numbers as they are; lengths, and which values are the same."""
+    drills.write(test_work=WORK)
 
     result = drills.run("-n2", "-rs")
 
     result.stdout.fnmatch_lines(["SKIPPED * no orders on Sundays"])
     result.stdout.fnmatch_lines(
         [
-            "test_work.py:7: in test_count",
+            "test_work.py:11: in test_count",
             "    assert count > 1000",
             "E   AssertionError: assert 100 > 1000",
             "E     where count = 100",
@@ -340,72 +388,27 @@ def test_what_is_left_is_enough_to_work_with(drills: Drills) -> None:
     )
     text = result.stdout.str()
     assert re.search(r"AssertionError: assert <list of 3, #\w{6}> == <list of 3, #\w{6}>", text)
-    assert re.search(
-        r"first difference at index 1: <Row of 2, #\w{6}>|index 1: <tuple of 2, #\w{6}> != <tuple",
-        text,
-    )
-    hashes = set(re.findall(r"KeyError: <str of 13, #(\w{6})>", text))
-    assert len(hashes) == 1
+    row = r"<(?:Row|tuple) of 2, #\w{6}>"
+    assert re.search(rf"first difference at index 1: {row} != {row}", text)
     assert "SQLSTATE 22P02): invalid input syntax for type integer: (withheld)" in text
     assert "Failed: not one order of today" in text
+    withheld = "withheld: it may hold values of rows; --pgrestore-show-values shows it"
+    assert text.count(withheld) == 1
 
 
 def test_a_value_has_another_hash_in_the_next_run(drills: Drills) -> None:
     """Nobody finds the value by trying words, nor compares runs kept for years."""
-    drills.write(
-        test_key="""
-            import pytest
+    drills.write(test_work=WORK)
 
-            @pytest.mark.pgrestore("export")
-            def test_key(pgrestore_conn):
-                raise KeyError(pgrestore_conn.execute("select note from orders limit 1").fetchone()[0])
-        """
-    )
+    runs = [drills.run("-k", "test_same", *workers).stdout.str() for workers in ([], ["-n2"])]
 
-    found = [set(re.findall(r"#(\w{6})", drills.run().stdout.str())) for _ in range(2)]
-
-    assert found[0]
-    assert found[0].isdisjoint(found[1])
-
-
-def test_a_test_without_a_drill_is_left_alone(drills: Drills) -> None:
-    """In the same run, before and after a drill's."""
-    plain = """
-        import warnings
-
-        def test_plain():
-            value = ["plain-value-1"]
-            print("plain-output")
-            warnings.warn("plain-warning")
-            assert value == ["plain-value-2"]
-    """
-    drills.write(test_a_plain=plain, test_leaks=LEAKS, test_z_plain=plain)
-
-    result = drills.run("--junitxml=mine.xml", "-l")
-
-    text = result.stdout.str()
-    assert text.count("E       AssertionError: assert ['plain-value-1'] == ['plain-value-2']") == 2
-    assert text.count("plain-output") >= 2
-    assert text.count("UserWarning: plain-warning") >= 1
-    assert text.count("value      = ['plain-value-1']") == 2
-
-
-def test_output_is_withheld_in_one_line(drills: Drills) -> None:
-    """Which says how to see it."""
-    drills.write(test_leaks=LEAKS)
-
-    result = drills.run("-k", "test_print")
-
-    assert (
-        result.stdout.str().count(
-            "withheld: it may hold values of rows; --pgrestore-show-values shows it"
-        )
-        == 1
-    )
+    one, other = (set(re.findall(r"KeyError: <str of 13, #(\w{6})>", text)) for text in runs)
+    assert len(one) == len(other) == 1
+    assert one != other
 
 
 def test_a_session_fixture_that_breaks_after_the_last_test(drills: Drills) -> None:
-    """Its error is reported by whatever test was last, which need not belong to the drill."""
+    """The last test reports its error, and need not belong to the drill."""
     drills.write(
         test_a="""
             import pytest
@@ -436,18 +439,18 @@ def test_a_session_fixture_that_breaks_after_the_last_test(drills: Drills) -> No
         """,
     )
 
-    for flags, there in (([], False), (["--pgrestore-show-values"], True)):
+    for flags, shown in (([], False), (["--pgrestore-show-values"], True)):
         result = drills.run("-l", "--junitxml=mine.xml", "-o", "junit_logging=all", *flags)
 
         result.stdout.fnmatch_lines(["*ERROR test_b.py::test_unrelated*"])
         text = " ".join(everything(drills, result).values())
-        assert (MARKER in text) is there
+        assert (MARKER in text) is shown
         assert "assert not request.getfixturevalue" in text
         assert "assert not 'plain-value'" in text
 
 
-def test_a_drill_file_tells_no_value(drills: Drills, workers: list[str]) -> None:
-    """Also where the server complains of one."""
+def test_a_drill_file_shows_no_value(drills: Drills, workers: list[str]) -> None:
+    """Nor does the server's error about one."""
     drills.drill_file(
         "notes",
         """

@@ -1,13 +1,13 @@
-"""What a run comes to: passed, failed, could not verify; and that nothing bad looks good."""
+"""The verdict of a run: passed, failed, could not verify. Nothing bad looks good."""
 
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.plugin.conftest import removed
+from tests.plugin.conftest import COUNTS, removed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,42 +15,24 @@ if TYPE_CHECKING:
     from tests.plugin.conftest import Drills
 
 
-PASSES = """
-    import pytest
-
-    pytestmark = pytest.mark.pgrestore("shop")
-
-    def test_true(pgrestore_conn):
-        assert pgrestore_conn.execute("select count(*) from orders").fetchone()[0] == 0
-"""
-
-
-def outcomes(drills: Drills, key: Any = "shop@latest") -> Any:
-    """Return verdict and message of the assertions of a drill by the last part of their names."""
-    found = drills.record(key).assertions
-    return {
-        outcome.name.rpartition("::")[2]: (outcome.verdict, outcome.message) for outcome in found
-    }
-
-
 @pytest.mark.everywhere
 def test_a_good_drill_passes(drills: Drills, workers: list[str]) -> None:
-    """The healthy twin of everything below."""
-    drills.write(test_a=PASSES)
+    """The healthy twin of all tests below."""
+    drills.write(test_a=COUNTS)
 
     result = drills.run(*workers)
 
     assert result.ret == 0
     assert drills.evidence().verdict() == "passed"
     for name in ("evidence.json", "junit.xml", "report.html"):
-        assert (drills.pytester.path / "pgrestore-report" / name).exists()
+        assert (drills.reports / name).exists()
         result.stdout.fnmatch_lines([f"*: *{name}"])
 
 
 def test_a_false_assertion_fails_and_its_message_holds_no_value(
     drills: Drills, workers: list[str]
 ) -> None:
-    """Evidence is kept and passed on: it names the line, not the rows."""
+    """Evidence is kept and passed on: it names the line, and not the rows."""
     drills.write(
         test_a="""
             import pytest
@@ -70,24 +52,41 @@ def test_a_false_assertion_fails_and_its_message_holds_no_value(
             def test_words(pgrestore_conn):
                 note = pgrestore_conn.execute("select note from orders").fetchone()[0]
                 pytest.fail(f"found {note}")
+
+            def test_write(pgrestore_conn):
+                pgrestore_conn.execute("delete from orders")
+
+            @pytest.mark.pgrestore(database="crm")
+            def test_database(pgrestore_conn): pass
         """
     )
 
     result = drills.run(*workers)
 
     assert result.ret == 1
-    found = outcomes(drills, "shop@immediate")
+    found = drills.outcomes("shop@immediate")
     assert {verdict for verdict, _ in found.values()} == {"failed"}
-    assert found["test_rows"][1] == "AssertionError\nat test_a.py:7: assert rows == []"
+    messages = {name: message for name, (_, message) in found.items()}
+    assert messages["test_rows"] == "AssertionError\nat test_a.py:7: assert rows == []"
     assert (
         'UndefinedColumn (SQLSTATE 42703): column "discount" does not exist'
-        in found["test_column"][1]
+        in messages["test_column"]
     )
-    for path in (drills.pytester.path / "pgrestore-report").rglob("*.*"):
+    # A test that changes the copy would change what the next one sees.
+    assert "SQLSTATE 25006" in messages["test_write"]
+    hint = "HINT: pgrestore_conn is read-only; use pgrestore_clone"
+    assert hint in messages["test_write"]
+    result.stdout.fnmatch_lines([f"*{hint}*"])
+    # The wrong backup restores without an error.
+    assert (
+        "database 'crm' is not in the restored copy\nHINT: it holds: postgres, shop"
+        in messages["test_database"]
+    )
+    for path in drills.reports.rglob("*.*"):
         assert "secret-note" not in path.read_text()
 
 
-def test_values_show_where_they_are_asked_for(drills: Drills) -> None:
+def test_values_show_if_the_user_asks_for_them(drills: Drills) -> None:
     """Somebody debugging a drill of test data may want them."""
     drills.write(
         test_a="""
@@ -95,60 +94,37 @@ def test_values_show_where_they_are_asked_for(drills: Drills) -> None:
 
             @pytest.mark.pgrestore("shop", target="immediate")
             def test_rows(pgrestore_conn):
-                assert pgrestore_conn.execute("select note from orders where id = 7").fetchone()[0] == ""
+                row = pgrestore_conn.execute("select note from orders where id = 7").fetchone()
+                assert row == ("",)
         """
     )
 
     drills.run("--pgrestore-show-values")
 
-    assert "secret-note-7" in outcomes(drills, "shop@immediate")["test_rows"][1]
-
-
-def test_a_write_through_the_read_only_connection_fails_with_a_hint(drills: Drills) -> None:
-    """A test that changes the copy would change what the next one sees."""
-    drills.write(
-        test_a="""
-            import pytest
-
-            @pytest.mark.pgrestore("shop", target="immediate")
-            def test_write(pgrestore_conn):
-                pgrestore_conn.execute("delete from orders")
-        """
-    )
-
-    result = drills.run()
-
-    assert result.ret == 1
-    verdict, message = outcomes(drills, "shop@immediate")["test_write"]
-    assert verdict == "failed"
-    assert "SQLSTATE 25006" in message
-    assert "HINT: pgrestore_conn is read-only; use pgrestore_clone" in message
-    result.stdout.fnmatch_lines(["*HINT: pgrestore_conn is read-only; use pgrestore_clone*"])
+    assert "secret-note-7" in drills.outcomes("shop@immediate")["test_rows"][1]
 
 
 @pytest.mark.everywhere
 def test_a_backup_that_does_not_restore_fails_once_with_its_cause(
     drills: Drills, workers: list[str]
 ) -> None:
-    """The first cause stands in one item; the others and the tests say that nothing was measured."""
+    """One item has the cause; the others and the tests report that nothing was measured."""
     damaged = drills.pytester.path / "damaged"
     shutil.copytree(drills.world.base, damaged)
     (damaged / "global" / "pg_control").unlink()
     drills.settings(f'[sources.bad]\ntype = "basebackup"\npath = "{damaged}"\nrto = "1h"')
-    drills.write(test_a=PASSES.replace('"shop"', '"bad"'))
+    drills.write(test_a=COUNTS.replace('"shop"', '"bad"'))
 
     result = drills.run("-rA", *workers)
 
     assert result.ret == 1
-    lines = [line for line in result.outlines if line.startswith(("FAILED", "ERROR"))]
-    failed = {
-        line.split(" - ")[0].rpartition("::")[2] for line in lines if line.startswith("FAILED")
-    }
-    assert failed == {"restored", "manifest"}
-    errors = {
-        line.split(" - ")[0].rpartition("::")[2] for line in lines if line.startswith("ERROR")
-    }
-    assert errors == {"target reached", "quarantine", "rto", "test_true"}
+    ended: dict[str, set[str]] = {"FAILED": set(), "ERROR": set()}
+    for line in result.outlines:
+        word, _, rest = line.partition(" ")
+        if word in ended:
+            ended[word].add(rest.split(" - ")[0].rpartition("::")[2])
+    assert ended["FAILED"] == {"restored", "manifest"}
+    assert ended["ERROR"] == {"target reached", "quarantine", "rto", "test_orders"}
     result.stdout.fnmatch_lines(
         ["not measured: the restore did not come up, see pgrestore::bad@latest::restored"]
     )
@@ -158,7 +134,7 @@ def test_a_backup_that_does_not_restore_fails_once_with_its_cause(
     assert record.failure.hint
     assert record.verdict() == "failed"
     assert removed(record)
-    assert outcomes(drills, "bad@latest")["test_true"][0] == "could not verify"
+    assert drills.outcomes("bad@latest")["test_orders"][0] == "could not verify"
 
 
 @pytest.mark.parametrize(
@@ -172,8 +148,8 @@ def test_a_backup_that_does_not_restore_fails_once_with_its_cause(
 def test_a_harness_that_fails_could_not_verify(
     drills: Drills, workers: list[str], flags: list[str]
 ) -> None:
-    """Red because the disk is full must never look like red because the backup is bad, nor green."""
-    drills.write(test_a=PASSES)
+    """A full disk must look neither like a bad backup nor like a good one."""
+    drills.write(test_a=COUNTS)
 
     result = drills.run(*flags, *workers)
 
@@ -194,14 +170,14 @@ def test_a_missed_objective_fails_the_run(drills: Drills, workers: list[str], na
         freshness = "select timestamptz '2026-01-01'"
         """
     )
-    drills.write(test_a=PASSES.replace('"shop"', '"aged"'))
+    drills.write(test_a=COUNTS.replace('"shop"', '"aged"'))
 
     result = drills.run(f"--pgrestore-{name}=0s", "-rA", *workers)
 
     assert result.ret == 1
     result.stdout.fnmatch_lines([f"FAILED pgrestore::aged@latest::{name} *"])
     assert getattr(drills.record("aged@latest"), name).judgement == "missed"
-    assert outcomes(drills, "aged@latest")["test_true"][0] == "passed"
+    assert drills.outcomes("aged@latest")["test_orders"][0] == "passed"
 
 
 def test_a_missed_objective_of_a_factory_drill_fails_the_run_too(drills: Drills) -> None:
@@ -240,7 +216,7 @@ def test_a_missed_objective_of_a_factory_drill_fails_the_run_too(drills: Drills)
 def test_a_run_that_proved_nothing_is_not_green(
     drills: Drills, workers: list[str], text: str, problem: str
 ) -> None:
-    """Pytest ends 0 when every test is skipped; the pipeline must not."""
+    """Pytest ends with 0 if every test is skipped; the pipeline must not."""
     drills.write(test_a=text)
 
     result = drills.run(*workers)
@@ -251,8 +227,8 @@ def test_a_run_that_proved_nothing_is_not_green(
 
 
 def test_an_ordinary_failure_is_a_failure(drills: Drills) -> None:
-    """A test that has nothing to do with drills still fails the run."""
-    drills.write(test_a=PASSES, test_b="def test_plain(): assert False")
+    """A test that belongs to no drill still fails the run."""
+    drills.write(test_a=COUNTS, test_b="def test_plain(): assert False")
 
     assert drills.run().ret == 1
     assert drills.evidence().verdict() == "passed"
@@ -268,7 +244,7 @@ def test_a_project_without_settings_is_left_alone(pytester: pytest.Pytester) -> 
 
 
 def test_an_error_in_a_fixture_could_not_verify(drills: Drills) -> None:
-    """The assertion was never asked."""
+    """The assertion never ran."""
     drills.write(
         test_a="""
             import pytest
@@ -293,7 +269,7 @@ def test_an_error_in_a_fixture_could_not_verify(drills: Drills) -> None:
     result = drills.run()
 
     assert result.ret == 6
-    found = outcomes(drills)
+    found = drills.outcomes()
     assert found["test_a"] == (
         "could not verify",
         'setup: KeyError\nat test_a.py:5: raise KeyError("x")',
@@ -301,30 +277,9 @@ def test_an_error_in_a_fixture_could_not_verify(drills: Drills) -> None:
     assert found["test_known"] == ("skipped", "expected failure: known")
 
 
-def test_a_database_that_is_not_in_the_backup_fails_and_names_those_there_are(
-    drills: Drills,
-) -> None:
-    """The wrong backup restores without a complaint."""
-    drills.write(
-        test_a="""
-            import pytest
-
-            @pytest.mark.pgrestore("shop", database="crm")
-            def test_a(pgrestore_conn): pass
-        """
-    )
-
-    result = drills.run()
-
-    assert result.ret == 1
-    verdict, message = outcomes(drills)["test_a"]
-    assert verdict == "failed"
-    assert "database 'crm' is not in the restored copy\nHINT: it holds: postgres, shop" in message
-
-
-def test_a_failed_drill_is_kept_when_asked_and_only_then(drills: Drills, place: Path) -> None:
-    """To look into it; a passing one leaves nothing."""
-    drills.write(test_a=PASSES)
+def test_a_failed_drill_is_kept_only_with_the_flag(drills: Drills, place: Path) -> None:
+    """Somebody wants to look into it; a passing one leaves nothing."""
+    drills.write(test_a=COUNTS)
     directory = f"--pgrestore-sandbox-directory={place}"
 
     drills.run("--pgrestore-keep", directory)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.drill import Drill
 from pytest_pgrestore.model.target import Latest, RecoveryTarget
 from pytest_pgrestore.restore.drill import DrillResult, DrillSettings, finish_drill, run_drill
@@ -22,6 +23,14 @@ from tests.real.runtimes import BACKUP_TOOLS, RUNTIMES, opened_run
 from tests.real.tool_worlds import by_major
 from tests.real.walg_worlds import WALG
 from tests.real.worlds import DEADLINE_SECONDS, Drilled, World, build
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory for one test, with a path short enough for a socket's."""
+    directory = short_directory()
+    yield directory
+    shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A fake production that notices every touch, and copies of it that carry one hazard each."""
+"""A fake production that records every access, and copies of it that carry one hazard each."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 ROWS = 100
 LOGIN_TRIGGERS_SINCE = 17
 
+OWN_LOOKS = 2
+"""Connections of `Production.traces` itself, which the next look counts."""
+
 NAIVE = {"wal_level": "logical", "max_wal_senders": "10", "max_prepared_transactions": "5"}
-"""What even somebody in a hurry has to set for the copy to start."""
+"""Settings without which the copy does not start."""
 
 PREPARATION = (
     "create table ledger (i int primary key)",
@@ -38,7 +41,7 @@ PREPARATION = (
 
 @dataclass(frozen=True)
 class Traces:
-    """What a copy can leave in production: empty sets and equal listings mean that it was not there."""
+    """The traces that a copy can leave in production. Equal ones mean that it was not there."""
 
     connections: int
     files: tuple[tuple[str, int, int], ...]
@@ -48,7 +51,7 @@ class Traces:
 
 
 class Production:
-    """A live cluster with an archive, a tablespace, slots and a publication, on a loopback address of its own.
+    """A live cluster with archive, tablespace, slots and publication, on a loopback address.
 
     Args:
         cluster: The running server.
@@ -63,18 +66,20 @@ class Production:
         self._copies = 0
 
     def conninfo(self, host: str | None = None) -> str:
-        """Return how a copy would reach this server: by TCP, or through `host`."""
-        return f"host={host or self.address} port={PORT} user=postgres dbname=postgres connect_timeout=5"
+        """Return a connection string to this server: by TCP, or through the socket in `host`."""
+        where = f"host={host or self.address} port={PORT}"
+        return f"{where} user=postgres dbname=postgres connect_timeout=5"
 
     def traces(self) -> Traces:
-        """Look for traces. The log is read first, because looking leaves connections of our own."""
+        """Return the traces. The log is read first, because the queries connect too."""
         log = self.cluster.log.read_text()
         slots = self.cluster.sql(
             "select slot_name, active, restart_lsn::text, confirmed_flush_lsn::text"
             " from pg_replication_slots order by 1"
         )
         rows = self.cluster.sql(
-            "select 'ledger', count(*)::text from ledger union all select 'touched', who from touched"
+            "select 'ledger', count(*)::text from ledger"
+            " union all select 'touched', who from touched"
         )
         watched = [
             self.hooks,
@@ -91,12 +96,12 @@ class Production:
         )
 
     def copy(self) -> Path:
-        """Take a copy as a storage snapshot would be: slots, pid file and links to tablespaces included."""
+        """Take a copy like a storage snapshot: with slots, pid file and links to tablespaces."""
         self._copies += 1
         path = self.cluster.directory / f"copy-{self._copies}"
         with self.rescue("template1") as session:
             session.execute("select pg_backup_start('snapshot', true)")
-            # WAL of a moment that is not the backup's would only be in the way; it comes from the archive.
+            # WAL comes from the archive; what is in the copy may be of a later moment.
             copied = subprocess.run(
                 ["cp", "-a", str(self.cluster.data), str(path)],
                 capture_output=True,
@@ -119,7 +124,7 @@ class Production:
         return path
 
     def rescue(self, database: str) -> psycopg.Connection[Any]:
-        """Open a connection that no hazard of the role postgres concerns."""
+        """Open a connection as a role that no hazard changes."""
         return self.cluster.connect(database, user="rescue")
 
     def source(self, copy: Path) -> BasebackupSource:
@@ -128,7 +133,7 @@ class Production:
 
     @contextmanager
     def naive(self, copy: Path, settings: dict[str, str]) -> Iterator[Cluster]:
-        """Start `copy` as somebody in a hurry would: as it is, with no more than its own port and socket."""
+        """Start `copy` without care: as it is, with no more than a port and socket of its own."""
         place = short_directory()
         shutil.move(copy, place / "data")
         for name in ("postmaster.pid", "postmaster.opts"):
@@ -155,7 +160,7 @@ class Production:
 def _listing(*places: Path) -> Iterator[tuple[str, int, int]]:
     for place in places:
         for path in sorted([place, *place.rglob("*")]):
-            # A directory that was only looked into keeps its time; one that was written to does not.
+            # Reading a directory does not change its time, writing to it does.
             found = path.stat()
             yield str(path), found.st_size, found.st_mtime_ns
 
@@ -169,7 +174,7 @@ def production(major: int) -> Iterator[Production]:
         "listen_addresses": address,
         "log_connections": "on",
         "wal_level": "logical",
-        # The subscriber in this cluster is the one that copies are made of; it must not use the slot itself.
+        # Copies are subscribers too. Production itself must not use the slot.
         "max_logical_replication_workers": "0",
         "max_prepared_transactions": "5",
         "max_wal_senders": "10",
@@ -209,7 +214,7 @@ class Hazard:
         sql: Statements run in production before the copy is taken; `{tcp}` is its conninfo.
         undo: Statements that take it back.
         undo_in: Database to run them in.
-        lines: Lines of the copied configuration; `{tcp}`, `{hooks}`, `{data}`, `{pid}` stand for production's.
+        lines: Lines of the copied configuration; see `spelled` for `{tcp}` and the like.
         files: Files written into the copy, by name.
         acts: Statements run in the restored copy, each of which has to fail.
         since: First major that knows it.
@@ -241,7 +246,7 @@ class Hazard:
 
     @contextmanager
     def carried_by(self, made: Production) -> Iterator[Path]:
-        """Plant the hazard in production, take the copy, take the hazard back, and write the copy's files."""
+        """Take a copy of production while it has the hazard, and write the copy's files."""
         with made.rescue("postgres") as session:
             for statement in self.spelled(self.sql, made):
                 session.execute(statement.encode())
@@ -261,12 +266,21 @@ class Hazard:
 
 
 _FDW = (
-    "create server production foreign data wrapper postgres_fdw options (host '{address}', dbname 'postgres')",
-    "create user mapping for public server production options (user 'postgres', password_required 'false')",
+    (
+        "create server production foreign data wrapper postgres_fdw"
+        " options (host '{address}', dbname 'postgres')"
+    ),
+    (
+        "create user mapping for public server production"
+        " options (user 'postgres', password_required 'false')"
+    ),
     "create foreign table far (who text) server production options (table_name 'touched')",
 )
 
-SUBSCRIBE = "create subscription mirror connection '{tcp}' publication everything with (connect = false, slot_name = 'mirror')"
+SUBSCRIBE = (
+    "create subscription mirror connection '{tcp}' publication everything"
+    " with (connect = false, slot_name = 'mirror')"
+)
 _AT_LOGIN = (
     "create function at_login() returns event_trigger language plpgsql as $$ begin"
     " if current_setting('data_directory') <> '{data}' then"

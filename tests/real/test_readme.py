@@ -1,4 +1,4 @@
-"""The README's own code blocks, on a real shop: only the path of the backups is put in."""
+"""The code blocks of the README, run on a real shop. Only the path of the backups is replaced."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from tests.project import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ORDERS = 10_500
-"""The README's first test wants more than 10,000."""
+"""The first test of the README expects more than 10,000."""
 
 
 def blocks(language: str) -> list[str]:
-    """Return the code blocks of one language, without the indentation of the list they stand in."""
+    """Return the code blocks of one language, without the indentation of lists."""
     found = re.findall(rf"^( *)```{language}\n(.*?)^ *```", README, re.MULTILINE | re.DOTALL)
     return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
 
 
 @pytest.fixture(scope="module")
 def backups() -> Iterator[Path]:
-    """A shop's backups, laid out as the README's paths say."""
+    """Backups of a shop, at the paths that the README names."""
     directory = short_directory()
     try:
         with Cluster.create(directory / "c") as cluster:
@@ -51,7 +51,7 @@ def backups() -> Iterator[Path]:
 def outcome(
     backups: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[subprocess.CompletedProcess[str], dict[str, object]]:
-    """The README's project, written out and run."""
+    """The result of the README's project: the pytest run, and its evidence."""
     project = tmp_path_factory.mktemp("readme")
     sources = [block for block in blocks("toml") if "[sources." in block]
     drill = next(block for block in blocks("toml") if "[[assert]]" in block)
@@ -61,17 +61,9 @@ def outcome(
     pitr = test.replace('"shop", target="latest"', '"shop_pitr", target="latest"')
     (project / "test_shop.py").write_text(test)
     (project / "test_shop_pitr.py").write_text(pitr)
+    alone = ["-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={project}"]
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "no:cacheprovider",
-            "-c",
-            os.devnull,
-            f"--rootdir={project}",
-        ],
+        [sys.executable, "-m", "pytest", *alone],
         cwd=project,
         capture_output=True,
         text=True,
@@ -84,7 +76,7 @@ def outcome(
 def test_the_readme_works_as_written(
     outcome: tuple[subprocess.CompletedProcess[str], dict[str, object]],
 ) -> None:
-    """A newcomer copies these blocks; each must run and be green."""
+    """A newcomer copies these blocks: each must run and pass."""
     done, evidence = outcome
 
     assert done.returncode == 0, done.stdout
@@ -94,7 +86,7 @@ def test_the_readme_works_as_written(
 def test_the_summary_it_shows_is_the_summary_it_prints(
     outcome: tuple[subprocess.CompletedProcess[str], dict[str, object]],
 ) -> None:
-    """Figures differ from run to run; the lines do not."""
+    """Figures differ between runs; the lines are the same."""
     done, _ = outcome
     shown = next(block for block in blocks("text") if block.startswith("drill "))
 
@@ -111,12 +103,12 @@ def test_the_summary_it_shows_is_the_summary_it_prints(
 
 @pytest.mark.parametrize("target", ["demo", "test", "bench"])
 def test_the_make_targets_it_names_exist(target: str) -> None:
-    """Two commands do everything."""
+    """The README names them as commands to run."""
     assert f"make {target}" in README
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#:]+)\)", README))
-def test_its_links_lead_somewhere(link: str) -> None:
-    """Relative links only; they hold in a clone."""
+def test_its_links_have_a_target(link: str) -> None:
+    """Only relative links are checked: they must work in a clone."""
     assert (ROOT / link).exists()

@@ -1,4 +1,4 @@
-"""Small production worlds with the exact state at every kind of point, and what tests ask of a drill."""
+"""Small production worlds with a known state at every kind of point, and a drill's result."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FORMS = {
     "tar.lz4": ["--format=tar", "--compress=client-lz4"],
     "tar.zst": ["--format=tar", "--compress=client-zstd"],
 }
-"""Source forms and the arguments of pg_basebackup; the wheel of PostgreSQL 18 knows neither lz4 nor zstd."""
+"""Source forms and arguments of pg_basebackup; the wheel of PostgreSQL 18 lacks lz4 and zstd."""
 
 BEFORE_THE_BACKUP = 100
 ROWS = 130
@@ -38,12 +38,12 @@ ROWS = 130
 
 @dataclass
 class World:
-    """A ledger with one row a commit, base backups of every form, and the exact state at every kind of point.
+    """A ledger with one row a commit, base backups of every form, and points between the rows.
 
     Attributes:
         major: Server major.
         directory: Holds ``backups/<form>/one`` and ``archive``.
-        points: Kind of target to the target and the highest row that is there; the next one must not be.
+        points: Kind of target to the target and the highest row that must be there.
     """
 
     major: int
@@ -117,7 +117,7 @@ def _commit(cluster: Cluster, world: World) -> None:
 
 @dataclass(frozen=True)
 class Drilled:
-    """A drill's result, and a way to ask the restored server."""
+    """A drill's result, and queries of the restored server."""
 
     result: DrillResult
 

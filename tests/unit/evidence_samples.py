@@ -1,10 +1,12 @@
-"""Evidence of runs as they really look, for tests of reports: healthy, failed, not verified, hostile."""
+"""Evidence of realistic runs for tests of reports: healthy, failed, not verified, hostile."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from pytest_pgrestore.model.evidence import (
     AssertionOutcome,
@@ -21,14 +23,17 @@ from pytest_pgrestore.model.evidence import (
     Teardown,
 )
 from pytest_pgrestore.model.objectives import ObjectiveStatus
+from pytest_pgrestore.model.stopwatch import COUNTED
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.restore.judgement.objectives import RTO_DEFINITION
 
 START = datetime(2026, 6, 15, 14, 30, tzinfo=UTC)
-COUNTED = frozenset({"fetch", "configure", "start", "replay", "promote", "ready"})
 
-HOSTILE = '<script>alert("x")</script>|`$a$`\ud800\x00\x1b[31m\u202e@all \u00fc\U0001f418 ]]> --> &amp;\r\n</style>'
-"""Everything that could break out of a report: markup, a lone surrogate, NUL, an escape code, a reversal."""
+HOSTILE = (
+    '<script>alert("x")</script>|`$a$`\ud800\x00\x1b[31m\u202e@all'
+    " \u00fc\U0001f418 ]]> --> &amp;\r\n</style>"
+)
+"""Text that could break a report: markup, a lone surrogate, NUL, an escape code, a reversal."""
 
 
 def phases(*timed: tuple[str, float], failed: str = "") -> tuple[Phase, ...]:
@@ -119,20 +124,23 @@ def healthy_pitr(**changes: Any) -> DrillRecord:
                 last_commit_at=START.replace(hour=14, minute=4, second=59, microsecond=871_000),
                 last_commit_xid=741,
                 timeline=2,
-                reason="recovery stopping before commit of transaction 742, time 2026-06-15 14:05:01.2+00",
+                reason="recovery stopping before commit of transaction 742,"
+                " time 2026-06-15 14:05:01.2+00",
                 archive_end_lsn="1/C000000",
             ),
             rto=objective("rto", ObjectiveStatus.MET, 900.0, 723.4),
             rpo=replace(
                 objective("rpo", ObjectiveStatus.NOT_SET, 300.0, None),
-                definition="not judged: the RPO is measured on drills to latest, from the start of the drill",
+                definition="not judged: the RPO is measured on drills to latest,"
+                " from the start of the drill",
             ),
             data_loss=DataLossFigures(last_commit_seconds=1500.1, backup_age_seconds=44_580.0),
             checks=(
                 Check(
                     name="target reached",
                     verdict=Verdict.PASSED,
-                    message="asked for time:2026-06-15T14:05:00+00:00: recovery stopping before commit of 742",
+                    message="asked for time:2026-06-15T14:05:00+00:00:"
+                    " recovery stopping before commit of 742",
                     expected="time:2026-06-15T14:05:00+00:00",
                     observed="recovery stopping before commit of transaction 742",
                 ),
@@ -405,3 +413,6 @@ SAMPLES: dict[str, Evidence] = {
     ),
 }
 """Every kind of run, by name."""
+
+every_sample = pytest.mark.parametrize("evidence", SAMPLES.values(), ids=SAMPLES.keys())
+"""Runs a test once for each of the samples."""

@@ -11,7 +11,7 @@ from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.session import fixtures
 from pytest_pgrestore.session.collection.drill_file import AssertTable, DrillTable
 from pytest_pgrestore.session.collection.expectations import NO_ROWS, OPERATORS, ROWS
-from pytest_pgrestore.session.drill_request import ARGUMENTS
+from pytest_pgrestore.session.marker import ARGUMENTS
 from pytest_pgrestore.settings.options import SETTINGS, Setting
 from pytest_pgrestore.settings.read_file import ReportsTable, SandboxTable
 from pytest_pgrestore.settings.toml import Table, keys_of

@@ -71,7 +71,7 @@ def shown(value: Any) -> Any:
         TypeError: `value` is None. A template must show words for a missing value.
     """
     if value is None:
-        raise TypeError("a report template shows None: say what a missing value means")
+        raise TypeError("a report template shows None: use words for a missing value")
     # Markup is a subclass of str. Its parts have passed this function already.
     return words.visible(value) if type(value) is str or isinstance(value, Verdict) else value
 

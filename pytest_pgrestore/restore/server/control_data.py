@@ -57,8 +57,10 @@ def read(sandbox: Sandbox) -> ControlData:
             hint="the base backup is incomplete or damaged: take a new one and find out where this"
             " one was cut.",
         )
-    # pg_controldata warns of a wrong checksum, and ends with status 0.
-    if "WARNING" in done.stdout.upper() and "CRC" in done.stdout.upper():
+    # pg_controldata warns of a wrong checksum and ends with status 0. It warns on stdout in 15, and
+    # on stderr in 17 and 18.
+    printed = (done.stdout + done.stderr).upper()
+    if "WARNING" in printed and "CRC" in printed:
         raise BackupNotRestorable(
             "the backup's pg_control fails its own checksum",
             hint="the base backup is damaged: take a new one.",

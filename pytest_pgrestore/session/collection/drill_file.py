@@ -1,11 +1,12 @@
 """``drill_*.toml``: a drill and its assertions in SQL, collected by pytest like a test file.
 
-Imports pydantic, and is therefore imported inside functions only.
+Imports pydantic; therefore imported inside functions only.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
@@ -15,17 +16,15 @@ from pytest_pgrestore.model.errors import AssertionFailed, ConfigError
 from pytest_pgrestore.session.collection.expectations import Expectation, parse_expectation
 from pytest_pgrestore.session.drill_request import DrillRequest, copies_of, make_request
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.factory import connect
+from pytest_pgrestore.session.instances import connect, instance_for
 from pytest_pgrestore.session.keys import MARKER, REQUEST, WORDS_OWN_FAILURE
 from pytest_pgrestore.settings.toml import Table, read_table, read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from _pytest._code.code import ExceptionInfo
-
-_ASSERT_HEADER = re.compile(r"^\s*\[\[\s*assert\s*\]\]", re.MULTILINE)
+_ASSERT_HEADER = re.compile(r"^\s*(\[\[)\s*assert\s*\]\]", re.MULTILINE)
 
 
 def _expectation(value: Any) -> Any:
@@ -45,7 +44,7 @@ Text = Annotated[str, BeforeValidator(_not_blank)]
 
 
 class AssertTable(Table):
-    """``[[assert]]``."""
+    """``[[assert]]``: a query and the expected answer."""
 
     name: Text
     sql: Text
@@ -53,7 +52,7 @@ class AssertTable(Table):
 
 
 class DrillTable(Table):
-    """A drill file."""
+    """The keys of a drill file."""
 
     source: Text | None = None
     target: Text | None = None
@@ -69,7 +68,7 @@ class DrillFile(pytest.File):
     """A drill file in the tree of the session."""
 
     def collect(self) -> Iterator[SqlAssertion]:
-        """Yield an item per assertion; mistakes are kept for the usage error that names those of all files."""
+        """Yield an item per assertion. Mistakes go to the one usage error of the run."""
         state = self.config.stash[SESSION]
         try:
             table = read_drill(self.path)
@@ -77,21 +76,19 @@ class DrillFile(pytest.File):
         except ConfigError as exc:
             state.usage_errors.add(self.nodeid, str(exc))
             return
-        lines = [number for number, _ in _headers(self.path)]
+        lines = _assert_lines(self.path)
         for copy, request in requests.items():
             state.register(request)
-            for entry, line in zip(
-                table.assertions, [*lines, *[0] * len(table.assertions)], strict=False
-            ):
+            for entry, line in zip_longest(table.assertions, lines[: len(table.assertions)]):
                 name = f"{entry.name} [{copy}]" if copy else entry.name
-                item = SqlAssertion.from_parent(self, name=name, table=entry, line=line)
+                item = SqlAssertion.from_parent(self, name=name, table=entry, line=line or 0)
                 item.stash[REQUEST] = request
                 item.stash[WORDS_OWN_FAILURE] = True
                 item.add_marker(getattr(pytest.mark, MARKER)(request.drill.source))
                 yield item
 
     def _requests(self, table: DrillTable) -> dict[str, DrillRequest]:
-        """Return the drill of the file under an empty name, or for ``source = "NAME.*"`` one for each copy."""
+        """Return the drill of the file by the name ""; for ``source = "NAME.*"`` one per copy."""
         settings = self.config.stash[SESSION].settings
         arguments = table.model_dump(exclude={"assertions"}, exclude_none=True)
         if table.source is None:
@@ -114,31 +111,38 @@ class SqlAssertion(pytest.Item):
 
     def setup(self) -> None:
         """Get the restored instance."""
-        self._instance = self.config.stash[SESSION].instance_for(self)
+        self._instance = instance_for(self)
 
     def runtest(self) -> None:
-        """Ask, and compare."""
+        """Run the query, and compare its answer.
+
+        Raises:
+            AssertionFailed: The answer is not as expected.
+        """
         connection = connect(self._instance)
         try:
-            rows: Sequence[Sequence[Any]] = []
+            # psycopg's type of a query that is no literal of the source code is bytes.
             cursor = connection.execute(self._table.sql.encode())
-            if cursor.description is not None:
-                rows = cursor.fetchall()
+            rows = [] if cursor.description is None else cursor.fetchall()
         finally:
             connection.close()
-        show_values = self.config.stash[SESSION].settings.switch("show_values")
+        show_values = self.config.stash[SESSION].redaction.shows_values
         complaint = self._table.expect.complaint(rows, show_values=show_values)
         if complaint is not None:
             raise AssertionFailed(complaint)
 
-    def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: Any = None) -> str:  # noqa: ARG002 - pytest's
-        """Show what a reader of the drill file needs, not our stack."""
-        from pytest_pgrestore.privacy.exceptions import describe
+    def repr_failure(
+        self,
+        excinfo: pytest.ExceptionInfo[BaseException],
+        style: Any = None,  # noqa: ARG002 - pytest passes it by name
+    ) -> str:
+        """Return the message and the query: a traceback of ours is of no use to a reader."""
+        from pytest_pgrestore.privacy.exceptions import message_without_values
 
-        return f"{describe(excinfo.value)}\n{self._table.sql.strip()}"
+        return f"{message_without_values(excinfo.value)}\n{self._table.sql.strip()}"
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Point at the assertion in its file."""
+        """Return the place of the assertion in its file."""
         return self.path, self._line, self.name
 
 
@@ -165,9 +169,7 @@ def read_drill(path: Path) -> DrillTable:
     return table
 
 
-def _headers(path: Path) -> list[tuple[int, str]]:
+def _assert_lines(path: Path) -> list[int]:
+    """Return the line of each ``[[assert]]``, from 0; none if they are spelled in another way."""
     text = path.read_text(encoding="utf-8")
-    return [
-        (text.count("\n", 0, found.start() + len(found[0]) - len(found[0].lstrip())), found[0])
-        for found in _ASSERT_HEADER.finditer(text)
-    ]
+    return [text.count("\n", 0, found.start(1)) for found in _ASSERT_HEADER.finditer(text)]

@@ -1,7 +1,7 @@
-"""The items a drill adds to the session: ``pgrestore::shop@latest::restored`` and its siblings.
+"""The items a drill adds to the session, for example ``pgrestore::shop@latest::restored``.
 
-So a broken backup is a failed test with a message, and not an error in somebody's fixture. Passed passes; verified
-bad is a failure; could not verify is an error, raised in the setup of the item.
+A broken backup is therefore a failed item with a message, and no error in a fixture. An item fails
+if the backup is bad. It has an error, in its setup, if the check could not be made.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Check, DrillRecord, ObjectiveResult
 
 ROOT = "pgrestore"
-"""First part of the node ids, where tests have their file."""
+"""First part of the node ids; a test has its file there."""
 
 USAGE = "pgrestore_usage"
-"""In the output of an xdist worker: what is wrong with the tests it collected."""
+"""In the output of an xdist worker: what is wrong with markers and drill files."""
 
 RESTORED = "restored"
-"""The item that tells the first cause; the others must not look like findings of their own."""
+"""The item that reports why a restore failed; the others only refer to it."""
 
 
 class DrillNode(pytest.Collector):
     """One drill in the tree of the session."""
 
     def collect(self) -> Iterator[DrillItem]:
-        """Yield an item per check, known before anything runs."""
+        """Yield an item per check; their names are known before anything runs."""
         from pytest_pgrestore.restore.drill import check_names
 
         request = self.stash[REQUEST]
@@ -46,7 +46,7 @@ class DrillNode(pytest.Collector):
             item = DrillItem.from_parent(self, name=name)
             item.stash[REQUEST] = request
             item.stash[IS_DRILL_CHECK] = True
-            # So that -m pgrestore selects the drill together with its tests.
+            # With the marker, -m pgrestore selects the items together with the tests.
             item.add_marker(getattr(pytest.mark, MARKER)(request.drill.source))
             yield item
 
@@ -55,7 +55,7 @@ class DrillItem(pytest.Item):
     """One check of a drill."""
 
     def setup(self) -> None:
-        """Restore, when nobody in this run has, and stop here when the check could not be made."""
+        """Restore, if no process of this run has; end here if the check could not be made."""
         verdict, self._message = self._judged()
         self._failed = verdict is Verdict.FAILED
         if verdict is Verdict.COULD_NOT_VERIFY:
@@ -64,7 +64,7 @@ class DrillItem(pytest.Item):
             pytest.skip(self._message)
 
     def runtest(self) -> None:
-        """Fail when the check was made and found the backup bad."""
+        """Fail if the check found the backup bad."""
         if self._failed:
             pytest.fail(self._message, pytrace=False)
 
@@ -76,7 +76,7 @@ class DrillItem(pytest.Item):
         return judged(result.record, self.name)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Place the item below no file."""
+        """Return a path that is no file: the item has none."""
         return self.config.rootpath / ROOT, None, f"{self.stash[REQUEST].drill.key}.{self.name}"
 
 
@@ -84,20 +84,21 @@ def insert_drills(session: pytest.Session, items: list[pytest.Item]) -> None:
     """Put the items of each drill before the first test that belongs to it.
 
     Raises:
-        pytest.UsageError: With everything that is wrong with markers and drill files.
+        pytest.UsageError: With every mistake in markers and drill files.
     """
     state = session.config.stash[SESSION]
     try:
         items[:] = _with_drills(session, items)
     except pytest.UsageError as exc:
-        if state.worker_input is None:
+        if not state.is_worker:
             raise
-        # A worker's exit status is lost: the controller gets the text, and the worker has nothing to do.
+        # xdist drops the exit status of a worker: the controller gets the text instead.
         vars(session.config)["workeroutput"][USAGE] = str(exc)
         items.clear()
 
 
 def _with_drills(session: pytest.Session, items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return `items` with those of the drills between them."""
     state = session.config.stash[SESSION]
     ordered: list[pytest.Item] = []
     seen = set()
@@ -113,7 +114,10 @@ def _with_drills(session: pytest.Session, items: list[pytest.Item]) -> list[pyte
 
 
 def _collected(session: pytest.Session, request: DrillRequest) -> list[pytest.Item]:
-    """Return the items of one drill, announced as pytest announces what it collects: its counts then come out right."""
+    """Return the items of one drill.
+
+    They are reported as collected, so that pytest counts them.
+    """
     key = request.drill.key
     node: Any = DrillNode.from_parent(session, name=key, nodeid=f"{ROOT}::{key}")
     node.stash[REQUEST] = request
@@ -123,12 +127,12 @@ def _collected(session: pytest.Session, request: DrillRequest) -> list[pytest.It
 
 
 def judged(record: DrillRecord, name: str) -> tuple[Verdict, str]:
-    """Return verdict and message of the item called `name`, read from what the drill left."""
+    """Return verdict and message of the item called `name`, as the record of the drill has them."""
     if name == RESTORED:
         return _restored(record)
     check = next((check for check in record.checks if check.name == name), None)
     if check is not None:
-        return check.verdict, _told(check)
+        return check.verdict, _check_message(check)
     if record.failure is not None:
         return Verdict.COULD_NOT_VERIFY, NO_SERVER
     if name in {"rto", "rpo"}:
@@ -143,34 +147,32 @@ def _restored(record: DrillRecord) -> tuple[Verdict, str]:
     return record.failure.verdict, f"{record.failure.problem}{phase}\nHINT: {record.failure.hint}"
 
 
-def _told(check: Check) -> str:
-    details = [
-        f"{word} {value}"
-        for word, value in (("expected", check.expected), ("observed", check.observed))
-        if value
-    ]
-    return "\n".join([check.message, *details])
+def _check_message(check: Check) -> str:
+    """Return the message of a check with what was expected and observed, a line each."""
+    lines = [check.message]
+    if check.expected:
+        lines.append(f"expected {check.expected}")
+    if check.observed:
+        lines.append(f"observed {check.observed}")
+    return "\n".join(lines)
 
 
 def _objective(result: ObjectiveResult) -> tuple[Verdict, str]:
     name = result.name.upper()
-    what = result.definition or name
+    definition = result.definition or name
+    objective = _seconds(result.objective_seconds)
     match result.judgement:
         case ObjectiveStatus.MET:
             return Verdict.PASSED, ""
         case ObjectiveStatus.NOT_SET:
             return Verdict.SKIPPED, f"no {name} is set"
         case ObjectiveStatus.NOT_MEASURED:
-            return (
-                Verdict.COULD_NOT_VERIFY,
-                f"{name} of {_seconds(result.objective_seconds)} not measured: {what}",
-            )
+            message = f"{name} of {objective} not measured: {definition}"
+            return Verdict.COULD_NOT_VERIFY, message
         case ObjectiveStatus.MISSED:
-            measured, objective = (
-                _seconds(result.measured_seconds),
-                _seconds(result.objective_seconds),
-            )
-            return Verdict.FAILED, f"{name} missed: {measured}, objective {objective} ({what})"
+            measured = _seconds(result.measured_seconds)
+            message = f"{name} missed: {measured}, objective {objective} ({definition})"
+            return Verdict.FAILED, message
 
 
 def _seconds(value: float | None) -> str:

@@ -1,6 +1,7 @@
-"""What an ``[[assert]]`` of a drill file expects of its query's answer, and whether the answer fits.
+"""The key ``expect`` of a drill file: parsed, and compared with the answer of the query.
 
-Answers are rows of production data: messages tell counts and the expectation, the value only where it is asked for.
+Answers are rows of production data. Messages show counts and the expectation; they show the value
+only if the user asked for values.
 """
 
 from __future__ import annotations
@@ -30,7 +31,24 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
 }
 _COMPARISON = re.compile(r"(>=|<=|!=|=|>|<)\s*([^\s<>=!~].*)")
-_SPELLING = "write no rows, rows, a comparison such as >= 1000, < 1h or > 2026-01-01, or the value that is expected."
+_SPELLING = (
+    "write no rows, rows, a comparison such as >= 1000, < 1h or > 2026-01-01, "
+    "or the value that is expected."
+)
+
+_TYPO = 0.8
+"""Likeness to ``no rows`` or ``rows`` from which a text is a mistyped word, and no value.
+
+It is a ratio of difflib, from 0 to 1.
+"""
+
+_KINDS = {
+    Decimal: "number",
+    datetime: "date",
+    timedelta: "duration",
+    str: "text",
+    bool: "truth value",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +66,7 @@ class Expectation:
     operand: Any = None
 
     def complaint(self, rows: Sequence[Sequence[Any]], *, show_values: bool) -> str | None:
-        """Return how `rows` differ from what is expected; None when they fit."""
+        """Return how `rows` differ from what is expected; None if they do not."""
         if self.kind == NO_ROWS:
             return f"expected no rows, the query returned {len(rows):,}" if rows else None
         if self.kind == ROWS:
@@ -68,13 +86,19 @@ class Expectation:
         return self.text if self.text.startswith(self.kind) else f"{self.kind} {self.text}"
 
     def _holds(self, value: Any) -> bool:
-        """Compare; values of different kinds are a mistake in the drill file, not a finding about the backup."""
+        """Return whether `value` is as expected.
+
+        Raises:
+            ConfigError: The two are of different kinds: a mistake in the drill file, and no finding
+                about the backup.
+        """
         left, right = _comparable(value), _comparable(self.operand)
         if isinstance(left, str) and isinstance(right, Decimal) and self.kind in {"=", "!="}:
-            right = f"{right:f}"  # "= 42" of a text column
+            right = f"{right:f}"  # "= 42" for a text column
         if type(left) is not type(right):
             raise ConfigError(
-                f"the query returns a {_kind(left)}, and expect = {self.text!r} is a {_kind(right)}",
+                f"the query returns a {_kind(left)}, "
+                f"and expect = {self.text!r} is a {_kind(right)}",
                 hint="cast one to the type of the other.",
             )
         try:
@@ -92,9 +116,9 @@ def parse_expectation(value: Any) -> Expectation:
     Raises:
         ConfigError: An operator without a number, date or duration behind it, or a mistyped word.
     """
+    if isinstance(value, bool | int | float | date | datetime | time):
+        return Expectation(str(value), "=", value)
     if not isinstance(value, str):
-        if isinstance(value, bool | int | float | date | datetime | time):
-            return Expectation(str(value), "=", value)
         raise ConfigError("expect is neither text nor a single value", hint=_SPELLING)
     text = value.strip()
     if text in {NO_ROWS, ROWS}:
@@ -108,20 +132,14 @@ def parse_expectation(value: Any) -> Expectation:
                 f"expect = {value!r} compares with no number, date or duration", hint=_SPELLING
             )
         return Expectation(text, sign, operand)
-    if (
-        not text
-        or text[0] in "<>=!~"
-        or nearest(text.lower(), (NO_ROWS, ROWS), cutoff=_TYPO) is not None
-    ):
+    mistyped = nearest(text.lower(), (NO_ROWS, ROWS), cutoff=_TYPO) is not None
+    if mistyped or not text or text[0] in "<>=!~":
         raise ConfigError(f"expect = {value!r} is not understood", hint=_SPELLING)
     return Expectation(text, "=", text)
 
 
-_TYPO = 0.8
-"""Likeness to ``no rows`` from which a text is a mistyped word and not a value."""
-
-
 def _operand(text: str) -> Any:
+    """Return the number, date, time or duration that `text` spells; else `text`."""
     try:
         return Decimal(text.replace("_", ""))
     except ArithmeticError:
@@ -141,7 +159,11 @@ def _date(text: str) -> date:
 
 
 def _comparable(value: Any) -> Any:
-    """Return `value` as one of few types: exact numbers, moments in UTC, durations, texts, truth values."""
+    """Return `value` as one of few types.
+
+    Numbers become exact, dates become moments in UTC. Durations, times, texts and truth values
+    stay as they are.
+    """
     match value:
         case bool() | str() | timedelta() | time():
             return value
@@ -156,14 +178,6 @@ def _comparable(value: Any) -> Any:
     return value
 
 
-_KINDS = {
-    Decimal: "number",
-    datetime: "date",
-    timedelta: "duration",
-    str: "text",
-    bool: "truth value",
-}
-
-
 def _kind(value: Any) -> str:
+    """Return the word for the type of a comparable value in messages."""
     return _KINDS.get(type(value), type(value).__name__)

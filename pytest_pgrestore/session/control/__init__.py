@@ -1,1 +1,1 @@
-"""Start and end of a run, in each of its processes."""
+"""The start and the end of a run, in each of its processes."""

@@ -1,4 +1,4 @@
-"""The process that writes the reports: the only one, or the one that sends work to xdist's workers."""
+"""Hooks of the process that writes the reports: the only one, or the controller of xdist."""
 
 from __future__ import annotations
 
@@ -12,38 +12,39 @@ from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.collection.drill_items import USAGE
 from pytest_pgrestore.session.drill_session import SESSION, DrillSession
-from pytest_pgrestore.session.keys import REQUEST
-from pytest_pgrestore.session.outcomes.outcomes import Outcomes
+from pytest_pgrestore.session.keys import INPUT_KEY, INPUT_REFUSAL, INPUT_ROOT, REQUEST
+from pytest_pgrestore.session.outcomes.received import Outcomes
 
 if TYPE_CHECKING:
     from pytest_pgrestore.session.control.finish import RunEnd
 
 FACTORY = "pgrestore"
-"""Fixture that restores on demand: a test that may ask for any drill at any time."""
+"""The fixture that restores on demand: its tests may ask for any drill at any time."""
 
 _COLOURS: dict[Verdict | None, dict[str, bool]] = {
     Verdict.PASSED: {"green": True},
     Verdict.FAILED: {"red": True, "bold": True},
     Verdict.COULD_NOT_VERIFY: {"yellow": True},
 }
+"""How a line of the summary looks, by its verdict."""
 
 
 def install(config: pytest.Config) -> None:
     """Register the hooks of this process, unless it is a worker."""
     state = config.stash[SESSION]
-    if state.worker_input is not None:
+    if state.is_worker:
         from pytest_pgrestore.session.control import worker
 
         worker.install(config)
         return
     if state.settings.planning and hasattr(config.option, "tx"):
-        # A plan is one short text: no workers.
+        # xdist's options -n and --dist end here: a plan is short, workers would only repeat it.
         config.option.dist, config.option.tx = "no", []
     config.pluginmanager.register(Controller(state), "pgrestore-controller")
 
 
 class Controller:
-    """Hooks of the process that writes the reports.
+    """Plans drills, removes their copies, and reports the run. A plugin of pytest.
 
     Args:
         state: The run's drills.
@@ -52,16 +53,20 @@ class Controller:
     def __init__(self, state: DrillSession) -> None:
         self._state = state
         self._outcomes = Outcomes()
+        # Why the run was interrupted, as the end of a sentence; None if it was not.
         self._interruption: str | None = None
-        self._usage: str | None = None
+        # What an xdist worker found wrong with markers and drill files.
+        self._usage_error: str | None = None
+        # Verdicts of drills that cannot be planned; None if nothing was planned.
         self._planned: list[Verdict] | None = None
-        self._closing: RunEnd | None = None
+        self._end: RunEnd | None = None
         self._finished = False
+        # Drills by test, and the number of tests of each drill that have not ended.
         self._keys: dict[str, str] = {}
         self._open: Counter[str] = Counter()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Count the tests of each drill, so its copy can go when the last one ended."""
+        """Count the tests of each drill: its copy is removed after the last one."""
         if any(FACTORY in getattr(item, "fixturenames", ()) for item in session.items):
             return  # a fixture may ask for a drill after its last marked test
         self._keys = {
@@ -73,7 +78,7 @@ class Controller:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """With --pgrestore-plan print, and run nothing."""
+        """With --pgrestore-plan print the plans, and run nothing."""
         if not self._state.settings.planning or session.config.option.collectonly:
             return None
         from pytest_pgrestore.session.control.plan import plan_lines
@@ -89,11 +94,11 @@ class Controller:
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take what a test found."""
+        """Collect the outcome of a test."""
         self._outcomes.add(report)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """Remove the copy of a drill whose last test has ended: a run of many drills holds one copy at a time."""
+        """Remove the copy of a drill after its last test: a run holds few copies at a time."""
         key = self._keys.get(nodeid)
         if key is None or not self._state.opened:
             return
@@ -108,7 +113,7 @@ class Controller:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Remember why the run ended early, and pass it on to xdist's workers."""
+        """Note why the run ended early, and interrupt xdist's workers, too."""
         self._state.term_signal.disarm()
         text = str(excinfo.value)
         self._interruption = f": {text}" if text else ""
@@ -119,7 +124,7 @@ class Controller:
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_handlecrashitem(self, report: pytest.TestReport) -> None:
-        """Tell the drill of a test whose xdist worker died: nothing was learned about its backup."""
+        """Attach its drill to the report of a test whose xdist worker died."""
         if self._state.opened:
             from pytest_pgrestore.session.control.worker import mark_crash
 
@@ -127,25 +132,25 @@ class Controller:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell an xdist worker where the run's directory is."""
+        """Send an xdist worker the run's directory, and the key of the hashes."""
         if self._state.settings.path is None:
             return
-        node.workerinput["pgrestore_key"] = self._state.redaction_key.hex()
+        node.workerinput[INPUT_KEY] = self._state.redaction.key.hex()
         try:
-            node.workerinput["pgrestore_root"] = str(self._state.run.root)
+            node.workerinput[INPUT_ROOT] = str(self._state.run.root)
         except PgRestoreError as exc:
-            node.workerinput["pgrestore_refusal"] = (exc.problem, exc.hint)
+            node.workerinput[INPUT_REFUSAL] = (exc.problem, exc.hint)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over what a worker found wrong with the tests it collected."""
-        self._usage = getattr(node, "workeroutput", {}).get(USAGE, self._usage)
+        """Take what a worker found wrong with the tests it collected."""
+        self._usage_error = getattr(node, "workeroutput", {}).get(USAGE, self._usage_error)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Remove the copies and write the reports; xdist's workers have ended by now."""
         self._finished = True
-        if self._usage is not None:
+        if self._usage_error is not None:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif self._planned is not None:
             session.exitstatus = _status_of_plan(self._planned)
@@ -154,41 +159,36 @@ class Controller:
             return
         if not self._state.opened and not self._state.settings.asked_for:
             return
-        from pytest_pgrestore.session.control.finish import close
-
-        self._closing = close(
-            self._state, self._outcomes, int(session.exitstatus), self._interruption
-        )
-        session.exitstatus = self._closing.exit_status
+        self._end = self._close(int(session.exitstatus))
+        session.exitstatus = self._end.exit_status
 
     def pytest_unconfigure(self) -> None:
-        """Do so too when the run was interrupted while it was set up: pytest then finishes no session."""
+        """Do the same after an interruption of the start: pytest then finishes no session."""
         if self._finished or self._interruption is None or not self._state.settings.asked_for:
             return
-        from pytest_pgrestore.session.control.finish import close
-
-        self._closing = close(
-            self._state, self._outcomes, int(pytest.ExitCode.INTERRUPTED), self._interruption
-        )
+        self._end = self._close(int(pytest.ExitCode.INTERRUPTED))
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
-        """Print the drills, and where the reports are."""
-        if self._usage is not None:
-            terminalreporter.write_line(f"ERROR: {self._usage}", red=True)
-        if self._closing is None:
+        """Print the drills and the paths of the reports."""
+        if self._usage_error is not None:
+            terminalreporter.write_line(f"ERROR: {self._usage_error}", red=True)
+        if self._end is None:
             return
-        if self._closing.evidence is not None:
+        if self._end.evidence is not None:
             from pytest_pgrestore.reports.terminal import lines
 
             terminalreporter.section("pgrestore")
-            for line, verdict in lines(
-                self._closing.evidence, config.get_terminal_writer().fullwidth
-            ):
+            width = config.get_terminal_writer().fullwidth
+            for line, verdict in lines(self._end.evidence, width):
                 terminalreporter.write_line(line, **_COLOURS.get(verdict, {}))
-            self._print(
-                config, [f"{name}: {path}" for name, path in (self._closing.paths or {}).items()]
-            )
-        self._print(config, [f"pgrestore: {remark}" for remark in self._closing.remarks])
+            paths = self._end.paths or {}
+            self._print(config, [f"{name}: {path}" for name, path in paths.items()])
+        self._print(config, [f"pgrestore: {remark}" for remark in self._end.remarks])
+
+    def _close(self, exit_status: int) -> RunEnd:
+        from pytest_pgrestore.session.control.finish import close
+
+        return close(self._state, self._outcomes, exit_status, self._interruption)
 
     @staticmethod
     def _print(config: pytest.Config, lines: list[str]) -> None:

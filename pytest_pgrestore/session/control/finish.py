@@ -1,4 +1,4 @@
-"""The end of a run: copies removed, outcomes and records merged into evidence, reports written, exit status chosen."""
+"""The end of a run: remove copies, make evidence, write reports, choose the exit status."""
 
 from __future__ import annotations
 
@@ -18,44 +18,53 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from pytest_pgrestore.model.evidence import DrillRecord
     from pytest_pgrestore.restore.drill import DrillResult
     from pytest_pgrestore.session.drill_session import DrillSession
-    from pytest_pgrestore.session.outcomes.outcomes import Outcomes
+    from pytest_pgrestore.session.outcomes.received import Outcomes
 
 _CI_JOBS = ("CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL", "GITHUB_RUN_ID")
-"""Variables in which CI systems name their job: GitLab, Jenkins, Buildkite, CircleCI, GitHub."""
+"""Variables that name a CI job: GitLab, Jenkins, Buildkite, CircleCI, GitHub."""
 
 _RAN = frozenset({Verdict.PASSED, Verdict.FAILED})
+"""Verdicts of assertions that ran."""
+
 _JUDGED_BY_US = frozenset(
     {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED}
 )
+"""Exit statuses of pytest that the drills may change."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """What the end of a run came to."""
+    """The result of a run.
+
+    Attributes:
+        exit_status: Of the process.
+        evidence: None if there is nothing to report.
+        paths: The reports by name.
+        remarks: For the terminal: what was kept, what could not be removed or written.
+    """
 
     exit_status: int
     evidence: Evidence | None = None
     paths: Mapping[str, Path] | None = None
     remarks: tuple[str, ...] = ()
-    """For the terminal: what was kept, what could not be removed or written."""
 
 
 def close(
     state: DrillSession, outcomes: Outcomes, exit_status: int, interruption: str | None
 ) -> RunEnd:
-    """Remove the copies and write the reports, once per run; nothing happens in a run without drills.
+    """Remove the copies and write the reports. Called once per run.
 
     Args:
         state: The run's drills.
         outcomes: Of its tests.
-        exit_status: As pytest sees it.
-        interruption: Why the run ended early; None when it did not.
+        exit_status: The one that pytest would end with.
+        interruption: Why the run ended early, as the end of a sentence; None if it did not.
     """
     remarks: list[str] = []
     records = tuple(_settle(state, outcomes, remarks)) if state.opened else ()
@@ -85,7 +94,16 @@ def close(
 def choose_exit_status(
     exit_status: int, evidence: Evidence, outcomes: Outcomes, *, written: bool = True
 ) -> int:
-    """Return the exit status of a run with drills: an interruption stays one, bad beats not verified beats good."""
+    """Return the exit status of a run with drills.
+
+    A failure is worse than what could not be verified. An interruption stays one.
+
+    Args:
+        exit_status: The one that pytest would end with.
+        evidence: Of the run.
+        outcomes: Of its tests.
+        written: Whether every report was written.
+    """
     if exit_status not in _JUDGED_BY_US:
         return exit_status
     verdict = evidence.verdict()
@@ -102,35 +120,43 @@ def find_problems(
     outcomes: Outcomes,
     interruption: str | None,
 ) -> list[str]:
-    """Return why the run is not green although no drill says so."""
+    """Return why the run is not green, beside the verdicts of its drills."""
     records = list(records)
     strict = state.settings.asked_for and state.settings.switch("strict")
-    restored = {record.drill for record in records}
     problems = [] if interruption is None else [f"the run was interrupted{interruption}"]
     if state.refusal is not None:
-        problems.append(
-            f"there was no place to restore to: {state.refusal.problem}; {state.refusal.hint}"
-        )
+        refusal = f"{state.refusal.problem}; {state.refusal.hint}"
+        problems.append(f"there was no place to restore to: {refusal}")
     problems += [f"the xdist worker that ran {name} died" for name in outcomes.lost]
-    for key in outcomes.drills() if state.refusal is None else ():
-        skipped = all(outcome.verdict is Verdict.SKIPPED for outcome in outcomes.of(key))
-        if key not in restored and (strict or not skipped):
-            why = "every test of it was skipped" if skipped else "nothing was restored"
-            problems.append(f"drill {key} did not run: {why}")
+    if state.refusal is None:
+        problems += _not_restored(records, outcomes, strict=strict)
     if strict and not problems:
-        if not records:
-            problems.append("no drill ran")
-        problems += [
-            f"drill {record.drill} has no assertion that ran"
-            for record in records
-            if record.failure is None
-            and not any(outcome.verdict in _RAN for outcome in record.assertions)
-        ]
+        problems += _nothing_proved(records)
     return problems
 
 
+def _not_restored(records: list[DrillRecord], outcomes: Outcomes, *, strict: bool) -> Iterator[str]:
+    """Yield a problem for each drill that tests belong to and that was not restored."""
+    restored = {record.drill for record in records}
+    for key in outcomes.drills():
+        skipped = all(outcome.verdict is Verdict.SKIPPED for outcome in outcomes.of(key))
+        if key not in restored and (strict or not skipped):
+            why = "every test of it was skipped" if skipped else "nothing was restored"
+            yield f"drill {key} did not run: {why}"
+
+
+def _nothing_proved(records: list[DrillRecord]) -> Iterator[str]:
+    """Yield a problem if there was no drill, and for each one without an assertion that ran."""
+    if not records:
+        yield "no drill ran"
+    for record in records:
+        ran = any(outcome.verdict in _RAN for outcome in record.assertions)
+        if record.failure is None and not ran:
+            yield f"drill {record.drill} has no assertion that ran"
+
+
 def finish_one(state: DrillSession, key: str, result: DrillResult) -> None:
-    """Ask the last questions of a drill and remove its copy; once."""
+    """Check the running copy of a drill once more, then remove it. A second call does nothing."""
     from pytest_pgrestore.restore.drill import Finish, finish_drill
 
     if key in state.finished:
@@ -139,12 +165,13 @@ def finish_one(state: DrillSession, key: str, result: DrillResult) -> None:
         logs = state.settings.report_directory / "logs"
         state.finished[key] = finish_drill(state.run, key, result.access, logs)
     except (PgRestoreError, OSError) as exc:
-        gone = Teardown(removed=False, message=f"the removal failed: {exc}", at=datetime.now(UTC))
-        state.finished[key] = Finish((), gone, ())
+        message = f"the removal failed: {exc}"
+        teardown = Teardown(removed=False, message=message, at=datetime.now(UTC))
+        state.finished[key] = Finish((), teardown, ())
 
 
 def _settle(state: DrillSession, outcomes: Outcomes, remarks: list[str]) -> Iterable[DrillRecord]:
-    """Yield the record of every drill with its assertions, its copy removed, or kept where that was asked."""
+    """Yield the record of every drill with its assertions; its copy is removed or kept now."""
     keep = state.settings.switch("keep") and state.run.time_limit_error() is None
     for key, result in state.results.results().items():
         record = replace(result.record, assertions=outcomes.of(key))
@@ -165,6 +192,7 @@ def _settle(state: DrillSession, outcomes: Outcomes, remarks: list[str]) -> Iter
 def _write(
     state: DrillSession, evidence: Evidence, remarks: list[str]
 ) -> tuple[Mapping[str, Path], bool]:
+    """Write the reports; return their paths, and whether all of them were written."""
     from pytest_pgrestore.reports.write import ReportsIncompleteError, write_all
 
     try:
@@ -175,6 +203,7 @@ def _write(
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the versions of Python and pytest, and the CI job."""
     found = {
         "python": platform.python_version(),
         "pytest": pytest.__version__,

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def give_lines(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-    """Give every entry of an interruption's traceback a line.
+    """Give every entry of an interruption's traceback a line number.
 
-    A signal may come at an instruction that has none (CPython makes some), and pytest 9.2 ends with a TypeError and
-    status 1 when it shows such an entry.
+    A signal may arrive at an instruction without one: CPython compiles some (PEP 626). pytest 9.2
+    ends with a TypeError and status 1 when it shows such an entry.
     """
     error: BaseException | None = excinfo.value
     known: set[int] = set()
@@ -21,15 +21,16 @@ def give_lines(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         known.add(id(error))
         error.__traceback__ = _with_lines(error.__traceback__)
         error = error.__cause__ or error.__context__
-    mended = _with_lines(excinfo.tb)
-    if mended is not None:
-        excinfo.traceback = type(excinfo.traceback)(mended)
+    with_lines = _with_lines(excinfo.tb)
+    if with_lines is not None:
+        excinfo.traceback = type(excinfo.traceback)(with_lines)
 
 
 def _with_lines(entry: TracebackType | None) -> TracebackType | None:
+    """Return the traceback with the first line of the function where there is no line."""
     if entry is None:
         return None
-    line = cast("int | None", entry.tb_lineno)  # typeshed does not know that it may be None
+    line = cast("int | None", entry.tb_lineno)  # typeshed leaves out that it may be None
     following, frame = _with_lines(entry.tb_next), entry.tb_frame
     if line is None:
         return TracebackType(following, frame, -1, frame.f_code.co_firstlineno)

@@ -1,4 +1,4 @@
-"""``--pgrestore-plan``: what each drill would do, printed; nothing is started."""
+"""``--pgrestore-plan``: the plan of each drill as text. Nothing is started."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ if TYPE_CHECKING:
 
 
 def plan_lines(state: DrillSession, keys: list[str]) -> tuple[list[str], list[Verdict]]:
-    """Return the plans of the drills called `keys` as lines, and the verdict on each that cannot be planned."""
+    """Return the plans of drills.
+
+    Args:
+        state: The run's drills.
+        keys: Of the drills.
+
+    Returns:
+        Lines to print, and a verdict on each drill that cannot be planned.
+    """
     from pytest_pgrestore.restore.plan import plan_drill
 
     lines: list[str] = []

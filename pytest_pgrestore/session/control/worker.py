@@ -1,4 +1,4 @@
-"""xdist's workers: they end with their controller, and a test that took one down is still known by its drill."""
+"""xdist's workers: they end with their controller, and a test that kills one keeps its drill."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.keys import IS_DRILL_CHECK, REQUEST
+from pytest_pgrestore.session.keys import INPUT_ROOT, IS_DRILL_CHECK, REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.session.drill_session import DrillSession
 
 _DIED = "the xdist worker that ran this died"
+"""Message of a test whose worker died."""
 
 
 class Worker:
@@ -34,18 +35,21 @@ class Worker:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:
-        """Ask the kernel for a SIGTERM when the controller ends: xdist's own worker sees it 5 to 15 seconds later."""
+        """Let the kernel send SIGTERM when the controller ends.
+
+        A worker of xdist (3.8) notices that by itself 5 to 15 seconds later.
+        """
         if self._state.settings.asked_for:
             from pytest_pgrestore.system.process import die_with_parent
 
             die_with_parent(parent=os.getppid())()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Write down which test belongs to which drill: a report of a crash does not say."""
+        """Write a file with the drill of each test: the report of a crash does not hold it."""
         from pytest_pgrestore.system.atomic_file import write_atomically
         from pytest_pgrestore.system.process_table import start_time
 
-        root = (self._state.worker_input or {}).get("pgrestore_root")
+        root = self._state.worker_input.get(INPUT_ROOT)
         tests = {
             item.nodeid: (item.stash[REQUEST].drill.key, item.stash.get(IS_DRILL_CHECK, False))
             for item in session.items
@@ -59,7 +63,7 @@ class Worker:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:
-        """Be interrupted once: the controller may pass on what the terminal sent already."""
+        """Ignore later signals: terminal and controller may both send one."""
         self._state.term_signal.disarm()
 
 
@@ -69,19 +73,18 @@ def install(config: pytest.Config) -> None:
 
 
 def mark_crash(root: Path, report: pytest.TestReport) -> None:
-    """Put on the report of a test whose worker died that its drill could not be verified.
+    """Attach to the report of a test whose worker died that its drill could not be verified.
 
-    Nothing is said of a test that belongs to no drill: for that one a crash is an ordinary failure.
+    The report of a test that belongs to no drill stays as it is: an ordinary failure.
     """
     from pytest_pgrestore.session.outcomes.outcomes import ATTRIBUTE
 
-    known = next(
-        (note["tests"][report.nodeid] for note in _notes(root) if report.nodeid in note["tests"]),
-        None,
-    )
-    if known is None:
+    tests: dict[str, tuple[str, bool]] = {}
+    for note in _notes(root):
+        tests |= note["tests"]
+    if report.nodeid not in tests:
         return
-    key, own = known
+    key, own = tests[report.nodeid]
     outcome = {
         "name": report.nodeid,
         "verdict": str(Verdict.COULD_NOT_VERIFY),
@@ -92,14 +95,15 @@ def mark_crash(root: Path, report: pytest.TestReport) -> None:
 
 
 def interrupt_workers(root: Path) -> None:
-    """Send SIGTERM to the workers of an interrupted run, which otherwise go on for five seconds."""
+    """Send SIGTERM to the workers of an interrupted run; xdist lets them run for 5 seconds."""
     from pytest_pgrestore.system.process_table import start_time
 
     for note in _notes(root):
-        if start_time(note["pid"]) == note["started"]:
+        if start_time(note["pid"]) == note["started"]:  # else the kernel has given the id again
             os.kill(note["pid"], signal.SIGTERM)
 
 
 def _notes(root: Path) -> Iterator[dict[str, Any]]:
+    """Yield what each worker wrote: "pid", "started", and "tests" by node id."""
     for path in sorted(root.glob("worker-*.json")):
         yield json.loads(path.read_text(encoding="utf-8"))

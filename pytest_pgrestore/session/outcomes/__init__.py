@@ -1,1 +1,1 @@
-"""What the tests of drills found, and what reports may show of it."""
+"""The results of the tests of drills, and what pytest's reports may show of them."""

@@ -1,21 +1,26 @@
-"""From pytest's reports to assertion outcomes. Messages hold no row value unless the user asked for values.
+"""From a report of pytest to the outcome of an assertion.
 
-pytest shows a failing assertion with the values it compared; evidence is kept and passed on, so it names the line
-that failed instead. What was found travels on the report, as plain data, from an xdist worker to the controller.
+pytest shows a failing assertion with the values it compared. Evidence is kept for years and passed
+on, so its message names the line that failed, and holds values only if the user asked for them.
+The outcome travels on the report, as plain data, from an xdist worker to the controller.
 """
 
 from __future__ import annotations
 
-import ast
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import AssertionFailed, PgRestoreError
 from pytest_pgrestore.model.evidence import AssertionOutcome
-from pytest_pgrestore.model.verdict import Verdict, worst
+from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.version import PACKAGE
-from pytest_pgrestore.privacy.exceptions import READ_ONLY, WRITE_HINT, describe, sqlstate_of
+from pytest_pgrestore.privacy.exceptions import (
+    READ_ONLY,
+    WRITE_HINT,
+    message_without_values,
+    sqlstate_of,
+)
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import IS_DRILL_CHECK, NO_SERVER, NOT_MEASURED, REQUEST
 
@@ -23,38 +28,43 @@ if TYPE_CHECKING:
     import pytest
 
 ATTRIBUTE = "pgrestore"
-"""Of the report. pytest serialises a report's attributes as they are; a user property would show in foreign files."""
+"""Attribute of a report: the keys of its drills, and the outcome as plain data.
 
+pytest sends all attributes of a report from a worker to the controller. User properties travel
+too, but other plugins write them to their files.
+"""
 
 _NOT_THE_BACKUP = ("53", "57", "58")
-"""Classes of SQLSTATE that say nothing about the backup: resources, operator intervention, system error."""
+"""Classes of SQLSTATE that are no finding about the backup.
+
+Insufficient resources, operator intervention, system error: PostgreSQL docs, appendix "Error
+Codes".
+"""
 
 _SOURCE_LIMIT = 200
-"""Characters of source text in a message: a statement, not a page."""
+"""Characters of source text in a message: a statement, and not a page."""
 
 
 def explain(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
-    """Add a hint to the error of a refused write, before pytest renders it."""
-    error = call.excinfo.value if call.excinfo is not None else None
-    ours = "pgrestore_conn" in getattr(item, "fixturenames", ())
-    if (
-        ours
-        and error is not None
-        and sqlstate_of(error) == READ_ONLY
-        and WRITE_HINT not in getattr(error, "__notes__", ())
-    ):
+    """Add a hint to the error of a write through `pgrestore_conn`, before pytest renders it."""
+    if call.excinfo is None or "pgrestore_conn" not in getattr(item, "fixturenames", ()):
+        return
+    error = call.excinfo.value
+    if sqlstate_of(error) == READ_ONLY and WRITE_HINT not in getattr(error, "__notes__", ()):
         error.add_note(WRITE_HINT)
 
 
 def annotate(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
-    """Put on `report` which drills it is about and, for a test of the user's, what it found."""
+    """Attach the drills of `item` to `report` and, for a test of the user's, its outcome."""
     drills = drills_of(item)
     if not drills:
         return
-    own = item.stash.get(IS_DRILL_CHECK, False)
-    found = None if own else outcome_of(item, call, report)
-    plain = None if found is None else asdict(found) | {"verdict": str(found.verdict)}
-    mask = item.config.stash[SESSION].masker.mask
+    plain = None
+    if not item.stash.get(IS_DRILL_CHECK, False):
+        outcome = outcome_of(item, call, report)
+        if outcome is not None:
+            plain = asdict(outcome) | {"verdict": str(outcome.verdict)}
+    mask = item.config.stash[SESSION].redaction.masker.mask
     vars(report)[ATTRIBUTE] = {"drills": sorted(drills), "outcome": mask(plain)}
 
 
@@ -69,38 +79,36 @@ def drills_of(item: pytest.Item) -> set[str]:
 def outcome_of(
     item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport
 ) -> AssertionOutcome | None:
-    """Return what the report of one phase of `item` means; None where it means nothing yet."""
-    if (report.passed and report.when != "call") or report.outcome not in {
-        "passed",
-        "failed",
-        "skipped",
-    }:
-        return None  # a rerun is neither
+    """Return the outcome of one phase of `item`: setup, call or teardown.
+
+    Returns:
+        None if the phase is no outcome yet: a setup or teardown that passed, or a rerun of
+        pytest-rerunfailures.
+    """
+    if report.outcome not in {"passed", "failed", "skipped"}:
+        return None
+    if report.passed and report.when != "call":
+        return None
+    verdict, message = _verdict_and_message(item, call, report)
     path, line, _ = item.location
-    base = AssertionOutcome(
+    return AssertionOutcome(
         name=item.nodeid,
-        verdict=Verdict.PASSED,
-        message="",
+        verdict=verdict,
+        message=message,
         seconds=report.duration,
         file=path,
         line=None if line is None else line + 1,
     )
-    if report.passed:
-        return base
-    if report.skipped:
-        return replace(base, verdict=Verdict.SKIPPED, message=_reason(report))
-    if item.stash.get(NOT_MEASURED, False) or item.config.stash[
-        SESSION
-    ].fixture_usage.lacks_instance(item):
-        return replace(base, verdict=Verdict.COULD_NOT_VERIFY, message=NO_SERVER)
-    error = call.excinfo.value if call.excinfo is not None else None
-    return replace(
-        base, verdict=verdict_of(error, report.when), message=_message(item, call, report)
-    )
 
 
 def verdict_of(error: BaseException | None, when: str | None) -> Verdict:
-    """Return what an exception says about the backup: in the body of a test, bad; around it, nothing was learned."""
+    """Return what an exception means for the backup.
+
+    Args:
+        error: None if pytest failed the test without one.
+        when: Phase of the test. In its body, "call", an error is a finding. In setup and teardown
+            nothing was learned.
+    """
     if isinstance(error, PgRestoreError):
         return error.verdict
     state = sqlstate_of(error)
@@ -109,53 +117,64 @@ def verdict_of(error: BaseException | None, when: str | None) -> Verdict:
     return Verdict.FAILED if when == "call" else Verdict.COULD_NOT_VERIFY
 
 
-def _message(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> str:
+def _verdict_and_message(
+    item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport
+) -> tuple[Verdict, str]:
+    if report.passed:
+        return Verdict.PASSED, ""
+    if report.skipped:
+        return Verdict.SKIPPED, _skip_reason(report)
+    usage = item.config.stash[SESSION].fixture_usage
+    if item.stash.get(NOT_MEASURED, False) or usage.lacks_instance(item):
+        return Verdict.COULD_NOT_VERIFY, NO_SERVER
     if call.excinfo is None:
-        return _strict_xpass(report)
-    told = describe(call.excinfo.value)
-    lines = [told if report.when == "call" else f"{report.when}: {told}"]
-    if not isinstance(call.excinfo.value, PgRestoreError | AssertionFailed):
-        lines += _place(item, call.excinfo)
-    if item.config.stash[SESSION].settings.switch("show_values"):
-        lines.append(_crash(call.excinfo))
+        return verdict_of(None, report.when), _strict_xpass_reason(report)
+    return verdict_of(call.excinfo.value, report.when), _failure(item, call.excinfo, report.when)
+
+
+def _failure(
+    item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException], when: str | None
+) -> str:
+    """Return the message of a failure: phase, error, place, and values if they may be shown."""
+    message = message_without_values(excinfo.value)
+    lines = [message if when == "call" else f"{when}: {message}"]
+    if not isinstance(excinfo.value, PgRestoreError | AssertionFailed):
+        lines.append(_place(item, excinfo))
+    if item.config.stash[SESSION].redaction.shows_values:
+        # A lone surrogate kills an xdist worker: execnet sends UTF-8.
+        lines.append(excinfo.exconly().encode("utf-8", "backslashreplace").decode("utf-8"))
     return "\n".join(line for line in lines if line)
 
 
-def _place(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> list[str]:
-    """Return file, line and source text of the line that failed: in the test's own file, else in the project."""
+def _place(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    """Return file, line and source text of the line that failed.
+
+    Returns:
+        The last line in the file of the test, else in the project; "" if there is none.
+    """
+    root = item.config.rootpath
     entries = list(excinfo.traceback)
     own = [entry for entry in entries if Path(entry.path) == item.path]
-    own = own or [entry for entry in entries if _is_users(Path(entry.path), item.config.rootpath)]
+    own = own or [entry for entry in entries if _is_users(Path(entry.path), root)]
     if not own:
-        return []
+        return ""
     entry = own[-1]
     path = Path(entry.path)
-    shown = (
-        path.relative_to(item.config.rootpath)
-        if path.is_relative_to(item.config.rootpath)
-        else path
-    )
+    shown = path.relative_to(root) if path.is_relative_to(root) else path
     try:
         statement = " ".join(str(entry.statement).split())
-    except (OSError, IndexError):
+    except (OSError, IndexError):  # there is no source
         statement = ""
-    return [f"at {shown}:{entry.lineno + 1}: {statement[:_SOURCE_LIMIT]}"]
+    return f"at {shown}:{entry.lineno + 1}: {statement[:_SOURCE_LIMIT]}"
 
 
 def _is_users(path: Path, root: Path) -> bool:
-    return (
-        path.is_relative_to(root)
-        and "site-packages" not in path.parts
-        and PACKAGE not in path.parents
-    )
+    """Return whether a file belongs to the user's project, and to no installed package."""
+    installed = "site-packages" in path.parts or PACKAGE in path.parents
+    return path.is_relative_to(root) and not installed
 
 
-def _crash(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
-    # backslashreplace: a lone surrogate kills an xdist worker.
-    return excinfo.exconly().encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _reason(report: pytest.TestReport) -> str:
+def _skip_reason(report: pytest.TestReport) -> str:
     if hasattr(report, "wasxfail"):
         return f"expected failure: {report.wasxfail}" if report.wasxfail else "expected failure"
     if isinstance(report.longrepr, tuple):
@@ -163,85 +182,7 @@ def _reason(report: pytest.TestReport) -> str:
     return "skipped"
 
 
-def _strict_xpass(report: pytest.TestReport) -> str:
-    return str(report.longrepr) if "XPASS" in str(report.longrepr) else "failed"
-
-
-class Outcomes:
-    """Every outcome of a run, as reports arrive."""
-
-    def __init__(self) -> None:
-        self._by_drill: dict[str, dict[str, AssertionOutcome]] = {}
-        self.ordinary_failures = 0
-        """Failed reports of tests that belong to no drill."""
-        self.drill_failures = 0
-        """Failed reports of drills' own items and of their tests."""
-        self.lost: list[str] = []
-        """Drills' own items whose xdist worker died: no record tells of that."""
-
-    def add(self, report: pytest.TestReport) -> None:
-        """Take what `report` tells."""
-        told = getattr(report, ATTRIBUTE, None)
-        if told is None:
-            self.ordinary_failures += bool(report.failed)
-            return
-        self.drill_failures += bool(report.failed)
-        if told.get("lost"):
-            self.lost.append(report.nodeid)
-        if told["outcome"] is None:
-            return
-        outcome = AssertionOutcome(
-            **told["outcome"] | {"verdict": Verdict(told["outcome"]["verdict"])}
-        )
-        context = getattr(report, "context", None)  # a subtest, from pytest 9 or pytest-subtests
-        for key in told["drills"]:
-            self._put(self._by_drill.setdefault(key, {}), outcome, context)
-
-    def drills(self) -> list[str]:
-        """Return the keys of the drills that tests belong to."""
-        return list(self._by_drill)
-
-    def of(self, key: str) -> tuple[AssertionOutcome, ...]:
-        """Return the outcomes of drill `key`."""
-        return tuple(self._by_drill.get(key, {}).values())
-
-    @staticmethod
-    def _put(known: dict[str, AssertionOutcome], outcome: AssertionOutcome, context: Any) -> None:
-        if context is not None:
-            name = unique(f"{outcome.name} {_subtest_name(context)}", known)
-            known[name] = replace(outcome, name=name)
-            return
-        before = known.get(outcome.name)
-        if before is None or worst([before.verdict, outcome.verdict]) is outcome.verdict:
-            known[outcome.name] = outcome
-
-
-def unique(name: str, known: Any) -> str:
-    """Return `name`, numbered when it is taken."""
-    number, free = 1, name
-    while free in known:
-        number += 1
-        free = f"{name} #{number}"
-    return free
-
-
-def _subtest_name(context: Any) -> str:
-    words = [f"[{context.msg}]"] if context.msg else []
-    if context.kwargs:
-        words.append(
-            "("
-            + ", ".join(f"{name}={_plain(value)}" for name, value in context.kwargs.items())
-            + ")"
-        )
-    return " ".join(words) or "(subtest)"
-
-
-def _plain(value: Any) -> str:
-    """Return an argument of a subtest as text: pytest quotes it once, and again on its way home from a worker."""
-    text = str(value)
-    while text[:1] in {"'", '"'}:
-        try:
-            text = str(ast.literal_eval(text))
-        except (ValueError, SyntaxError):
-            break
-    return text
+def _strict_xpass_reason(report: pytest.TestReport) -> str:
+    """Return pytest's message for a test that passed although ``xfail(strict=True)``."""
+    text = str(report.longrepr)
+    return text if "XPASS" in text else "failed"

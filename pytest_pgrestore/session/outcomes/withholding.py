@@ -1,9 +1,9 @@
-"""Keeping values of rows out of pytest's own reports: the tests of drills are shown without them.
+"""Row values are kept out of what pytest itself reports about the tests of drills.
 
-pytest shows a failing assertion with the values it compared, on the terminal and in ``--junitxml``, and CI systems
-keep both. A report of a test that belongs to a drill is therefore rendered anew from its exception: file, line,
-source text and type stay, and values are redacted. Built from what may be shown rather than by taking out what may
-not. ``--pgrestore-show-values`` leaves everything but secrets as pytest made it.
+pytest shows a failing assertion with the values it compared, on the terminal and in ``--junitxml``,
+and CI systems keep both. The report of such a test is therefore made again from the exception, of
+parts that may be shown: file, line, source text, type, and values in redacted form. With
+``--pgrestore-show-values`` it stays as pytest made it; secrets are masked all the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 
 from pytest_pgrestore.model.version import PACKAGE
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.keys import IS_DRILL_CHECK, WORDS_OWN_FAILURE
+from pytest_pgrestore.session.keys import COMPARED, IS_DRILL_CHECK, WORDS_OWN_FAILURE
 from pytest_pgrestore.session.outcomes.outcomes import ATTRIBUTE, drills_of
 
 if TYPE_CHECKING:
@@ -25,24 +25,26 @@ if TYPE_CHECKING:
     from pytest_pgrestore.session.drill_session import DrillSession
 
 WITHHELD = "withheld: it may hold values of rows; --pgrestore-show-values shows it"
-"""What stands where captured output stood."""
+"""What stands in place of captured output."""
 
 CAPTURED = "Captured output"
-"""Title of the section that says so."""
+"""Title of the section with this text."""
 
 _FROM_ELSEWHERE = ("PytestUnraisableExceptionWarning", "PytestUnhandledThreadExceptionWarning")
-"""Warnings whose text is a traceback with its exception."""
+"""Warnings of pytest (8.2 to 9.2) whose text is a traceback with its exception."""
 
 
 def withhold(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
-    """Take values of rows and secrets out of `report`, when it is about a drill."""
+    """Take row values and secrets out of `report`, if it is about a drill."""
     state = item.config.stash[SESSION]
+    # A fixture that used a drill may end after a test that belongs to none.
     ends_here = report.when == "teardown" and state.fixture_usage.tore_down(item)
     if not drills_of(item) and not ends_here:
         return
-    if not state.shows_values and not item.stash.get(IS_DRILL_CHECK, False):
-        _withhold(item, call, report, state.redactor)
-    mask = state.masker.mask
+    redaction = state.redaction
+    if not redaction.shows_values and not item.stash.get(IS_DRILL_CHECK, False):
+        _withhold_values(item, call, report, redaction.redactor)
+    mask = redaction.masker.mask
     report.longrepr = mask(report.longrepr)
     report.sections = mask(report.sections)
     report.user_properties = mask(report.user_properties)
@@ -53,23 +55,26 @@ def withhold(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestR
 def explain_comparison(
     config: pytest.Config, operator: str, left: Any, right: Any
 ) -> list[str] | None:
-    """Return how the two sides of a comparison differ, without values; None where pytest may show them."""
+    """Return lines on how the sides of a comparison differ, without values.
+
+    Returns:
+        None if pytest may show the values.
+    """
     state = config.stash[SESSION]
     item = state.fixture_usage.current
-    if item is None or not drills_of(item) or state.shows_values:
+    if item is None or not drills_of(item) or state.redaction.shows_values:
         return None
-    from pytest_pgrestore.privacy.tracebacks import COMPARED
-
+    redactor = state.redaction.redactor
     try:
-        lines = state.redactor.comparison(operator, left, right)
-    except Exception:  # noqa: BLE001 - values compare as they like, an array for one
-        lines = [f"{state.redactor.of(left)} {operator} {state.redactor.of(right)}"]
+        lines = redactor.comparison(operator, left, right)
+    except Exception:  # noqa: BLE001 - `==` of the user's values may raise: an array has no truth value
+        lines = [f"{redactor.redact(left)} {operator} {redactor.redact(right)}"]
     item.stash[COMPARED] = lines
     return lines
 
 
 class LateReports:
-    """Hooks for what is reported without passing the report of a test.
+    """A plugin of pytest for what is reported without ``pytest_runtest_makereport``.
 
     Args:
         config: pytest's.
@@ -84,64 +89,77 @@ class LateReports:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the output out of the report of a subtest, which gets it after it was made."""
-        told = getattr(report, ATTRIBUTE, None)
-        if told is None:
+        """Take the output out of a subtest's report: it is added after the report was made."""
+        attached = getattr(report, ATTRIBUTE, None)
+        if attached is None:
             return
-        if told["outcome"] is not None and not self._state.shows_values:
-            report.sections = _sections(report)
-        report.sections = self._state.masker.mask(report.sections)
+        redaction = self._state.redaction
+        if attached["outcome"] is not None and not redaction.shows_values:
+            report.sections = _withheld_sections(report)
+        report.sections = redaction.masker.mask(report.sections)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_warning_recorded(
         self, warning_message: warnings.WarningMessage, nodeid: str
     ) -> None:
-        """Take the text out of a warning that the user's code gave in a test of a drill; place and type stay."""
+        """Take the text out of a warning of the user's code; its place and type stay."""
         item = self._state.fixture_usage.current
-        if item is None or item.nodeid != nodeid or not drills_of(item) or self._state.shows_values:
+        if item is None or item.nodeid != nodeid or not drills_of(item):
+            return
+        if self._state.redaction.shows_values:
             return
         kind = type(warning_message.message).__name__
-        if kind in _FROM_ELSEWHERE or Path(warning_message.filename).is_relative_to(
-            self._config.rootpath
-        ):
+        users = Path(warning_message.filename).is_relative_to(self._config.rootpath)
+        if users or kind in _FROM_ELSEWHERE:
             warning_message.message = UserWarning(f"{kind}: {WITHHELD}")
 
 
-def _withhold(
+def _withhold_values(
     item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport, redactor: Redactor
 ) -> None:
-    from pytest_pgrestore.privacy.tracebacks import Rendering, text_of
+    """Replace every part of `report` that may hold a row value."""
+    from pytest_pgrestore.privacy.tracebacks import FailureRenderer, reason_without_values
 
-    report.sections = _sections(report)
-    report.user_properties = [(name, redactor.of(value)) for name, value in report.user_properties]
+    report.sections = _withheld_sections(report)
+    properties = report.user_properties
+    report.user_properties = [(name, redactor.redact(value)) for name, value in properties]
     excinfo = call.excinfo
     if excinfo is None or report.longrepr is None:
         return
-    if isinstance(excinfo.value, pytest.skip.Exception):
+    error = excinfo.value
+    if isinstance(error, pytest.skip.Exception):
         if isinstance(report.longrepr, tuple) and not _skipped_by_marker(excinfo):
             path, line, _ = report.longrepr
-            report.longrepr = (path, line, f"Skipped: {text_of(excinfo, redactor)}")
+            reason = reason_without_values(error, redactor)
+            report.longrepr = (path, line, f"Skipped: {reason}")
         return
-    if isinstance(excinfo.value, pytest.xfail.Exception) and hasattr(report, "wasxfail"):
-        report.wasxfail = f"reason: {text_of(excinfo, redactor)}"
-    if isinstance(excinfo.value, pytest.FixtureLookupError) or _raised_by_us(excinfo):
-        return
-    if report.when == "call" and item.stash.get(WORDS_OWN_FAILURE, False):
-        return
-    report.longrepr = Rendering(item, redactor).of(excinfo)
+    if isinstance(error, pytest.xfail.Exception) and hasattr(report, "wasxfail"):
+        report.wasxfail = f"reason: {reason_without_values(error, redactor)}"
+    if not _holds_no_values(item, excinfo, report.when):
+        comparison = item.stash.get(COMPARED, [])
+        report.longrepr = FailureRenderer(item, redactor, comparison).render(error)
 
 
-def _sections(report: pytest.TestReport) -> list[tuple[str, str]]:
+def _withheld_sections(report: pytest.TestReport) -> list[tuple[str, str]]:
     return [(CAPTURED, WITHHELD)] if report.sections else []
 
 
 def _skipped_by_marker(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
-    """Tell whether the reason of a skip was there before any row was."""
+    """Return whether a marker skipped the test: its reason was written before any row was read."""
     return Path(excinfo.traceback[-1].path).parts[-2:] == ("_pytest", "skipping.py")
 
 
+def _holds_no_values(
+    item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException], when: str | None
+) -> bool:
+    """Return whether a failure may stay as it is, because pytest or we made its text."""
+    if isinstance(excinfo.value, pytest.FixtureLookupError) or _raised_by_us(excinfo):
+        return True
+    return when == "call" and item.stash.get(WORDS_OWN_FAILURE, False)
+
+
 def _raised_by_us(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
-    """Tell whether the text of a `pytest.fail` is ours."""
+    """Return whether the text of a `pytest.fail` is ours."""
     if not isinstance(excinfo.value, pytest.fail.Exception):
         return False
     entries = [entry for entry in excinfo.traceback if "_pytest" not in Path(entry.path).parts]

@@ -1,4 +1,4 @@
-"""What the old script asked, and what it should have asked."""
+"""The check of the old script, and the check it should have made."""
 
 import psycopg
 import pytest

@@ -1,13 +1,11 @@
-"""The console script: demo, doctor, render and clean, as a newcomer runs them."""
+"""The console script: demo, doctor, render and clean, on the results of one demo."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -16,27 +14,14 @@ from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.sandboxes.local.run import LocalRun
 from pytest_pgrestore.sandboxes.settings import LocalSettings
 from tests.project import ROOT
+from tests.real.cli.console_script import pgrestore
 
 QUICKSTART = Path(pytest_pgrestore.__file__).parent / "demo" / "quickstart"
-DEADLINE_SECONDS = 600
-
-
-def pgrestore(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the console script."""
-    return subprocess.run(
-        [sys.executable, "-c", "from pytest_pgrestore.cli.main import main; main()", *arguments],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """The demo, run once."""
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CompletedProcess[str]]:
+    """The demo's directory and output. It runs once, in about a minute."""
     directory = tmp_path_factory.mktemp("newcomer")
     return directory / "pgrestore-demo", pgrestore("demo", cwd=directory)
 
@@ -48,9 +33,9 @@ def verdicts(directory: Path) -> dict[str, str]:
 
 
 def test_the_demo_goes_green_and_then_red(
-    demo: tuple[Path, subprocess.CompletedProcess[str]],
+    demo: tuple[Path, CompletedProcess[str]],
 ) -> None:
-    """The first minute decides whether there is a second."""
+    """The good backups pass and the damaged ones fail: this is a newcomer's first minute."""
     directory, done = demo
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -60,16 +45,16 @@ def test_the_demo_goes_green_and_then_red(
     assert len(verdicts(directory / "reports-good")) == 3
 
 
-def test_the_demo_shows_the_causes(demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """Red without a cause teaches nothing."""
+def test_the_demo_shows_the_causes(demo: tuple[Path, CompletedProcess[str]]) -> None:
+    """A red drill without a cause teaches nothing."""
     _, done = demo
 
     assert "the dump is cut short or damaged" in " ".join(done.stdout.split())
     assert "is missing from the archive" in " ".join(done.stdout.split())
 
 
-def test_the_demo_leaves_every_report(demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """They are what the auditor reads."""
+def test_the_demo_leaves_every_report(demo: tuple[Path, CompletedProcess[str]]) -> None:
+    """An auditor reads the reports."""
     directory, _ = demo
 
     for kind in ("evidence.json", "junit.xml", "report.html"):
@@ -77,9 +62,9 @@ def test_the_demo_leaves_every_report(demo: tuple[Path, subprocess.CompletedProc
 
 
 def test_reports_can_be_made_again_from_the_evidence(
-    demo: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+    demo: tuple[Path, CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    """Months later, on a laptop, from the JSON alone."""
+    """The JSON is enough, months later and on another machine."""
     directory, _ = demo
     evidence = directory / "reports-good" / "evidence.json"
 
@@ -106,7 +91,7 @@ def test_reports_can_be_made_again_from_the_evidence(
     "content", [None, "not json", "{}"], ids=["missing", "not json", "not evidence"]
 )
 def test_bad_evidence_is_one_error_with_a_hint(tmp_path: Path, content: str | None) -> None:
-    """No traceback for a user's mistake."""
+    """A mistake of the user gives no traceback."""
     path = tmp_path / "evidence.json"
     if content is not None:
         path.write_text(content)
@@ -120,7 +105,7 @@ def test_bad_evidence_is_one_error_with_a_hint(tmp_path: Path, content: str | No
 
 
 def test_the_demo_does_not_empty_a_directory_of_yours(tmp_path: Path) -> None:
-    """It says so instead."""
+    """The user's files stay, and the error names the directory."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()
 
@@ -132,9 +117,9 @@ def test_the_demo_does_not_empty_a_directory_of_yours(tmp_path: Path) -> None:
 
 
 def test_the_doctor_names_every_place_and_source(
-    demo: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+    demo: tuple[Path, CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    """What was found where, and that each source can be read."""
+    """It reports each place with programs, and each source that can be read."""
     directory, _ = demo
     shutil.copy(QUICKSTART / "pgrestore.toml", tmp_path)
 
@@ -146,10 +131,11 @@ def test_the_doctor_names_every_place_and_source(
     assert "source shop_pitr (basebackup): 1 backups" in done.stdout
 
 
-def test_the_doctor_says_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
-    """No programs, and a source that cannot be read."""
+def test_the_doctor_reports_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
+    """Here no programs are found, and the source cannot be read."""
     (tmp_path / "pgrestore.toml").write_text(
-        '[sources.shop]\ntype = "dump"\npath = "/nonexistent/x.dump"\n[sandbox]\nbindir = "/nonexistent"\n'
+        '[sources.shop]\ntype = "dump"\npath = "/nonexistent/x.dump"\n'
+        '[sandbox]\nbindir = "/nonexistent"\n'
     )
 
     done = pgrestore("doctor", cwd=tmp_path)
@@ -161,25 +147,25 @@ def test_the_doctor_says_what_is_missing_and_how_to_get_it(tmp_path: Path) -> No
 
 
 def test_a_kept_instance_is_removed_by_clean(tmp_path: Path) -> None:
-    """What --pgrestore-keep prints must work."""
+    """The command that --pgrestore-keep prints must work."""
     place = short_directory()
     run = LocalRun.open(LocalSettings(directory=place), "kept")
     run.sandbox("shop@latest", run.find_programs(None))
-    told = run.keep_drill("shop@latest")
+    message = run.keep_drill("shop@latest")
     run.close()
     kept = run.drill_root("shop@latest")
 
     done = pgrestore("clean", str(kept), "--directory", str(place), cwd=tmp_path)
     again = pgrestore("clean", str(kept), "--directory", str(place), cwd=tmp_path)
 
-    assert str(kept) in told
+    assert str(kept) in message
     assert (done.returncode, kept.exists()) == (0, False)
     assert again.returncode == 4
     shutil.rmtree(place)
 
 
 def test_the_quickstart_is_the_demo() -> None:
-    """One project, shown twice: what the demo runs is what the examples show."""
+    """The demo runs the very project that examples/ shows."""
     shown = ROOT / "examples" / "quickstart"
 
     assert {path.name: path.read_text() for path in shown.iterdir() if path.is_file()} == {

@@ -1,4 +1,7 @@
-"""What test_command_line.py does not ask of the demo: that it ends cleanly, and does not mind where it is run."""
+"""The demo interrupted, in a foreign project, and without programs.
+
+Its results are tested in test_command_line.py.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,14 +17,13 @@ import pytest
 from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.system.process_table import processes_below
 from pytest_pgrestore.system.waiting import wait_until
+from tests.real.cli.console_script import PGRESTORE, pgrestore
 from tests.real.worlds import DEADLINE_SECONDS
-
-DEMO = [sys.executable, "-c", "from pytest_pgrestore.cli.main import main; main()", "demo"]
 
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A temporary directory of the demo's own."""
+    """A temporary directory for one demo."""
     directory = short_directory()
     yield directory
     shutil.rmtree(directory)
@@ -32,9 +33,9 @@ def place() -> Iterator[Path]:
 def test_an_interrupted_demo_leaves_no_server_behind(
     place: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """A newcomer who loses patience keeps a clean machine."""
+    """A newcomer who loses patience has a clean machine."""
     child = subprocess.Popen(
-        DEMO,
+        [*PGRESTORE, "demo"],
         cwd=tmp_path,
         env={**os.environ, "TMPDIR": str(place)},
         stdout=subprocess.PIPE,
@@ -55,36 +56,31 @@ def test_an_interrupted_demo_leaves_no_server_behind(
     assert processes_below(place) == []
 
 
-def test_the_demo_does_not_mind_the_project_it_is_run_in(tmp_path: Path) -> None:
-    """Settings and conftest.py of a directory above, and what the environment says to pytest, are not the demo's."""
+def test_the_demo_ignores_the_project_it_is_run_in(tmp_path: Path) -> None:
+    """It ignores settings and conftest.py of directories above, and variables for pytest."""
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
     (tmp_path / "conftest.py").write_text("raise SystemExit('the conftest.py above was loaded')\n")
 
-    done = subprocess.run(
-        DEMO,
+    done = pgrestore(
+        "demo",
         cwd=tmp_path,
-        env={**os.environ, "PYTEST_ADDOPTS": "--no-such-option-either", "PGRESTORE_RTO": "never"},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS * 3,
-        check=False,
+        PYTEST_ADDOPTS="--no-such-option-either",
+        PGRESTORE_RTO="never",
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_machine_without_programs_is_not_a_usage_error(tmp_path: Path) -> None:
-    """Status 6, as for a drill run: the machine let us down, and the message says how to help it."""
-    wheels = "import pytest_pgrestore.sandboxes.local.find_programs as b; b.WHEELS, b.SYSTEM_GLOBS = (), ()"
-    argv = [
-        sys.executable,
-        "-c",
-        f"{wheels}; from pytest_pgrestore.cli.main import main; main()",
-        "demo",
-    ]
+    """The status is 6, as of a drill run, and the message names what to install."""
+    python, option, start = PGRESTORE
+    no_places = (
+        "import pytest_pgrestore.sandboxes.local.find_programs as programs;"
+        " programs.WHEELS, programs.SYSTEM_GLOBS = (), ()"
+    )
 
     done = subprocess.run(
-        argv,
+        [python, option, f"{no_places}; {start}", "demo"],
         cwd=tmp_path,
         env={**os.environ, "PATH": str(tmp_path)},
         capture_output=True,

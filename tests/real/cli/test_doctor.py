@@ -1,4 +1,4 @@
-"""The doctor finds what would stop a drill, and is silent where nothing would."""
+"""The doctor reports what would stop a drill, and nothing else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAJOR = 15
 
 @pytest.fixture
 def bindir() -> Iterator[Path]:
-    """A directory that holds every program of one major, to be damaged."""
+    """A directory with every program of one major, for tests to damage."""
     directory = short_directory() / "bin"
     directory.mkdir()
     for tool in PROGRAMS:
@@ -35,18 +35,19 @@ def bindir() -> Iterator[Path]:
 def diagnosis(tmp_path: Path, bindir: Path, rest: str = "") -> tuple[int, str]:
     """Return exit status and text of the doctor for a settings file."""
     (tmp_path / "pgrestore.toml").write_text(f'[sandbox]\nbindir = "{bindir}"\n{rest}\n')
-    said: list[str] = []
-    status = examine(None, tmp_path, {"PGRESTORE_RUNTIME": "local"}, said.append)
-    return status, "\n".join(said)
+    printed: list[str] = []
+    status = examine(None, tmp_path, {"PGRESTORE_RUNTIME": "local"}, printed.append)
+    return status, "\n".join(printed)
 
 
 def base_backup(tmp_path: Path, major: int) -> str:
-    """Return settings of a source with a base backup of `major`, as far as its catalogue is read."""
+    """Return settings of a source with a base backup of `major`: the files a catalogue reads."""
     backup = tmp_path / "base"
     backup.mkdir()
     (backup / "PG_VERSION").write_text(f"{major}\n")
     (backup / "backup_label").write_text(
-        "START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\nCHECKPOINT LOCATION: 0/2000060\n"
+        "START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\n"
+        "CHECKPOINT LOCATION: 0/2000060\n"
         "BACKUP METHOD: streamed\nBACKUP FROM: primary\nSTART TIME: 2026-03-01 12:00:00 UTC\n"
         "LABEL: pg_basebackup base backup\nSTART TIMELINE: 1\n"
     )
@@ -54,7 +55,7 @@ def base_backup(tmp_path: Path, major: int) -> str:
 
 
 def test_a_healthy_machine_has_no_problem(tmp_path: Path, bindir: Path) -> None:
-    """Exit 0: a drill could run."""
+    """Exit status 0: a drill can run."""
     status, text = diagnosis(tmp_path, bindir)
 
     assert (status, "problem" in text) == (0, False), text
@@ -67,7 +68,7 @@ def test_a_healthy_machine_has_no_problem(tmp_path: Path, bindir: Path) -> None:
 def test_a_missing_tool_is_named_with_what_it_is_for(
     tmp_path: Path, bindir: Path, tool: str
 ) -> None:
-    """The drill that needs it would be the one to tell, at night."""
+    """Otherwise it is first noticed by the drill that needs it, at night."""
     (bindir / tool).unlink()
 
     status, text = diagnosis(tmp_path, bindir)
@@ -77,10 +78,10 @@ def test_a_missing_tool_is_named_with_what_it_is_for(
     assert "HINT: install the full server package" in text
 
 
-def test_a_tool_that_does_not_run_is_told_from_one_that_is_missing(
+def test_a_tool_that_does_not_run_differs_from_one_that_is_missing(
     tmp_path: Path, bindir: Path
 ) -> None:
-    """A file that is there may lack a library."""
+    """A file that exists may lack a library."""
     (bindir / "psql").unlink()
     (bindir / "psql").write_text(
         "#!/bin/sh\necho 'libpq.so.5: cannot open shared object file' >&2\nexit 127\n"
@@ -107,7 +108,7 @@ def test_a_backup_of_a_major_without_programs_is_a_problem(
 
 
 def test_a_place_for_copies_that_is_not_there_is_a_problem(tmp_path: Path, bindir: Path) -> None:
-    """As a sentence, not as a traceback."""
+    """It is reported as a problem, without a traceback."""
     status, text = diagnosis(tmp_path, bindir, f'directory = "{tmp_path / "nowhere"}"')
 
     assert status == 1
@@ -117,7 +118,7 @@ def test_a_place_for_copies_that_is_not_there_is_a_problem(tmp_path: Path, bindi
 def test_a_place_the_server_cannot_enter_is_a_problem_for_root_alone(
     tmp_path: Path, bindir: Path
 ) -> None:
-    """Root drops to another user; everybody else runs the server as himself."""
+    """Root drops to another user; other users run the server themselves."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
 
@@ -127,8 +128,8 @@ def test_a_place_the_server_cannot_enter_is_a_problem_for_root_alone(
     assert ("cannot enter" in text) is (os.geteuid() == 0)
 
 
-def test_every_mistake_of_the_settings_file_is_told(tmp_path: Path, bindir: Path) -> None:
-    """The doctor is asked before the first run."""
+def test_every_mistake_of_the_settings_file_is_reported(tmp_path: Path, bindir: Path) -> None:
+    """People start the doctor before their first run."""
     status, text = diagnosis(tmp_path, bindir, "colour = 1\n[sources.shop]\ntype = 'tape'\n")
 
     assert status == 1
@@ -136,14 +137,14 @@ def test_every_mistake_of_the_settings_file_is_told(tmp_path: Path, bindir: Path
     assert "tape" in text or "sources.shop.type" in text
 
 
-def test_the_engine_is_asked_and_nothing_is_built(tmp_path: Path) -> None:
-    """With Docker the programs of this machine do not matter."""
+def test_docker_is_examined_and_nothing_is_built(tmp_path: Path) -> None:
+    """With Docker, the programs of this machine do not matter."""
     require_docker()
-    said: list[str] = []
+    printed: list[str] = []
 
-    status = examine(None, tmp_path, {}, said.append)
+    status = examine(None, tmp_path, {}, printed.append)
 
-    text = "\n".join(said)
+    text = "\n".join(printed)
     assert status == 0, text
     assert "runtime: docker" in text
     assert "engine: Docker " in text
@@ -151,26 +152,26 @@ def test_the_engine_is_asked_and_nothing_is_built(tmp_path: Path) -> None:
     assert "PostgreSQL programs" not in text
 
 
-def test_an_engine_that_is_not_there_and_an_image_that_is_not_are_problems(
+def test_a_missing_engine_and_a_missing_image_are_problems(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each with its way out."""
+    """The problems name what is missing."""
     require_docker()
     (tmp_path / "pgrestore.toml").write_text(
         '[sandbox]\nimage = "pgrestore-no-such-image:1"\npull = false\n'
     )
-    said: list[str] = []
-    assert examine(None, tmp_path, {}, said.append) == 1
+    printed: list[str] = []
+    assert examine(None, tmp_path, {}, printed.append) == 1
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-    assert examine(None, tmp_path, {}, said.append) == 1
+    assert examine(None, tmp_path, {}, printed.append) == 1
 
-    text = "\n".join(said)
+    text = "\n".join(printed)
     assert "pgrestore-no-such-image:1 is not on this machine, and pulling is off" in text
     assert "no Docker daemon answers there" in text
 
 
-def test_a_backup_tool_is_asked_where_it_runs_on_this_machine(tmp_path: Path, bindir: Path) -> None:
-    """What it would say in a drill is said here; in an image it is not asked, since none may be built."""
+def test_a_backup_tool_runs_if_it_is_on_this_machine(tmp_path: Path, bindir: Path) -> None:
+    """Its errors are those of a drill. A tool in an image does not run: nothing may be built."""
     config = tmp_path / "pgbackrest.conf"
     config.write_text(f"[global]\nrepo1-path={tmp_path}\n")
     source = f'[sources.shop]\ntype = "pgbackrest"\nstanza = "main"\nconfig = "{config}"\n'

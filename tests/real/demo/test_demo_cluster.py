@@ -1,4 +1,4 @@
-"""The lab itself: worlds that are wrong make every other test prove something else."""
+"""The demo's cluster, shop and damage: all other real tests rest on them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,6 @@ from tests.real.worlds import DEADLINE_SECONDS
 
 TABLES = ("customers", "orders", "order_lines", "payments")
 ORDERS = 400
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A directory short enough for a socket."""
-    directory = short_directory()
-    yield directory
-    shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +99,8 @@ def test_the_server_dies_with_the_process_that_made_it(place: Path, number: sign
 def test_the_shop_is_what_its_drills_assume(production: Cluster) -> None:
     """Foreign keys, an identity, a sequence, a view and an owner of its own."""
     owners = production.sql(
-        "select distinct pg_get_userbyid(relowner)::text from pg_class where relnamespace = 'public'::regnamespace",
+        "select distinct pg_get_userbyid(relowner)::text from pg_class"
+        " where relnamespace = 'public'::regnamespace",
         database=shop.DATABASE,
     )
     foreign_keys = production.value(

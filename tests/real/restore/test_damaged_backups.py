@@ -1,4 +1,4 @@
-"""Base backups and archives that are broken, each beside the healthy one: what is wrong, in one sentence."""
+"""Base backups and archives that are damaged, beside healthy ones: the report names the damage."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_damaged_record_is_told_from_the_end_of_the_archive(
 def test_a_time_behind_a_hole_is_refused_before_the_restore(
     worlds: Worlds, drill: Drilling, tmp_path: Path
 ) -> None:
-    """The point is not reachable, and the hole is why; nobody should wait for a restore to learn it."""
+    """The hole is the reason, and it is found without waiting for a restore."""
     archive = copied(worlds(18).archive, tmp_path / "archive")
     target, _ = worlds(18).points["time"]
     remove(archive)
@@ -231,7 +231,7 @@ def test_a_backup_of_another_major_is_never_started(
 def test_a_place_that_is_not_there_is_told_from_an_empty_one(
     worlds: Worlds, drill: Drilling, path: str, wal: str, verdict: str, words: str
 ) -> None:
-    """A mount that is missing says nothing about the backup; a directory without backups says everything."""
+    """A missing mount is not the backup's fault; an empty directory is a failed backup."""
     directory = worlds(18).directory
     (directory / "empty").mkdir(exist_ok=True)
 

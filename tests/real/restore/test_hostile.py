@@ -1,4 +1,4 @@
-"""Copies that carry one hazard each, restored beside a live production that notices every touch."""
+"""Copies that carry one hazard each, restored beside a live production that records accesses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.restore.drill import DrillSettings, finish_drill, run_drill
 from pytest_pgrestore.sandboxes.local.run import LocalRun
 from pytest_pgrestore.system.waiting import wait_until
-from tests.real.hostile import HAZARDS, ROWS, Hazard, Production, production
+from tests.real.hostile import HAZARDS, OWN_LOOKS, ROWS, Hazard, Production, production
 from tests.real.worlds import MAJORS, Drilled
 
 Drilling = Callable[..., Drilled]
@@ -57,7 +57,7 @@ def productions() -> Iterator[Callable[[int], Production]]:
 def test_a_hazard_does_no_harm(
     productions: Callable[[int], Production], drill: Drilling, major: int, hazard: Hazard
 ) -> None:
-    """The drill comes out right, and production saw no connection, no file, no row and no change of its archive."""
+    """The drill passes; production has no new connection, file, row or change of its archive."""
     made = productions(major)
     with hazard.carried_by(made) as copy:
         made.traces()
@@ -86,15 +86,11 @@ def test_a_hazard_does_no_harm(
     )
 
 
-OWN_LOOKS = 2
-"""Connections of `Production.traces`: they are found by the next look."""
-
-
 @pytest.mark.parametrize("major", MAJORS)
 def test_a_prepared_transaction_is_named(
     productions: Callable[[int], Production], drill: Drilling, major: int
 ) -> None:
-    """It holds its locks in the copy; whoever wonders why an assertion waits finds it in the notes."""
+    """It holds its locks in the copy: the notes explain why an assertion waits."""
     made = productions(major)
     with BY_NAME["prepared transaction"].carried_by(made) as copy:
         drilled = drill(made.source(copy), database="postgres")
@@ -115,7 +111,7 @@ def _carried(name: str, made: Production) -> dict[str, str]:
 def test_each_tripwire_fires_when_the_copy_is_started_as_it_is(
     productions: Callable[[int], Production], major: int
 ) -> None:
-    """The control: the same copies, started without care, are seen; so the tests above could fail."""
+    """The control: the same copies, started without care, are seen. So the tests can fail."""
     made = productions(major)
     fired = {}
 
@@ -216,7 +212,7 @@ def test_what_production_raised_after_the_backup_does_not_stop_recovery(
 def test_a_changed_repository_is_noticed_at_the_end(
     productions: Callable[[int], Production], run: LocalRun, tmp_path: Path, major: int
 ) -> None:
-    """Both ways: untouched it passes, and one file on a timeline of the copy is enough to say so."""
+    """Unchanged it passes, and one file on a timeline of the copy is enough to be seen."""
     made = productions(major)
     found: list[Check] = []
     acts: list[Callable[[], object]] = [bool, (made.cluster.archive / "00000009.history").touch]

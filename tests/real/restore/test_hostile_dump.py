@@ -1,4 +1,4 @@
-"""Dumps that know production: passwords, subscriptions, triggers and functions that run while they load."""
+"""Dumps with production's passwords, subscriptions, and triggers that run while they load."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import pytest
 
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sources.dump.source import DumpSource
-from tests.real.hostile import SUBSCRIBE, Production, production
+from tests.real.hostile import OWN_LOOKS, SUBSCRIBE, Production, production
 from tests.real.worlds import MAJORS, Drilled
 
 Drilling = Callable[..., Drilled]
 PASSWORD = "prod" + "secret-7f3a"
 FORMS = ("plain", "custom", "all")
-OWN_LOOKS = 2
 
-# Each swallows its error, as a careful author would: so the load goes on, and only the tripwire tells.
+# Each function hides its errors, so the load goes on and only the tripwire shows what it did.
 _CALLS = (
     "create function {name}() returns {kind} language plpgsql {more} as $$ begin"
     " begin perform public.dblink_exec('{tcp}', 'insert into touched values (''{name}'')');"
@@ -89,8 +88,14 @@ def _traps(made: Production, tripwire: Path) -> list[str]:
         "create extension dblink",
         "create extension postgres_fdw",
         "create table ledger as select generate_series(1, 100) i",
-        f"create server production foreign data wrapper postgres_fdw options (host '{made.address}')",
-        f"create user mapping for mapper server production options (user 'postgres', password '{PASSWORD}')",
+        (
+            "create server production foreign data wrapper postgres_fdw"
+            f" options (host '{made.address}')"
+        ),
+        (
+            "create user mapping for mapper server production"
+            f" options (user 'postgres', password '{PASSWORD}')"
+        ),
         SUBSCRIBE.replace("{tcp}", secret),
         "alter subscription mirror enable",
         function("in_index", "int", "return 1;", "immutable"),
@@ -147,7 +152,7 @@ def test_loading_reaches_nothing_and_tells_no_secret(
 def test_a_statement_that_fails_is_told_without_its_password(
     dumped: Dumped, drill: Drilling, tmp_path: Path, form: str
 ) -> None:
-    """The role is missing, so CREATE USER MAPPING fails; pg_restore prints the whole statement, psql its line."""
+    """CREATE USER MAPPING fails without its role. pg_restore prints the statement, psql a line."""
     drilled = drill(_source(dumped, form), database="shop")
 
     assert drilled.result.record.verdict() is not Verdict.PASSED

@@ -1,22 +1,22 @@
-"""A hostile copy of production: it carries everything that could steer a server, and must touch nothing."""
+"""A hostile copy of production: it carries all that could steer a server, and touches nothing."""
 
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.demo.cluster import Cluster, short_directory
+from pytest_pgrestore.checks.isolation import NetworkState, isolation
+from pytest_pgrestore.demo.cluster import Cluster
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
+from pytest_pgrestore.system.network import interfaces_of
+from tests.real.hostile import LOGIN_TRIGGERS_SINCE
 from tests.real.worlds import MAJORS, Drilled
 
 Drilling = Callable[..., Drilled]
-
-LOGIN_TRIGGERS_SINCE = 17
 
 
 @dataclass(frozen=True)
@@ -60,34 +60,29 @@ def traps(tripwire: Path) -> str:
 
 
 @pytest.fixture
-def hostile(request: pytest.FixtureRequest) -> Iterator[Hostile]:
+def hostile(request: pytest.FixtureRequest, place: Path) -> Hostile:
     """The copy, as a storage snapshot of a careless production would be."""
     major: int = request.param
-    directory = short_directory()
-    tripwire = directory / "c" / "tripwire"
-    try:
-        with Cluster.create(directory / "c", major) as cluster:
-            cluster.sql("create table ledger as select generate_series(1, 100) i")
-            cluster.sql("create role dba_root superuser login")
-            cluster.sql("create role backup replication login")
-            _rename_and_lock(cluster, major)
-            backup = _backup(cluster, directory)
-        (backup / "postgresql.auto.conf").write_text(traps(tripwire))
-        (backup / "postgresql.conf").write_text(traps(tripwire))
-        (backup / "standby.signal").touch()
-        (backup / "pg_replslot" / "standby1").mkdir()
-        (backup / "pg_replslot" / "standby1" / "state").write_bytes(b"broken")
-        (backup / "pg_hba.conf").write_text("local all all reject\n")
-        source = BasebackupSource(
-            "shop", str(backup), wal=str(directory / "c" / "archive"), verify=False
-        )
-        yield Hostile(source, tripwire, directory / "c" / "archive")
-    finally:
-        shutil.rmtree(directory)
+    tripwire = place / "c" / "tripwire"
+    with Cluster.create(place / "c", major) as cluster:
+        cluster.sql("create table ledger as select generate_series(1, 100) i")
+        cluster.sql("create role dba_root superuser login")
+        cluster.sql("create role backup replication login")
+        _rename_and_lock(cluster, major)
+        backup = _backup(cluster)
+    (backup / "postgresql.auto.conf").write_text(traps(tripwire))
+    (backup / "postgresql.conf").write_text(traps(tripwire))
+    (backup / "standby.signal").touch()
+    (backup / "pg_replslot" / "standby1").mkdir()
+    (backup / "pg_replslot" / "standby1" / "state").write_bytes(b"broken")
+    (backup / "pg_hba.conf").write_text("local all all reject\n")
+    archive = place / "c" / "archive"
+    source = BasebackupSource("shop", str(backup), wal=str(archive), verify=False)
+    return Hostile(source, tripwire, archive)
 
 
 def _rename_and_lock(cluster: Cluster, major: int) -> None:
-    """Rename the superuser everybody expects; arm the login trigger last, or nobody gets in any more."""
+    """Rename the usual superuser. The login trigger comes last, because it refuses every login."""
     with (
         cluster.connect("template1", user="dba_root") as connection,
         cluster.connect("postgres") as other,
@@ -108,8 +103,9 @@ def _rename_and_lock(cluster: Cluster, major: int) -> None:
             other.execute("alter event trigger gate enable always")
 
 
-def _backup(cluster: Cluster, directory: Path) -> Path:
-    backup = directory / "c" / "backups" / "one"
+def _backup(cluster: Cluster) -> Path:
+    """Take a base backup as the role backup: no superuser may log in."""
+    backup = cluster.directory / "backups" / "one"
     backup.parent.mkdir()
     cluster.programs.account.own(backup.parent)
     where = ["--host", str(cluster.directory), "--username", "backup", "--pgdata", str(backup)]
@@ -121,7 +117,10 @@ def _backup(cluster: Cluster, directory: Path) -> Path:
 def test_a_hostile_copy_comes_out_right_and_touches_nothing(
     hostile: Hostile, drill: Drilling
 ) -> None:
-    """Every line of the copied files is a way to fail, to wait for ever, or to reach production."""
+    """Every line of the copied files is a way to fail, to wait for ever, or to reach production.
+
+    ALTER ROLE and ALTER DATABASE ... SET beat the command line, and lose to connection options.
+    """
     before = sorted(path.name for path in hostile.archive.iterdir())
 
     drilled = drill(hostile.source, database="postgres")
@@ -130,34 +129,20 @@ def test_a_hostile_copy_comes_out_right_and_touches_nothing(
     assert drilled.verdict_of("quarantine") == "passed"
     assert not hostile.tripwire.exists()
     assert sorted(path.name for path in hostile.archive.iterdir()) == before
-
-
-@pytest.mark.parametrize("hostile", MAJORS, indirect=True)
-def test_what_roles_and_databases_set_does_not_hold(hostile: Hostile, drill: Drilling) -> None:
-    """ALTER ROLE and ALTER DATABASE ... SET beat the command line, and lose against connection options."""
-    drilled = drill(hostile.source, database="postgres")
-
     assert drilled.result.access is not None
     assert drilled.result.access.user == "dba_root"
     assert drilled.ask("show zero_damaged_pages") == "off"
     assert drilled.ask("show session_preload_libraries") == ""
 
 
-def test_the_check_fires_when_the_quarantine_does_not_hold() -> None:
-    """A check that cannot fail proves nothing: the same questions, asked of production itself."""
-    from pytest_pgrestore.checks.isolation import NetworkState, isolation
-    from pytest_pgrestore.system.network import interfaces_of
-
+def test_the_check_fires_when_the_quarantine_does_not_hold(place: Path) -> None:
+    """A check that cannot fail proves nothing: the same queries, on production itself."""
     # This process has the machine's own network, as a server has that was started without care.
     state = NetworkState("", cut=True, interfaces=interfaces_of(os.getpid()))
-    directory = short_directory()
-    try:
-        with Cluster.create(directory) as production, production.connect() as connection:
-            check, settings = isolation(
-                connection, {"archive_mode": "off", "restart_after_crash": "off"}, state
-            )
-    finally:
-        shutil.rmtree(directory)
+    with Cluster.create(place) as production, production.connect() as connection:
+        check, settings = isolation(
+            connection, {"archive_mode": "off", "restart_after_crash": "off"}, state
+        )
 
     assert check.verdict == "could not verify"
     assert "archive_mode is 'on'" in check.message
@@ -167,32 +152,19 @@ def test_the_check_fires_when_the_quarantine_does_not_hold() -> None:
 
 
 @pytest.mark.parametrize("major", [15, 18])
-def test_a_copy_in_which_no_superuser_may_log_in_is_opened(drill: Drilling, major: int) -> None:
-    """Single-user mode on the recovered copy makes a role; production is not asked for a password."""
-    directory = short_directory()
-    try:
-        with Cluster.create(directory / "c", major) as cluster:
-            cluster.sql("create table ledger as select generate_series(1, 100) i")
-            cluster.sql("create role backup replication login")
-            cluster.sql("alter role postgres nologin")
-            backup = directory / "c" / "b" / "one"
-            backup.parent.mkdir()
-            cluster.programs.account.own(backup.parent)
-            where = [
-                "--host",
-                str(cluster.directory),
-                "--username",
-                "backup",
-                "--pgdata",
-                str(backup),
-            ]
-            cluster.programs.run("pg_basebackup", *where, "--checkpoint=fast", "--no-sync")
-        drilled = drill(BasebackupSource("shop", str(backup)), database="postgres")
-        rows = drilled.rows()
-    finally:
-        shutil.rmtree(directory)
+def test_a_copy_in_which_no_superuser_may_log_in_is_opened(
+    drill: Drilling, place: Path, major: int
+) -> None:
+    """Single-user mode on the recovered copy makes a role; no password of production is needed."""
+    with Cluster.create(place / "c", major) as cluster:
+        cluster.sql("create table ledger as select generate_series(1, 100) i")
+        cluster.sql("create role backup replication login")
+        cluster.sql("alter role postgres nologin")
+        backup = _backup(cluster)
 
-    assert rows == 100
+    drilled = drill(BasebackupSource("shop", str(backup)), database="postgres")
+
+    assert drilled.rows() == 100
     assert drilled.result.access is not None
     assert drilled.result.access.user == "pgrestore_harness"
     assert any("single-user mode" in note for note in drilled.result.record.notes)

@@ -1,4 +1,4 @@
-"""A failover in production: its new timeline is in the repository; a drill follows it, or stays where it is told to."""
+"""A failover in production: a drill follows the new timeline, or stays on the one it is given."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def world() -> Iterator[tuple[Backed, int]]:
 def test_latest_follows_production(
     world: tuple[Backed, int], tool_drill: Drilling, repo: int
 ) -> None:
-    """The history is read from the repository, encrypted or not; what was left behind is not foreign."""
+    """The history is read from the repository, encrypted or not; the old timeline is no error."""
     made, _ = world
 
     drilled = tool_drill(made.source(repo), database="postgres")

@@ -1,4 +1,4 @@
-"""CREATE TABLESPACE in WAL names a path of production's host; replaying it must not touch that path."""
+"""CREATE TABLESPACE in WAL names a path of production's host. Replay must not touch that path."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Moved:
         )
 
     def listing(self) -> list[tuple[str, int, int, int]]:
-        """Return every file in production's tablespaces: name, size, time of change, permissions."""
+        """Return name, size, time of change and mode of each file in production's tablespaces."""
         return sorted(
             (str(path), path.stat().st_size, path.stat().st_mtime_ns, path.stat().st_mode)
             for space in self.directory.glob("s[0-9]*")
@@ -86,7 +86,7 @@ def moved(request: pytest.FixtureRequest) -> Iterator[Moved]:
 def test_a_tablespace_made_after_the_backup_stays_inside_the_copy(
     moved: Moved, drill: Drilling
 ) -> None:
-    """Its path exists on this machine and belongs to a production of the same user: nothing there may change."""
+    """Its path exists here, in a production of the same user: nothing there may change."""
     before = moved.listing()
 
     drilled = drill(moved.source(), database="postgres")
@@ -121,7 +121,7 @@ def test_a_target_before_the_tablespace_is_reached_as_well(moved: Moved, drill: 
 def test_a_private_copy_holds_such_a_tablespace_too(
     moved: Moved, drill: Drilling, run: LocalRun
 ) -> None:
-    """It is no link: recovery of the copy would panic over that, and pg_basebackup takes no mapping for it."""
+    """It is no link, which recovery of the copy would refuse; pg_basebackup maps none of them."""
     drilled = drill(moved.source(), database="postgres")
     assert drilled.result.access is not None
 

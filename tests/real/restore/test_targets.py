@@ -1,4 +1,4 @@
-"""The table: kinds of target x source forms x majors, with exact rows on both sides of the point."""
+"""The table: kinds of target x source forms x majors, with exact rows on both sides of a point."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def source(world: World, form: str = "plain", archive: Path | None = None) -> Ba
 def test_recovery_stops_exactly_there(
     worlds: Worlds, drill: Drilling, major: int, form: str, point: str
 ) -> None:
-    """The row before the point is there, the row after it is not, and none in between is missing."""
+    """The row before the point is there, the row after it is not, and none is missing."""
     target, last = worlds(major).points[point]
 
     drilled = drill(source(worlds(major), form), target, database="shop")

@@ -18,7 +18,7 @@ from pytest_pgrestore.sandboxes.local.run import LocalRun, sweep
 from pytest_pgrestore.sandboxes.settings import LocalSettings
 from pytest_pgrestore.system import process_table
 from pytest_pgrestore.system.waiting import wait_until
-from tests.plugin.killing import orphaned_memory
+from tests.plugin.processes import orphaned_memory
 from tests.project import ROOT
 from tests.real.sandboxes.local_server import DEADLINE, empty_server
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -95,9 +96,11 @@ def test_a_directory_of_somebody_else_is_refused(local_settings: LocalSettings) 
     base.rmdir()
 
 
-def test_missing_programs_name_every_place_looked_at(tmp_path: Path) -> None:
+def test_missing_programs_name_every_place_looked_at(
+    local_settings: LocalSettings, tmp_path: Path
+) -> None:
     """The first run of many newcomers ends here."""
-    run = LocalRun.open(LocalSettings(directory=Path("/tmp"), bindir=tmp_path), uuid4().hex[:8])  # noqa: S108
+    run = LocalRun.open(replace(local_settings, bindir=tmp_path), uuid4().hex[:8])
     try:
         with pytest.raises(HarnessError, match="no working postgres there") as caught:
             run.find_programs(18)

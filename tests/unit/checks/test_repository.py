@@ -1,4 +1,4 @@
-"""The listing of the repository: what counts as touched, and what a live production does by itself."""
+"""The listing of the repository: changes that count, and those a live production makes itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's own judgement: it must not say that all is well when something came out otherwise."""
+"""How the demo compares its drills with what they should find."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ CAUSE = BAD.failure.problem if BAD.failure else ""
 
 
 def test_what_came_out_as_it_should_is_not_reported() -> None:
-    """Green for the good backups, red with its cause for the damaged ones."""
+    """Good backups pass, and damaged ones fail with the right cause."""
     assert CAUSE
     assert unexpected(RunOutcome(0, run(GOOD)), 0, Verdict.PASSED, {GOOD.drill: ""}) == []
     assert unexpected(RunOutcome(1, run(BAD)), 1, Verdict.FAILED, {BAD.drill: CAUSE}) == []
 
 
 @pytest.mark.parametrize(
-    ("outcome", "status", "wanted", "causes", "told"),
+    ("outcome", "status", "wanted", "causes", "expected"),
     [
         (
             RunOutcome(1, run(GOOD)),
@@ -70,11 +70,11 @@ def test_what_came_out_as_it_should_is_not_reported() -> None:
     ],
     ids=["status", "missing", "surplus", "green", "red", "cause", "no cause"],
 )
-def test_whatever_came_out_otherwise_is_told(
-    outcome: RunOutcome, status: int, wanted: Verdict, causes: dict[str, str], told: str
+def test_each_difference_is_reported(
+    outcome: RunOutcome, status: int, wanted: Verdict, causes: dict[str, str], expected: str
 ) -> None:
     """A damaged backup that goes red for the wrong reason proves nothing."""
     wrong = unexpected(outcome, status, wanted, causes)
 
     assert len(wrong) == 1
-    assert wrong[0].startswith(told)
+    assert wrong[0].startswith(expected)

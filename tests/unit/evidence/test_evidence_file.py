@@ -1,4 +1,4 @@
-"""Evidence as a document: written, described by a schema, read back, and documented field by field."""
+"""Evidence as a document: written, read back, described by a schema and by the docs."""
 
 from __future__ import annotations
 
@@ -15,21 +15,19 @@ import pytest
 from pytest_pgrestore.evidence import file as reading
 from pytest_pgrestore.evidence.file import json_schema, load, schema_text
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.model.evidence import SCHEMA_VERSION, Check, Evidence
+from pytest_pgrestore.model.evidence import SCHEMA_VERSION, Evidence
 from pytest_pgrestore.model.evidence_json import to_json
-from pytest_pgrestore.model.verdict import Verdict, worst
-from pytest_pgrestore.reports.findings import findings, first_cause
+from pytest_pgrestore.model.verdict import Verdict
 from tests.project import ROOT
-from tests.unit.evidence_samples import SAMPLES, failed, healthy_pitr, run
+from tests.unit.evidence_samples import every_sample, failed, healthy_pitr, run
 
 SCHEMA = Path(reading.__file__).with_name("evidence.schema.json")
 DOCS = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
 RENEW = (
-    'python -c "from pytest_pgrestore.evidence.file import schema_text; print(schema_text(), end=str())"'
+    'python -c "from pytest_pgrestore.evidence.file import schema_text;'
+    ' print(schema_text(), end=str())"'
     " > pytest_pgrestore/evidence/evidence.schema.json"
 )
-
-every_sample = pytest.mark.parametrize("evidence", SAMPLES.values(), ids=SAMPLES.keys())
 
 
 def paths_of(kind: type, prefix: str = "") -> list[str]:
@@ -55,7 +53,7 @@ def validator() -> jsonschema.Draft202012Validator:
 
 @every_sample
 def test_a_document_is_read_back_as_it_was_written(evidence: Evidence) -> None:
-    """Reports made next year must be those of today; the page names the digest of this very text."""
+    """Reports made later must be those of today: the page has the digest of this text."""
     text = to_json(evidence)
 
     assert to_json(load(text)) == text
@@ -159,39 +157,3 @@ def test_every_field_is_documented_and_no_other() -> None:
 
     assert sorted(row[1].strip(" `") for row in rows) == sorted(paths_of(Evidence) + computed)
     assert all(row[2].strip() and row[3].strip() for row in rows)
-
-
-@every_sample
-def test_the_findings_of_a_drill_add_up_to_its_verdict(evidence: Evidence) -> None:
-    """Reports count findings; they must not disagree with the exit status."""
-    for drill in evidence.drills:
-        found = findings(drill)
-
-        assert worst(finding.verdict for finding in found) is drill.verdict()
-        assert len({finding.name for finding in found}) == len(found)
-        assert (first_cause(drill) is None) is (drill.verdict() is Verdict.PASSED)
-
-
-def test_a_planned_check_without_result_is_not_green() -> None:
-    """A verification that could not run never reports as passing."""
-    drill = healthy_pitr(checks_planned=("manifest", "archive"))
-
-    assert drill.verdict() is Verdict.COULD_NOT_VERIFY
-    assert [finding.message for finding in findings(drill) if finding.name == "archive"] == [
-        "not run: the drill left no result for it"
-    ]
-    assert (
-        healthy_pitr(checks_planned=("restored", "manifest", "rto", "rpo")).verdict()
-        is Verdict.PASSED
-    )
-
-
-def test_the_first_cause_is_the_failed_restore() -> None:
-    """Everything after it is its consequence."""
-    cause = first_cause(
-        failed(checks=(Check(name="manifest", verdict=Verdict.FAILED, message="damaged"),))
-    )
-
-    assert cause is not None
-    assert cause.name == "restored"
-    assert "000000010000000100000004 is missing" in cause.message

@@ -1,4 +1,4 @@
-"""Figures and foreign text, as every report shows them."""
+"""Numbers, times and text from outside, as every report shows them."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from pytest_pgrestore.reports import format as words
         (-90, "-1 min 30 s"),
     ],
 )
-def test_a_duration_reads_as_people_say_it(seconds: float | None, text: str) -> None:
-    """A figure of 60.0 s or of 1 h 60 min makes a reader doubt the others."""
+def test_a_duration_is_rounded_to_two_units(seconds: float | None, text: str) -> None:
+    """A figure of 60.0 s or of 1 h 60 min would make readers doubt the others."""
     assert words.duration(seconds) == text
 
 
@@ -42,8 +42,8 @@ def test_a_duration_reads_as_people_say_it(seconds: float | None, text: str) -> 
     ("seconds", "text"),
     [(None, "not measured"), (0, "0.000 s"), (4.0, "4.000 s"), (723.4, "12 min 3 s (723.400 s)")],
 )
-def test_the_exact_figure_stands_beside_the_round_one(seconds: float | None, text: str) -> None:
-    """An objective missed by a second must not look met; a missing figure must not look like zero."""
+def test_the_exact_figure_is_beside_the_rounded_one(seconds: float | None, text: str) -> None:
+    """An objective missed by a second must not look met; a missing figure is not zero."""
     assert words.both(seconds) == text
 
 
@@ -59,12 +59,12 @@ def test_the_exact_figure_stands_beside_the_round_one(seconds: float | None, tex
     ],
 )
 def test_a_size_is_in_binary_units(number: int | None, text: str) -> None:
-    """512 MB means two things; MiB means one."""
+    """512 MB has two meanings; MiB has one."""
     assert words.size(number) == text
 
 
 def test_a_moment_is_in_utc() -> None:
-    """Two reports from two zones are compared."""
+    """Reports from two time zones are compared."""
     moment = datetime(2026, 6, 15, 16, 30, 0, 871_000, tzinfo=timezone(timedelta(hours=2)))
 
     assert words.moment(moment) == "2026-06-15 14:30:00.871 UTC"
@@ -85,12 +85,12 @@ def test_a_moment_is_in_utc() -> None:
     ],
 )
 def test_what_cannot_be_shown_is_spelled_out(text: str, shown: str) -> None:
-    """Dropping it silently would hide evidence, and keeping it breaks the file or the reader's eye."""
+    """Dropped, it would hide evidence; kept, it would break the file or mislead the reader."""
     assert words.visible(text) == shown
 
 
 def test_visible_text_is_valid_in_xml() -> None:
-    """Every character there is, against an independent parser."""
+    """Every character is checked with an independent parser."""
     from lxml import etree
 
     every = "".join(map(chr, range(sys.maxunicode + 1)))
@@ -101,8 +101,8 @@ def test_visible_text_is_valid_in_xml() -> None:
     assert len(element.text) > len(every)
 
 
-def test_long_text_is_cut_and_says_so() -> None:
-    """A page of a megabyte per message cannot be opened; a silent cut would look like the whole."""
+def test_long_text_is_cut_with_a_note() -> None:
+    """A page with megabytes of text cannot be opened; without a note it would look complete."""
     text = words.capped("x" * 1_000_000)
 
     assert len(text) < 20_200
@@ -110,8 +110,8 @@ def test_long_text_is_cut_and_says_so() -> None:
     assert words.capped("short") == "short"
 
 
-def test_one_line_is_the_first_that_says_something() -> None:
-    """It becomes a name or a table cell."""
+def test_one_line_is_the_first_that_is_not_blank() -> None:
+    """It becomes a name or a cell of a table."""
     assert words.one_line("\n  \n first \nsecond") == "first"
     assert words.one_line("") == ""
     assert len(words.one_line("x" * 1000)) == 400

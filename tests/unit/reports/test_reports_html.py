@@ -1,10 +1,9 @@
-"""The HTML report: complete, harmless, readable without styles, and silent toward the network."""
+"""The HTML report: complete, harmless, readable without styles, and without requests."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 from dataclasses import replace
 from typing import Any
@@ -26,6 +25,7 @@ from tests.unit.evidence_samples import (
     assertions,
     bad_data,
     could_not_verify,
+    every_sample,
     failed,
     healthy_dump,
     healthy_pitr,
@@ -34,16 +34,14 @@ from tests.unit.evidence_samples import (
     run,
 )
 
-every_sample = pytest.mark.parametrize("evidence", SAMPLES.values(), ids=SAMPLES.keys())
-
 OUTSIDE = re.compile(
     r"(?i)(https?:)?//[a-z]|url\(|@import|<(script|link|img|iframe|object|embed|form|base)\b"
 )
-"""What makes a browser ask somebody, or run something."""
+"""What makes a browser send a request, or run something."""
 
 
 def page_of(evidence: Evidence) -> Any:
-    """Return the parsed page of `evidence`, with cells set apart as a browser does."""
+    """Return the parsed page of `evidence`, with a space before each cell, as in a browser."""
     return parser.document_fromstring(re.sub(r"(?=<(?:td|th|dt|dd)\b)", " ", render(evidence)))
 
 
@@ -71,8 +69,8 @@ def section(document: Any, heading: str) -> str:
 
 
 @every_sample
-def test_the_page_asks_nobody_for_anything(evidence: Evidence) -> None:
-    """It is mailed, archived and opened in rooms without a network."""
+def test_the_page_sends_no_request(evidence: Evidence) -> None:
+    """It is mailed, archived, and opened without a network."""
     document = page_of(evidence)
 
     assert [
@@ -96,7 +94,7 @@ def test_the_page_asks_nobody_for_anything(evidence: Evidence) -> None:
 
 @pytest.mark.parametrize("name", ["everything", "empty"])
 def test_nothing_in_the_source_looks_like_a_request(name: str) -> None:
-    """Style sheets can ask too."""
+    """Style sheets can send requests too."""
     assert OUTSIDE.findall(render(SAMPLES[name])) == []
 
 
@@ -110,7 +108,7 @@ def test_the_search_for_requests_finds_them(text: str) -> None:
 
 @every_sample
 def test_the_policy_allows_the_pages_own_style_sheet_and_nothing_else(evidence: Evidence) -> None:
-    """A browser enforces what we claim; a wrong digest would leave the page bare."""
+    """A browser enforces the policy; with a wrong digest the page would have no styles."""
     document = page_of(evidence)
     policy = document.xpath('//meta[@http-equiv="Content-Security-Policy"]/@content')[0]
     (style,) = document.xpath("//style/text()")
@@ -122,7 +120,7 @@ def test_the_policy_allows_the_pages_own_style_sheet_and_nothing_else(evidence: 
 
 @every_sample
 def test_the_verdict_comes_first_and_in_words(evidence: Evidence) -> None:
-    """Colour alone says nothing on paper, to the colour-blind, and where Jenkins blocks styles."""
+    """Colours are lost on paper, to the colour-blind, and where Jenkins blocks styles."""
     document = page_of(evidence)
     banner = document.xpath('//p[starts-with(@class, "banner")]')[0]
 
@@ -132,8 +130,8 @@ def test_the_verdict_comes_first_and_in_words(evidence: Evidence) -> None:
 
 
 @every_sample
-def test_the_page_is_well_formed_for_readers_of_screens(evidence: Evidence) -> None:
-    """Language, one first heading, captions or summaries, unique ids that references find."""
+def test_the_page_is_well_formed_for_screen_readers(evidence: Evidence) -> None:
+    """It has a language, one first heading, captions or summaries, and unique ids."""
     document = page_of(evidence)
     ids = document.xpath("//@id")
 
@@ -150,7 +148,7 @@ def test_the_page_is_well_formed_for_readers_of_screens(evidence: Evidence) -> N
 
 
 def test_hostile_text_stays_text() -> None:
-    """Names come from catalogues and tools, messages from anywhere."""
+    """Names come from catalogues and tools, messages from any program."""
     text = render(SAMPLES["hostile"])
     text.encode()
 
@@ -162,7 +160,7 @@ def test_hostile_text_stays_text() -> None:
 
 
 def test_a_log_with_a_hostile_name_is_no_address() -> None:
-    """`javascript:` in a link runs when it is clicked."""
+    """A link with `javascript:` runs code when it is clicked."""
     document = page(healthy_dump(logs=("javascript:alert(1)", "//evil/x", 'a"b <c>.log')))
 
     assert document.xpath("//li/a/@href") == [
@@ -173,7 +171,7 @@ def test_a_log_with_a_hostile_name_is_no_address() -> None:
 
 
 def test_a_missing_value_never_shows_as_none() -> None:
-    """The template refuses to print it, so a forgotten case fails here and not before an auditor."""
+    """Templates refuse to show None, so that a forgotten case fails here."""
     with pytest.raises(TypeError, match="shows None"):
         shown(None)
 
@@ -182,7 +180,7 @@ def test_a_missing_value_never_shows_as_none() -> None:
         assert "None" not in words
 
 
-def test_not_measured_is_said_and_never_zero() -> None:
+def test_not_measured_is_shown_and_never_zero() -> None:
     """Zero would meet every objective."""
     document = page(failed())
 
@@ -196,7 +194,7 @@ def test_not_measured_is_said_and_never_zero() -> None:
 
 
 def test_an_auditors_questions_are_answered() -> None:
-    """What was restored, from where, to which point, how long, what was lost, on which machine, and is it gone?"""
+    """What was restored, to which point, how long, what is lost, where, and is it gone?"""
     document = page(healthy_pitr())
     words = text_of(document)
 
@@ -208,7 +206,10 @@ def test_an_auditors_questions_are_answered() -> None:
         "Asked for time:2026-06-15T14:05:00+00:00",
         "Reached 1/9A4F1D8",
         "Last commit reached 2026-06-15 14:04:59.871 UTC",
-        "Restore time 12 min 3 s (723.400 s); RTO 15 min (900.000 s), met; 2 min 57 s (176.600 s) left",
+        (
+            "Restore time 12 min 3 s (723.400 s); RTO 15 min (900.000 s), met;"
+            " 2 min 57 s (176.600 s) left"
+        ),
         "sum of the phases fetch, configure, start, replay, promote and ready",
         "backup age 12 h 23 min (44580.000 s)",
         "Programs /usr/lib/postgresql/15/bin",
@@ -226,7 +227,7 @@ def test_an_auditors_questions_are_answered() -> None:
 
 
 def test_the_page_names_the_digest_of_its_evidence() -> None:
-    """So a reader can tell that page and evidence belong together, also after `pgrestore render`."""
+    """A reader can check that page and evidence belong together, whenever the page was made."""
     evidence = SAMPLES["everything"]
     text = to_json(evidence)
 
@@ -235,7 +236,7 @@ def test_the_page_names_the_digest_of_its_evidence() -> None:
 
 
 def test_a_failed_drill_opens_with_its_first_cause() -> None:
-    """The reader of a red run wants one sentence and the next step."""
+    """The reader of a red run wants the reason and the next step."""
     words = section(page(failed()), "First cause")
 
     assert (
@@ -246,8 +247,8 @@ def test_a_failed_drill_opens_with_its_first_cause() -> None:
     assert "First cause" not in text_of(page(healthy_pitr()))
 
 
-def test_bad_assertions_stand_open_and_passes_are_folded() -> None:
-    """Five thousand passes must not hide one failure."""
+def test_bad_assertions_are_open_and_the_others_folded() -> None:
+    """Five thousand passed assertions must not hide a failed one."""
     document = page(bad_data())
     (fold,) = [
         element for element in document.iter("details") if "assertions that" in text_of(element)
@@ -262,7 +263,7 @@ def test_bad_assertions_stand_open_and_passes_are_folded() -> None:
 
 
 def test_every_finding_of_every_drill_is_on_the_page() -> None:
-    """A figure that only the JSON holds is one nobody signed."""
+    """People sign the page, not the JSON."""
     evidence = SAMPLES["everything"]
     words = text_of(page_of(evidence))
 
@@ -272,7 +273,7 @@ def test_every_finding_of_every_drill_is_on_the_page() -> None:
 
 
 def test_five_thousand_assertions_make_a_page_that_opens() -> None:
-    """pytest-html's users wait for a minute and more."""
+    """With pytest-html, users wait more than a minute."""
     text = render(run(healthy_dump(assertions=assertions(5000))))
 
     assert text.count("test_table[") == 5000
@@ -280,7 +281,7 @@ def test_five_thousand_assertions_make_a_page_that_opens() -> None:
 
 
 def test_a_megabyte_of_message_is_cut() -> None:
-    """One tool's output must not make the page unreadable."""
+    """The output of one tool must not make the page unreadable."""
     huge = replace(assertions(1)[0], verdict=Verdict.FAILED, message="x" * 1_000_000)
     text = render(run(healthy_dump(assertions=(huge,))))
 
@@ -288,8 +289,8 @@ def test_a_megabyte_of_message_is_cut() -> None:
     assert "left out here; evidence.json has them all" in text
 
 
-def test_a_run_without_drills_says_so() -> None:
-    """Nothing learned is not an empty page."""
+def test_the_page_of_a_run_without_drills_is_not_empty() -> None:
+    """It reports that nothing was learned."""
     words = text_of(page(problems=("no drill ran",)))
 
     assert "COULD NOT VERIFY" in words
@@ -297,7 +298,7 @@ def test_a_run_without_drills_says_so() -> None:
 
 
 def test_a_drill_that_never_began_has_a_page() -> None:
-    """No backup, no phase, no server: each is said."""
+    """Each missing part is named: backup, phases, server."""
     words = text_of(page(could_not_verify()))
 
     for answer in (
@@ -311,7 +312,7 @@ def test_a_drill_that_never_began_has_a_page() -> None:
 
 
 def test_bars_follow_each_other_on_one_scale() -> None:
-    """A chart that is wrong is worse than none."""
+    """The chart must agree with the figures."""
     chart = waterfall(
         healthy_dump(phases=phases(("locate", 10.0), ("fetch", 20.0), ("ready", 10.0)))
     )
@@ -333,7 +334,7 @@ def test_bars_follow_each_other_on_one_scale() -> None:
     ("limit", "drawn"), [(None, False), (30.0, True), (50.0, True), (3600.0, False)]
 )
 def test_the_objective_is_drawn_where_it_fits(limit: float | None, *, drawn: bool) -> None:
-    """An RTO of an hour would make slivers of a drill of 40 seconds; the text says it instead."""
+    """An RTO of an hour would shrink a drill of 40 s; then the text names it."""
     drill = healthy_dump(
         phases=phases(("locate", 10.0), ("fetch", 30.0)),
         rto=objective("rto", ObjectiveStatus.MET, limit, 30.0),
@@ -349,7 +350,7 @@ def test_the_objective_is_drawn_where_it_fits(limit: float | None, *, drawn: boo
 
 
 def test_phases_of_no_length_are_drawn() -> None:
-    """A fast machine and a coarse clock must not break the page."""
+    """A fast machine and a coarse clock give durations of zero."""
     drill = healthy_dump(
         phases=(Phase(name="fetch", seconds=0.0, outcome="ok", counts_toward_rto=True),)
     )
@@ -366,10 +367,3 @@ def test_a_phase_that_failed_is_marked_in_words() -> None:
 
     assert "12.5 s failed" in text_of(drawing)
     assert "replay yes failed 12.500" in section(document, "How long")
-
-
-def test_the_page_is_made_from_the_evidence_alone() -> None:
-    """Twice the same text, whatever the clock says."""
-    evidence = load(json.dumps(json.loads(to_json(SAMPLES["everything"]))))
-
-    assert render(evidence) == render(evidence)

@@ -1,4 +1,4 @@
-"""The JUnit report, read back by other people's programs."""
+"""The JUnit report, read by programs of other people."""
 
 from __future__ import annotations
 
@@ -21,18 +21,17 @@ from tests.unit.evidence_samples import (
     assertions,
     bad_data,
     could_not_verify,
+    every_sample,
     failed,
     healthy_dump,
     healthy_pitr,
     run,
 )
 
-every_sample = pytest.mark.parametrize("evidence", SAMPLES.values(), ids=SAMPLES.keys())
-
 RESULTS = {Verdict.FAILED: Failure, Verdict.COULD_NOT_VERIFY: Error, Verdict.SKIPPED: Skipped}
 
 COUNT, TIME = r"\d+", r"\d{1,}\.\d{3}"
-# What Jenkins' junit-10.xsd allows, element by element: attributes (those in capitals are required), children.
+# What Jenkins' junit-10.xsd allows in an element: required attributes, other attributes, children.
 XSD: dict[str, tuple[set[str], set[str], set[str]]] = {
     "testsuites": (set(), {"name", "time", "tests", "failures", "errors"}, {"testsuite"}),
     "testsuite": (
@@ -72,7 +71,7 @@ def parsed(text: str) -> Any:
 
 
 def breaches(text: str) -> list[str]:
-    """Return what in a document breaks the rules of junit-10.xsd."""
+    """Return where a document breaks the rules of junit-10.xsd."""
     found = []
     for element in parsed(text).iter():
         required, optional, children = XSD[element.tag]
@@ -103,7 +102,7 @@ def case_of(evidence: Evidence, name: str) -> Any:
 
 @every_sample
 def test_a_reader_counts_what_the_drills_found(evidence: Evidence) -> None:
-    """Failure is verified bad, error is could not verify, and neither is ever read as a pass."""
+    """Failure is verified bad, error is could not verify; neither is read as passed."""
     suites = list(JUnitXml.fromstring(render(evidence).encode()))
 
     assert [len(list(suite)) for suite in suites[: len(evidence.drills)]] == [
@@ -123,7 +122,7 @@ def test_a_reader_counts_what_the_drills_found(evidence: Evidence) -> None:
 
 @every_sample
 def test_the_worst_case_is_the_verdict_of_the_run(evidence: Evidence) -> None:
-    """A pipeline that reads nothing but the counts must come to our verdict."""
+    """A pipeline that reads only the counts must get our verdict."""
     root = parsed(render(evidence))
     failures, errors, tests = (int(root.get(name)) for name in ("failures", "errors", "tests"))
     read = (
@@ -139,7 +138,7 @@ def test_the_worst_case_is_the_verdict_of_the_run(evidence: Evidence) -> None:
 
 @every_sample
 def test_the_document_keeps_to_the_schema_of_jenkins(evidence: Evidence) -> None:
-    """But for the place of a failure, which GitLab and GitHub read, and the strict form leaves out."""
+    """Only file and line are additional, for GitLab and GitHub; the strict form has none."""
     assert breaches(render(evidence, strict=True)) == []
     assert set(breaches(render(evidence))) <= {"testcase has file", "testcase has line"}
 
@@ -148,7 +147,10 @@ def test_the_document_keeps_to_the_schema_of_jenkins(evidence: Evidence) -> None
     "text",
     [
         '<testsuites><testsuite name="a" tests="1" failures="0"/></testsuites>',
-        '<testsuites><testsuite name="a" tests="1" failures="0" errors="0" disabled="0"/></testsuites>',
+        (
+            '<testsuites><testsuite name="a" tests="1" failures="0" errors="0" disabled="0"/>'
+            "</testsuites>"
+        ),
         '<testsuites><testcase name="a"/></testsuites>',
         '<testsuites time="0.30000000000000004"/>',
     ],
@@ -160,7 +162,7 @@ def test_the_schema_check_can_fail(text: str) -> None:
 
 @every_sample
 def test_names_are_unique_within_a_class(evidence: Evidence) -> None:
-    """GitLab keeps the first of two, GitHub's reporter takes the second for a retry."""
+    """Of two equal names GitLab keeps the first; GitHub's reporter takes the second for a retry."""
     cases = [
         (case.get("classname"), case.get("name"))
         for case in parsed(render(evidence)).iter("testcase")
@@ -170,7 +172,7 @@ def test_names_are_unique_within_a_class(evidence: Evidence) -> None:
 
 
 def test_names_are_the_same_in_the_next_run() -> None:
-    """Histories are kept by them: no time, no run id."""
+    """CI systems keep a history by name, so a name contains no time and no run id."""
     names = [
         [
             (case.get("classname"), case.get("name"))
@@ -187,7 +189,7 @@ def test_names_are_the_same_in_the_next_run() -> None:
 
 
 def test_a_dot_in_a_name_does_not_split_the_class() -> None:
-    """Jenkins takes what stands before the last dot for a package."""
+    """Jenkins takes the text before the last dot as the package."""
     text = render(run(healthy_dump(source="shop.eu", drill="shop.eu@lsn:0/1.5")))
 
     assert {case.get("classname") for case in parsed(text).iter("testcase")} == {
@@ -196,7 +198,7 @@ def test_a_dot_in_a_name_does_not_split_the_class() -> None:
 
 
 def test_times_are_the_measured_ones() -> None:
-    """Trends of a CI system are drawn from them."""
+    """CI systems draw trends from them."""
     evidence = run(healthy_pitr())
 
     assert case_of(evidence, "restored").get("time") == "723.400"
@@ -215,7 +217,7 @@ def test_what_was_not_measured_has_no_time() -> None:
 
 
 def test_key_figures_stand_in_the_text() -> None:
-    """Most readers drop properties, many drop messages."""
+    """Most readers drop properties, and many drop messages."""
     passed = case_of(run(healthy_pitr()), "rto").findtext("system-out")
     missed = case_of(run(bad_data()), "rto").findtext("failure")
 
@@ -227,8 +229,8 @@ def test_key_figures_stand_in_the_text() -> None:
     assert "HINT: the longest phase is fetch" in missed
 
 
-def test_an_assertion_tells_where_it_stands() -> None:
-    """A pipeline puts the message beside the line."""
+def test_an_assertion_has_file_and_line() -> None:
+    """A pipeline shows the message beside the line."""
     case = case_of(run(bad_data()), "tests/test_crm.py::test_no_order_without_a_customer")
 
     assert (case.get("file"), case.get("line"), case.get("time")) == (
@@ -241,14 +243,14 @@ def test_an_assertion_tells_where_it_stands() -> None:
 
 
 def test_a_skip_gives_its_reason() -> None:
-    """Left out by whom and why is what an auditor asks."""
+    """An auditor asks why it was left out."""
     skipped = case_of(run(bad_data()), "tests/test_crm.py::test_mail").find("skipped")
 
     assert skipped.get("message") == "mail is not part of this backup"
 
 
 def test_a_failure_without_a_message_is_a_failure() -> None:
-    """The library beneath counts it as a pass."""
+    """The library counts it as passed."""
     for result in ("failure", "error", "skipped"):
         root = parsed(
             to_xml(
@@ -262,7 +264,7 @@ def test_a_failure_without_a_message_is_a_failure() -> None:
 
 
 def test_hostile_text_is_shown_and_not_dropped() -> None:
-    """A report lost to one character of a tool's output is a red run nobody can read."""
+    """One character in a tool's output must not cost the whole report."""
     text = render(SAMPLES["hostile"])
     text.encode()
     shown = case_of(SAMPLES["hostile"], HOSTILE_NAME).findtext("failure")
@@ -276,7 +278,7 @@ HOSTILE_NAME = HOSTILE.replace("\ud800\x00\x1b", "#xD800#x00#x1B").replace("\u20
 
 
 def test_a_megabyte_of_message_is_cut() -> None:
-    """GitLab refuses files over 30 MB as a whole."""
+    """GitLab refuses files over 30 MB."""
     huge = replace(assertions(1)[0], verdict=Verdict.FAILED, message="x\n" * 500_000)
     text = render(run(healthy_dump(assertions=(huge,))))
 
@@ -285,7 +287,7 @@ def test_a_megabyte_of_message_is_cut() -> None:
 
 
 def test_five_thousand_assertions_are_five_thousand_cases() -> None:
-    """Nothing is summed up away."""
+    """No case is merged with another."""
     root = parsed(render(run(healthy_dump(assertions=assertions(5000)))))
 
     assert len([case for case in root.iter("testcase") if "test_table" in case.get("name")]) == 5000
@@ -293,7 +295,7 @@ def test_five_thousand_assertions_are_five_thousand_cases() -> None:
 
 
 def test_problems_of_the_run_are_errors() -> None:
-    """A run without drills must be red for a reader of this file too."""
+    """A run without drills must be red in this file too."""
     suite = parsed(render(run(problems=("no drill ran",))))[0]
 
     assert suite.get("name") == "pgrestore.run"

@@ -1,4 +1,4 @@
-"""Writing reports: evidence first, whole files only, and one broken report takes no other with it."""
+"""Writing reports: evidence first, whole files only, each report independent of the others."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ EVIDENCE = SAMPLES["everything"]
 
 
 def names_in(directory: Path) -> list[str]:
-    """Return what a directory holds, hidden files too."""
+    """Return the names in a directory, hidden files too."""
     return sorted(path.name for path in directory.iterdir())
 
 
 def test_every_report_is_written_and_named(tmp_path: Path) -> None:
-    """The caller prints the paths; nothing half-written is left beside them."""
+    """The caller prints the paths; no temporary file is left."""
     paths = write_all(EVIDENCE, tmp_path / "new" / "reports")
 
     assert {name: path.name for name, path in paths.items()} == {
@@ -43,13 +43,13 @@ def test_every_report_is_written_and_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_every_kind_of_run_can_be_written(name: str, tmp_path: Path) -> None:
-    """Files are UTF-8; a lone surrogate anywhere would stop the write."""
+    """Files are UTF-8, in which a lone surrogate cannot be written."""
     for path in write_all(SAMPLES[name], tmp_path).values():
         path.read_text(encoding="utf-8")
 
 
 def test_two_reports_can_go_elsewhere(tmp_path: Path) -> None:
-    """CI systems look in places of their own."""
+    """CI systems look for them at fixed paths."""
     paths = write_all(
         EVIDENCE, tmp_path, junit=tmp_path / "ci" / "a.xml", html=tmp_path / "ci" / "b.html"
     )
@@ -60,7 +60,7 @@ def test_two_reports_can_go_elsewhere(tmp_path: Path) -> None:
 
 
 def test_a_second_run_replaces_the_reports_of_the_first(tmp_path: Path) -> None:
-    """An old green report beside a new red one would be read."""
+    """An old green report must not stay beside a new red one."""
     write_all(SAMPLES["healthy dump"], tmp_path)
     paths = write_all(SAMPLES["failed"], tmp_path)
 
@@ -70,7 +70,7 @@ def test_a_second_run_replaces_the_reports_of_the_first(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("blocked", ["evidence.json", "junit.xml", "report.html", "summary.md"])
 def test_one_report_that_cannot_be_written_loses_no_other(blocked: str, tmp_path: Path) -> None:
-    """A directory in the way stands for a full disk or a wrong permission."""
+    """A directory with the name of a report stands for a full disk or a wrong permission."""
     (tmp_path / blocked / "in the way").mkdir(parents=True)
 
     with pytest.raises(ReportsIncompleteError, match=blocked) as caught:
@@ -83,7 +83,7 @@ def test_one_report_that_cannot_be_written_loses_no_other(blocked: str, tmp_path
 
 
 def test_one_report_that_cannot_be_made_loses_no_other(tmp_path: Path) -> None:
-    """Evidence of a kind nobody thought of must still be kept: JSON takes what a template may not."""
+    """Unforeseen evidence must still be saved: JSON accepts values that a template may not."""
     changes: Any = {"started_at": "yesterday"}
     odd = replace(healthy_dump(), **changes)
 
@@ -94,7 +94,7 @@ def test_one_report_that_cannot_be_made_loses_no_other(tmp_path: Path) -> None:
 
 
 def test_the_error_crosses_processes() -> None:
-    """As every error of ours does."""
+    """Under pytest-xdist, errors are sent between processes."""
     error = ReportsIncompleteError("p", "h.", {"evidence": Path("e")})
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
 
@@ -103,7 +103,7 @@ def test_the_error_crosses_processes() -> None:
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
 def test_the_umask_decides_who_may_read(umask: int, mode: int, tmp_path: Path) -> None:
-    """What collects a CI job's files often runs as another user."""
+    """Another user often collects the files of a CI job."""
     before = os.umask(umask)
     try:
         paths = write_all(EVIDENCE, tmp_path)
@@ -113,8 +113,8 @@ def test_the_umask_decides_who_may_read(umask: int, mode: int, tmp_path: Path) -
     assert {stat.S_IMODE(path.stat().st_mode) for path in paths.values()} == {mode}
 
 
-def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
-    """Byte for byte: the page names the digest of the file."""
+def test_the_file_has_the_very_bytes_of_the_evidence(tmp_path: Path) -> None:
+    """The page names the digest of this file."""
     path = write_all(EVIDENCE, tmp_path)["evidence"]
 
     assert path.read_bytes() == to_json(EVIDENCE).encode()

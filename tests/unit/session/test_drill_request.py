@@ -1,4 +1,4 @@
-"""Markers, settings and sources become drills."""
+"""Arguments, settings and sources become drills."""
 
 from __future__ import annotations
 
@@ -9,17 +9,12 @@ import pytest
 
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.target import AtTime, Immediate, Latest
-from pytest_pgrestore.session.drill_request import make_request, marker_arguments
-from pytest_pgrestore.settings.options import ExplicitSettings
+from pytest_pgrestore.session.drill_request import make_request
+from pytest_pgrestore.settings.resolve import ExplicitSettings
 from pytest_pgrestore.sources.dump.table import DumpTable
 
 SHOP = DumpTable(type="dump", path="x", rto=timedelta(minutes=30), max_age=timedelta(days=1))
 CRM = DumpTable(type="dump", path="y")
-
-
-def mark(*args: Any, **kwargs: Any) -> pytest.Mark:
-    """Return a marker as pytest gives it."""
-    return pytest.Mark("pgrestore", args, kwargs, _ispytest=True)
 
 
 def request(arguments: Any, given: Any = None, sources: Any = None) -> Any:
@@ -30,47 +25,6 @@ def request(arguments: Any, given: Any = None, sources: Any = None) -> Any:
         {"shop": SHOP} if sources is None else sources,
         "test_x",
     )
-
-
-def test_the_nearest_marker_wins_argument_by_argument() -> None:
-    """A function may say only what is different from its module."""
-    merged, wrong = marker_arguments(
-        [mark(target="immediate"), mark("shop", target="latest", rto="5m")]
-    )
-
-    assert (merged, wrong) == ({"source": "shop", "target": "immediate", "rto": "5m"}, [])
-
-
-def test_a_marker_about_another_source_says_nothing_here() -> None:
-    """The RTO of one database is not that of another."""
-    merged, _ = marker_arguments([mark("crm"), mark("shop", rto="5m")])
-
-    assert merged == {"source": "crm"}
-
-
-def test_inclusive_stays_with_its_target() -> None:
-    """A module's exclusive time must not make a function's latest exclusive."""
-    merged, _ = marker_arguments(
-        [mark(target="latest"), mark("shop", target="xid:700", inclusive=False)]
-    )
-
-    assert merged == {"source": "shop", "target": "latest"}
-
-
-@pytest.mark.parametrize(
-    ("markers", "text"),
-    [
-        ([mark("shop", taget="latest")], "did you mean target"),
-        ([mark("shop", "latest")], "one positional argument"),
-        ([mark("shop", source="shop")], "one positional argument"),
-    ],
-    ids=["unknown", "two positional", "twice"],
-)
-def test_a_bad_marker_is_told(markers: Any, text: str) -> None:
-    """A mistyped argument must not be ignored: the drill would restore latest."""
-    _, wrong = marker_arguments(markers)
-
-    assert text in "\n".join(wrong)
 
 
 def test_the_only_source_needs_no_name() -> None:
@@ -89,13 +43,13 @@ def test_the_only_source_needs_no_name() -> None:
     ids=["two", "none", "mistyped", "not a text"],
 )
 def test_a_drill_without_a_source_is_refused(arguments: Any, sources: Any, text: str) -> None:
-    """The sources there are stand in the message."""
+    """The message names the sources."""
     with pytest.raises(ConfigError, match=text):
         request(arguments, sources=sources)
 
 
 def test_marker_beats_flag_and_flag_beats_file() -> None:
-    """Precedence as documented, for what the source says."""
+    """Precedence as documented, for the keys that a source has, too."""
     minutes = [timedelta(minutes=number) for number in (1, 2, 30)]
 
     found = [
@@ -109,7 +63,7 @@ def test_marker_beats_flag_and_flag_beats_file() -> None:
 
 
 def test_a_target_is_taken_from_marker_then_flag_then_default() -> None:
-    """A test that says where it stops stops there."""
+    """The marker of a test wins."""
     given = {"target": Immediate()}
 
     assert request({"target": "latest"}, given).drill.target == Latest()
@@ -146,7 +100,7 @@ def test_a_bad_argument_is_refused(arguments: Any, text: str) -> None:
         request(arguments)
 
 
-def test_all_bad_arguments_are_told_at_once() -> None:
+def test_all_bad_arguments_are_reported_at_once() -> None:
     """One round of corrections."""
     with pytest.raises(ConfigError) as caught:
         request({"source": "x", "target": "noon", "rto": "1", "timeline": "0"})

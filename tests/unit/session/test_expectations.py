@@ -59,7 +59,7 @@ def test_an_answer_that_fits_passes(expect: Any, rows: Any) -> None:
 
 
 @pytest.mark.parametrize(("expect", "rows"), MISFITS)
-def test_an_answer_that_does_not_fit_is_told(expect: Any, rows: Any) -> None:
+def test_an_answer_that_does_not_fit_is_reported(expect: Any, rows: Any) -> None:
     """Fires on the broken case."""
     assert parse_expectation(expect).complaint(rows, show_values=False)
 
@@ -93,7 +93,7 @@ def test_a_mistyped_expectation_is_refused(expect: Any) -> None:
     [(">= 1000", "many"), ("< 1h", 5), ("> 2026-01-01", 5), (5, True), (True, 1)],
 )
 def test_different_kinds_are_a_mistake_and_no_finding(expect: Any, value: Any) -> None:
-    """A drill that compares a text with a number says nothing about the backup."""
+    """A comparison of a text with a number is no finding about the backup."""
     with pytest.raises(ConfigError):
         parse_expectation(expect).complaint([(value,)], show_values=False)
 

@@ -1,4 +1,4 @@
-"""An interruption at an instruction without a line is one that pytest can show."""
+"""pytest can show an interruption at an instruction that has no line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pytest_pgrestore.session.control.interruption import give_lines
 
 
 def interrupted() -> pytest.ExceptionInfo[KeyboardInterrupt]:
-    """Return an interruption whose innermost entry has no line, as a signal now and then makes it."""
+    """Return an interruption whose last entry has no line, as some signals make it."""
 
     def nowhere() -> None:
         raise KeyboardInterrupt
@@ -20,7 +20,7 @@ def interrupted() -> pytest.ExceptionInfo[KeyboardInterrupt]:
 
 
 def test_pytest_cannot_show_it_as_it_is() -> None:
-    """When it can, give_lines may go."""
+    """If this fails, pytest can, and give_lines is no longer needed."""
     with pytest.raises(TypeError):
         str(interrupted().getrepr(funcargs=True))
 
@@ -32,7 +32,7 @@ def test_with_lines_it_can() -> None:
     give_lines(excinfo)
 
     assert "KeyboardInterrupt" in str(excinfo.getrepr(funcargs=True))
-    assert excinfo.traceback[-1].lineno + 1 == excinfo.tb.tb_next.tb_frame.f_code.co_firstlineno  # type: ignore[union-attr]
+    assert excinfo.traceback[-1].lineno == excinfo.traceback[-1].frame.code.firstlineno
 
 
 def test_an_ordinary_one_is_left_as_it_is() -> None:

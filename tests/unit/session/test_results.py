@@ -1,4 +1,4 @@
-"""One restore per drill and run, whoever asks and whoever dies."""
+"""One restore per drill and run, whichever process needs it, and whichever dies."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ RECORD = DrillRecord(
 )
 ACCESS = ConnectionInfo(
     drill=KEY,
-    socket_directory="/tmp/x",  # noqa: S108 - never used
-    client_address={"host": "/tmp/x", "port": "5432"},  # noqa: S108
+    socket_directory="/nowhere",
+    client_address={"host": "/nowhere", "port": "5432"},
     port=5432,
     user="postgres",
     database="shop",
@@ -45,7 +45,7 @@ ACCESS = ConnectionInfo(
 
 
 class Restores:
-    """Counts what it is asked for."""
+    """Counts its calls."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.count = 0
@@ -60,12 +60,12 @@ class Restores:
 
 
 def unfinished(failure: Failure) -> DrillRecord:
-    """Return the record of a drill that did not get to its end."""
+    """Return the record of a drill whose restore did not end."""
     return replace(RECORD, failure=failure)
 
 
 def test_a_drill_is_restored_once_and_read_by_the_others(tmp_path: Path) -> None:
-    """Each process has a ledger of its own on the same directory."""
+    """Each process has its own results, of the same directory."""
     restore = Restores()
 
     results = [DrillResults(tmp_path, 1).obtain(KEY, restore, unfinished) for _ in range(3)]
@@ -76,7 +76,7 @@ def test_a_drill_is_restored_once_and_read_by_the_others(tmp_path: Path) -> None
 
 
 def test_two_at_once_wait_for_each_other(tmp_path: Path) -> None:
-    """The second one asks while the first one restores."""
+    """The second one needs the drill while the first one restores it."""
     begun, may_end = threading.Event(), threading.Event()
     second = Restores()
     found: list[DrillResult] = []
@@ -106,13 +106,13 @@ def test_two_at_once_wait_for_each_other(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_restore_is_not_tried_again(tmp_path: Path) -> None:
-    """What a half-made copy holds is nothing to build on, and the run is ending."""
-    ledger = DrillResults(tmp_path, 1)
+    """The copy is half made, and the run is ending."""
+    results = DrillResults(tmp_path, 1)
     with pytest.raises(KeyboardInterrupt):
-        ledger.obtain(KEY, Restores(KeyboardInterrupt()), unfinished)
+        results.obtain(KEY, Restores(KeyboardInterrupt()), unfinished)
     restore = Restores()
 
-    result = ledger.obtain(KEY, restore, unfinished)
+    result = results.obtain(KEY, restore, unfinished)
 
     assert restore.count == 0
     assert result.access is None
@@ -122,26 +122,26 @@ def test_an_interrupted_restore_is_not_tried_again(tmp_path: Path) -> None:
 
 
 def test_a_restore_whose_process_died_is_known_as_such(tmp_path: Path) -> None:
-    """The kernel frees the lock of a dead worker; what it left is an entry that is not final."""
-    ledger = DrillResults(tmp_path, 1)
-    ledger._write(
+    """The kernel frees the lock of a dead worker. The entry it left is not final."""
+    results = DrillResults(tmp_path, 1)
+    results._write(
         KEY,
         unfinished(Failure(problem="x", hint="y", verdict=RECORD.verdict(), phase="")),
         final=False,
     )
     restore = Restores()
 
-    assert ledger.obtain(KEY, restore, unfinished).access is None
+    assert results.obtain(KEY, restore, unfinished).access is None
     assert restore.count == 0
 
 
 def test_a_restore_that_another_holds_too_long_could_not_verify(tmp_path: Path) -> None:
     """Every wait has a deadline."""
-    ledger = DrillResults(tmp_path, 0.001)
+    results = DrillResults(tmp_path, 0.001)
     holding, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with ledger._alone(KEY):
+        with results._alone(KEY):
             holding.set()
             done.wait(60)
 

@@ -19,7 +19,7 @@ def load_config(path: Path, environ: dict[str, str]) -> Config:
 
 
 def mistakes(path: Path, environ: Any = None) -> str:
-    """Return what is said about the file at `path`."""
+    """Return the error about the file at `path`."""
     with pytest.raises(ConfigError) as caught:
         load_config(path, environ or {})
     return str(caught.value)

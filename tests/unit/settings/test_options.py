@@ -1,4 +1,4 @@
-"""The table of settings: spellings, precedence, mistakes all at once."""
+"""Flags, variables and ini keys: spellings, old names, precedence, mistakes all at once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.target import Immediate, Latest
-from pytest_pgrestore.settings.durations import parse_duration
-from pytest_pgrestore.settings.options import BY_NAME, SETTINGS, ExplicitSettings, Setting, resolve
+from pytest_pgrestore.settings.options import BY_NAME, RENAMED, SETTINGS, Setting
+from pytest_pgrestore.settings.resolve import ExplicitSettings, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,33 +22,6 @@ def given(
     """Resolve `flags`, `environ` and the lines `ini`."""
     pytester.makeini(f"[pytest]\n{ini}")
     return resolve(pytester.parseconfig(*flags), environ or {})
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("15m", 900),
-        ("1h30m", 5400),
-        ("45s", 45),
-        ("2 days", 172800),
-        ("PT15M", 900),
-        ("P1D", 86400),
-        (" 15m ", 900),
-        ("0s", 0),
-    ],
-)
-def test_a_duration_is_read_in_the_spellings_people_use(text: str, seconds: int) -> None:
-    """Runbooks say 15m, standards say PT15M."""
-    assert parse_duration(text) == timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize(
-    "value", ["15", "", "m", "1:30", "-5m", "-PT5M", "soon", 900, 1.5, True, None]
-)
-def test_a_duration_without_a_unit_or_below_zero_is_refused(value: Any) -> None:
-    """Nine hundred of what?"""
-    with pytest.raises(ConfigError, match="HINT: "):
-        parse_duration(value)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +42,7 @@ def test_a_duration_without_a_unit_or_below_zero_is_refused(value: Any) -> None:
 def test_a_flag_beats_the_environment_and_that_beats_ini(
     pytester: pytest.Pytester, flags: list[str], environ: Any, ini: str, expected: Any
 ) -> None:
-    """The nearer to the person who runs it, the stronger."""
+    """The place nearest to the person who runs pytest wins."""
     assert given(pytester, *flags, ini=ini, environ=environ)["rto"] == expected
 
 
@@ -108,7 +80,7 @@ def test_a_target_is_parsed_and_defaults_to_latest(pytester: pytest.Pytester) ->
 
 
 def test_a_path_is_relative_to_the_place_it_was_written_in(pytester: pytest.Pytester) -> None:
-    """A flag means the directory one stands in; an ini file means its own."""
+    """In a flag it starts from the current directory; in an ini file, from that of the file."""
     from_flag = given(pytester, "--pgrestore-report-dir=out")["report_dir"]
     from_ini = given(pytester, ini="pgrestore_report_dir = out")["report_dir"]
 
@@ -116,7 +88,7 @@ def test_a_path_is_relative_to_the_place_it_was_written_in(pytester: pytest.Pyte
     assert from_ini == pytester.path / "out"
 
 
-def test_all_mistakes_are_told_at_once(pytester: pytest.Pytester) -> None:
+def test_all_mistakes_are_reported_at_once(pytester: pytest.Pytester) -> None:
     """One round of corrections, not five."""
     with pytest.raises(pytest.UsageError) as caught:
         given(
@@ -148,12 +120,63 @@ def test_a_mistyped_variable_is_refused_and_a_foreign_one_is_not(pytester: pytes
     assert given(pytester, environ={"PGRESTORE_PASSWORD": "x"})["target"] is None
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
-def test_every_setting_shows_in_the_help_and_the_ini_keys(
-    pytester: pytest.Pytester, setting: Setting
+OLD_SPELLINGS = [
+    pytest.param([f"{old.flag}=1h"], {}, "", old.flag, new.flag, id=old.flag)
+    for old, new in RENAMED
+]
+OLD_SPELLINGS += [
+    pytest.param([], {old.variable: "1h"}, "", old.variable, new.variable, id=old.variable)
+    for old, new in RENAMED
+]
+OLD_SPELLINGS += [
+    pytest.param([], {}, f"{old.key} = 1h", old.key, new.key, id=old.key) for old, new in RENAMED
+]
+
+
+def test_these_settings_had_other_names() -> None:
+    """As docs and changelog of 0.1.0 list them."""
+    assert {(old.name, new.name) for old, new in RENAMED} == {
+        ("time_limit", "max_lifetime"),
+        ("base", "base_image"),
+    }
+
+
+@pytest.mark.parametrize(("flags", "environ", "ini", "old", "new"), OLD_SPELLINGS)
+def test_an_old_name_is_refused_with_the_new_one(
+    pytester: pytest.Pytester, flags: list[str], environ: Any, ini: str, old: str, new: str
 ) -> None:
-    """What ``pytest --help`` does not tell, nobody finds."""
+    """A setting that is silently ignored would be a longer lifetime, or another image."""
+    with pytest.raises(pytest.UsageError) as caught:
+        given(pytester, *flags, ini=ini, environ=environ)
+
+    assert str(caught.value) == f"{old}: this setting has another name now\nHINT: write {new}."
+
+
+def test_an_old_name_is_no_mistyped_one(pytester: pytest.Pytester) -> None:
+    """One mistake is reported once; a typo of an old name is not an old name."""
+    with pytest.raises(pytest.UsageError, match=r"\APGRESTORE_BASE: [^\n]*\n[^\n]*\Z"):
+        given(pytester, environ={"PGRESTORE_BASE": "debian:13"})
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED, ids=lambda setting: setting.name)
+def test_an_old_name_is_not_in_the_help_and_makes_a_run_of_drills(
+    pytester: pytest.Pytester, old: Setting, new: Setting
+) -> None:
+    """Without a settings file too, a flag of ours is read: it must not be ignored."""
+    pytester.makepyfile("def test_plain(): pass")
+
+    assert f"{old.flag} " not in pytester.runpytest("--help").stdout.str()
+    refused = pytester.runpytest(f"{old.flag}=1h")
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    refused.stderr.fnmatch_lines([f"*{old.flag}: this setting has another name now"])
+    refused.stderr.fnmatch_lines([f"HINT: write {new.flag}."])
+
+
+def test_every_setting_shows_in_the_help_and_the_ini_keys(pytester: pytest.Pytester) -> None:
+    """Nobody finds a setting that ``pytest --help`` leaves out."""
     text = pytester.runpytest("--help").stdout.str()
 
-    assert setting.flag in text
-    assert setting.key in text
+    for setting in SETTINGS:
+        assert setting.flag in text
+        assert setting.no_flag in text
+        assert setting.key in text

@@ -63,7 +63,7 @@ def test_a_secret_is_filled_in_and_does_not_show(write: Any) -> None:
 
 
 def test_a_missing_variable_is_named(write: Any) -> None:
-    """The name helps; a value would not be there anyway, and must never show."""
+    """The name helps; a value must never show."""
     text = mistakes(write(GOOD))
 
     assert "sources.shop.live_conninfo: environment variable SHOP_PASSWORD is not set" in text
@@ -85,7 +85,7 @@ def test_a_doubled_dollar_keeps_the_braces(write: Any) -> None:
 
 
 def test_a_value_from_a_variable_never_shows_in_a_mistake(write: Any) -> None:
-    """Whoever puts the password into the wrong key must not read it in the log."""
+    """A password in the wrong key must not get into the log."""
     text = mistakes(
         write('[sources.shop]\ntype = "dump"\npath = "x"\nrto = "${SECRET}"'), {"SECRET": "tiger"}
     )
@@ -94,7 +94,7 @@ def test_a_value_from_a_variable_never_shows_in_a_mistake(write: Any) -> None:
     assert "tiger" not in text
 
 
-def test_all_mistakes_of_a_file_are_told_at_once(write: Any) -> None:
+def test_all_mistakes_of_a_file_are_reported_at_once(write: Any) -> None:
     """One round of corrections, each with its place and a hint."""
     text = mistakes(
         write("""
@@ -141,7 +141,7 @@ def test_all_mistakes_of_a_file_are_told_at_once(write: Any) -> None:
 
 
 def test_a_syntax_mistake_names_file_and_line(write: Any) -> None:
-    """TOML stops at the first one; so the place is all there is to tell."""
+    """The parser stops at the first mistake: the message has its place."""
     path = write('[sources.shop]\ntype = "dump"\npath = \n')
 
     text = mistakes(path)
@@ -156,6 +156,14 @@ def test_a_value_in_place_of_a_table_is_refused(write: Any, text: str) -> None:
     assert "a table is expected here" in mistakes(write(text))
 
 
+@pytest.mark.parametrize("kind", ["3", "[]", "{}"])
+def test_a_type_that_is_no_text_is_refused(write: Any, kind: str) -> None:
+    """Whatever TOML can hold there."""
+    assert "sources.shop.type: unknown type of source" in mistakes(
+        write(f"[sources.shop]\ntype = {kind}\n")
+    )
+
+
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     """A binary file is a usage error, not a traceback."""
     path = tmp_path / "pgrestore.toml"
@@ -165,7 +173,7 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_section_of_pyproject_is_read(write: Any) -> None:
-    """One file less in the root of a project."""
+    """A project can do without another file."""
     path = write(
         '[tool.pgrestore.sources.shop]\ntype = "dump"\npath = "x"\n[tool.ruff]\n', "pyproject.toml"
     )
@@ -176,7 +184,7 @@ def test_the_section_of_pyproject_is_read(write: Any) -> None:
 def test_the_nearest_file_is_found_and_its_own_file_beats_the_section(
     write: Any, tmp_path: Path
 ) -> None:
-    """Where somebody stands beats the root; a file of one's own beats a section."""
+    """The current directory wins over the root; pgrestore.toml wins over a section."""
     section = write("[tool.pgrestore]\n", "pyproject.toml")
     assert find_config(None, [tmp_path / "nowhere", tmp_path]) == section
 
@@ -227,7 +235,7 @@ def test_a_copy_that_is_wrong_is_named(write: Any, text: str, said: str) -> None
 
 
 def test_a_kept_restore_has_no_objective_for_its_time(write: Any, tmp_path: Path) -> None:
-    """It is quicker than any restore after a disaster; said before the drill, not after it."""
+    """It is quicker than any restore after a disaster; reported before the drill, not after it."""
     text = '[sources.a]\ntype = "pgbackrest"\nstanza = "main"\ndelta = "kept"\n'
 
     assert load_config(write(text), {}).sources["a"].model_dump()["delta"] == tmp_path / "kept"

@@ -1,0 +1,126 @@
+"""The restored instances and the connections that tests get."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.session.drill_session import SESSION
+from pytest_pgrestore.session.keys import NO_SERVER, NOT_MEASURED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+    from pytest_pgrestore.model.drill import Drill
+    from pytest_pgrestore.restore.instance import RestoredInstance
+    from pytest_pgrestore.session.drill_session import DrillSession
+
+
+class NoServerError(Exception):
+    """A drill has no running server; the text is the message of a test that needs one."""
+
+    def __init__(self, drill: Drill) -> None:
+        super().__init__(f"{NO_SERVER}, see pgrestore::{drill.key}::restored")
+
+
+def instance_of(session: DrillSession, drill: Drill, database: str | None) -> RestoredInstance:
+    """Return the restored instance of `drill`.
+
+    Args:
+        session: The run's drills.
+        drill: It is restored now if no process of the run has done so.
+        database: The one to connect to; None is the one that the source names.
+
+    Raises:
+        NoServerError: The drill has no running server.
+    """
+    from pytest_pgrestore.restore.instance import RestoredInstance
+
+    try:
+        result = session.obtain(drill)
+    except HarnessError:
+        raise NoServerError(drill) from None
+    if result.access is None:
+        raise NoServerError(drill)
+    access = result.access if database is None else replace(result.access, database=database)
+    return RestoredInstance(access, result.record)
+
+
+def instance_for(item: pytest.Item) -> RestoredInstance:
+    """Return the restored instance of the drill `item` belongs to.
+
+    The test fails if it belongs to none, or if the drill has no server.
+    """
+    __tracebackhide__ = True
+    session = item.config.stash[SESSION]
+    request = session.belongs(item)
+    if request is None:
+        wrong = "\n".join(session.usage_errors.lines())
+        pytest.fail(wrong or "this test belongs to no drill", pytrace=False)
+    session.fixture_usage.note(item, request.drill.key)
+    try:
+        return instance_of(session, request.drill, request.database)
+    except NoServerError as exc:
+        message = str(exc)
+    # Outside of `except`: pytest would show the exception that is being handled, too.
+    item.stash[NOT_MEASURED] = True
+    pytest.fail(message, pytrace=False)
+
+
+@contextmanager
+def clone_for(item: pytest.Item, instance: RestoredInstance) -> Iterator[RestoredInstance]:
+    """Make a private, writable copy of `instance` for the body, and remove it afterwards.
+
+    Raises:
+        HarnessError: The copy could not be made or removed.
+    """
+    from pytest_pgrestore.restore.clone import clone
+
+    run = item.config.stash[SESSION].run
+    name = f"{instance.access.drill} clone {uuid.uuid4().hex[:8]}"
+    try:
+        yield clone(instance, run, name)
+    finally:
+        teardown = run.close_drill(name)
+        if not teardown.removed:
+            raise HarnessError(
+                f"the private copy for {item.nodeid} was not removed: {teardown.message}",
+                hint="end what uses it, then run pgrestore clean.",
+            )
+
+
+def connect(instance: RestoredInstance) -> psycopg.Connection[Any]:
+    """Open the read-only connection for a test or a drill file.
+
+    Raises:
+        BackupNotRestorable: The database is not in the restored copy.
+    """
+    import psycopg
+
+    try:
+        return instance.connect()
+    except psycopg.OperationalError:
+        # libpq gives no SQLSTATE for a refused connection: the server is asked which there are.
+        names = _databases(instance)
+        if instance.access.database in names:
+            raise
+        raise BackupNotRestorable(
+            f"database {instance.access.database!r} is not in the restored copy",
+            hint=f"it holds: {', '.join(names)}.",
+        ) from None
+
+
+def _databases(instance: RestoredInstance) -> list[str]:
+    """Return the databases that accept connections."""
+    with instance.access.open("template1") as connection:
+        rows = connection.execute(
+            "select datname from pg_database where datallowconn order by 1"
+        ).fetchall()
+    return [str(name) for (name,) in rows]

@@ -1,0 +1,56 @@
+"""The arguments of the marker `pgrestore`, merged from all markers of a test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_pgrestore.settings.suggest import known_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pytest
+
+ARGUMENTS = ("source", "target", "timeline", "inclusive", "rto", "rpo", "database")
+"""Of the marker and of ``pgrestore.restore(...)``; also the keys of a drill file."""
+
+
+def marker_arguments(markers: Iterable[pytest.Mark]) -> tuple[dict[str, Any], list[str]]:
+    """Return the merged arguments of `markers`, and what is wrong with them.
+
+    Args:
+        markers: The nearest one first; its arguments win. A marker that names another source is
+            about another drill: it is ignored, and so are those behind it. ``inclusive`` belongs
+            to the target of the same marker.
+    """
+    merged: dict[str, Any] = {}
+    wrong: list[str] = []
+    for marker in markers:
+        found, mistakes = _arguments_of(marker)
+        wrong += mistakes
+        source, other = merged.get("source"), found.get("source")
+        if source is not None and other is not None and source != other:
+            break
+        if "target" in merged:
+            found.pop("inclusive", None)
+        merged = {name: value for name, value in found.items() if value is not None} | merged
+    return merged, wrong
+
+
+def _arguments_of(marker: pytest.Mark) -> tuple[dict[str, Any], list[str]]:
+    """Return the arguments of one marker by name, and what is wrong with them."""
+    found = dict(marker.kwargs)
+    wrong = []
+    if len(marker.args) > 1 or (marker.args and "source" in found):
+        wrong.append(
+            "the marker pgrestore takes one positional argument, the source\n"
+            "HINT: write the others by name: " + ", ".join(ARGUMENTS[1:]) + "."
+        )
+    if marker.args:
+        found["source"] = marker.args[0]
+    wrong += [
+        f"unknown marker argument {name}\nHINT: {known_names(name, ARGUMENTS)}"
+        for name in found
+        if name not in ARGUMENTS
+    ]
+    return found, wrong

@@ -1,0 +1,99 @@
+"""The outcomes of a run's tests by drill, collected from the reports as they arrive."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Container
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_pgrestore.model.evidence import AssertionOutcome
+from pytest_pgrestore.model.verdict import Verdict, worst
+from pytest_pgrestore.session.outcomes.outcomes import ATTRIBUTE
+
+if TYPE_CHECKING:
+    import pytest
+
+
+class Outcomes:
+    """Every outcome of a run so far.
+
+    Attributes:
+        ordinary_failures: Number of failed reports of tests that belong to no drill.
+        drill_failures: Number of failed reports of drills' own items and of their tests.
+        lost: Drills' own items whose xdist worker died. No record of a drill shows that.
+    """
+
+    def __init__(self) -> None:
+        self._by_drill: dict[str, dict[str, AssertionOutcome]] = {}
+        self.ordinary_failures = 0
+        self.drill_failures = 0
+        self.lost: list[str] = []
+
+    def add(self, report: pytest.TestReport) -> None:
+        """Add what `report` holds."""
+        attached = getattr(report, ATTRIBUTE, None)
+        if attached is None:
+            self.ordinary_failures += bool(report.failed)
+            return
+        self.drill_failures += bool(report.failed)
+        if attached.get("lost"):
+            self.lost.append(report.nodeid)
+        plain = attached["outcome"]
+        if plain is None:
+            return
+        outcome = AssertionOutcome(**plain | {"verdict": Verdict(plain["verdict"])})
+        context = getattr(report, "context", None)  # a subtest: pytest 9, or pytest-subtests
+        for key in attached["drills"]:
+            _put(self._by_drill.setdefault(key, {}), outcome, context)
+
+    def drills(self) -> list[str]:
+        """Return the keys of the drills that tests belong to."""
+        return list(self._by_drill)
+
+    def of(self, key: str) -> tuple[AssertionOutcome, ...]:
+        """Return the outcomes of drill `key`."""
+        return tuple(self._by_drill.get(key, {}).values())
+
+
+def _put(known: dict[str, AssertionOutcome], outcome: AssertionOutcome, context: Any) -> None:
+    """Add an outcome. A test has one, the worst of its phases; each subtest has its own."""
+    if context is not None:
+        name = _unique(f"{outcome.name} {_subtest_name(context)}", known)
+        known[name] = replace(outcome, name=name)
+        return
+    before = known.get(outcome.name)
+    if before is None or worst([before.verdict, outcome.verdict]) is outcome.verdict:
+        known[outcome.name] = outcome
+
+
+def _unique(name: str, known: Container[str]) -> str:
+    """Return `name`, with a number if it is known already."""
+    number, free = 1, name
+    while free in known:
+        number += 1
+        free = f"{name} #{number}"
+    return free
+
+
+def _subtest_name(context: Any) -> str:
+    """Return the name that pytest shows for a subtest."""
+    words = [f"[{context.msg}]"] if context.msg else []
+    if context.kwargs:
+        arguments = (f"{name}={_unquoted(value)}" for name, value in context.kwargs.items())
+        words.append(f"({', '.join(arguments)})")
+    return " ".join(words) or "(subtest)"
+
+
+def _unquoted(value: Any) -> str:
+    """Return an argument of a subtest as text.
+
+    pytest keeps its repr, and takes the repr again when the report comes from an xdist worker.
+    """
+    text = str(value)
+    while text[:1] in {"'", '"'}:
+        try:
+            text = str(ast.literal_eval(text))
+        except (ValueError, SyntaxError):
+            break
+    return text

@@ -1,0 +1,123 @@
+"""The end of recovery, judged by what servers of PostgreSQL 15 to 18 printed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pytest_pgrestore.model.errors import (
+    BackupNotRestorable,
+    HarnessError,
+    PgRestoreError,
+    TargetUnreachable,
+)
+from pytest_pgrestore.model.target import AtLsn, AtTime, AtXid, Immediate, Latest, RecoveryTarget
+from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.model.wal import Lsn
+from pytest_pgrestore.restore.judgement.end_of_recovery import (
+    EndOfRecovery,
+    target_reached,
+    why_not_up,
+)
+
+MIB = 1024 * 1024
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+END = Lsn(10 * MIB)
+AT_THE_END = EndOfRecovery(
+    end=Lsn(9 * MIB + 500),
+    stopping=None,
+    stopped_transaction=None,
+    last_commit_at=NOON,
+    timeline=2,
+    consistent_at=Lsn(4 * MIB),
+    bad_wal=None,
+)
+STOPPED = replace(
+    AT_THE_END,
+    stopping="recovery stopping before commit of transaction 741, time 2026-03-01 12:00:01+00",
+    stopped_transaction=("before", 741),
+)
+
+CASES = [
+    ("latest, whole archive", Latest(), AT_THE_END, END, None),
+    ("latest, no archive", Latest(), AT_THE_END, None, None),
+    (
+        "latest, a hole",
+        Latest(),
+        replace(AT_THE_END, end=Lsn(6 * MIB)),
+        END,
+        "the archive goes on to",
+    ),
+    (
+        "latest, damage in the last segment",
+        Latest(),
+        replace(AT_THE_END, bad_wal="incorrect x"),
+        END,
+        "damaged WAL",
+    ),
+    ("label lost", Latest(), replace(AT_THE_END, consistent_at=None), END, "backup_label was lost"),
+    ("time", AtTime(NOON), STOPPED, END, None),
+    ("time, no stop", AtTime(NOON), AT_THE_END, END, "without saying that it stopped"),
+    ("time before the backup's end", AtTime(NOON - timedelta(hours=1)), STOPPED, END, "later than"),
+    ("xid", AtXid(741), STOPPED, END, None),
+    ("another xid", AtXid(740), STOPPED, END, "another transaction"),
+    ("lsn short", AtLsn(Lsn(9 * MIB + 600)), STOPPED, END, "short of"),
+    (
+        "immediate",
+        Immediate(),
+        replace(STOPPED, stopping="recovery stopping after reaching consistency"),
+        END,
+        None,
+    ),
+    ("immediate elsewhere", Immediate(), STOPPED, END, "elsewhere"),
+]
+
+
+@pytest.mark.parametrize(
+    ("target", "reached", "end", "problem"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
+)
+def test_the_end_of_recovery_is_compared_with_the_target(
+    target: RecoveryTarget, reached: EndOfRecovery, end: Lsn | None, problem: str | None
+) -> None:
+    """PostgreSQL opens without a word on a hole; each trap has its healthy twin here."""
+    check = target_reached(target, reached, end, MIB)
+
+    assert check.verdict is (Verdict.FAILED if problem else Verdict.PASSED)
+    assert problem is None or problem in check.message
+
+
+@pytest.mark.parametrize(
+    ("fatal", "status", "kind"),
+    [
+        ("recovery ended before configured recovery target was reached", 1, TargetUnreachable),
+        ("requested recovery stop point is before consistent recovery point", 1, TargetUnreachable),
+        ("could not locate required checkpoint record at 0/A00080", 1, BackupNotRestorable),
+        ('could not extend file "base/5/1": No space left on device', 1, HarnessError),
+        ("could not map anonymous shared memory: Cannot allocate memory", 1, HarnessError),
+        (None, -9, HarnessError),
+        (None, 1, BackupNotRestorable),
+    ],
+)
+def test_a_server_that_did_not_come_up_is_blamed_on_the_right_one(
+    fatal: str | None, status: int, kind: type[PgRestoreError]
+) -> None:
+    """Red because the backup is bad must never look like red because the disk was full."""
+    error = why_not_up(fatal, status, Latest(), ["xid 7"], None)
+
+    assert type(error) is kind
+
+
+def test_nearest_points_and_damage_are_in_the_message() -> None:
+    """The reader wants to know where else to go."""
+    error = why_not_up(
+        "recovery ended before configured recovery target was reached",
+        1,
+        AtXid(9),
+        ["xid 7"],
+        "incorrect checksum",
+    )
+
+    assert "nearest reachable: xid 7" in error.problem
+    assert "WAL is damaged: incorrect checksum" in error.problem

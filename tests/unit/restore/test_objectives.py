@@ -1,0 +1,76 @@
+"""RTO, RPO and the age of the backup, judged."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pytest_pgrestore.model.drill import Drill
+from pytest_pgrestore.model.evidence import DataLossFigures
+from pytest_pgrestore.model.objectives import Objectives, ObjectiveStatus
+from pytest_pgrestore.model.target import AtTime, Latest
+from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.restore.judgement import objectives
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "one_moment", "judgement"),
+    [
+        (DataLossFigures(last_commit_seconds=10), False, ObjectiveStatus.MET),
+        (DataLossFigures(last_commit_seconds=7200), False, ObjectiveStatus.NOT_MEASURED),
+        (DataLossFigures(last_commit_seconds=7200), True, ObjectiveStatus.MISSED),
+        (DataLossFigures(), False, ObjectiveStatus.NOT_MEASURED),
+        (
+            DataLossFigures(last_commit_seconds=7200, freshness_seconds=10),
+            False,
+            ObjectiveStatus.MET,
+        ),
+        (
+            DataLossFigures(last_commit_seconds=10, freshness_seconds=7200),
+            False,
+            ObjectiveStatus.MISSED,
+        ),
+        (DataLossFigures(freshness_seconds=7200, live_seconds=0), False, ObjectiveStatus.MET),
+    ],
+)
+def test_the_best_witness_decides_the_rpo(
+    loss: DataLossFigures, judgement: ObjectiveStatus, *, one_moment: bool
+) -> None:
+    """An old commit of an idle source proves nothing: it is "not measured", not met, not missed."""
+    drill = Drill("shop", Latest(), objectives=Objectives(rpo=HOUR))
+
+    assert objectives.rpo(drill, loss, one_moment=one_moment).judgement is judgement
+
+
+def test_the_rpo_is_not_judged_on_a_point_in_time() -> None:
+    """Going back an hour on purpose is not data loss."""
+    drill = Drill("shop", AtTime(NOON), objectives=Objectives(rpo=HOUR))
+
+    assert (
+        objectives.rpo(
+            drill, DataLossFigures(last_commit_seconds=99_999), one_moment=False
+        ).judgement
+        is ObjectiveStatus.NOT_SET
+    )
+
+
+@pytest.mark.parametrize(
+    ("ended", "verdict"),
+    [
+        (NOON - HOUR, Verdict.PASSED),
+        (NOON - 25 * HOUR, Verdict.FAILED),
+        (None, Verdict.COULD_NOT_VERIFY),
+    ],
+)
+def test_an_old_backup_is_told_from_a_new_one(ended: datetime | None, verdict: Verdict) -> None:
+    """A backup job that stopped a month ago still leaves a backup that restores."""
+    check = objectives.backup_age(
+        Drill("shop", objectives=Objectives(max_age=24 * HOUR)), ended, NOON
+    )
+
+    assert check is not None
+    assert check.verdict is verdict

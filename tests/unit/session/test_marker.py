@@ -1,0 +1,55 @@
+"""The arguments of a test's markers are merged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_pgrestore.session.marker import marker_arguments
+
+
+def mark(*args: Any, **kwargs: Any) -> pytest.Mark:
+    """Return a marker as pytest gives it."""
+    return pytest.Mark("pgrestore", args, kwargs, _ispytest=True)
+
+
+def test_the_nearest_marker_wins_argument_by_argument() -> None:
+    """A function names only what differs from its module."""
+    merged, wrong = marker_arguments(
+        [mark(target="immediate"), mark("shop", target="latest", rto="5m")]
+    )
+
+    assert (merged, wrong) == ({"source": "shop", "target": "immediate", "rto": "5m"}, [])
+
+
+def test_a_marker_about_another_source_is_ignored() -> None:
+    """The RTO of one database is not that of another."""
+    merged, _ = marker_arguments([mark("crm"), mark("shop", rto="5m")])
+
+    assert merged == {"source": "crm"}
+
+
+def test_inclusive_stays_with_its_target() -> None:
+    """A module's exclusive time must not make a function's latest exclusive."""
+    merged, _ = marker_arguments(
+        [mark(target="latest"), mark("shop", target="xid:700", inclusive=False)]
+    )
+
+    assert merged == {"source": "shop", "target": "latest"}
+
+
+@pytest.mark.parametrize(
+    ("markers", "text"),
+    [
+        ([mark("shop", taget="latest")], "did you mean target"),
+        ([mark("shop", "latest")], "one positional argument"),
+        ([mark("shop", source="shop")], "one positional argument"),
+    ],
+    ids=["unknown", "two positional", "twice"],
+)
+def test_a_bad_marker_is_reported(markers: Any, text: str) -> None:
+    """A mistyped argument must not be ignored: the drill would restore latest."""
+    _, wrong = marker_arguments(markers)
+
+    assert text in "\n".join(wrong)
