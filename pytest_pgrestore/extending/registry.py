@@ -5,9 +5,8 @@ Imports pydantic; therefore imported inside functions only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +52,7 @@ class Runtime:
 
 def source_types(config: pytest.Config) -> dict[str, SourceType]:
     """Return every type of source by name. A plugin's type replaces ours of the same name."""
-    found = {kind: SourceType(table, partial(_make, kind)) for kind, table in SOURCE_TABLES.items()}
+    found = {kind: SourceType(table, make_source) for kind, table in SOURCE_TABLES.items()}
     for added in config.hook.pytest_pgrestore_source_types():
         found.update(added)
     return found
@@ -71,12 +70,6 @@ def known_kinds(config: pytest.Config) -> KnownKinds:
     """Return the types of sources and sandboxes that a settings file may name."""
     tables = {kind: added.table for kind, added in source_types(config).items()}
     return KnownKinds(tables, tuple(runtimes(config)))
-
-
-def _make(
-    kind: str, name: str, table: Mapping[str, Any], timeout_seconds: float
-) -> LogicalSource | PhysicalSource:
-    return make_source(name, kind, dict(table), timeout_seconds)
 
 
 def _docker(settings: RunSettings, run_id: str, root: Path | None) -> Run:

@@ -6,6 +6,7 @@ Imports pydantic, and is therefore imported inside functions only.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
@@ -15,13 +16,49 @@ from pytest_pgrestore.settings.toml import Duration, Table
 
 
 def _secret(value: Any) -> Any:
+    """Return a text as a secret.
+
+    Raises:
+        ValueError: The value is not a text.
+    """
     if not isinstance(value, str):
         raise ValueError("a text is expected; write it in quotes.")  # noqa: TRY004 - pydantic collects ValueError only
     return Secret(value)
 
 
+def _tool_location(value: Any) -> Any:
+    """Return the value unless it is the one used before 1.0.
+
+    Raises:
+        ValueError: It is ``image``, which is called ``container`` now.
+    """
+    if value == "image":
+        raise ValueError('`image` is called `container` now; write tool_location = "container".')
+    return value
+
+
+FilePath = Annotated[Path, Field(strict=False)]
+"""A path, written as a text. `read_file` has made it absolute."""
+
+SecretText = Annotated[Secret, BeforeValidator(_secret)]
+"""A text that must not be shown."""
+
+
 class SourceTable(Table):
-    """``[sources.NAME]``: what every type of source takes."""
+    """``[sources.NAME]``: the keys of every type of source.
+
+    Attributes:
+        type: Type of source; a subclass narrows it to its own name.
+        database: Database for the assertions; None is the type's default.
+        rto: Longest acceptable restore.
+        rpo: Largest acceptable loss of data, as a time.
+        max_age: Oldest acceptable backup.
+        freshness: SQL query that returns the time of the newest row.
+        live_conninfo: Connection string of production, for comparisons.
+        superuser: Role that may log in to the restored server; None finds one.
+        copies: Other places of the same backups: a name to the keys that differ there.
+            Each copy is a source called ``NAME.COPY``.
+    """
 
     renamed: ClassVar[Mapping[str, str]] = {"live": "live_conninfo"}
 
@@ -31,29 +68,37 @@ class SourceTable(Table):
     rpo: Duration | None = None
     max_age: Duration | None = None
     freshness: str | None = None
-    live_conninfo: Annotated[Secret, BeforeValidator(_secret)] | None = None
+    live_conninfo: SecretText | None = None
     superuser: str | None = None
     copies: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """Other places of the same backups: a name to the keys that differ there. Each is a source ``NAME.COPY``."""
 
 
 class ToolTable(SourceTable):
-    """What every source takes that a backup tool of its own restores.
+    """The keys of every source that a backup tool of its own restores.
 
     Attributes:
-        program: Name of the tool, or its path on this machine; None is the tool's usual name.
-        tool_location: Where it runs beside a docker sandbox: in a container, or on this machine.
-        env: Variables for it that everybody may see.
-        secrets: Names of variables of pytest's environment that it gets and nobody sees; read as name and value.
-        network: Whether its repository is reached by the network; None asks its configuration.
+        program: Name of the tool or its path on this machine; a subclass sets the usual name.
+        tool_location: Where the tool runs beside a docker sandbox: in a container, or on this
+            machine.
+        env: Variables for the tool that everybody may see.
+        secrets: Variables for the tool that nobody may see. The file lists their names;
+            `read_file` adds the values from pytest's environment.
+        network: Whether the repository is reached by the network; None: see `network` of each type.
         backup: Label of the backup to restore; None chooses one for the target.
     """
 
     renamed: ClassVar[Mapping[str, str]] = {**SourceTable.renamed, "tool": "tool_location"}
 
     program: str | None = None
-    tool_location: Literal["container", "host"] = "container"
+    tool_location: Annotated[Literal["container", "host"], BeforeValidator(_tool_location)] = (
+        "container"
+    )
     env: dict[str, str] = Field(default_factory=dict)
-    secrets: dict[str, Annotated[Secret, BeforeValidator(_secret)]] = Field(default_factory=dict)
+    secrets: dict[str, SecretText] = Field(default_factory=dict)
     network: bool | None = None
     backup: str | None = None
+
+    @property
+    def on_host(self) -> bool:
+        """Whether the tool runs on this machine, also beside a docker sandbox."""
+        return self.tool_location == "host"

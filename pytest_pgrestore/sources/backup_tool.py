@@ -1,9 +1,11 @@
-"""A backup tool with what it needs: where it runs, its variables, and a log of what it says that holds no secret."""
+"""A backup tool with its place and its variables, and a log of its output without secrets."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from pytest_pgrestore.privacy.masking import SecretMasker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -11,10 +13,6 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.secret import Secret
     from pytest_pgrestore.sandboxes.protocol import ToolRunner
     from pytest_pgrestore.system.process import Completed
-
-_STRUCK = "***"
-_SHORTEST = 4
-"""Characters of a secret that is struck: a shorter one stands in half the words of a log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +22,9 @@ class BackupTool:
     Attributes:
         tool_runner: Where it runs.
         program: Its name or path.
-        env: Variables everybody may see.
-        secrets: Variables nobody may see.
-        log: Keeps what it printed, under the name of the step.
+        env: Variables that everybody may see.
+        secrets: Variables that nobody may see.
+        log: Keeps the output under the name of a step: step, then text.
     """
 
     tool_runner: ToolRunner
@@ -44,18 +42,20 @@ class BackupTool:
         program: str = "",
         more: Mapping[str, str] | None = None,
     ) -> Completed:
-        """Run the tool once; its status is not judged here.
+        """Run the tool once, and return its status and its output without secrets.
+
+        Any status is returned; the caller judges it.
 
         Args:
-            step: What for: the name of its log.
-            arguments: Never a secret.
+            step: Name of the log that keeps the output.
+            arguments: Never a secret: the log shows them.
             timeout_seconds: Deadline; None is the drill's.
-            quiet: Whether its standard output is data and stays out of the log.
+            quiet: Whether standard output is data and stays out of the log.
             program: Another program of the same tool; empty is its main one.
-            more: Variables for this call alone.
+            more: Variables for this call only.
 
         Raises:
-            HarnessError: It could not be run or did not end in time.
+            HarnessError: It could not be run, or did not end in time.
         """
         clear = {name: secret.reveal() for name, secret in self.secrets.items()}
         done = self.tool_runner.run(
@@ -65,20 +65,14 @@ class BackupTool:
             env={**self.env, **(more or {})},
             secrets=clear,
         )
-        done = replace(
-            done, stdout=_without(done.stdout, clear), stderr=_without(done.stderr, clear)
-        )
-        said = done.stderr if quiet else done.stdout + done.stderr
-        command = " ".join((program or self.program, *arguments))
-        self.log(
-            step,
-            f"$ {command}\n{said}{'' if said.endswith(chr(10)) or not said else chr(10)}status {done.status}\n",
-        )
+        masker = SecretMasker(clear.values())
+        done = replace(done, stdout=masker.mask(done.stdout), stderr=masker.mask(done.stderr))
+        output = done.stderr if quiet else done.stdout + done.stderr
+        self.log(step, _entry((program or self.program, *arguments), output, done.status))
         return done
 
 
-def _without(text: str, secrets: Mapping[str, str]) -> str:
-    for value in secrets.values():
-        if len(value) >= _SHORTEST:
-            text = text.replace(value, _STRUCK)
-    return text
+def _entry(command: tuple[str, ...], output: str, status: int) -> str:
+    """Return one call as text for the log, like a session in a terminal."""
+    newline = "" if output.endswith("\n") or not output else "\n"
+    return f"$ {' '.join(command)}\n{output}{newline}status {status}\n"

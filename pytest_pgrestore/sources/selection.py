@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,22 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.wal import Lsn
 
 _SECOND = timedelta(seconds=1)
-"""Catalogues tell times in whole seconds, so a backup may have ended that much later than they say."""
+"""Catalogues cut times to whole seconds, so a backup may have ended up to a second later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The backup for a target.
+
+    Attributes:
+        backup: The chosen entry of the catalogue.
+        selection: Why this one, in words.
+        other_candidates: Labels as of `other_candidates`.
+    """
+
+    backup: Backup
+    selection: str
+    other_candidates: tuple[str, ...] = ()
 
 
 def choose(
@@ -27,10 +43,11 @@ def choose(
     Args:
         backups: The catalogue, oldest first, not empty.
         target: Where recovery is to stop.
-        position: Where the target was found in WAL, for targets that do not tell it themselves.
+        position: LSN at which the target was found in WAL, for targets that are no LSN or time.
 
     Raises:
-        TargetUnreachable: Every backup ends after the target: recovery cannot stop inside a backup.
+        TargetUnreachable: Every backup ends after the target. Recovery cannot stop before the end
+            of its backup.
     """
     limit = target.lsn if isinstance(target, AtLsn) else position
     if isinstance(target, AtTime):
@@ -43,12 +60,15 @@ def choose(
         return backups[-1], f"the newest of {len(backups)}" if len(backups) > 1 else "the only one"
     if not fitting:
         raise _too_early(backups, target)
-    of = (
-        "the only one"
-        if len(backups) == 1
-        else f"the newest of {len(fitting)} that end before the target"
-    )
-    return fitting[-1], of + (f", {len(backups)} in all" if len(backups) > len(fitting) else "")
+    return fitting[-1], _reason(len(fitting), len(backups))
+
+
+def _reason(fitting: int, every: int) -> str:
+    """Return why the newest backup was chosen: `fitting` of `every` backups end early enough."""
+    if every == 1:
+        return "the only one"
+    total = f", {every} in all" if every > fitting else ""
+    return f"the newest of {fitting} that end before the target{total}"
 
 
 def pick(
@@ -57,11 +77,17 @@ def pick(
     wanted: str | None,
     position: Lsn | None = None,
 ) -> tuple[Backup, str]:
-    """Return the backup the user names, or the one `choose` does, and why.
+    """Return the backup that the user names, or the one of `choose`, and why.
+
+    Args:
+        backups: As of `choose`.
+        target: As of `choose`.
+        wanted: Label of the backup that the user names; None names none.
+        position: As of `choose`.
 
     Raises:
-        HarnessError: There is none of that name.
-        TargetUnreachable: As by `choose`; a target before the end of the named one, too.
+        HarnessError: There is no backup of that name.
+        TargetUnreachable: As of `choose`; or the target lies before the end of the named backup.
     """
     if wanted is None:
         return choose(backups, target, position)
@@ -75,10 +101,19 @@ def pick(
     )
 
 
+def pick_for(backups: Sequence[Backup], target: RecoveryTarget, wanted: str | None) -> Picked:
+    """Return the result of `pick` together with that of `other_candidates`."""
+    backup, selection = pick(backups, target, wanted)
+    return Picked(backup, selection, other_candidates(backups, backup, target, wanted))
+
+
 def other_candidates(
     backups: Sequence[Backup], chosen: Backup, target: RecoveryTarget, wanted: str | None
 ) -> tuple[str, ...]:
-    """Return the older backups that may reach a target which `chosen` does not, where no catalogue can place it."""
+    """Return the labels of older backups that might reach a target which `chosen` does not.
+
+    Only WAL shows where a name or a transaction lies, so a catalogue cannot exclude these backups.
+    """
     if wanted is not None or not isinstance(target, AtName | AtXid):
         return ()
     end = chosen.stop_lsn or 0
@@ -90,7 +125,7 @@ def other_candidates(
 
 
 def no_backup(where: object, left_out: Sequence[str] = ()) -> BackupNotRestorable:
-    """Return the error for a place that can be read and holds no backup: a finding, not an accident."""
+    """Return the error for a readable place that holds no backup: that is a finding."""
     return BackupNotRestorable(
         f"there is no backup in {where}" + (f" ({'; '.join(left_out)})" if left_out else ""),
         hint="find out why the backup job writes none, or correct `path` in the source.",
@@ -98,6 +133,10 @@ def no_backup(where: object, left_out: Sequence[str] = ()) -> BackupNotRestorabl
 
 
 def _ended_by(backups: Sequence[Backup], when: datetime) -> list[Backup]:
+    """Return the backups that ended by `when`; those of the same second only if there is no other.
+
+    A wrong choice here cannot pass: the end of recovery is compared with the target later.
+    """
     surely = [
         backup
         for backup in backups
@@ -105,7 +144,6 @@ def _ended_by(backups: Sequence[Backup], when: datetime) -> list[Backup]:
     ]
     if surely:
         return surely
-    # What was recovered is compared with the target in the end, so a wrong guess cannot pass.
     return [
         backup for backup in backups if backup.stopped_at is not None and backup.stopped_at <= when
     ]
@@ -116,7 +154,7 @@ def _too_early(backups: Sequence[Backup], target: RecoveryTarget) -> TargetUnrea
     place = f" (LSN {first.stop_lsn})" if first.stop_lsn is not None else ""
     when = first.stopped_at.isoformat() if first.stopped_at is not None else "an unknown time"
     return TargetUnreachable(
-        f"{target} lies before the end of every backup; the earliest reachable point is {when}{place},"
-        f" the end of backup {first.label}",
+        f"{target} lies before the end of every backup;"
+        f" the earliest reachable point is {when}{place}, the end of backup {first.label}",
         hint="choose a later target, or keep backups longer.",
     )

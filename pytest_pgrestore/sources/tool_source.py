@@ -1,4 +1,4 @@
-"""What sources share whose backups and WAL only a tool of their own can read."""
+"""What all sources share whose backups and WAL only a backup tool can read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.sources.protocol import ChosenBackup
 from pytest_pgrestore.sources.wal import fetched_wal
 from pytest_pgrestore.sources.wal.staging import empty_wal
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
-    from pytest_pgrestore.sources.protocol import ChosenBackup
+    from pytest_pgrestore.sources.protocol import LocateRequest
+    from pytest_pgrestore.sources.selection import Picked
     from pytest_pgrestore.sources.wal.stored_wal import WalPlan
 
 
@@ -23,8 +25,8 @@ class Choice:
     """What `locate` found out, kept for the later steps of the same restore.
 
     Attributes:
-        wal: The WAL it takes.
-        log: Keeps what tools print, under the name of a step.
+        wal: The WAL that the restore needs.
+        log: Keeps the output of tools under the name of a step.
     """
 
     wal: WalPlan
@@ -32,13 +34,14 @@ class Choice:
 
 
 ChoiceT = TypeVar("ChoiceT", bound=Choice)
+ReadT = TypeVar("ReadT")
 
 
 class ToolSource(Generic[ChoiceT]):
     """The steps of `sources.protocol.PhysicalSource` that are the same for every backup tool.
 
     Args:
-        name: The user's name for it.
+        name: The user's name for the source.
     """
 
     def __init__(self, name: str) -> None:
@@ -47,19 +50,54 @@ class ToolSource(Generic[ChoiceT]):
 
     @property
     def places(self) -> tuple[Path, ...]:
-        """Return nothing: PostgreSQL's programs read the copy, and the tool alone the repository."""
+        """Return nothing: only the tool reads the repository, PostgreSQL's programs never do."""
         return ()
 
     def stage_wal(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
-        """Check the WAL that was brought, and lay it out for the server."""
+        """Check the fetched WAL and move it to where the server reads it."""
         return fetched_wal.stage(self._choice_of(chosen).wal, sandbox)
 
     def reachable(self, chosen: ChosenBackup, sandbox: Sandbox) -> list[str]:
-        """Return the stops nearest the target, and what cuts the archive."""
+        """Return the reachable points nearest the target, and where the archive breaks off."""
         return fetched_wal.reachable(self._choice_of(chosen).wal, sandbox)
 
+    @staticmethod
+    def _read_again(
+        request: LocateRequest, picked: Picked, first: ReadT, read: Callable[[ToolRunner], ReadT]
+    ) -> tuple[ToolRunner, ReadT]:
+        """Return where the tool of the restore runs, and what `read` returns for that tool.
+
+        The image of the backup's major may have another version of the tool than the first one.
+
+        Args:
+            request: Finds the tool.
+            picked: The chosen backup.
+            first: What `read` returned for the first tool; used again if it is the same tool.
+            read: Reads the catalogue.
+        """
+        tool_runner = request.find_tool_runner(picked.backup.server_major)
+        if tool_runner is request.find_tool_runner(None):
+            return tool_runner, first
+        return tool_runner, read(tool_runner)
+
+    @staticmethod
+    def _chosen(picked: Picked, wal: WalPlan, restored_by: str) -> ChosenBackup:
+        """Return the fields that every tool fills the same way; a source replaces the others."""
+        return ChosenBackup(
+            backup=picked.backup,
+            selection=picked.selection,
+            server_major=picked.backup.server_major or 0,
+            timeline=wal.path.last,
+            archive_end=wal.end,
+            checks=(wal.check(),),
+            notes=wal.notes,
+            other_candidates=picked.other_candidates,
+            restored_by=restored_by,
+        )
+
     def _keep(self, chosen: ChosenBackup, choice: ChoiceT) -> ChosenBackup:
-        # By identity: two drills of one backup differ in what they want of it. Held, so that no other gets its number.
+        # Two drills of one backup differ in their targets, so the key is the object, not its value.
+        # `chosen` is held too: otherwise a later object could get the same id().
         self._choices[id(chosen)] = chosen, choice
         return chosen
 
@@ -68,18 +106,25 @@ class ToolSource(Generic[ChoiceT]):
 
 
 def required(tool_runner: ToolRunner | None, tool: str) -> ToolRunner:
-    """Return where the tool runs; a catalogue that only it can read takes it."""
+    """Return where the tool runs.
+
+    Raises:
+        HarnessError: There is no such place: the caller made a mistake.
+    """
     if tool_runner is None:
         raise HarnessError(f"the catalogue takes {tool}", hint="this is a bug: please report it.")
     return tool_runner
 
 
-def unheard(_step: str, _text: str) -> None:
-    """Keep nothing of what a tool prints: a listing has no drill whose logs it could go to."""
+def log_nothing(_step: str, _text: str) -> None:
+    """Drop the output of a tool: a listing belongs to no drill, so there is no log to keep it."""
 
 
 def hand_over(sandbox: Sandbox) -> None:
-    """Give what a tool laid out to the server's user; WAL is not what came along, but what was brought."""
+    """Give the restored files to the server's user, and remove WAL that came with the backup.
+
+    Only WAL that `stored_wal.bring` fetched is replayed.
+    """
     empty_wal(sandbox.data)
     for folder in (sandbox.data, sandbox.tablespaces, sandbox.wal):
         sandbox.adopt(folder)

@@ -9,67 +9,39 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.sources.barman.cloud.source import BarmanCloudSource
-from pytest_pgrestore.sources.barman.own_config import BarmanSettings
+from pytest_pgrestore.sources.barman.table import BarmanTable
 from pytest_pgrestore.system.process import Completed
-from tests.real import stores
 from tests.real.production import Production, production
-from tests.real.tool_worlds import as_secrets
+from tests.real.stores import S3Store
+from tests.real.tool_worlds import make_ledger, table_of
 
 BUCKET = "ledger-backups"
 SERVER = "shop"
 KEY = "barman-of-the-shop"
-SECRET = "nine-grey-geese-at-dawn"  # noqa: S105 - of a store that lives for a test
-
-
-@dataclass(frozen=True)
-class Store:
-    """An S3 store.
-
-    Attributes:
-        directory: Where its buckets lie, a directory each.
-        endpoint: Its address.
-        authority: File of the certificate that signs for it.
-    """
-
-    directory: Path
-    endpoint: str
-    authority: Path
-
-    @property
-    def objects(self) -> Path:
-        """Where the objects of the server lie."""
-        return self.directory / BUCKET / "prod" / SERVER
-
-
-@contextmanager
-def s3_store() -> Iterator[Store]:
-    """Start an S3 server with a certificate of its own, and stop it again."""
-    place = short_directory()
-    try:
-        with stores.s3_store(place, KEY, SECRET) as store:
-            store.make_bucket(BUCKET)
-            yield Store(store.directory, store.endpoint, store.ca)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+SECRET = "nine-grey-geese-at-dawn"  # noqa: S105 - the store exists during a test only
 
 
 @dataclass
 class Clouded:
-    """A production and the store that barman-cloud backs it up to; the server may have stopped by now.
+    """A production and the store that has its backups; the server may have stopped.
 
     Attributes:
         server: The production.
         store: The S3 store.
         labels: Kind of backup to its id.
-        rows: Id to the rows that were there when it ended.
+        rows: Id of a backup to the number of rows when it ended.
     """
 
     server: Production
-    store: Store
+    store: S3Store
     labels: dict[str, str] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def objects(self) -> Path:
+        """Directory of the server's objects."""
+        return self.store.directory / BUCKET / "prod" / SERVER
 
     @property
     def place(self) -> tuple[str, ...]:
@@ -79,7 +51,7 @@ class Clouded:
     @property
     def env(self) -> dict[str, str]:
         """Variables that are no secret."""
-        return {"AWS_CA_BUNDLE": str(self.store.authority), "AWS_EC2_METADATA_DISABLED": "true"}
+        return {"AWS_CA_BUNDLE": str(self.store.ca), "AWS_EC2_METADATA_DISABLED": "true"}
 
     @property
     def authority(self) -> Path:
@@ -120,37 +92,32 @@ class Clouded:
 
     def source(self, **changes: object) -> BarmanCloudSource:
         """Return the source a user would configure."""
-        plain: dict[str, object] = {
+        plain = {
+            "type": "barman",
             "server": SERVER,
             "url": self.place[0],
             "endpoint_url": self.store.endpoint,
             "env": self.env,
             "secrets": self.credentials,
         }
-        plain |= changes
-        plain["secrets"] = as_secrets(plain["secrets"])
-        return BarmanCloudSource("shop", BarmanSettings(**plain))  # type: ignore[arg-type]
+        return BarmanCloudSource("shop", table_of(BarmanTable, plain, changes))
 
 
 @contextmanager
-def clouded(major: int, store: Store) -> Iterator[Clouded]:
-    """Make a production server with a tablespace, and two backups in a store: plain, and compressed."""
+def clouded(major: int, store: S3Store) -> Iterator[Clouded]:
+    """Make a production server with a tablespace, and a plain and a compressed backup."""
     with production(major, start=False) as server:
         made = Clouded(server, store)
-        shutil.copyfile(store.authority, made.authority)
+        shutil.copyfile(store.ca, made.authority)
         push = server.directory / "push"
         lines = [f"export {name}={value}" for name, value in made.environment.items()]
-        archive = f"barman-cloud-wal-archive --gzip --endpoint-url {store.endpoint} {' '.join(made.place)}"
+        options = f"--gzip --endpoint-url {store.endpoint}"
+        archive = f"barman-cloud-wal-archive {options} {' '.join(made.place)}"
         push.write_text("\n".join(["#!/bin/sh", *lines, f'exec {archive} "$1"']) + "\n")
         push.chmod(0o755)
         server.link_wal()
         server.start({"archive_command": f"{push} %p"})
-        space = server.directory / "space"
-        server.run("mkdir", str(space))
-        server.sql(f"create tablespace extra location '{space}'")
-        server.sql("create table ledger (i int primary key) tablespace extra")
-        server.sql("insert into ledger select generate_series(1, 100)")
-        server.rows = 100
+        make_ledger(server)
         made.backup("plain")
         server.grow(5)
         made.backup("gzip", "--gzip")

@@ -1,4 +1,7 @@
-"""Production servers backed up by Barman: several servers of one Barman home, each with its own method of backup."""
+"""Production servers backed up by Barman.
+
+Several servers of one Barman home back up one production, each by its own method.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +12,31 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_pgrestore.demo.cluster import short_directory
-from pytest_pgrestore.sources.barman.own_config import BarmanSettings
 from pytest_pgrestore.sources.barman.source import BarmanSource
+from pytest_pgrestore.sources.barman.table import BarmanTable
 from pytest_pgrestore.system.process import Completed
 from tests.real.production import Production, production
-from tests.real.tool_worlds import as_secrets
+from tests.real.tool_worlds import copy_of, make_ledger, table_of
 
 BLOCKS_SINCE = 17
-"""Major that has block-level incremental backups, in a distribution whose Barman (3.13) takes them."""
+"""First major with block-level incremental backups; its image has Barman 3.13, which takes them."""
 
 SERVERS = {
     "stream": "backup_method = postgres\ncompression = gzip",
-    "rsync": "backup_method = rsync\nssh_command = {directory}/here\nreuse_backup = link\ncompression = pybzip2",
-    "packed": "backup_method = postgres\nbackup_compression = gzip\nrecovery_staging_path = /nowhere",
+    "rsync": (
+        "backup_method = rsync\nssh_command = {directory}/here\n"
+        "reuse_backup = link\ncompression = pybzip2"
+    ),
+    "packed": (
+        "backup_method = postgres\nbackup_compression = gzip\nrecovery_staging_path = /nowhere"
+    ),
 }
-"""Servers of the Barman home, which all back up the one production, and what is special of each."""
+"""Name of each server in Barman to its options; all back up the same production."""
 
 _DIGITS = 24
 
 _HERE = """#!/bin/sh
-# Stands for ssh: the last words are the command for the server, which is this machine.
+# In place of ssh: the last words are the command for the server, which is this machine.
 while [ $# -gt 1 ] && [ "${1#-}" != "$1" ]; do case $1 in -o) shift ;; esac; shift; done
 shift
 exec sh -c "$*"
@@ -38,12 +45,12 @@ exec sh -c "$*"
 
 @dataclass
 class Barmaned:
-    """A production and the Barman home that backs it up; the server may have stopped by now.
+    """A production and the Barman home that backs it up; the server may have stopped.
 
     Attributes:
         server: The production.
         labels: Server of Barman and kind of backup, as in ``stream full``, to its id.
-        rows: The same to the rows that were there when it ended.
+        rows: Id of a backup to the number of rows when it ended.
     """
 
     server: Production
@@ -65,7 +72,7 @@ class Barmaned:
         return self.home / kind.partition(" ")[0] / "base" / self.labels[kind]
 
     def description(self, kind: str) -> Path:
-        """Return the file that describes a backup to Barman: in ``meta`` since 3.13."""
+        """Return the file with a backup's description: in ``meta`` since Barman 3.13."""
         name = kind.partition(" ")[0]
         newer = self.home / name / "meta" / f"{self.labels[kind]}-backup.info"
         return newer if newer.exists() else self.base(kind) / "backup.info"
@@ -83,7 +90,7 @@ class Barmaned:
         return self.server.run("barman", f"--config={self.config}", *arguments)
 
     def catch_up(self) -> None:
-        """Put what production archived on the shelves of every server."""
+        """Let every server archive the WAL that production copied to it."""
         for name in SERVERS:
             self.tool("archive-wal", name)
 
@@ -100,14 +107,13 @@ class Barmaned:
 
     def source(self, name: str = "stream", **changes: object) -> BarmanSource:
         """Return the source a user would configure."""
-        plain: dict[str, object] = {"server": name, "config": self.config, "env": {}, "secrets": {}}
-        if changes.get("secrets"):
-            changes["secrets"] = as_secrets(changes["secrets"])
-        return BarmanSource("shop", BarmanSettings(**(plain | changes)))  # type: ignore[arg-type]
+        plain = {"type": "barman", "server": name, "config": self.config}
+        return BarmanSource("shop", table_of(BarmanTable, plain, changes))
 
     def copied(self) -> Barmaned:
-        """Return a copy of configuration and home that may be damaged; remove its directory afterwards."""
-        directory = short_directory()
+        """Return a copy of configuration and home to damage; remove its directory afterwards."""
+        server = copy_of(self.server)
+        directory = server.directory
         old, new = str(self.server.directory), str(directory)
         shutil.copytree(self.home, directory / "home", symlinks=True)
         for link in (directory / "home").glob("*/base/*/data/pg_tblspc/*"):
@@ -118,13 +124,11 @@ class Barmaned:
         for path in (*directory.glob("barman.d/*.conf"), directory / "barman.conf"):
             original = self.server.directory / path.relative_to(directory)
             path.write_text(original.read_text().replace(old, new))
-        server = Production(directory, self.server.major, "")
-        server.points, server.rows = self.server.points, self.server.rows
         return Barmaned(server, dict(self.labels), dict(self.rows))
 
 
 def configure(server: Production) -> None:
-    """Write a configuration as production has it: global settings in one file, each server in its own."""
+    """Write a configuration as production has it: one global file, and one for each server."""
     directory = server.directory
     (directory / "barman.conf").write_text(
         f"""[barman]
@@ -155,9 +159,9 @@ immediate_checkpoint = true
 
 @contextmanager
 def barmaned(major: int) -> Iterator[Barmaned]:
-    """Make a production server with a tablespace, and every kind of backup that Barman takes of it.
+    """Make a production server with a tablespace, and a backup of every kind.
 
-    Points of every kind lie behind all backups.
+    The points are after all backups.
     """
     with production(major, start=False) as server:
         made = Barmaned(server)
@@ -167,17 +171,13 @@ def barmaned(major: int) -> Iterator[Barmaned]:
         copies = " && ".join(
             f"cp %p {folder}/.%f && mv {folder}/.%f {folder}/%f" for folder in incoming
         )
-        # In the file, so that a restored copy has it: Barman changes it there, and a drill must not archive.
+        # In the file, so that a restored copy has it: Barman changes it there, and a drill must not
+        # archive.
         with (server.data / "postgresql.conf").open("a") as stream:
             stream.write(f"archive_mode = on\narchive_command = '{copies}'\n")
         server.link_wal()
         server.start({"summarize_wal": "on"} if major >= BLOCKS_SINCE else {})
-        space = server.directory / "space"
-        server.run("mkdir", str(space))
-        server.sql(f"create tablespace extra location '{space}'")
-        server.sql("create table ledger (i int primary key) tablespace extra")
-        server.sql("insert into ledger select generate_series(1, 100)")
-        server.rows = 100
+        make_ledger(server)
         server.archived()
         made.catch_up()
         made.backup("stream", "full")

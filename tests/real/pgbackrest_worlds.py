@@ -1,7 +1,8 @@
-"""Production servers backed up by pgBackRest: every kind of backup, in repositories of every kind on this machine."""
+"""Production servers backed up by pgBackRest: every kind of backup and of repository."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,27 +10,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_pgrestore.demo.cluster import short_directory
-from pytest_pgrestore.sources.pgbackrest.source import PgbackrestSettings, PgbackrestSource
+from pytest_pgrestore.sources.pgbackrest.source import PgbackrestSource
+from pytest_pgrestore.sources.pgbackrest.table import PgbackrestTable
 from pytest_pgrestore.system.process import Completed
 from tests.real.production import PORT, Production, production
 from tests.real.stores import AzureStore, S3Store, SftpStore, azure_store, s3_store, sftp_store
-from tests.real.tool_worlds import as_secrets
+from tests.real.tool_worlds import copy_of, make_ledger, table_of
 
 STANZA = "main"
-PASSPHRASE = "three-quiet-owls-at-noon"  # noqa: S105 - of a repository that lives for a test
+PASSPHRASE = "three-quiet-owls-at-noon"  # noqa: S105 - the repository exists during a test only
 
 BLOCK_SINCE = 17
-"""Major whose distribution has a pgBackRest that knows block-incremental backups (2.46)."""
+"""First major whose image has a pgBackRest with block-incremental backups (2.46 or newer)."""
 
 
 @dataclass
 class Backed:
-    """A server and its repositories; the server may have stopped by now.
+    """A server and its repositories; the server may have stopped.
 
     Attributes:
         server: The production.
         labels: Kind of backup and repository, as in ``full1``, to its label.
-        env: Variables that production's own calls of the tool have.
+        env: Variables of production's own calls of the tool.
     """
 
     server: Production
@@ -53,8 +55,6 @@ class Backed:
 
     def backup(self, kind: str, number: int) -> str:
         """Take a backup into a repository and return its label."""
-        import json
-
         self.tool(f"--repo={number}", f"--type={kind}", "backup")
         found = json.loads(self.tool(f"--repo={number}", "info", "--output=json").stdout)
         label = str(found[0]["backup"][-1]["label"])
@@ -63,26 +63,17 @@ class Backed:
 
     def source(self, repo: int | None = 1, **changes: object) -> PgbackrestSource:
         """Return the source a user would configure."""
-        plain: dict[str, object] = {
-            "stanza": STANZA,
-            "config": self.config,
-            "repo": repo,
-            "env": {},
-            "secrets": {},
-        }
-        if changes.get("secrets"):
-            changes["secrets"] = as_secrets(changes["secrets"])
-        return PgbackrestSource("shop", PgbackrestSettings(**(plain | changes)), 120.0)  # type: ignore[arg-type]
+        plain = {"type": "pgbackrest", "stanza": STANZA, "config": self.config, "repo": repo}
+        return PgbackrestSource("shop", table_of(PgbackrestTable, plain, changes), 120.0)
 
     def copied(self) -> Backed:
-        """Return a copy of configuration and repositories that may be damaged; remove its directory afterwards."""
-        directory = short_directory()
-        old, new = str(self.server.directory), str(directory)
+        """Return a copy of configuration and repositories; remove its directory afterwards."""
+        server = copy_of(self.server)
         for number in (1, 2):
-            shutil.copytree(self.repository(number), directory / f"repo{number}", symlinks=True)
-        (directory / "pgbackrest.conf").write_text(self.config.read_text().replace(old, new))
-        server = Production(directory, self.server.major, "")
-        server.points, server.rows = self.server.points, self.server.rows
+            place = server.directory / f"repo{number}"
+            shutil.copytree(self.repository(number), place, symlinks=True)
+        text = self.config.read_text().replace(str(self.server.directory), str(server.directory))
+        (server.directory / "pgbackrest.conf").write_text(text)
         return Backed(server, dict(self.labels))
 
 
@@ -110,7 +101,7 @@ pg1-user=postgres
 
 
 def directories_of(server: Production) -> str:
-    """Return what a configuration says of repositories on this machine."""
+    """Return the options of the repositories on this machine."""
     block = "repo1-block=y" if server.major >= BLOCK_SINCE else ""
     return f"""
 repo1-path={server.directory}/repo1
@@ -123,21 +114,21 @@ repo2-cipher-pass={PASSPHRASE}
 
 
 STORES = {"s3": 1, "sftp": 2, "azure": 3}
-"""Kinds of stores, and the numbers of their repositories."""
+"""Kind of store to the number of its repository."""
 
 BUCKET = "backups"
 
 
 @dataclass
 class Stored(Backed):
-    """A server whose repositories lie in stores."""
+    """A server whose repositories are in stores."""
 
     s3: S3Store | None = None
     sftp: SftpStore | None = None
 
 
 def stores_of(s3: S3Store, sftp: SftpStore, azure: AzureStore) -> str:
-    """Return what a configuration says of the stores."""
+    """Return the options of the repositories in stores."""
     return f"""
 repo1-type=s3
 repo1-path=/shop
@@ -175,9 +166,9 @@ repo3-storage-ca-file={azure.ca}
 
 @contextmanager
 def stored(major: int) -> Iterator[Stored]:
-    """Make a production server whose repositories lie in an S3, an SFTP and an Azure store, a full backup in each.
+    """Make a production server with a full backup in an S3, an SFTP and an Azure store.
 
-    The secret of the S3 store is in no file: the tool gets it by the environment.
+    The secret of the S3 store is in no file: the tool gets it from the environment.
     """
     directory = short_directory()
     try:
@@ -196,9 +187,7 @@ def stored(major: int) -> Iterator[Stored]:
                     f"PGBACKREST_REPO1_S3_KEY_SECRET={s3.secret} pgbackrest --config={made.config}"
                 )
                 server.start({"archive_command": f"{push} --stanza={STANZA} archive-push %p"})
-                server.sql("create table ledger (i int primary key)")
-                server.sql("insert into ledger select generate_series(1, 100)")
-                server.rows = 100
+                make_ledger(server, tablespace=False)
                 made.tool("stanza-create")
                 for number in STORES.values():
                     made.backup("full", number)
@@ -211,10 +200,11 @@ def stored(major: int) -> Iterator[Stored]:
 
 @contextmanager
 def backed(major: int) -> Iterator[Backed]:
-    """Make a production server with a tablespace, its stanza, and a full, a differential and an incremental backup.
+    """Make a production server with a tablespace, and a backup of every kind.
 
-    ``repo1`` is bundled and, where the tool knows it, block-incremental; ``repo2`` is encrypted. 100 rows are in the
-    full backup, 5 more in the differential, 10 in the incremental one; the points lie behind all of them.
+    ``repo1`` is bundled, and block-incremental if the tool can do that; ``repo2`` is encrypted.
+    100 rows are in the full backup, 105 in the differential and 110 in the incremental one. The
+    points are after all backups.
     """
     with production(major, start=False) as server:
         made = Backed(server)
@@ -222,12 +212,7 @@ def backed(major: int) -> Iterator[Backed]:
         push = f"pgbackrest --config={made.config} --stanza={STANZA} archive-push %p"
         server.link_wal()
         server.start({"archive_command": push})
-        space = server.directory / "space"
-        server.run("mkdir", str(space))
-        server.sql(f"create tablespace extra location '{space}'")
-        server.sql("create table ledger (i int primary key) tablespace extra")
-        server.sql("insert into ledger select generate_series(1, 100)")
-        server.rows = 100
+        make_ledger(server)
         made.tool("stanza-create")
         made.backup("full", 1)
         server.grow(5)
@@ -241,12 +226,12 @@ def backed(major: int) -> Iterator[Backed]:
 
 
 COMPRESSIONS = ("none", "gz", "bz2", "lz4", "zst")
-"""What the builds of the distributions know."""
+"""Compressions of the builds of the distributions."""
 
 
 @dataclass
 class Kinds(Backed):
-    """A server whose backups were made in many ways.
+    """A server with backups that were made in many ways.
 
     Attributes:
         damaged: File with a damaged page, below PGDATA.
@@ -256,15 +241,16 @@ class Kinds(Backed):
 
     @property
     def standby_config(self) -> Path:
-        """Configuration that names a standby too, and takes backups from it."""
+        """Path of a configuration that names a standby too, and takes backups from it."""
         return self.server.directory / "standby.conf"
 
 
 @contextmanager
 def kinds(major: int) -> Iterator[Kinds]:
-    """Make a production server and a standby of it; back both up into ``repo1``, and a damaged page into ``repo2``.
+    """Make a production server and a standby, and back both up into ``repo1``.
 
-    Each compression is that of a full backup and of the WAL behind it.
+    Each compression has a full backup, and the WAL after it. ``repo2`` has a backup with a damaged
+    page.
     """
     with production(major, start=False) as server:
         made = Kinds(server)
@@ -274,9 +260,7 @@ def kinds(major: int) -> Iterator[Kinds]:
         made.config.write_text(plain)
         push = f"pgbackrest --config={made.config} --stanza={STANZA} archive-push %p"
         server.start({"archive_command": push})
-        server.sql("create table ledger (i int primary key)")
-        server.sql("insert into ledger select generate_series(1, 100)")
-        server.rows = 100
+        make_ledger(server, tablespace=False)
         made.tool("stanza-create")
         for compression in COMPRESSIONS:
             made.config.write_text(
@@ -296,23 +280,16 @@ def kinds(major: int) -> Iterator[Kinds]:
 
 def _back_up_standby(made: Kinds) -> None:
     """Start a standby beside the server, take a full backup from it, and stop it."""
-    import json
-
     server = made.server
     data, port = server.directory / "standby", PORT + 1
     server.run(
-        "pg_basebackup",
-        "-h",
-        str(server.directory),
-        "-U",
-        "postgres",
-        "-R",
-        "-c",
-        "fast",
-        "-D",
-        str(data),
+        *("pg_basebackup", "-h", str(server.directory), "-U", "postgres"),
+        *("-R", "-c", "fast", "-D", str(data)),
     )
-    options = f"-c port={port} -c listen_addresses= -c unix_socket_directories={server.directory} -c archive_mode=off"
+    options = (
+        f"-c port={port} -c listen_addresses= -c archive_mode=off"
+        f" -c unix_socket_directories={server.directory}"
+    )
     log = str(server.directory / "standby.log")
     server.run("pg_ctl", "-D", str(data), "-w", "-l", log, "-o", options, "start")
     second = (
@@ -327,7 +304,7 @@ def _back_up_standby(made: Kinds) -> None:
 
 
 def _damage_a_page(server: Production) -> str:
-    """Write over a page on production's disk that nobody reads; return the file below PGDATA."""
+    """Damage a page on production's disk that no query reads; return its file below PGDATA."""
     server.sql("create table attic as select generate_series(1, 5000) i")
     server.sql("checkpoint")
     name: str = server.value("select pg_relation_filepath('attic')")

@@ -1,6 +1,7 @@
-"""Production servers in containers, beside the backup tools of their distribution; repositories lie on this machine.
+"""Production servers in containers, with the backup tools of their distribution.
 
-The programs of a container have the network of this machine, so that they reach the stores on 127.0.0.1.
+Repositories are on this machine. A container has the network of this machine, so its programs
+reach the stores on 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -44,20 +45,24 @@ from tests.real.runtimes import (
 
 PORT = 5432
 SEGMENT_MIB = 1
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LIFE_SECONDS = "5400"
+"""Lifetime of a container, in case that nobody removes it."""
 
 
 @dataclass
 class Production:
-    """A running PostgreSQL server with a table `ledger` of one row a commit, and the state at every kind of point.
+    """A PostgreSQL server with a table `ledger` of one row per commit, and a point of every kind.
 
     Attributes:
-        directory: Mounted in the container at the same path: ``data``, the socket, and whatever a test puts there.
+        directory: Mounted in the container at the same path. It has ``data``, the socket, and
+            files of a test.
         major: Server major.
-        identity: Of the container.
-        points: Kind of target to the target and the highest row that is there; the next one must not be.
+        identity: Id of the container; empty for a copy, which has none.
+        points: Kind of target to the target and the highest row that is there. The next row must
+            not be there.
         rows: The highest row.
-        ended: A moment after the last commit, once WAL was archived.
+        ended: A time after the last commit; None until WAL was archived.
     """
 
     directory: Path
@@ -69,7 +74,7 @@ class Production:
 
     @property
     def data(self) -> Path:
-        """PGDATA."""
+        """Path of the data directory."""
         return self.directory / "data"
 
     def try_run(
@@ -77,7 +82,7 @@ class Production:
     ) -> Completed:
         """Run a program in the container as the server's user, whatever its status."""
         account = server_account()
-        path = f"/usr/lib/postgresql/{self.major}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        path = f"/usr/lib/postgresql/{self.major}/bin:{_PATH}"
         return execute(
             connect(),
             self.identity,
@@ -115,22 +120,13 @@ class Production:
         options = " ".join(
             "-c '" + f"{name}={value}".replace("'", "'\\''") + "'" for name, value in wanted.items()
         )
-        self.run(
-            "pg_ctl",
-            "-D",
-            str(self.data),
-            "-w",
-            "-l",
-            str(self.directory / "server.log"),
-            "-o",
-            options,
-            "start",
-        )
+        log = str(self.directory / "server.log")
+        self.run("pg_ctl", "-D", str(self.data), "-w", "-l", log, "-o", options, "start")
 
     def link_wal(self) -> None:
-        """Keep WAL elsewhere behind a link, as `initdb --waldir` does; the server is not started yet.
+        """Move WAL elsewhere behind a link, as `initdb --waldir` does, before the first start.
 
-        A restore could follow it.
+        A restore could follow the link into production.
         """
         self.run("mv", str(self.data / "pg_wal"), str(self.directory / "wal-of-production"))
         self.run("ln", "-s", str(self.directory / "wal-of-production"), str(self.data / "pg_wal"))
@@ -158,7 +154,7 @@ class Production:
             self.sql("insert into ledger values (%s)", self.rows)
 
     def note_points(self) -> None:
-        """Commit rows, and note a point of every kind among them; none lies at a row's edge by chance."""
+        """Commit rows, and note a point of every kind between them."""
         self.points["immediate"] = (Immediate(), self.rows)
         self.grow(5)
         self.points["lsn"] = (
@@ -179,7 +175,7 @@ class Production:
         self.points["latest"] = (Latest(), self.rows)
 
     def archived(self) -> str:
-        """Close the current segment and wait until the server says that it is archived; return its name."""
+        """Close the current WAL segment, wait until it is archived, and return its name."""
         self.sql("select pg_create_restore_point('switch')")
         name: str = self.value("select pg_walfile_name(pg_switch_wal())")
         wait_until(
@@ -206,7 +202,7 @@ def production(
         major: Server major.
         mounts: Files and directories of this machine that its programs read too.
         start: Whether to start it, with a table `ledger` of 100 rows; else only initdb has run.
-        settings: Of the server, e.g. ``archive_command``; ``{directory}`` is replaced by the world's.
+        settings: Server settings, e.g. ``archive_command``; ``{directory}`` is replaced.
     """
     require_tool_images()
     directory = short_directory()
@@ -234,19 +230,8 @@ def production(
     try:
         made = Production(directory, major, str(container.id))
         made.run(
-            *(
-                "initdb",
-                "-D",
-                str(made.data),
-                "-U",
-                "postgres",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--locale",
-                "C.UTF-8",
-            ),
+            *("initdb", "-D", str(made.data), "-U", "postgres", "-A", "trust"),
+            *("-E", "UTF8", "--locale", "C.UTF-8"),
             *("--data-checksums", "--no-sync", f"--wal-segsize={SEGMENT_MIB}"),
         )
         if start:
@@ -263,7 +248,7 @@ def production(
 
 
 def digests(directory: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file below `directory`: a repository before and after a drill."""
+    """Return the SHA-256 of every file below `directory`, to compare before and after a drill."""
     from hashlib import sha256
 
     return {

@@ -1,4 +1,4 @@
-"""Stores that repositories lie in: S3 with TLS, SFTP, Azure; each server on 127.0.0.1, each stopped again.
+"""Stores for repositories: S3 with TLS, SFTP, Azure. Each is a server on 127.0.0.1.
 
 Their programs come from tests/bootstrap/stores and tests/bootstrap/system.
 """
@@ -30,7 +30,7 @@ SSHD = Path("/usr/sbin/sshd")
 
 @dataclass(frozen=True)
 class Certificates:
-    """An authority of its own, and a server certificate for 127.0.0.1 and localhost that it signed."""
+    """A new authority, and a server certificate for 127.0.0.1 and localhost that it signed."""
 
     ca: Path
     certificate: Path
@@ -43,10 +43,11 @@ class Certificates:
         made = cls(directory / "ca.pem", directory / "server.pem", directory / "server.key")
         ca_key, request, names = directory / "ca.key", directory / "server.csr", directory / "names"
         names.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        new_key = "-newkey rsa:2048 -nodes"
         signing = f"-CA {made.ca} -CAkey {ca_key} -CAcreateserial -extfile {names}"
         for command in (
-            f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=pgrestore-tests -keyout {ca_key} -out {made.ca}",
-            f"req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout {made.key} -out {request}",
+            f"req -x509 {new_key} -days 2 -subj /CN=tests -keyout {ca_key} -out {made.ca}",
+            f"req {new_key} -subj /CN=localhost -keyout {made.key} -out {request}",
             f"x509 -req -days 2 -in {request} {signing} -out {made.certificate}",
         ):
             subprocess.run(["openssl", *command.split()], check=True, capture_output=True)
@@ -56,7 +57,7 @@ class Certificates:
 
 
 def require(program: Path) -> Path:
-    """Skip where a store's program is missing, and fail there in CI."""
+    """Return the program of a store; skip the test without it, and fail in CI."""
     if not program.exists():
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI leaves nothing real out, and {program} is missing")
@@ -65,7 +66,7 @@ def require(program: Path) -> Path:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
+    """Return a port of 127.0.0.1 that is not in use."""
     with socket.socket() as door:
         door.bind((HOST, 0))
         port: int = door.getsockname()[1]
@@ -73,7 +74,7 @@ def free_port() -> int:
 
 
 def listens(port: int) -> bool:
-    """Tell whether somebody answers there."""
+    """Return whether a server accepts connections on the port."""
     try:
         socket.create_connection((HOST, port), 1).close()
     except OSError:
@@ -85,7 +86,7 @@ def listens(port: int) -> bool:
 def serving(
     argv: list[str], port: int, log: Path, env: dict[str, str] | None = None
 ) -> Iterator[None]:
-    """Run a server while the block lasts; its children end with it."""
+    """Run a server while the block runs; its children end with it."""
     with log.open("wb") as stream:
         child = subprocess.Popen(
             argv,
@@ -105,13 +106,13 @@ def serving(
         wait_until(up, what=argv[0], timeout_seconds=DEADLINE_SECONDS)
         yield
     finally:
-        os.killpg(child.pid, signal.SIGKILL)  # nothing it holds is needed again
+        os.killpg(child.pid, signal.SIGKILL)  # its data is not needed again
         child.wait()
 
 
 @dataclass(frozen=True)
 class S3Store:
-    """An S3 server. Its buckets are directories of this machine, so that a test can look at them and damage them.
+    """An S3 server. Its buckets are directories of this machine, so a test can damage objects.
 
     Attributes:
         directory: Holds the buckets.
@@ -146,7 +147,7 @@ class S3Store:
 
 @contextmanager
 def s3_store(directory: Path, key: str = "testkey", secret: str | None = None) -> Iterator[S3Store]:
-    """Run an S3 server below `directory`, which everybody may enter; its secret is random where none is given."""
+    """Run an S3 server in `directory`, which every user may enter; None makes a random secret."""
     program = require(CACHE / "bin" / "versitygw")
     certificates = Certificates.make(directory / "tls")
     store = S3Store(
@@ -154,14 +155,8 @@ def s3_store(directory: Path, key: str = "testkey", secret: str | None = None) -
     )
     store.directory.mkdir()
     argv = [str(program), "--port", f"{HOST}:{store.port}", "--region", store.region, "--quiet"]
-    argv += [
-        "--cert",
-        str(certificates.certificate),
-        "--key",
-        str(certificates.key),
-        "posix",
-        str(store.directory),
-    ]
+    argv += ["--cert", str(certificates.certificate), "--key", str(certificates.key)]
+    argv += ["posix", str(store.directory)]
     env = {"ROOT_ACCESS_KEY": store.key, "ROOT_SECRET_KEY": store.secret}
     with serving(argv, store.port, directory / "s3.log", env):
         yield store
@@ -169,14 +164,14 @@ def s3_store(directory: Path, key: str = "testkey", secret: str | None = None) -
 
 @dataclass(frozen=True)
 class SftpStore:
-    """An SFTP server that lets the user who runs the tests in by a key.
+    """An SFTP server to which the user who runs the tests logs in with a key.
 
     Attributes:
-        directory: Where repositories go.
+        directory: Directory for repositories.
         port: Where it listens.
-        user: Who logs in.
-        private_key: Of that user, as PEM: libssh2 reads no other form everywhere.
-        public_key: Its other half.
+        user: Name of the user.
+        private_key: The user's key, as PEM: not every libssh2 reads another format.
+        public_key: The user's public key.
         fingerprint: SHA-256 of the host's key, hexadecimal.
     """
 
@@ -198,23 +193,8 @@ def sftp_store(directory: Path) -> Iterator[SftpStore]:
     place = directory / "sftp"
     place.mkdir()
     for name in ("host", "user"):
-        subprocess.run(
-            [
-                "ssh-keygen",
-                "-q",
-                "-t",
-                "rsa",
-                "-b",
-                "2048",
-                "-m",
-                "PEM",
-                "-N",
-                "",
-                "-f",
-                str(place / name),
-            ],
-            check=True,
-        )
+        new_key = ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""]
+        subprocess.run([*new_key, "-f", str(place / name)], check=True)
     (place / "authorized").write_text((place / "user.pub").read_text())
     (place / "authorized").chmod(0o600)
     port = free_port()
@@ -234,7 +214,7 @@ Subsystem sftp internal-sftp
     )
     Path("/run/sshd").mkdir(exist_ok=True)
     (place / "store").mkdir()
-    # libssh2 reads it as whoever the server of a test runs as.
+    # libssh2 reads it as the user of a test's server.
     (place / "user").chmod(0o644)
     place.chmod(0o755)
     blob = base64.b64decode((place / "host.pub").read_text().split()[1])
@@ -265,7 +245,7 @@ class AzureStore:
     key: str
 
     def make_container(self, name: str) -> None:
-        """Make a container; a signed request, because no tool of ours makes any.
+        """Make a container by a signed request: no tool that is installed here can.
 
         Source: Azure Storage REST, "Create Container", "Authorize with Shared Key".
         """
@@ -276,7 +256,7 @@ class AzureStore:
 
         headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2021-08-06"}
         signed = "".join(f"{header}:{value}\n" for header, value in headers.items())
-        # The account twice: it is part of the path where the address has no name.
+        # The account is there twice: without a host name it is part of the path too.
         text = (
             "PUT" + "\n" * 12 + f"{signed}/{self.account}/{self.account}/{name}\nrestype:container"
         )
@@ -292,7 +272,7 @@ class AzureStore:
                 "Content-Length": "0",
             },
         )
-        with urllib.request.urlopen(  # noqa: S310 - the store of the test
+        with urllib.request.urlopen(  # noqa: S310 - an https address of the test
             request, context=ssl.create_default_context(cafile=str(self.ca))
         ) as answer:
             assert answer.status == 201
@@ -309,28 +289,11 @@ def azure_store(directory: Path) -> Iterator[AzureStore]:
         "testaccount",
         base64.b64encode(secrets.token_bytes(48)).decode(),
     )
-    argv = [
-        str(program),
-        "--blobHost",
-        HOST,
-        "--blobPort",
-        str(store.port),
-        "--location",
-        str(directory / "azure"),
-    ]
-    argv += [
-        "--cert",
-        str(certificates.certificate),
-        "--key",
-        str(certificates.key),
-        "--skipApiVersionCheck",
-    ]
-    # What tests say stays on this machine.
+    argv = [str(program), "--blobHost", HOST, "--blobPort", str(store.port)]
+    argv += ["--location", str(directory / "azure"), "--skipApiVersionCheck"]
+    argv += ["--cert", str(certificates.certificate), "--key", str(certificates.key)]
+    # Tests send no data to other machines.
     argv += ["--disableTelemetry", "--silent"]
-    with serving(
-        argv,
-        store.port,
-        directory / "azure.log",
-        {"AZURITE_ACCOUNTS": f"{store.account}:{store.key}"},
-    ):
+    accounts = {"AZURITE_ACCOUNTS": f"{store.account}:{store.key}"}
+    with serving(argv, store.port, directory / "azure.log", accounts):
         yield store

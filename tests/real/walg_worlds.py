@@ -1,22 +1,23 @@
-"""Production servers backed up by WAL-G: a full and a delta backup in a directory, and in an S3 store.
+"""Production servers backed up by WAL-G: a full and a delta backup, in a directory or a store.
 
-WAL-G is in no package registry: these tests run where `wal-g` is on PATH.
+WAL-G is in no package registry: these tests run if `wal-g` is on PATH.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_pgrestore.demo.cluster import short_directory
-from pytest_pgrestore.sources.walg.source import WalgSettings, WalgSource
+from pytest_pgrestore.sources.walg.source import WalgSource
+from pytest_pgrestore.sources.walg.table import WalgTable
 from pytest_pgrestore.system.process import Completed
 from tests.real.production import Production, production
-from tests.real.stores import S3Store, s3_store
-from tests.real.tool_worlds import as_secrets
+from tests.real.stores import S3Store
+from tests.real.tool_worlds import copy_of, make_ledger, table_of, temporary_s3_store
 
 WALG = shutil.which("wal-g")
 BUCKET = "backups"
@@ -24,14 +25,14 @@ BUCKET = "backups"
 
 @dataclass
 class Pushed:
-    """A server and what WAL-G has stored of it.
+    """A server and its backups by WAL-G.
 
     Attributes:
         server: The production.
         env: Variables of WAL-G that everybody may see.
         secrets: Variables of WAL-G that nobody may see.
         labels: ``full`` and ``delta`` to the names of the backups.
-        s3: The store, where it is one.
+        s3: The store; None if the storage is a directory.
     """
 
     server: Production
@@ -42,7 +43,7 @@ class Pushed:
 
     @property
     def store(self) -> Path:
-        """The directory that is the storage, or the store's own."""
+        """Directory of the storage, or of the store's objects."""
         if self.s3 is not None:
             return self.s3.directory / BUCKET / "shop"
         return Path(self.env["WALG_FILE_PREFIX"])
@@ -60,58 +61,33 @@ class Pushed:
 
     def source(self, **changes: object) -> WalgSource:
         """Return the source a user would configure."""
-        plain: dict[str, object] = {
-            "program": WALG,
-            "env": self.env,
-            "secrets": self.secrets,
-        } | changes
-        plain["secrets"] = as_secrets(plain["secrets"])
-        return WalgSource("shop", WalgSettings(**plain))  # type: ignore[arg-type]
+        plain = {"type": "walg", "program": WALG, "env": self.env, "secrets": self.secrets}
+        return WalgSource("shop", table_of(WalgTable, plain, changes))
 
     def copied(self) -> Pushed:
-        """Return a copy of a directory storage that may be damaged; remove its directory afterwards."""
-        directory = short_directory()
-        shutil.copytree(self.store, directory / "store")
-        server = Production(directory, self.server.major, "")
-        server.points, server.rows, server.ended = (
-            self.server.points,
-            self.server.rows,
-            self.server.ended,
-        )
-        return Pushed(
-            server,
-            {**self.env, "WALG_FILE_PREFIX": str(directory / "store")},
-            {},
-            dict(self.labels),
-        )
+        """Return a copy of a directory storage to damage; remove its directory afterwards."""
+        server = copy_of(self.server)
+        store = server.directory / "store"
+        shutil.copytree(self.store, store)
+        env = {**self.env, "WALG_FILE_PREFIX": str(store)}
+        return Pushed(server, env, {}, dict(self.labels))
 
 
 def _push(made: Pushed) -> None:
-    """Start the server, take a full and a delta backup, and note the points behind them."""
+    """Start the server, take a full and a delta backup, and note the points after them."""
     server = made.server
     words = {**made.env, **made.secrets, "WALG_PG_WAL_SIZE": "1"}
-    server.start(
-        {
-            "archive_command": " ".join(f"{name}={value}" for name, value in words.items())
-            + " wal-g wal-push %p"
-        }
-    )
-    space = server.directory / "space"
-    server.run("mkdir", str(space))
-    server.sql(f"create tablespace extra location '{space}'")
-    server.sql("create table ledger (i int primary key) tablespace extra")
-    server.sql("insert into ledger select generate_series(1, 100)")
-    server.rows = 100
+    variables = " ".join(f"{name}={value}" for name, value in words.items())
+    server.start({"archive_command": f"{variables} wal-g wal-push %p"})
+    make_ledger(server)
     for kind in ("full", "delta"):
         made.tool("backup-push", str(server.data))
-        import json
-
         rows = json.loads(made.tool("backup-list", "--json").stdout)
         made.labels[kind] = next(
             row["backup_name"] for row in rows if ("_D_" in row["backup_name"]) == (kind == "delta")
         )
         server.grow(5)
-    # Catalogues are taken to tell whole seconds.
+    # Selection takes the times of a catalogue for whole seconds.
     server.sql("select pg_sleep(1.1)")
     server.note_points()
     server.archived()
@@ -119,7 +95,7 @@ def _push(made: Pushed) -> None:
 
 @contextmanager
 def pushed(major: int, **env: str) -> Iterator[Pushed]:
-    """Make a production server whose backups lie in a directory."""
+    """Make a production server with its backups in a directory."""
     assert WALG is not None
     keys = [Path(value) for value in env.values() if value.startswith("/")]
     with production(major, start=False, mounts=[Path(WALG), *keys]) as server:
@@ -133,23 +109,18 @@ def pushed(major: int, **env: str) -> Iterator[Pushed]:
 
 @contextmanager
 def pushed_to_s3(major: int) -> Iterator[Pushed]:
-    """Make a production server whose backups lie in an S3 store with TLS."""
+    """Make a production server with its backups in an S3 store with TLS."""
     assert WALG is not None
-    directory = short_directory()
-    try:
-        with s3_store(directory) as s3:
-            s3.make_bucket(BUCKET)
-            env = {
-                "WALG_S3_PREFIX": f"s3://{BUCKET}/shop",
-                "AWS_ENDPOINT": s3.endpoint,
-                "AWS_REGION": s3.region,
-                "AWS_S3_FORCE_PATH_STYLE": "true",
-                "AWS_ACCESS_KEY_ID": s3.key,
-                "WALG_S3_CA_CERT_FILE": str(s3.ca),
-            }
-            with production(major, start=False, mounts=[Path(WALG), directory]) as server:
-                made = Pushed(server, env, {"AWS_SECRET_ACCESS_KEY": s3.secret}, s3=s3)
-                _push(made)
-                yield made
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    with temporary_s3_store(BUCKET) as s3:
+        env = {
+            "WALG_S3_PREFIX": f"s3://{BUCKET}/shop",
+            "AWS_ENDPOINT": s3.endpoint,
+            "AWS_REGION": s3.region,
+            "AWS_S3_FORCE_PATH_STYLE": "true",
+            "AWS_ACCESS_KEY_ID": s3.key,
+            "WALG_S3_CA_CERT_FILE": str(s3.ca),
+        }
+        with production(major, start=False, mounts=[Path(WALG), s3.ca]) as server:
+            made = Pushed(server, env, {"AWS_SECRET_ACCESS_KEY": s3.secret}, s3=s3)
+            _push(made)
+            yield made

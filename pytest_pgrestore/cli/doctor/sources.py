@@ -34,7 +34,7 @@ def examine_sources(settings: Config | None, diagnosis: Diagnosis, *, local: boo
     bindir = Path(settings.sandbox.bindir) if settings.sandbox.bindir else None
     for name, table in settings.sources.items():
         with diagnosis.problems_from(f"source {name}"):
-            source = make_source(name, table.type, dict(table), _SOURCE_SECONDS)
+            source = make_source(name, table, _SOURCE_SECONDS)
             newest = _newest_backup(source, table, diagnosis, local=local)
             # In a container the image is made for the backup: its programs are not looked for here.
             if local and newest is not None:

@@ -1,7 +1,8 @@
-"""Barman's catalogue: ``barman diagnose``, which tells everything of every backup in one call, as JSON.
+"""Barman's catalogue: the output of ``barman diagnose``.
 
-``list-backups`` has no LSN, and ``show-backup`` is a call for each backup. ``diagnose`` ends with status 0 where
-production cannot be reached, which it never can in a drill. Source: Barman manual, "diagnose"; "Backup status".
+One call returns all values of all backups as JSON. ``list-backups`` has no LSN, and
+``show-backup`` is one call for each backup. ``diagnose`` ends with status 0 if production cannot be
+reached; a drill never can. Source: Barman manual, "diagnose", "Backup status".
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 COMPLETE = ("DONE", "WAITING_FOR_WALS")
-"""Statuses of a backup whose files are all there; the second one says that Barman has not seen all its WAL yet."""
+"""Statuses of a backup that has all its files; with the second one, WAL may still be missing."""
 
 UNPACKED_GROWTH = 4
-"""How much larger than its compressed files a cluster is taken to be, where the catalogue does not tell."""
+"""Assumed size of a cluster as a multiple of its compressed files, if the catalogue has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,14 @@ class Entry:
     """One backup of the catalogue.
 
     Attributes:
-        backup: What the plugin needs to know of it.
-        start_file: Segment its WAL begins in.
-        status: As Barman has it.
-        error: Why it failed.
+        backup: Values of the entry that every tool has.
+        start_file: WAL segment in which the backup begins.
+        status: Barman's status.
+        error: Why it failed; empty if it did not.
         method: How it was taken: ``postgres``, ``rsync-concurrent``, ``snapshot`` ...
         tablespaces: Name and OID of each.
-        restored_bytes: Disk its restore takes, estimated.
-        compressed: Whether its files lie in compressed tars.
+        restored_bytes: Estimated disk space of its restore.
+        compressed: Whether its files are in compressed tars.
     """
 
     backup: Backup
@@ -51,10 +52,15 @@ class Entry:
 
 
 def parse(text: str, server: str, location: str) -> list[Entry]:
-    """Return what the output of ``diagnose`` says of the backups of a server, oldest first, bad ones too.
+    """Return the backups of a server, oldest first, with those that are not complete.
+
+    Args:
+        text: Output of ``diagnose``; a warning may stand before the JSON.
+        server: Name of the server.
+        location: Path of its backups.
 
     Raises:
-        HarnessError: It is not understood.
+        HarnessError: The output has another format.
     """
     try:
         document = json.loads(text[text.index("{") :])
@@ -68,14 +74,14 @@ def parse(text: str, server: str, location: str) -> list[Entry]:
 
 
 def entries(raw: Iterable[Mapping[str, Any]], location: str) -> list[Entry]:
-    """Return backups as Barman keeps them in ``backup.info``, oldest first."""
+    """Return the backups of raw entries, which have the keys of ``backup.info``; oldest first."""
     every = sorted(raw, key=lambda one: str(one["backup_id"]))
     parents = {str(one["backup_id"]): one.get("parent_backup_id") for one in every}
     return [_entry(one, _chain(str(one["backup_id"]), parents), location) for one in every]
 
 
 def version(text: str) -> str:
-    """Return Barman's version as ``diagnose`` tells it; empty where it does not."""
+    """Return Barman's version from the output of ``diagnose``; empty if it is not there."""
     try:
         return str(json.loads(text[text.index("{") :])["global"]["system_info"]["barman_ver"])
     except (ValueError, KeyError, TypeError):
@@ -83,7 +89,7 @@ def version(text: str) -> str:
 
 
 def require_chain(entry: Entry, every: Iterable[Entry]) -> None:
-    """Refuse a block-level incremental backup that lost one it depends on.
+    """Check that every backup on which an incremental one depends is there.
 
     Raises:
         BackupNotRestorable: One is not in the catalogue, or not complete.
@@ -100,6 +106,7 @@ def require_chain(entry: Entry, every: Iterable[Entry]) -> None:
 
 
 def _chain(label: str, parents: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Return the backups on which `label` depends, the full one first."""
     chain: list[str] = []
     parent = parents.get(label)
     while parent and parent not in chain:
@@ -145,7 +152,10 @@ def _entry(raw: Mapping[str, Any], chain: tuple[str, ...], location: str) -> Ent
 
 
 def _moment(text: str | None) -> datetime | None:
-    """Return a moment; barman-cloud tells it as C's ctime does, in UTC."""
+    """Return a time in UTC.
+
+    The input is ISO 8601, or what C's ctime() returns for UTC: barman-cloud writes the latter.
+    """
     if not text:
         return None
     try:

@@ -1,8 +1,8 @@
-"""What Barman itself says of a backup: ``check-backup`` and ``verify-backup``, each a check of the drill.
+"""Barman's own checks of a backup: ``check-backup`` and ``verify-backup``.
 
-``check-backup`` writes its finding into the home, as a new status of the backup. So both are shown a mirror: the
-descriptions copied, the rest as links. ``barman check`` looks at production, which a drill has no way to.
-Source: Barman manual, "check-backup", "verify-backup".
+``check-backup`` writes its result into the home, as a new status of the backup. Both commands
+get a mirror of the home: descriptions are copied, all else is a link. ``barman check`` is not run:
+it connects to production. Source: Barman manual, "check-backup", "verify-backup".
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BAD_STATUS = "FAILED"
 
 
 def mirror(server: Server, directory: Path) -> dict[str, str]:
-    """Make the mirror; return the options that lead Barman to it."""
+    """Make the mirror, and return the options that make Barman use it."""
     base = directory / "base"
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     if (server.directory / "meta").is_dir():
@@ -53,7 +53,10 @@ def mirror(server: Server, directory: Path) -> dict[str, str]:
 
 
 def linked(wals: Path, directory: Path) -> Path:
-    """Return a directory that leads to the shelves of `wals`: `get-wal` unpacks beside them, which is in the home."""
+    """Make `directory` with a link to each directory of `wals`, and return it.
+
+    ``get-wal`` writes decompressed files to the WAL directory, which would be in the home.
+    """
     directory.mkdir(mode=0o700, exist_ok=True)
     for entry in sorted(wals.iterdir()):
         image = directory / entry.name
@@ -63,35 +66,34 @@ def linked(wals: Path, directory: Path) -> Path:
 
 
 def check_backup(tool: BackupTool, server: str, label: str) -> Check:
-    """Return whether Barman finds all WAL that the backup needs; it tells so by a new status, and by its own."""
+    """Return whether Barman finds all WAL that the backup needs.
+
+    The result is the status of the backup after the command; the command may end with status 0.
+    """
     done = tool.run("check", "check-backup", server, label)
     shown = tool.run("check", "-f", "json", "show-backup", server, label)
-    if (
-        done.status == 0
-        and "ERROR" not in done.stdout + done.stderr
-        and f'"{_BAD_STATUS}"' not in shown.stdout
-    ):
+    complained = done.status != 0 or "ERROR" in done.stdout + done.stderr
+    if not complained and f'"{_BAD_STATUS}"' not in shown.stdout:
         return _check(CHECK_BACKUP, Verdict.PASSED, "all WAL that the backup needs is there")
     return _check(CHECK_BACKUP, Verdict.FAILED, cause_in(done.stderr + done.stdout))
 
 
 def why_not_verified(entry: Entry, has_manifest: bool) -> str:
-    """Return why Barman cannot verify a backup; empty where it can."""
+    """Return why Barman cannot verify a backup; empty if it can."""
     if not has_manifest:
         return "the backup has no manifest"
     return "the backup is compressed, which Barman cannot verify" if entry.compressed else ""
 
 
 def verify_backup(tool: BackupTool, server: str, label: str) -> Check:
-    """Return what Barman says of the files in its home, by PostgreSQL's own program."""
+    """Return the result of ``verify-backup``: pg_verifybackup of the files in the home."""
     done = tool.run("check", "verify-backup", server, label)
-    said = done.stderr + done.stdout
-    if done.status == 0 and "ERROR" not in said and "error:" not in said:
+    output = done.stderr + done.stdout
+    if done.status == 0 and "ERROR" not in output and "error:" not in output:
         return _check(VERIFY_BACKUP, Verdict.PASSED, "every file is as its manifest says")
-    found = "error:" in said or "checksum" in said
-    return _check(
-        VERIFY_BACKUP, Verdict.FAILED if found else Verdict.COULD_NOT_VERIFY, cause_in(said)
-    )
+    found = "error:" in output or "checksum" in output
+    verdict = Verdict.FAILED if found else Verdict.COULD_NOT_VERIFY
+    return _check(VERIFY_BACKUP, verdict, cause_in(output))
 
 
 def _check(name: str, verdict: Verdict, message: str) -> Check:

@@ -1,7 +1,7 @@
-"""Barman's errors, put into one sentence and the right verdict: is the backup bad, or was nothing learned?
+"""Barman's errors as one sentence and a verdict: bad backup, or nothing learned.
 
-Barman ends with status 1 whatever went wrong, and passes on what rsync, tar, PostgreSQL's programs and a store said.
-docs/barman.md lists what was seen.
+Barman ends with status 1 for every error. It prints the messages of rsync, tar, PostgreSQL's
+programs and stores. docs/barman.md lists errors that were observed.
 """
 
 from __future__ import annotations
@@ -15,20 +15,23 @@ if TYPE_CHECKING:
     from pytest_pgrestore.system.process import Completed
 
 _LONGEST = 300
+"""Characters of Barman's text in a message."""
+
 _LOGGED = re.compile(
     r"^\d{4}-\d\d-\d\d [\d:,]+ (?:\[\d+\] )?\S+ (?:DEBUG|INFO|WARNING|ERROR|CRITICAL): "
 )
-_SPOKEN = re.compile(r"(?:ERROR|EXCEPTION|exception|CRITICAL|FATAL|error):", re.IGNORECASE)
+_ERROR = re.compile(r"(?:ERROR|EXCEPTION|exception|CRITICAL|FATAL|error):", re.IGNORECASE)
 
 
 class _Sign(NamedTuple):
-    """What an error means."""
+    """Meaning of an error."""
 
     patterns: tuple[str, ...]
     cause: str
     hint: str
 
     def stands_in(self, text: str) -> bool:
+        """Return whether one of the patterns is in `text`."""
         return any(re.search(pattern, text, re.IGNORECASE) for pattern in self.patterns)
 
 
@@ -61,7 +64,8 @@ _NOT_LEARNED = (
             "could not be found: profile",
         ),
         "there are no credentials for the store",
-        "pass their variables by name in `secrets`, e.g. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+        "pass their variables by name in `secrets`, e.g. AWS_ACCESS_KEY_ID and"
+        " AWS_SECRET_ACCESS_KEY.",
     ),
     _Sign(
         (
@@ -109,7 +113,8 @@ _NOT_LEARNED = (
     ),
     _Sign(
         (
-            r"\b(?:zstd|lz4|bzip2|xz|pigz|gzip|gpg|rsync|tar|pg_combinebackup|pg_verifybackup)\b[^\n]*: not found",
+            r"\b(?:zstd|lz4|bzip2|xz|pigz|gzip|gpg|rsync|tar)\b[^\n]*: not found",
+            r"\b(?:pg_combinebackup|pg_verifybackup)\b[^\n]*: not found",
             r"\b(?:zstd|lz4|bzip2|xz|pigz|gzip|gpg|rsync|tar): Cannot exec",
             "command not found",
             "could not be (?:found|identified)",
@@ -139,13 +144,14 @@ _NOT_LEARNED = (
         "use production's version of Barman: another image, or `program`.",
     ),
 )
-"""Order matters: the first one that fits is told."""
+"""Errors from which nothing was learned. The first match counts, so the order matters."""
 
 _BAD = (
     _Sign(
         ("could not open .*incremental|pg_combinebackup|Combine action failure",),
         "its chain of incremental backups does not combine",
-        "a full backup and every incremental one after it are needed, unchanged: take a new full backup.",
+        "a full backup and every incremental one after it are needed, unchanged: take a new full"
+        " backup.",
     ),
     _Sign(
         (
@@ -187,15 +193,16 @@ _BAD = (
         "restore it from another copy, or take a new backup.",
     ),
 )
+"""Errors of a bad backup, looked for after those above; the first match counts."""
 
 
 def failed(done: Completed, place: str, what: str) -> PgRestoreError:
-    """Return the error for a command that ended badly.
+    """Return the error for a command that failed.
 
     Args:
-        done: How it ended.
-        place: Which repository it read.
-        what: What it was to do, as in ``backup 20261123T054846 was not restored``.
+        done: The command with its output.
+        place: Path or address of the backups.
+        what: The consequence, as in ``backup 20261123T054846 was not restored``.
     """
     text = f"{done.stderr}\n{done.stdout}"
     said = cause_in(text)
@@ -211,18 +218,17 @@ def failed(done: Completed, place: str, what: str) -> PgRestoreError:
 
 
 def cause_in(text: str) -> str:
-    """Return the first complaint, of a length and of letters that a report can show."""
+    """Return the first error in `text`: its printable letters, at most `_LONGEST`."""
     lines = [
         _LOGGED.sub(lambda match: _level(match[0]), line.strip())
         for line in text.splitlines()
         if line.strip()
     ]
-    told = next(
-        (line for line in lines if _SPOKEN.search(line)), lines[-1] if lines else "no reason given"
-    )
-    return "".join(letter for letter in told if letter.isprintable())[:_LONGEST]
+    last = lines[-1] if lines else "no reason given"
+    error = next((line for line in lines if _ERROR.search(line)), last)
+    return "".join(letter for letter in error if letter.isprintable())[:_LONGEST]
 
 
 def _level(prefix: str) -> str:
-    """Return the level of a line of the log, which tells a complaint."""
+    """Return the level from the prefix of a log line, as in ``ERROR: ``."""
     return f"{prefix.rstrip(': ').rpartition(' ')[2]}: "

@@ -1,55 +1,67 @@
-"""Source `barman`: chooses a backup of a Barman home, lets Barman restore it, and lays out its WAL ahead of replay."""
+"""Source `barman`: chooses a backup of a Barman home, and lets Barman restore it.
+
+WAL is read from the home before the server starts; see `sources.wal.stored_wal`.
+"""
 
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
-from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.barman import catalogue, checks
-from pytest_pgrestore.sources.barman.choosing import (
-    choose_entry,
-    other_candidates_of,
-    require_restorable,
+from pytest_pgrestore.sources.barman.choosing import choose_entry
+from pytest_pgrestore.sources.barman.commands import (
+    Found,
+    Setup,
+    place_of,
+    read_catalogue,
+    restore,
+    workspace_of,
 )
-from pytest_pgrestore.sources.barman.messages import failed
+from pytest_pgrestore.sources.barman.drill_config import STAGING
+from pytest_pgrestore.sources.barman.home import require_files, require_home
 from pytest_pgrestore.sources.barman.own_config import Server, config_file, server_of
-from pytest_pgrestore.sources.barman.put_back import put_back
+from pytest_pgrestore.sources.barman.put_back import put_back, tablespace_options
 from pytest_pgrestore.sources.barman.wal import GetWalBringer, ShelfBringer, Shelves, listed
 from pytest_pgrestore.sources.basebackup import manifest_check
-from pytest_pgrestore.sources.protocol import ChosenBackup
-from pytest_pgrestore.sources.tool_source import Choice, ToolSource, hand_over, required, unheard
+from pytest_pgrestore.sources.tool_source import (
+    Choice,
+    ToolSource,
+    hand_over,
+    log_nothing,
+    required,
+)
 from pytest_pgrestore.sources.wal import stored_wal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
     from pytest_pgrestore.sources.barman.catalogue import Entry
-    from pytest_pgrestore.sources.barman.own_config import BarmanSettings
-    from pytest_pgrestore.sources.protocol import LocateRequest
+    from pytest_pgrestore.sources.barman.table import BarmanTable
+    from pytest_pgrestore.sources.protocol import ChosenBackup, LocateRequest
 
-WORKSHOP = "barman"
-"""Directory of the sandbox for Barman's locks, and for what it unpacks or combines first."""
-
-_UNREADABLE = ("custom",)
-"""Kinds of WAL compression that only Barman can undo."""
+_ONLY_BARMAN_UNPACKS = ("custom",)
+"""Values of the option `compression` of WAL that only Barman can decompress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Choice(Choice):
-    """What `locate` found out, kept for the later steps of the same restore."""
+    """What `locate` found out, kept for the later steps of the same restore.
+
+    Attributes:
+        entry: The chosen entry of the catalogue.
+        shelves: The WAL of the home.
+    """
 
     entry: Entry
     shelves: Shelves
@@ -59,23 +71,23 @@ class BarmanSource(ToolSource[_Choice]):
     """Implements `sources.protocol.PhysicalSource` for a Barman home.
 
     Args:
-        name: The user's name for it.
-        settings: What the settings file says; `url` is None.
+        name: The user's name for the source.
+        table: Its table of the settings file; `url` is None.
     """
 
     type = "barman"
 
-    def __init__(self, name: str, settings: BarmanSettings) -> None:
+    def __init__(self, name: str, table: BarmanTable) -> None:
         super().__init__(name)
-        self._settings = settings
+        self._table = table
 
     @cached_property
     def _server(self) -> Server:
-        return server_of(self._settings.config, self._settings.server)
+        return server_of(self._table.config, self._table.server)
 
     @property
     def places(self) -> tuple[Path, ...]:
-        """Where the backups are: PostgreSQL's programs verify those that a block-level incremental one depends on."""
+        """Path of the backups: pg_verifybackup reads the chain of an incremental one."""
         return (self._server.backups,)
 
     @property
@@ -85,244 +97,135 @@ class BarmanSource(ToolSource[_Choice]):
         Raises:
             HarnessError: Its configuration cannot be read.
         """
-        settings = self._settings
-        reads = (config_file(settings.config), *self._server.places)
+        table = self._table
+        reads = (config_file(table.config), *self._server.places)
         return ToolRequirements(
-            program=settings.program,
+            program=table.program,
             packages=("barman", "rsync"),
             reads=tuple(path for path in reads if path.exists()),
-            network=bool(settings.network),
-            on_host=settings.on_host,
+            network=bool(table.network),
+            on_host=table.on_host,
         )
 
-    def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
-        """Return the names of the checks this source reports."""
-        own = checks.NAMES if self._settings.check else ()
-        return (stored_wal.CHECK, *((manifest_check.NAME,) if self._settings.verify else ()), *own)
+    def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - of the protocol
+        """Return the names of the checks that this source reports, for every target."""
+        manifest = (manifest_check.NAME,) if self._table.verify else ()
+        own = checks.NAMES if self._table.check else ()
+        return (stored_wal.CHECK, *manifest, *own)
 
     def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:
-        """Return the catalogue, oldest first; backups that are not complete are left out."""
-        every, _ = self._catalogue(self._tool(required(tool_runner, "Barman"), unheard, None))
-        return [entry.backup for entry in every if entry.status in catalogue.COMPLETE]
+        """Return the catalogue, oldest first, without backups that are not complete."""
+        found = self._read(required(tool_runner, "Barman"), log_nothing)
+        return [entry.backup for entry in found.entries if entry.status in catalogue.COMPLETE]
 
     def locate(self, request: LocateRequest) -> ChosenBackup:
-        """Choose the backup for `request` and see whether its target can be reached; reads only."""
+        """Choose the backup for `request` and check that its target can be reached; read only."""
         server = self._server
-        _require_home(server)
-        every, version = self._catalogue(
-            self._tool(request.find_tool_runner(None), request.log, None)
+        require_home(server)
+        first = self._read(request.find_tool_runner(None), request.log)
+        place = place_of(server)
+        best = choose_entry(first.entries, request.target, self._table.backup, place)
+        entry, backup = best.entry, best.picked.backup
+        catalogue.require_chain(entry, first.entries)
+        tool_runner, found = self._read_again(
+            request, best.picked, first, lambda runner: self._read(runner, request.log)
         )
-        entry, selection, left_out = choose_entry(
-            every, self._settings.backup, request, self._place
-        )
-        require_restorable(entry)
-        catalogue.require_chain(entry, every)
-        backup, major = entry.backup, entry.backup.server_major
-        tool_runner = request.find_tool_runner(major)
-        if tool_runner is not request.find_tool_runner(None):
-            # The one that restores: another image may have another version.
-            _, version = self._catalogue(self._tool(tool_runner, request.log, None))
-        chain = (*backup.chain, backup.label)
-        for label in chain:
-            if not (server.backup(label) / "data").is_dir():
-                raise BackupNotRestorable(
-                    f"the files of backup {label} are not in {server.backup(label)}"
-                    + (
-                        f", and backup {backup.label} depends on it"
-                        if label != backup.label
-                        else ""
-                    ),
-                    hint="find out what removed them; take a new full backup.",
-                )
+        require_files(server, backup)
         shelves = listed(server)
         wal = stored_wal.plan(request, backup, entry.start_file, shelves.wal)
-        chosen = ChosenBackup(
-            backup=backup,
-            selection=selection,
-            server_major=major or 0,
-            needed_bytes=entry.restored_bytes * (2 if backup.chain else 1) + wal.needed_bytes,
-            timeline=wal.path.last,
-            archive_end=wal.end,
-            checks=(wal.check(), *self._left_out(entry)),
+        chosen = self._chosen(best.picked, wal, f"Barman {found.version}, {tool_runner.origin}")
+        # To combine a chain of incremental backups, its files are needed a second time.
+        files = entry.restored_bytes * (2 if backup.chain else 1)
+        chosen = replace(
+            chosen,
+            needed_bytes=files + wal.needed_bytes,
+            checks=(*chosen.checks, *self._skipped(entry)),
             not_checked=self._not_checked(entry),
-            notes=(*left_out, *wal.notes, *shelves.notes, f"restored from {self._place}"),
-            backup_paths=tuple(server.backup(label) for label in chain),
+            notes=(*best.notes, *chosen.notes, *shelves.notes, f"restored from {place}"),
+            backup_paths=tuple(server.backup(label) for label in (*backup.chain, backup.label)),
             wal_archive_paths=(server.wals,),
-            other_candidates=other_candidates_of(every, entry, request, self._settings.backup),
-            restored_by=f"Barman {version}, {tool_runner.origin}",
         )
         return self._keep(chosen, _Choice(wal=wal, log=request.log, entry=entry, shelves=shelves))
 
     def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
-        """Let Barman restore into the sandbox without WAL, and bring that ahead of replay."""
-        choice = self._choice_of(chosen)
-        label, entry = chosen.backup.label, choice.entry
-        tool = self._tool(
-            sandbox.tool_runner(self.requirements), choice.log, sandbox, chosen.server_major
+        """Let Barman restore into the sandbox without WAL, and fetch the WAL."""
+        choice, label = self._choice_of(chosen), chosen.backup.label
+        tool = self._setup.for_restoring(
+            sandbox,
+            sandbox.tool_runner(self.requirements),
+            choice.log,
+            fetches_wal=self._by_get_wal,
         )
-        maps: list[str] = []
-        for name, oid in entry.tablespaces:
-            (sandbox.tablespaces / str(oid)).mkdir(mode=0o700)
-            maps += ["--tablespace", f"{name}:{sandbox.tablespaces / str(oid)}"]
-        jobs = self._settings.jobs or os.cpu_count() or 1
-        # --get-wal: else it would bring all WAL there is, whatever the target, and only after the files.
-        done = tool.run(
-            "restore",
-            *(
-                "recover",
-                "--jobs",
-                str(jobs),
-                "--get-wal",
-                *maps,
-                self._server.name,
-                label,
-                str(sandbox.data),
-            ),
-        )
-        if done.status != 0:
-            raise failed(done, self._place, f"backup {label} was not restored")
+        jobs = ("--jobs", str(self._table.jobs or os.cpu_count() or 1))
+        maps = tablespace_options(choice.entry.tablespaces, sandbox)
+        restore(tool, self._server, label, (*jobs, *maps), sandbox.data)
         put_back(sandbox, label)
-        bringer = (
-            GetWalBringer(tool, self._server) if self._by_tool else ShelfBringer(choice.shelves)
-        )
-        words = stored_wal.bring(choice.wal, bringer, sandbox)
-        shutil.rmtree(sandbox.wal / WORKSHOP / "staging", ignore_errors=True)
+        if self._by_get_wal:
+            words = stored_wal.bring(choice.wal, GetWalBringer(tool, self._server), sandbox)
+            way = "by get-wal"
+        else:
+            words = stored_wal.bring(choice.wal, ShelfBringer(choice.shelves), sandbox)
+            way = "read from Barman's home"
+        shutil.rmtree(workspace_of(sandbox) / STAGING, ignore_errors=True)
         hand_over(sandbox)
-        way = "by get-wal" if self._by_tool else "read from Barman's home"
         return f"backup {label} ({chosen.backup.form}) restored by Barman; {words}, {way}"
 
     def verify(self, chosen: ChosenBackup, sandbox: Sandbox) -> tuple[Check, ...]:
-        """Verify what was restored against the backup's manifest, and have Barman check its own where switched on."""
-        choice = self._choice_of(chosen)
+        """Compare the restored files with the manifest; run Barman's own checks if set."""
+        choice, backup = self._choice_of(chosen), chosen.backup
+        has_manifest = self._has_manifest(choice.entry)
         found = []
-        if self._settings.verify and self._has_manifest(choice.entry):
-            inputs = [
-                self._server.backup(label) / "data"
-                for label in (*chosen.backup.chain, chosen.backup.label)
-            ]
-            found.append(manifest_check.verify(sandbox, inputs if chosen.backup.chain else []))
-        if self._settings.check:
-            tool = self._tool(
-                sandbox.tool_runner(self.requirements),
-                choice.log,
-                sandbox,
-                chosen.server_major,
-                mirrored=True,
+        if self._table.verify and has_manifest:
+            chain = (*backup.chain, backup.label) if backup.chain else ()
+            inputs = [self._server.backup(label) / "data" for label in chain]
+            found.append(manifest_check.verify(sandbox, inputs))
+        if self._table.check:
+            tool = self._setup.for_checking(
+                sandbox, sandbox.tool_runner(self.requirements), choice.log
             )
-            found.append(checks.check_backup(tool, self._server.name, chosen.backup.label))
-            if not checks.why_not_verified(choice.entry, self._has_manifest(choice.entry)):
-                found.append(checks.verify_backup(tool, self._server.name, chosen.backup.label))
+            found.append(checks.check_backup(tool, self._server.name, backup.label))
+            if not checks.why_not_verified(choice.entry, has_manifest):
+                found.append(checks.verify_backup(tool, self._server.name, backup.label))
         return tuple(found)
 
     @property
-    def _place(self) -> str:
-        return f"{self._server.directory} (server {self._server.name})"
+    def _setup(self) -> Setup:
+        return Setup(self.name, self._table, self._server)
+
+    def _read(self, tool_runner: ToolRunner, log: Callable[[str, str], None]) -> Found:
+        return read_catalogue(self._setup.for_reading(tool_runner, log), self._server)
 
     @property
-    def _by_tool(self) -> bool:
-        """Whether WAL is brought by Barman."""
-        return self._settings.get_wal or self._server.options.get("compression") in _UNREADABLE
+    def _by_get_wal(self) -> bool:
+        """Whether ``barman get-wal`` fetches WAL."""
+        packed = self._server.options.get("compression") in _ONLY_BARMAN_UNPACKS
+        return self._table.get_wal or packed
 
     def _has_manifest(self, entry: Entry) -> bool:
         return (self._server.backup(entry.backup.label) / "data" / "backup_manifest").is_file()
 
-    def _left_out(self, entry: Entry) -> tuple[Check, ...]:
-        """Return the checks that the chosen backup cannot be put through."""
-        settings, has_manifest = self._settings, self._has_manifest(entry)
-        said = []
-        if settings.verify and not has_manifest:
-            said.append(
-                Check(
-                    name=manifest_check.NAME,
-                    verdict=Verdict.SKIPPED,
-                    message="backups by rsync have no manifest",
-                )
-            )
+    def _skipped(self, entry: Entry) -> tuple[Check, ...]:
+        """Return the checks of the settings that the chosen backup does not allow."""
+        has_manifest = self._has_manifest(entry)
+        reasons = {}
+        if self._table.verify and not has_manifest:
+            reasons[manifest_check.NAME] = "backups by rsync have no manifest"
         why = checks.why_not_verified(entry, has_manifest)
-        if settings.check and why:
-            said.append(Check(name=checks.VERIFY_BACKUP, verdict=Verdict.SKIPPED, message=why))
-        return tuple(said)
+        if self._table.check and why:
+            reasons[checks.VERIFY_BACKUP] = why
+        return tuple(
+            Check(name=name, verdict=Verdict.SKIPPED, message=reason)
+            for name, reason in reasons.items()
+        )
 
     def _not_checked(self, entry: Entry) -> tuple[str, ...]:
-        if not self._settings.verify:
+        if not self._table.verify:
             return ("The files of the backup: verify = false left the manifest out.",)
         if self._has_manifest(entry):
             return ()
-        why = "backups by rsync have no manifest to compare them with; `barman generate-manifest` makes one"
-        return (f"The files of the backup: {why}.",)
-
-    def _tool(
-        self,
-        tool_runner: ToolRunner,
-        log: Callable[[str, str], None],
-        sandbox: Sandbox | None,
-        major: int | None = None,
-        *,
-        mirrored: bool = False,
-    ) -> BackupTool:
-        """Return Barman with a configuration of the drill's; see `settings`."""
-        settings = self._settings
-        workspace = tool_runner.writable
-        changes = {}
-        if sandbox is not None:
-            workspace = sandbox.wal / WORKSHOP
-            (workspace / "staging").mkdir(mode=0o700, parents=True, exist_ok=True)
-        if mirrored:
-            changes = checks.mirror(self._server, workspace / "mirror")
-        elif sandbox is not None and self._by_tool:
-            changes = {"wals_directory": str(checks.linked(self._server.wals, workspace / "wals"))}
-        user = pwd.getpwuid(os.geteuid()).pw_name
-        text = self._server.derived(workspace, workspace / "staging", major, user, **changes)
-        kind = "reading" if sandbox is None else "checking" if mirrored else "restoring"
-        config = tool_runner.scratch / f"barman-{self.name}-{kind}-{os.getpid()}-{id(sandbox)}.conf"
-        config.write_text(text, encoding="utf-8")
-        tool = BackupTool(
-            tool_runner=tool_runner,
-            program=settings.program,
-            env=settings.env,
-            secrets=settings.secrets,
-            log=log,
+        return (
+            (
+                "The files of the backup: backups by rsync have no manifest to compare them with;"
+                " `barman generate-manifest` makes one."
+            ),
         )
-        return replace(tool, env={**settings.env, "BARMAN_CONFIG_FILE": str(config)})
-
-    def _catalogue(self, tool: BackupTool) -> tuple[list[Entry], str]:
-        """Return every backup that Barman knows, and Barman's version.
-
-        Raises:
-            HarnessError: It could not be read, or Barman does not see what lies there.
-        """
-        done = tool.run("catalogue", "diagnose", quiet=True)
-        if done.status != 0:
-            raise failed(done, self._place, "the catalogue could not be read")
-        every = catalogue.parse(done.stdout, self._server.name, str(self._server.directory))
-        version = catalogue.version(done.stdout)
-        unseen = sorted(_labels_in(self._server) - {entry.backup.label for entry in every})
-        if unseen:
-            raise HarnessError(
-                f"Barman {version} does not see backup {unseen[0]}, which lies in {self._server.directory}",
-                hint="a newer Barman wrote it: use production's version, by another image or `program`.",
-            )
-        return every, version
-
-
-def _require_home(server: Server) -> None:
-    for place in server.places:
-        if not place.is_dir():
-            raise HarnessError(
-                f"{place} of Barman's server {server.name} is not on this machine",
-                hint="run the drill where Barman's home is, or mount it at the same path.",
-            )
-        if not os.access(place, os.R_OK | os.X_OK):
-            raise HarnessError(
-                f"{place} may not be read by this user",
-                hint="run the drill as Barman's user, as root, or as a member of its group.",
-            )
-
-
-def _labels_in(server: Server) -> set[str]:
-    """Return the backups whose descriptions lie in the home: in ``meta`` since Barman 3.13, beside the files before."""
-    newer = {
-        path.name.removesuffix("-backup.info")
-        for path in server.directory.glob("meta/*-backup.info")
-    }
-    return newer | {path.parent.name for path in server.backups.glob("*/backup.info")}

@@ -1,4 +1,6 @@
-"""WAL of a Barman home: on shelves of a directory each, compressed without an ending that tells.
+"""WAL of a Barman home: a directory for the first 16 digits of a segment's name.
+
+A compressed segment has the name of a plain one.
 
 Source: Barman manual, "WAL archiving", "get-wal".
 """
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.barman.own_config import Server
 
 _NOT_THERE = re.compile(r"WAL file '\w+' not found in server")
+"""Message of ``get-wal`` for a missing file; its status is 1 for every error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,8 @@ class Shelves:
 
     Attributes:
         wal: Names, times and histories.
-        paths: Each segment's file.
-        notes: What lies there and is not used.
+        paths: Name of each segment to its file.
+        notes: Which WAL of the home is not used.
     """
 
     wal: StoredWal
@@ -43,44 +46,64 @@ class Shelves:
 
 
 def listed(server: Server) -> Shelves:
-    """Return what Barman has archived of `server`, and say what it has received and not archived.
+    """Return the archived WAL of `server`, with notes on WAL that is not archived yet.
 
     Raises:
         HarnessError: It cannot be read.
     """
     found = segments.scan(server.wals)
-    times: dict[str, datetime | None] = {}
-    for name, file in found.segments.items():
-        times[name] = None
-        with suppress(OSError):
-            times[name] = datetime.fromtimestamp(file.path.stat().st_mtime, UTC)
-    notes = []
+    paths = {name: file.path for name, file in found.segments.items()}
+    wal = StoredWal(
+        segments={name: _stored_at(path) for name, path in paths.items()},
+        histories=found.history_texts(),
+    )
+    notes = [*_notes_on_incoming(server), *_notes_on_streaming(server)]
+    if found.partial:
+        notes.append(f"not used, because not complete: {', '.join(found.partial)}")
+    return Shelves(wal, paths, tuple(notes))
+
+
+def _stored_at(path: Path) -> datetime | None:
+    """Return the modification time of a file; None if it is gone."""
+    with suppress(OSError):
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return None
+
+
+def _notes_on_incoming(server: Server) -> list[str]:
     waiting = _segments_in(server.incoming)
-    if waiting:
-        notes.append(
-            f"{waiting} WAL segments wait in {server.incoming} for `barman cron` to archive them; they are not used"
+    if not waiting:
+        return []
+    return [
+        (
+            f"{waiting} WAL segments wait in {server.incoming} for `barman cron` to archive them;"
+            " they are not used"
         )
+    ]
+
+
+def _notes_on_streaming(server: Server) -> list[str]:
     received = _segments_in(server.streaming)
+    # pg_receivewal gives this suffix to the segment that it is writing.
     partial = sum(path.name.endswith(".partial") for path in _files_in(server.streaming))
-    if received or partial:
-        notes.append(
+    if not received and not partial:
+        return []
+    return [
+        (
             f"not used of {server.streaming}: {received} WAL segments not archived yet,"
             f" {partial} still being received (.partial)"
         )
-    if found.partial:
-        notes.append(f"not used, because not complete: {', '.join(found.partial)}")
-    wal = StoredWal(segments=times, histories=found.history_texts())
-    return Shelves(wal, {name: file.path for name, file in found.segments.items()}, tuple(notes))
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class ShelfBringer:
-    """Unpacks segments from the shelves: no program is started, and several are unpacked at a time."""
+    """Decompresses segments from the home, several at a time and without a program."""
 
     shelves: Shelves
 
     def __call__(self, names: Sequence[str], into: Path) -> None:
-        """Put each of `names` into `into`; see `storedwal.Bring`."""
+        """Write each of `names` to `into`; see `stored_wal.Bring`."""
 
         def one(name: str) -> None:
             with suppress(FileNotFoundError):
@@ -91,13 +114,13 @@ class ShelfBringer:
 
 @dataclass(frozen=True, slots=True)
 class GetWalBringer:
-    """Brings segments by ``barman get-wal``, as a server with a restore_command of Barman would."""
+    """Fetches segments by ``barman get-wal``, as Barman's restore_command does."""
 
     tool: BackupTool
     server: Server
 
     def __call__(self, names: Sequence[str], into: Path) -> None:
-        """Put each of `names` into `into`; see `storedwal.Bring`."""
+        """Write each of `names` to `into`; see `stored_wal.Bring`."""
 
         def one(name: str) -> None:
             done = self.tool.run(
@@ -106,7 +129,6 @@ class GetWalBringer:
             if done.status == 0:
                 return
             (into / name).unlink(missing_ok=True)
-            # It ends with the same status for a segment that is not there and for everything else.
             if not _NOT_THERE.search(done.stdout + done.stderr):
                 raise failed(
                     done, str(self.server.directory), f"WAL segment {name} could not be brought"
@@ -116,6 +138,7 @@ class GetWalBringer:
 
 
 def _files_in(directory: Path) -> list[Path]:
+    """Return the files of a directory; none if it cannot be read."""
     try:
         return sorted(directory.iterdir())
     except OSError:

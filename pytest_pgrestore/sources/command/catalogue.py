@@ -1,4 +1,7 @@
-"""What the user's list command prints: a JSON array, an object for each backup. docs/command.md is its description."""
+"""Output of the user's `list` command: a JSON array with an object for each backup.
+
+docs/command.md describes it.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,14 @@ _KINDS = ("full", "differential", "incremental")
 
 
 def parse(text: str, location: str) -> list[tuple[Backup, str]]:
-    """Return the backups of the list, oldest first, each with the segment its WAL begins in.
+    """Return the backups of the list, oldest first, each with the WAL segment in which it begins.
+
+    Args:
+        text: Output of the command.
+        location: Where the backups are, in words.
 
     Raises:
-        HarnessError: With every mistake in it at once.
+        HarnessError: The output has mistakes; the message names all of them.
     """
     try:
         rows = json.loads(text or "[]")
@@ -45,14 +52,16 @@ def parse(text: str, location: str) -> list[tuple[Backup, str]]:
         if labels.count(label) > 1
     ]
     if mistakes:
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise HarnessError(
-            f"the list command printed {len(mistakes)} mistake{'s' * (len(mistakes) > 1)}: {'; '.join(mistakes)}",
+            f"the list command printed {count}: {'; '.join(mistakes)}",
             hint="docs/command.md says what it is to print.",
         )
     return sorted(found, key=lambda entry: entry[0].stopped_at or datetime.min.replace(tzinfo=UTC))
 
 
 def _entry(row: Any, number: int, location: str, mistakes: list[str]) -> tuple[Backup, str] | None:
+    """Return one backup of the list; None if it has mistakes, which are added to `mistakes`."""
     if not isinstance(row, dict):
         mistakes.append(f"entry {number} is no object")
         return None
@@ -80,10 +89,12 @@ def _entry(row: Any, number: int, location: str, mistakes: list[str]) -> tuple[B
 
 
 def _value(key: str, value: Any) -> Any:
-    """Return a value as `Backup` takes it.
+    """Return a value of the list as `Backup` takes it.
 
     Raises:
-        ValueError: It has another form.
+        ConfigError: An LSN has another form.
+        TypeError: The value has another type.
+        ValueError: The value has another form.
     """
     match key:
         case "stopped_at" | "started_at":

@@ -1,5 +1,6 @@
-"""pgBackRest's catalogue: ``info --output=json``, which ends with status 0 whatever it found.
+"""pgBackRest's catalogue: the output of ``info --output=json``.
 
+``info`` ends with status 0 even if the repository cannot be read; the JSON has a status of its own.
 Source: pgBackRest command reference, "Info Command"; status codes of src/command/info/info.c.
 """
 
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 
 _KINDS = {"full": "full", "diff": "differential", "incr": "incremental"}
 _BYTE = re.compile(r"\\(?=x[0-9a-f]{2})")
+"""The backslash of ``\\xNN``, which stands for a byte that is not UTF-8."""
+
 _OK = 0
 _NO_BACKUPS = 2
 _MISSING = {1, 3}
-"""Status codes for a stanza that is not in the repository, or has no data there."""
+"""Status codes of a stanza that is not in the repository, or has no data there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,11 @@ class Entry:
     """One backup of the catalogue.
 
     Attributes:
-        backup: What the plugin needs to know of it.
-        start_file: Segment its WAL begins in.
-        archive: Identity of its archive in the repository, as in ``17-1``.
-        page_errors: Whether pages had wrong checksums when it was taken; None where the tool did not look.
+        backup: Values of the entry that every tool has.
+        start_file: WAL segment in which the backup begins.
+        archive: Name of its WAL archive in the repository, as in ``17-1``.
+        page_errors: Whether pages had wrong checksums when it was taken; None if pgBackRest did
+            not check them.
     """
 
     backup: Backup
@@ -48,7 +52,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What one repository holds of a stanza.
+    """The backups of a stanza in one repository.
 
     Attributes:
         entries: Oldest first.
@@ -60,10 +64,10 @@ class Catalogue:
 
 
 def parse(text: str, stanza: str, repository: Repository) -> Catalogue:
-    """Return what `text`, the output of ``info``, says of one repository.
+    """Return the backups of one repository from `text`, the output of ``info``.
 
     Raises:
-        HarnessError: The repository could not be read, or the stanza is not in it.
+        HarnessError: The repository cannot be read, or the stanza is not in it.
     """
     found = _stanza(text, stanza)
     number = repository.number
@@ -73,7 +77,8 @@ def parse(text: str, stanza: str, repository: Repository) -> Catalogue:
     if status["code"] in _MISSING:
         raise HarnessError(
             f"stanza {stanza!r} is not in {repository.address} ({status['message']})",
-            hint="correct `stanza`, or the path of the repository: `pgbackrest info` lists the stanzas there are.",
+            hint="correct `stanza`, or the path of the repository: `pgbackrest info` lists the"
+            " stanzas there are.",
         )
     if status["code"] not in {_OK, _NO_BACKUPS}:
         raise refused(str(status["message"]), repository)
@@ -97,7 +102,10 @@ def parse(text: str, stanza: str, repository: Repository) -> Catalogue:
 
 
 def details(text: str, stanza: str, label: str) -> Mapping[str, Any]:
-    """Return what ``info --set`` says of one backup: tablespaces, and files with wrong page checksums."""
+    """Return what ``info --set`` reports of one backup; empty if it is not there.
+
+    The keys used here are ``tablespace`` and ``error-list``, the files with wrong page checksums.
+    """
     for raw in _stanza(text, stanza).get("backup", ()):
         if raw["label"] == label:
             found: Mapping[str, Any] = raw
@@ -107,7 +115,8 @@ def details(text: str, stanza: str, label: str) -> Mapping[str, Any]:
 
 def _stanza(text: str, stanza: str) -> dict[str, Any]:
     try:
-        # Its messages may hold what a wrong passphrase made of a file; bytes that are no text came here as \xNN.
+        # A message may quote a file that was decrypted with a wrong passphrase.
+        # Bytes in it that are not UTF-8 arrive as \xNN, which is no escape of JSON.
         read = json.loads(_BYTE.sub(r"\\\\", text), strict=False)
         return next(entry for entry in read if entry["name"] == stanza)
     except (ValueError, StopIteration, KeyError, TypeError):
@@ -145,7 +154,8 @@ def _entry(
         chain=tuple(raw.get("reference") or ()),
         size_bytes=raw["info"]["size"],
         written_by=f"pgBackRest {raw['backrest']['version']}",
-        # What the backup and all it refers to take; bundled repositories tell only what each one added.
+        # `size` counts the backup and all it refers to. A bundled repository reports only `delta`,
+        # which counts what this backup added.
         repository_bytes=stored.get("size", stored.get("delta")),
     )
     return Entry(backup, start_file, archives.get(raw["database"]["id"], ""), raw.get("error"))

@@ -1,4 +1,4 @@
-"""What pgBackRest thinks of a backup, as checks: when it read production's pages, and when it reads them again."""
+"""Checks of the drill that pgBackRest makes: page checksums at backup time, and ``verify``."""
 
 from __future__ import annotations
 
@@ -20,17 +20,21 @@ _STATUS = re.compile(r"^\s*status: (\w+)", re.MULTILINE)
 
 
 def pages(entry: Entry, about: Mapping[str, Any]) -> Check:
-    """Return what pgBackRest found when it read production's pages for the backup.
+    """Return the check of page checksums that pgBackRest made when it took the backup.
+
+    ``info`` and ``restore`` end with status 0 for a backup with damaged pages too.
+    Source: pgBackRest configuration reference, "checksum-page".
 
     Args:
         entry: The chosen backup.
-        about: What ``info --set`` says of it.
+        about: What ``info --set`` reports of it.
     """
     if entry.page_errors is None:
         return Check(
             name=PAGES,
             verdict=Verdict.SKIPPED,
-            message="pgBackRest did not look at page checksums: the server had none, or checksum-page is off",
+            message="pgBackRest did not look at page checksums: the server had none, or"
+            " checksum-page is off",
         )
     if not entry.page_errors:
         return Check(
@@ -43,20 +47,22 @@ def pages(entry: Entry, about: Mapping[str, Any]) -> Check:
     return Check(
         name=PAGES,
         verdict=Verdict.FAILED,
-        message=f"pages of production had wrong checksums when backup {entry.backup.label} was taken{where}",
+        message="pages of production had wrong checksums when backup"
+        f" {entry.backup.label} was taken{where}",
     )
 
 
 def verified(done: Completed) -> Check:
-    """Return what ``verify`` found, from its text: it ends with status 0 whatever that is."""
-    said = [line.strip() for line in done.stdout.splitlines()]
+    """Return the result of ``verify``, from its text.
+
+    ``verify`` ends with status 0 for invalid files too (pgbackrest/pgbackrest issue 2502).
+    """
+    lines = [line.strip() for line in done.stdout.splitlines()]
     overall = next((match[1] for match in _STATUS.finditer(done.stdout)), "")
-    bad = [line for line in said if "invalid, total files" in line or "status: error" in line]
+    bad = [line for line in lines if "invalid, total files" in line or "status: error" in line]
     if done.status != 0 or not overall:
-        verdict, message = (
-            Verdict.COULD_NOT_VERIFY,
-            f"pgbackrest verify ended with status {done.status}",
-        )
+        verdict = Verdict.COULD_NOT_VERIFY
+        message = f"pgbackrest verify ended with status {done.status}"
     elif overall != "ok" or bad:
         verdict, message = Verdict.FAILED, "; ".join(bad) or f"status: {overall}"
     else:

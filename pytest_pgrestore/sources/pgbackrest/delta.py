@@ -1,7 +1,8 @@
-"""A directory that keeps a restored backup for pgBackRest's ``--delta``: ours alone, since that removes what it finds.
+"""A directory that keeps a restored backup for pgBackRest's ``--delta``.
 
-No server ever runs in it. The files of a drill are copied out of it, so it stays as the backup is, and the next
-``--delta`` brings what has changed since.
+The directory must be ours alone: ``--delta`` removes files that are not in the backup. No server
+runs in it. A drill copies its files, so the directory stays equal to the backup, and the next
+``--delta`` fetches only what has changed. Source: pgBackRest configuration reference, "delta".
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.protocol import Sandbox
 
 MARKER = "kept-by-pgrestore.txt"
-_WORDS = """\
-A copy of production, kept by pytest-pgrestore because a source of pgrestore.toml names this directory as `delta`.
-Each drill of it lets pgBackRest change and remove files here. Remove the directory to be rid of the copy.
+_MARKER_TEXT = """\
+A copy of production. pytest-pgrestore keeps it because a source of pgrestore.toml names this
+directory as `delta`. In each drill of that source pgBackRest changes and removes files here.
+Remove the directory to remove the copy.
 """
 
 UNTIMED = "`delta` restores onto what an earlier drill left behind, which a disaster would not have"
@@ -35,33 +37,34 @@ class Kept:
     """A kept restore.
 
     Args:
-        directory: Where it is; its parent is there.
+        directory: Its path; the parent must exist.
     """
 
     directory: Path
 
     @property
     def data(self) -> Path:
-        """Its data directory."""
+        """Path of its data directory."""
         return self.directory / "data"
 
     @property
     def tablespaces(self) -> Path:
-        """Holds a directory for each tablespace."""
+        """Path of the directory that has a directory for each tablespace, named by its OID."""
         return self.directory / "tablespaces"
 
     def claim(self) -> None:
-        """Make the directory, or see that it is one of ours.
+        """Make the directory, or check that it is one of ours.
 
         Raises:
-            HarnessError: It is another user's, holds something else, others can read it, or it cannot be made.
+            HarnessError: It belongs to another user, holds other files, others can read it, or it
+                cannot be made.
         """
         try:
             self.directory.mkdir(mode=0o700, exist_ok=True)
             own = self.directory.stat().st_uid == os.geteuid()
             if own and not any(self.directory.iterdir()):
                 self.directory.chmod(0o700)
-                (self.directory / MARKER).write_text(_WORDS)
+                (self.directory / MARKER).write_text(_MARKER_TEXT)
             ours = (self.directory / MARKER).is_file()
             private = not self.directory.stat().st_mode & 0o077
         except OSError as exc:
@@ -69,14 +72,19 @@ class Kept:
                 f"{self.directory} for `delta` cannot be used: {exc.strerror}",
                 hint="name a directory whose parent is there, and that this user may write.",
             ) from None
+        self._require_usable(own=own, ours=ours, private=private)
+
+    def _require_usable(self, *, own: bool, ours: bool, private: bool) -> None:
         if not own:
             raise HarnessError(
-                f"{self.directory} for `delta` belongs to another user, and a copy of production would stay in it",
+                f"{self.directory} for `delta` belongs to another user, and a copy of production"
+                " would stay in it",
                 hint="name a directory of the user who runs pytest, or one that is not there yet.",
             )
         if not ours:
             raise HarnessError(
-                f"{self.directory} holds files that are not ours, and --delta removes what it does not know",
+                f"{self.directory} holds files that are not ours, and --delta removes what it does"
+                " not know",
                 hint="name a new or an empty directory in `delta`.",
             )
         if not private:
@@ -87,7 +95,10 @@ class Kept:
 
     @contextmanager
     def held(self, timeout_seconds: float) -> Iterator[None]:
-        """Keep other drills out while pgBackRest writes into it and the copy is taken.
+        """Hold a lock against other drills while pgBackRest writes and the copy is made.
+
+        Args:
+            timeout_seconds: How long to wait for another drill.
 
         Raises:
             HarnessError: Another drill did not finish in time.
@@ -110,7 +121,7 @@ class Kept:
             lock.release()
 
     def make_tablespaces(self, wanted: set[str]) -> None:
-        """Make a directory for each of `wanted`, and remove those of tablespaces that are no more."""
+        """Make a directory for each OID in `wanted`, and remove all others."""
         for place in self.tablespaces.iterdir():
             if place.name not in wanted:
                 shutil.rmtree(place)
@@ -118,7 +129,7 @@ class Kept:
             (self.tablespaces / name).mkdir(mode=0o700, exist_ok=True)
 
     def copy_into(self, sandbox: Sandbox) -> None:
-        """Fill the sandbox; its links lead to its own tablespaces."""
+        """Copy the restore to the sandbox; the links there lead to its own tablespaces."""
         copy_tree(self.data, sandbox.data)
         for place in self.tablespaces.iterdir():
             into = sandbox.tablespaces / place.name

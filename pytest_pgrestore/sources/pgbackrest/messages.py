@@ -1,7 +1,8 @@
-"""pgBackRest's errors, put into one sentence and the right verdict: is the backup bad, or was nothing learned?
+"""pgBackRest's errors as one sentence and a verdict: bad backup, or nothing learned.
 
-Every error has a code and one or more names, as in ``ERROR: [055]: unable to open missing file``; retries repeat it.
-Source: pgBackRest, src/build/error/error.yaml for codes; docs/pgbackrest.md lists what was seen.
+Every error has a code and one or more names, as in ``ERROR: [055]: unable to open missing file``.
+Retries print it again. Source: pgBackRest, src/build/error/error.yaml; docs/pgbackrest.md lists
+errors that were observed.
 """
 
 from __future__ import annotations
@@ -17,17 +18,21 @@ if TYPE_CHECKING:
 
 _ERROR = re.compile(r"ERROR: \[(\d{3})\]: (.*)")
 _RAISED = re.compile(r"^raised from \S+ protocol: ")
+"""Prefix of an error that a worker process passes on."""
+
 _LONGEST = 300
+"""Characters of pgBackRest's text in a message."""
 
 
 class _Sign(NamedTuple):
-    """What an error means that says nothing about the backup."""
+    """Meaning of an error from which nothing was learned about the backup."""
 
     patterns: tuple[str, ...]
     cause: str
     hint: str
 
     def stands_in(self, text: str) -> bool:
+        """Return whether one of the patterns is in `text`."""
         return any(re.search(pattern, text, re.IGNORECASE | re.DOTALL) for pattern in self.patterns)
 
 
@@ -40,7 +45,8 @@ _NOT_LEARNED = (
     _Sign(
         ("requires option",),
         "a setting is missing that production gives elsewhere",
-        "pass it on: its variable (PGBACKREST_...) by name in `secrets`, or with its value in `env`.",
+        "pass it on: its variable (PGBACKREST_...) by name in `secrets`, or with its value in"
+        " `env`.",
     ),
     _Sign(
         ("NoSuchBucket", r"404 \(Not Found\)", "ContainerNotFound"),
@@ -115,7 +121,7 @@ _NOT_LEARNED = (
         "wait until it has ended, or run `pgbackrest start`.",
     ),
 )
-"""Order matters: the first one that fits is told."""
+"""The first match counts, so the order matters."""
 
 _BAD: tuple[tuple[str, str], ...] = (
     (
@@ -128,14 +134,23 @@ _BAD: tuple[tuple[str, str], ...] = (
     ),
     (r"duplicates found", "two different files claim to be the same WAL segment"),
     (
-        r"unable to flush|CryptoError|zlib|lz4|zstd?\b|bz2|FormatError|unexpected eof|checksum|data error|size",
+        (
+            r"unable to flush|CryptoError|zlib|lz4|zstd?\b|bz2|FormatError"
+            r"|unexpected eof|checksum|data error|size"
+        ),
         "a file of the repository is damaged",
     ),
 )
+"""Patterns and causes of a bad backup, looked for after those above; the first match counts."""
 
 
 def refused(message: str, repository: Repository) -> PgRestoreError:
-    """Return the error for a catalogue that could not be read."""
+    """Return the error for a catalogue that could not be read.
+
+    Args:
+        message: Message of the status that ``info`` reports.
+        repository: The repository.
+    """
     for sign in _NOT_LEARNED:
         if sign.stands_in(message):
             return HarnessError(f"{sign.cause} ({repository.address})", hint=sign.hint)
@@ -146,18 +161,18 @@ def refused(message: str, repository: Repository) -> PgRestoreError:
 
 
 def failed(done: Completed, repository: Repository, what: str) -> PgRestoreError:
-    """Return the error for a command that ended badly.
+    """Return the error for a command that failed.
 
     Args:
-        done: How it ended.
-        repository: Which one it read.
-        what: What it was to do, as in ``backup 20261123-052556F was not restored``.
+        done: The command with its output.
+        repository: The repository that it read.
+        what: The consequence, as in ``backup 20261123-052556F was not restored``.
     """
     return explained(done.stdout + done.stderr, repository, what)
 
 
 def explained(text: str, repository: Repository, what: str) -> PgRestoreError:
-    """Return the error for what pgBackRest said."""
+    """Return the error for pgBackRest's output `text`; the other arguments as of `failed`."""
     match = _ERROR.search(text)
     said = _RAISED.sub("", _first(match[2] if match else text))
     for meaning in _NOT_LEARNED:
@@ -169,13 +184,13 @@ def explained(text: str, repository: Repository, what: str) -> PgRestoreError:
         if re.search(sign, text):
             return BackupNotRestorable(
                 f"{what}: {cause}: {said}",
-                hint="restore that file of the repository from another copy, or take a new full backup;"
-                " `pgbackrest verify` lists what else is wrong.",
+                hint="restore that file of the repository from another copy, or take a new full"
+                " backup; `pgbackrest verify` lists what else is wrong.",
             )
     return HarnessError(f"{what}: {said}", hint="read the saved log of pgBackRest.")
 
 
 def _first(text: str) -> str:
-    """Return the first line, of a length and of letters that a report can show."""
+    """Return the printable letters of the first line, at most `_LONGEST`."""
     line = next(iter(text.strip().splitlines()), "no reason given")
     return "".join(letter for letter in line if letter.isprintable())[:_LONGEST]

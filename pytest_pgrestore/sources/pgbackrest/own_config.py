@@ -1,24 +1,30 @@
-"""What pgBackRest's own configuration says of its repositories: where they are, and what it takes to read them.
+"""pgBackRest's own configuration: where each repository is, and which files reading it needs.
 
-Source: pgBackRest configuration reference, "Repository Options"; sections [global], [global:COMMAND], [STANZA],
-[STANZA:COMMAND], a later one winning; variables PGBACKREST_* beat the file.
+Source: pgBackRest configuration reference, "Repository Options". Sections are [global],
+[global:COMMAND], [STANZA] and [STANZA:COMMAND]; a later one wins. Variables PGBACKREST_* win over
+the file.
 """
 
 from __future__ import annotations
 
 import re
+from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.sources.ini_file import read_ini
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 DEFAULT_CONFIG = Path("/etc/pgbackrest/pgbackrest.conf")
 DEFAULT_INCLUDE = Path("/etc/pgbackrest/conf.d")
+"""Default of the options config and config-include-path."""
+
 _DEFAULT_PATH = "/var/lib/pgbackrest"
+"""Default of the option repoN-path."""
+
 _OPTION = re.compile(r"repo(\d+)-(.+)")
 _VARIABLE = re.compile(r"PGBACKREST_REPO(\d+)_(.+)")
 _FILE_OPTIONS = (
@@ -35,7 +41,7 @@ _FILE_OPTIONS = (
     "storage-ca-file",
     "storage-ca-path",
 )
-"""Options that name a file or directory the tool reads."""
+"""Options that name a file or directory which the tool reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ class Repository:
 
     Attributes:
         number: Its key: 1 for ``repo1``.
-        options: What is said of it, without the prefix ``repoN-``.
+        options: Its options without the prefix ``repoN-``.
     """
 
     number: int
@@ -67,25 +73,35 @@ class Repository:
 
     @property
     def encrypted(self) -> bool:
-        """Whether its files are."""
+        """Whether its files are encrypted."""
         return self.options.get("cipher-type", "none") != "none"
 
     @property
     def address(self) -> str:
-        """Where it is, in words that hold no secret."""
-        options = self.options
-        place = {
-            "s3": f"{options.get('s3-endpoint', '')} bucket {options.get('s3-bucket', '')} ",
-            "azure": f"account {options.get('azure-account', '')} container {options.get('azure-container', '')} ",
-            "gcs": f"bucket {options.get('gcs-bucket', '')} ",
-            "sftp": f"{options.get('sftp-host', '')} ",
-        }.get(self.kind, "")
-        host = f"host {options['host']} " if "host" in options else ""
+        """Where it is, in words without a secret."""
+        host = f"host {self.options['host']} " if "host" in self.options else ""
         kind = "" if self.kind == "posix" else f"{self.kind} "
-        return f"repo{self.number}: {host}{kind}{place}{self.path}"
+        return f"repo{self.number}: {host}{kind}{self._place()}{self.path}"
+
+    def _place(self) -> str:
+        """Return the bucket or container, with a space behind it; empty for a directory."""
+
+        def value(name: str) -> str:
+            return self.options.get(name, "")
+
+        match self.kind:
+            case "s3":
+                return f"{value('s3-endpoint')} bucket {value('s3-bucket')} "
+            case "azure":
+                return f"account {value('azure-account')} container {value('azure-container')} "
+            case "gcs":
+                return f"bucket {value('gcs-bucket')} "
+            case "sftp":
+                return f"{value('sftp-host')} "
+        return ""
 
     def files(self) -> Iterable[Path]:
-        """Yield the files and directories of this machine that reading it takes."""
+        """Yield the files and directories of this machine that are needed to read it."""
         if not self.remote:
             yield self.path
         for option in _FILE_OPTIONS:
@@ -97,15 +113,15 @@ class Repository:
 def repositories(
     config: Path | None, stanza: str, env: Mapping[str, str]
 ) -> tuple[Repository, ...]:
-    """Return the repositories of `stanza`, in order of their numbers.
+    """Return the repositories of `stanza`, in order of their numbers; never empty.
 
     Args:
-        config: The user's file; None is where the tool looks by itself.
+        config: The user's file; None: pgBackRest's default paths.
         stanza: Name of the stanza.
-        env: Variables the tool is given.
+        env: Variables that the tool gets.
 
     Raises:
-        HarnessError: The file cannot be read, or is none.
+        HarnessError: A file cannot be read, or has another format.
     """
     found: dict[int, dict[str, str]] = {}
     for name, value in _options(config, stanza).items():
@@ -120,39 +136,35 @@ def repositories(
 
 
 def _options(config: Path | None, stanza: str) -> dict[str, str]:
-    """Return the options of the sections that a restore of `stanza` reads, by name."""
-    from configparser import ConfigParser, Error
+    """Return the options that a restore of `stanza` reads, by name."""
+    sections: dict[str, dict[str, str]] = {}
+    for file in _files(config):
+        for section, values in read_ini(file, "pgBackRest", _parser()).items():
+            sections.setdefault(section, {}).update(values)
+    options: dict[str, str] = {}
+    for section in ("global", "global:restore", stanza, f"{stanza}:restore"):
+        options.update(sections.get(section, {}))
+    return options
 
-    parser = ConfigParser(
+
+def _files(config: Path | None) -> list[Path]:
+    """Return the configuration files; there may be none, if variables are all there is."""
+    if config is not None:
+        return [config]
+    main = [DEFAULT_CONFIG] if DEFAULT_CONFIG.exists() else []
+    included = sorted(DEFAULT_INCLUDE.glob("*.conf")) if DEFAULT_INCLUDE.is_dir() else []
+    return [*main, *included]
+
+
+def _parser() -> ConfigParser:
+    """Return a parser for pgBackRest's dialect.
+
+    It has no default section and no interpolation, and a value may hold ``:`` and ``;``.
+    """
+    return ConfigParser(
         strict=False,
         interpolation=None,
         delimiters=("=",),
         comment_prefixes=("#",),
         default_section="\0",
     )
-    path = config or DEFAULT_CONFIG
-    included = (
-        []
-        if config is not None or not DEFAULT_INCLUDE.is_dir()
-        else sorted(DEFAULT_INCLUDE.glob("*.conf"))
-    )
-    if config is None and not path.exists() and not included:
-        return {}  # everything may be said by variables
-    try:
-        for file in [path, *included] if path.exists() or config is not None else included:
-            parser.read_string(file.read_text(encoding="utf-8"), str(file))
-    except OSError as exc:
-        raise HarnessError(
-            f"pgBackRest's configuration {exc.filename} cannot be read: {exc.strerror}",
-            hint="name it in `config`, and let the user who runs pytest read it.",
-        ) from None
-    except (Error, UnicodeDecodeError) as exc:
-        raise HarnessError(
-            f"{path} is no configuration of pgBackRest: {str(exc).splitlines()[0]}",
-            hint="correct `config`.",
-        ) from None
-    options: dict[str, str] = {}
-    for section in ("global", "global:restore", stanza, f"{stanza}:restore"):
-        if parser.has_section(section):
-            options.update(parser[section])
-    return options

@@ -1,7 +1,8 @@
-"""WAL of a pgBackRest repository: listed by name, brought many at a time, each compared with the checksum in its name.
+"""WAL of a pgBackRest repository: listed by name, and fetched many segments at a time.
 
-Source: pgBackRest command reference, "Repository List Command", "Archive Get Command"; the role ``archive-get:async``
-is what its own asynchronous mode starts: it fills the spool with several processes.
+Source: pgBackRest command reference, "Repository List Command", "Archive Get Command". With
+archive-async, ``archive-get`` starts ``archive-get:async`` itself, which fills the spool path with
+several processes. Each segment is compared with the SHA-1 in its name in the repository.
 """
 
 from __future__ import annotations
@@ -22,109 +23,120 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pytest_pgrestore.sources.backup_tool import BackupTool
-    from pytest_pgrestore.sources.pgbackrest.own_config import Repository
+    from pytest_pgrestore.sources.pgbackrest.commands import Pgbackrest
 
 _SEGMENT = re.compile(r"(?:.*/)?([0-9A-F]{24})-([0-9a-f]{40})(?:\.[a-z0-9]+)?")
 _HISTORY = re.compile(r"((?:.*/)?([0-9A-F]{8})\.history)")
 _AT_ONCE = 1000
-"""Names on one command line."""
+"""Most names on one command line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """The WAL that a repository holds for one server.
+    """The WAL that a repository has of one server.
 
     Attributes:
         wal: Names, times and histories.
-        checksums: SHA-1 of each plain segment, as the repository names it; several where two servers archived it.
+        checksums: Name of a segment to the SHA-1 in its file name; several if two servers archived
+            a segment of that name.
     """
 
     wal: StoredWal
     checksums: Mapping[str, tuple[str, ...]]
 
 
-def listed(tool: BackupTool, repository: Repository, stanza: str, archive: str) -> Archive:
-    """Return what the repository holds of `archive`, as in ``17-1``.
+def listed(pgbackrest: Pgbackrest, archive: str) -> Archive:
+    """Return the WAL of `archive`, as in ``17-1``.
 
     Raises:
-        BackupNotRestorable: A history cannot be read because it is damaged.
+        BackupNotRestorable: A history file is damaged.
         HarnessError: The repository cannot be read.
     """
-    place = f"archive/{stanza}/{archive}"
-    number = f"--repo={repository.number}"
-    done = tool.run(
-        "repository", number, "repo-ls", place, "--recurse", "--output=json", quiet=True
-    )
+    place = f"archive/{pgbackrest.stanza}/{archive}"
+    options = ("--recurse", "--output=json")
+    done = pgbackrest.run("repository", "repo-ls", place, *options, quiet=True)
     if done.status != 0:
-        raise failed(done, repository, "the archive could not be listed")
+        raise failed(done, pgbackrest.repository, "the archive could not be listed")
     segments: dict[str, datetime | None] = {}
     checksums: dict[str, tuple[str, ...]] = {}
     histories: dict[int, str] = {}
     for path, facts in json.loads(done.stdout or "{}").items():
         if match := _SEGMENT.fullmatch(path):
-            segments[match[1]] = (
-                datetime.fromtimestamp(facts["time"], UTC) if "time" in facts else None
-            )
+            segments[match[1]] = _stored_at(facts)
             checksums[match[1]] = (*checksums.get(match[1], ()), match[2])
         elif match := _HISTORY.fullmatch(path):
-            got = tool.run("repository", number, "repo-get", f"{place}/{match[1]}")
-            if got.status != 0:
-                raise failed(got, repository, f"{match[2]}.history could not be read")
-            histories[int(match[2], 16)] = got.stdout
+            histories[int(match[2], 16)] = _history(pgbackrest, f"{place}/{match[1]}", match[2])
     return Archive(StoredWal(segments=segments, histories=histories), checksums)
+
+
+def _stored_at(facts: Mapping[str, int]) -> datetime | None:
+    """Return the modification time of a file; not every store has one."""
+    return datetime.fromtimestamp(facts["time"], UTC) if "time" in facts else None
+
+
+def _history(pgbackrest: Pgbackrest, path: str, timeline: str) -> str:
+    done = pgbackrest.run("repository", "repo-get", path)
+    if done.status != 0:
+        raise failed(done, pgbackrest.repository, f"{timeline}.history could not be read")
+    return done.stdout
 
 
 @dataclass(frozen=True, slots=True)
 class Bringer:
-    """Brings segments out of a repository into a directory.
+    """Fetches segments from a repository into a directory.
 
     Args:
-        tool: With pg1-path set to the restored data directory: pgBackRest asks it which server's WAL is meant.
-        repository: Where from.
-        stanza: Of which stanza.
-        archive: What the repository holds.
+        pgbackrest: With pg1-path set to the restored data directory: its control file names the
+            server whose WAL is meant.
+        archive: The WAL of the repository.
     """
 
-    tool: BackupTool
-    repository: Repository
-    stanza: str
+    pgbackrest: Pgbackrest
     archive: Archive
 
     def __call__(self, names: Sequence[str], into: Path) -> None:
-        """Put each of `names` into `into`; see `storedwal.Bring`."""
+        """Write each of `names` to `into`; see `stored_wal.Bring`."""
         spool = into / "spool"
-        shelf = spool / "archive" / self.stanza / "in"
-        shelf.mkdir(
-            parents=True, exist_ok=True
-        )  # its workers write there before it is made by the tool
+        shelf = spool / "archive" / self.pgbackrest.stanza / "in"
+        # Its worker processes may write there before pgBackRest itself has made the directory.
+        shelf.mkdir(parents=True, exist_ok=True)
         with_spool = {"PGBACKREST_ARCHIVE_ASYNC": "y", "PGBACKREST_SPOOL_PATH": str(spool)}
         for begin in range(0, len(names), _AT_ONCE):
             batch = names[begin : begin + _AT_ONCE]
-            number = f"--repo={self.repository.number}"
-            done = self.tool.run("wal", number, "archive-get:async", *batch, more=with_spool)
+            done = self.pgbackrest.run("wal", "archive-get:async", *batch, more=with_spool)
             if done.status != 0:
-                raise failed(done, self.repository, "WAL could not be brought")
+                raise failed(done, self.pgbackrest.repository, "WAL could not be brought")
             in_parallel(lambda name: self._take(name, shelf, into), batch)
 
     def _take(self, name: str, shelf: Path, into: Path) -> None:
-        complaint = shelf / f"{name}.error"
-        if complaint.exists():
-            text = complaint.read_text(encoding="utf-8", errors="backslashreplace")
+        """Move one segment from the spool, and compare its checksum.
+
+        ``archive-get:async`` reports each segment by a file in the spool: NAME with the content,
+        NAME.error with code and message, or NAME.ok if the repository does not have it.
+
+        Raises:
+            BackupNotRestorable: The segment is damaged.
+            HarnessError: It could not be read.
+        """
+        error = shelf / f"{name}.error"
+        if error.exists():
+            text = error.read_text(encoding="utf-8", errors="backslashreplace")
             code, _, message = text.partition("\n")
             raise explained(
                 f"ERROR: [{code.zfill(3)}]: {message}",
-                self.repository,
+                self.pgbackrest.repository,
                 f"WAL segment {name} could not be brought",
             )
         if not (shelf / name).exists():
-            return  # absent: said so by a file NAME.ok
+            return
         path = (shelf / name).rename(into / name)
         with path.open("rb") as stream:
             digest = file_digest(stream, "sha1").hexdigest()
+        # archive-get of 2.55 returns some damaged segments with status 0.
         if digest not in self.archive.checksums.get(name, (digest,)):
             raise BackupNotRestorable(
-                f"WAL segment {name} is damaged in {self.repository.address}: its SHA-1 is {digest}, and its name there"
-                f" says {self.archive.checksums[name][0]}",
-                hint="restore the segment from another copy of the repository, or take a new backup.",
+                f"WAL segment {name} is damaged in {self.pgbackrest.repository.address}: its SHA-1"
+                f" is {digest}, and its name there says {self.archive.checksums[name][0]}",
+                hint="restore the segment from another copy of the repository, or take a new"
+                " backup.",
             )

@@ -1,6 +1,7 @@
-"""WAL-G's catalogue: ``backup-list --detail --json``, the sentinel of a backup, and the names of its WAL.
+"""WAL-G's catalogue: its backups, the sentinel of each backup, and the names of its WAL.
 
-Source: WAL-G 3.0.9, PostgreSQL docs of WAL-G ("backup-list", "st").
+Source: WAL-G 3.0.9, docs/PostgreSQL.md ("backup-list") and docs/StorageTools.md ("st ls", "st
+cat").
 """
 
 from __future__ import annotations
@@ -18,16 +19,21 @@ from pytest_pgrestore.sources.wal.stored_wal import StoredWal
 from pytest_pgrestore.sources.walg.messages import failed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Collection, Mapping
 
     from pytest_pgrestore.sources.backup_tool import BackupTool
 
 _DELTA = "_D_"
+"""Part of the name of a delta backup, before the segment of the backup it builds on."""
+
+_PREFIX = "base_00000000"
+"""Start of a name, with the timeline; backups are sorted by what follows."""
+
 _OBJECT = re.compile(r"^obj\s+\d+\s+(\S+ \S+) \+0000 UTC\s+(\S+)\s*$", re.MULTILINE)
 _SEGMENT = re.compile(r"([0-9A-F]{24})(?:\.(?!backup)[a-z0-9]+)?")
 _HISTORY = re.compile(r"([0-9A-F]{8})\.history(\.[a-z0-9]+)?")
 _CATALOGUE_SECONDS = 120.0
-"""WAL-G goes on asking a store that does not answer, without a word."""
+"""WAL-G retries without a message if a store does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ def read(tool: BackupTool, location: str) -> list[Entry]:
     """Return the catalogue, oldest first.
 
     Raises:
-        HarnessError: The storage cannot be read.
+        HarnessError: The storage cannot be read, or WAL-G is too old.
     """
     done = tool.run(
         "catalogue", "backup-list", "--detail", "--json", timeout_seconds=_CATALOGUE_SECONDS
@@ -53,7 +59,7 @@ def read(tool: BackupTool, location: str) -> list[Entry]:
         rows = json.loads(done.stdout or "[]")
         return sorted(
             (_entry(row, location) for row in rows),
-            key=lambda entry: entry.backup.label[len("base_00000000") :],
+            key=lambda entry: entry.backup.label[len(_PREFIX) :],
         )
     except (ValueError, KeyError, TypeError):
         raise HarnessError(
@@ -83,7 +89,7 @@ def _entry(row: Mapping[str, Any], location: str) -> Entry:
 
 
 def sentinel(tool: BackupTool, label: str) -> Mapping[str, Any]:
-    """Return what the sentinel of backup `label` says: the backup it builds on, tablespaces.
+    """Return the sentinel of backup `label`: the keys ``DeltaFrom`` and ``Spec`` (tablespaces).
 
     Raises:
         BackupNotRestorable: It is missing or damaged.
@@ -105,7 +111,7 @@ def sentinel(tool: BackupTool, label: str) -> Mapping[str, Any]:
 
 
 def files_of(tool: BackupTool, label: str) -> list[str] | None:
-    """Return the files backup `label` consists of, relative to the data directory; None where it keeps no list.
+    """Return the files of backup `label`, relative to the data directory; None if it has no list.
 
     Raises:
         HarnessError: The storage cannot be read.
@@ -125,27 +131,34 @@ def files_of(tool: BackupTool, label: str) -> list[str] | None:
 
 
 def chain_of(
-    tool: BackupTool, label: str, said: Mapping[str, Any], known: Callable[[str], bool]
+    tool: BackupTool, label: str, found: Mapping[str, Any], known: Collection[str]
 ) -> tuple[str, ...]:
-    """Return the labels `label` builds on, the full one first.
+    """Return the labels of the backups that `label` builds on, the full one first.
+
+    Args:
+        tool: WAL-G.
+        label: Of the backup.
+        found: Its sentinel.
+        known: Labels of the catalogue.
 
     Raises:
-        BackupNotRestorable: One of them is gone.
+        BackupNotRestorable: One of them is not in the catalogue.
     """
     chain: list[str] = []
-    while (parent := said.get("DeltaFrom")) and parent not in chain:
-        if not known(parent):
+    while (parent := found.get("DeltaFrom")) and parent not in chain:
+        if parent not in known:
+            child = chain[0] if chain else label
             raise BackupNotRestorable(
-                f"backup {chain[0] if chain else label} is a delta to {parent}, which is not in the catalogue",
+                f"backup {child} is a delta to {parent}, which is not in the catalogue",
                 hint="keep every backup of a chain, back to the full one; take a new full backup.",
             )
         chain.insert(0, parent)
-        said = sentinel(tool, parent)
+        found = sentinel(tool, parent)
     return tuple(chain)
 
 
 def stored_wal(tool: BackupTool) -> StoredWal:
-    """Return the WAL the storage has.
+    """Return the WAL of the storage.
 
     Raises:
         HarnessError: It cannot be read.
@@ -157,7 +170,7 @@ def stored_wal(tool: BackupTool) -> StoredWal:
     histories: dict[int, str] = {}
     for when, name in _OBJECT.findall(done.stdout):
         if match := _SEGMENT.fullmatch(name):
-            # Nanoseconds are more than Python reads.
+            # WAL-G prints nanoseconds; datetime reads at most microseconds.
             segments[match[1]] = datetime.fromisoformat(when[:26].rstrip(".")).replace(tzinfo=UTC)
         elif match := _HISTORY.fullmatch(name):
             histories[int(match[1], 16)] = _history(tool, name, compressed=bool(match[2]))
@@ -166,7 +179,7 @@ def stored_wal(tool: BackupTool) -> StoredWal:
 
 def _history(tool: BackupTool, name: str, *, compressed: bool) -> str:
     flags = ("--decompress",) if compressed else ()
-    # WAL is encrypted where a key is configured, and to decrypt it without one is an error.
+    # WAL is encrypted if a key is configured. Without a key --decrypt is an error, so try both.
     done = tool.run("repository", "st", "cat", f"wal_005/{name}", "--decrypt", *flags)
     if done.status != 0:
         done = tool.run("repository", "st", "cat", f"wal_005/{name}", *flags)

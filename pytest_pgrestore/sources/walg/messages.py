@@ -1,6 +1,7 @@
-"""WAL-G's errors, put into one sentence and the right verdict. It logs to standard error; the last ERROR line ends it.
+"""WAL-G's errors as one sentence and a verdict: bad backup, or nothing learned.
 
-Source: WAL-G 3.0.9 as observed; docs/walg.md lists what was seen.
+WAL-G logs to standard error, and the last ERROR line ends it. Source: WAL-G 3.0.9 as observed;
+docs/walg.md lists the errors.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _ERROR = re.compile(r"(?:ERROR|FATAL): (?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d+ )?(.+)")
 _LONGEST = 300
+"""Characters of WAL-G's text in a message."""
 
 _NOT_LEARNED: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
@@ -56,7 +58,10 @@ _NOT_LEARNED: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("openpgp", "crypter", "decrypt", "key ring", "keyring"),
         "the backup cannot be decrypted with the key that was given",
-        "name the private key that production's public key belongs to (WALG_PGP_KEY_PATH), and its passphrase.",
+        (
+            "name the private key that production's public key belongs to (WALG_PGP_KEY_PATH), and"
+            " its passphrase."
+        ),
     ),
     (
         ("no space left on device",),
@@ -69,7 +74,10 @@ _NOT_LEARNED: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "run as a user who may read the storage.",
     ),
 )
-"""Signs in what was said, what they mean, what to do; the first one that fits is told."""
+"""Signs in the output, cause and hint of errors from which nothing was learned.
+
+The first match counts, so the order matters.
+"""
 
 _BAD: tuple[tuple[tuple[str, ...], str], ...] = (
     (
@@ -97,31 +105,32 @@ _BAD: tuple[tuple[tuple[str, ...], str], ...] = (
         "a part of it is damaged",
     ),
 )
+"""Signs and cause of a bad backup, looked for after those above; the first match counts."""
 
 
 def failed(done: Completed, what: str) -> PgRestoreError:
-    """Return the error for a command that ended badly.
+    """Return the error for a command that failed.
 
     Args:
-        done: How it ended.
-        what: What it was to do, as in ``backup base_0001 was not fetched``.
+        done: The command with its output.
+        what: The consequence, as in ``backup base_0001 was not fetched``.
     """
     text = done.stderr + done.stdout
-    said = _said(text)
+    error = _first_error(text)
     for signs, cause, hint in _NOT_LEARNED:
         if any(sign.lower() in text.lower() for sign in signs):
-            return HarnessError(f"{what}: {cause}: {said}", hint=hint)
+            return HarnessError(f"{what}: {cause}: {error}", hint=hint)
     for signs, cause in _BAD:
         if any(sign.lower() in text.lower() for sign in signs):
             return BackupNotRestorable(
-                f"{what}: {cause}: {said}",
+                f"{what}: {cause}: {error}",
                 hint="restore it from another copy of the storage, or take a new full backup.",
             )
-    return HarnessError(f"{what}: {said}", hint="read the saved log of WAL-G.")
+    return HarnessError(f"{what}: {error}", hint="read the saved log of WAL-G.")
 
 
-def _said(text: str) -> str:
-    """Return the first error that was logged."""
+def _first_error(text: str) -> str:
+    """Return the first error of the log: its printable letters, at most `_LONGEST`."""
     match = _ERROR.search(text)
     line = match[1] if match else next(iter(text.strip().splitlines()), "no reason given")
     return "".join(letter for letter in line if letter.isprintable())[:_LONGEST]

@@ -1,4 +1,7 @@
-"""Source `walg`: chooses a backup, lets WAL-G fetch it, and brings its WAL ahead of replay."""
+"""Source `walg`: chooses a backup, and lets WAL-G fetch it.
+
+WAL is fetched from the storage before the server starts; see `sources.wal.stored_wal`.
+"""
 
 from __future__ import annotations
 
@@ -6,77 +9,59 @@ import json
 import os
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.model.evidence import Check
-from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 from pytest_pgrestore.sources.backup_tool import BackupTool
-from pytest_pgrestore.sources.basebackup.unpacking import TABLESPACE_MAP
 from pytest_pgrestore.sources.copying import in_parallel
-from pytest_pgrestore.sources.protocol import ChosenBackup
-from pytest_pgrestore.sources.selection import no_backup, other_candidates, pick
-from pytest_pgrestore.sources.tool_source import Choice, ToolSource, hand_over, required, unheard
+from pytest_pgrestore.sources.selection import no_backup, pick_for
+from pytest_pgrestore.sources.tool_source import (
+    Choice,
+    ToolSource,
+    hand_over,
+    log_nothing,
+    required,
+)
 from pytest_pgrestore.sources.wal import stored_wal
-from pytest_pgrestore.sources.walg import catalogue
+from pytest_pgrestore.sources.walg import catalogue, checks
 from pytest_pgrestore.sources.walg.messages import failed
+from pytest_pgrestore.sources.walg.restore_spec import link_tablespaces, restore_spec
+from pytest_pgrestore.sources.walg.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from pytest_pgrestore.model.backup import Backup
-    from pytest_pgrestore.model.secret import Secret
+    from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
-    from pytest_pgrestore.sources.protocol import LocateRequest
+    from pytest_pgrestore.sources.protocol import ChosenBackup, LocateRequest
     from pytest_pgrestore.sources.wal.stored_wal import WalPlan
+    from pytest_pgrestore.sources.walg.table import WalgTable
 
-VERIFY = "wal-g wal-verify"
-FILES = "files"
 _GROWTH = 1.2
-_NAMED = 3
+"""Disk for a restore, as a multiple of the sizes that the catalogue reports."""
+
 _MIB = 1024 * 1024
 _VERSION = re.compile(r"wal-g version v?(\S+)")
-_PREFIX = re.compile(r"(?:WALG|WALE)_\w*_PREFIX$|^WALG_FILE_PREFIX$")
 _ABSENT = 74
-"""Status of wal-fetch for what is not in the storage; every other one is an error."""
+"""Status of ``wal-fetch`` for a segment that is not in the storage; 1 is every other error."""
 
 _NO_CHECKSUMS = (
-    "The files of the backup against checksums of their own: WAL-G keeps none; what its compression and PostgreSQL's"
-    " page checksums do not notice, nothing does."
+    "The files of the backup against checksums of their own: WAL-G keeps none; what its compression"
+    " and PostgreSQL's page checksums do not notice, nothing does."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WalgSettings:
-    """What the settings file says.
+class _Choice(Choice):
+    """What `locate` found out, kept for the later steps of the same restore.
 
     Attributes:
-        config: WAL-G's configuration file; None leaves everything to variables.
-        verify: Whether to run ``wal-verify`` too, which asks production's server.
-        backup: Name of the backup to restore; None chooses.
-        program: WAL-G's name or path.
-        on_host: Whether it runs on this machine beside a docker sandbox.
-        env: Variables everybody may see.
-        secrets: Variables nobody may see.
-        network: Whether the storage takes a network; None: unless it is a directory.
+        spec: ``Spec`` of the backup's sentinel: its tablespaces.
     """
-
-    config: Path | None = None
-    verify: bool = False
-    backup: str | None = None
-    program: str = "wal-g"
-    on_host: bool = False
-    env: Mapping[str, str]
-    secrets: Mapping[str, Secret]
-    network: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Choice(Choice):
-    """What `locate` found out, kept for the later steps of the same restore."""
 
     spec: Mapping[str, Any]
 
@@ -85,102 +70,86 @@ class WalgSource(ToolSource[_Choice]):
     """Implements `sources.protocol.PhysicalSource` for WAL-G.
 
     Args:
-        name: The user's name for it.
-        settings: What the settings file says.
+        name: The user's name for the source.
+        table: Its table of the settings file.
     """
 
     type = "walg"
 
-    def __init__(self, name: str, settings: WalgSettings) -> None:
+    def __init__(self, name: str, table: WalgTable) -> None:
         super().__init__(name)
-        self._settings = settings
+        self._table = table
+
+    @property
+    def _storage(self) -> Storage:
+        return Storage(self._table)
 
     @property
     def requirements(self) -> ToolRequirements:
-        """What WAL-G needs to run: its configuration, keys and certificates that variables name, a directory."""
-        said = self._said()
-        files = [
-            Path(value) for value in said.values() if value.startswith("/") and Path(value).exists()
-        ]
-        reads = [*([self._settings.config] if self._settings.config else []), *files]
+        """What WAL-G needs to run.
+
+        Raises:
+            HarnessError: Its configuration cannot be read.
+        """
+        table, storage = self._table, self._storage
+        config = [] if table.config is None else [table.config]
         return ToolRequirements(
-            program=self._settings.program,
+            program=table.program,
             packages=("ca-certificates",),
-            reads=tuple(dict.fromkeys(reads)),
-            network=self._directory() is None
-            if self._settings.network is None
-            else self._settings.network,
-            on_host=self._settings.on_host,
+            reads=tuple(dict.fromkeys([*config, *storage.files])),
+            network=storage.directory is None if table.network is None else table.network,
+            on_host=table.on_host,
         )
 
-    def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - the same for every target
-        """Return the names of the checks this source reports."""
-        return (stored_wal.CHECK, FILES, *((VERIFY,) if self._settings.verify else ()))
+    def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - of the protocol
+        """Return the names of the checks that this source reports, for every target."""
+        own = (checks.VERIFY,) if self._table.verify else ()
+        return (stored_wal.CHECK, checks.FILES, *own)
 
     def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:
         """Return the catalogue, oldest first."""
-        return [
-            entry.backup
-            for entry in catalogue.read(
-                self._tool(required(tool_runner, "WAL-G"), unheard), self._location()
-            )
-        ]
+        tool = self._tool(required(tool_runner, "WAL-G"), log_nothing)
+        return [entry.backup for entry in catalogue.read(tool, self._storage.location)]
 
     def locate(self, request: LocateRequest) -> ChosenBackup:
-        """Choose the backup for `request` and see whether its target can be reached; reads only."""
+        """Choose the backup for `request` and check that its target can be reached; read only."""
         tool = self._tool(request.find_tool_runner(None), request.log)
         version = _version(tool)
-        entries = catalogue.read(tool, self._location())
+        entries = catalogue.read(tool, self._storage.location)
         if not entries:
-            raise no_backup(self._location())
+            raise no_backup(self._storage.location)
         backups = [entry.backup for entry in entries]
-        backup, selection = pick(backups, request.target, self._settings.backup)
-        entry = entries[backups.index(backup)]
-        labels = {known.label for known in backups}
-        said = catalogue.sentinel(tool, backup.label)
-        chain = catalogue.chain_of(tool, backup.label, said, labels.__contains__)
-        backup = replace(backup, chain=chain, written_by="WAL-G")
-        wal = stored_wal.plan(request, backup, entry.start_file, catalogue.stored_wal(tool))
-        directory = self._directory()
-        chosen = ChosenBackup(
-            backup=backup,
-            selection=selection,
-            server_major=backup.server_major or 0,
-            needed_bytes=int(
-                sum(
-                    known.size_bytes or 0
-                    for known in backups
-                    if known.label in {*chain, backup.label}
-                )
-                * _GROWTH
-            )
-            + wal.needed_bytes,
-            timeline=wal.path.last,
-            archive_end=wal.end,
-            checks=(wal.check(),),
-            not_checked=(_NO_CHECKSUMS,),
-            notes=wal.notes,
-            backup_paths=() if directory is None else (directory / "basebackups_005",),
-            wal_archive_paths=() if directory is None else (directory / "wal_005",),
-            other_candidates=other_candidates(
-                backups, backup, request.target, self._settings.backup
-            ),
-            restored_by=f"WAL-G {version}, {tool.tool_runner.origin}",
+        picked = pick_for(backups, request.target, self._table.backup)
+        start_file = entries[backups.index(picked.backup)].start_file
+        sentinel = catalogue.sentinel(tool, picked.backup.label)
+        chain = catalogue.chain_of(
+            tool, picked.backup.label, sentinel, {known.label for known in backups}
         )
-        return self._keep(chosen, _Choice(wal=wal, log=request.log, spec=said.get("Spec") or {}))
+        backup = replace(picked.backup, chain=chain, written_by="WAL-G")
+        wal = stored_wal.plan(request, backup, start_file, catalogue.stored_wal(tool))
+        restored_by = f"WAL-G {version}, {tool.tool_runner.origin}"
+        chosen = self._chosen(replace(picked, backup=backup), wal, restored_by)
+        chosen = replace(
+            chosen,
+            needed_bytes=_size_of(backup, backups) + wal.needed_bytes,
+            not_checked=(_NO_CHECKSUMS,),
+        )
+        spec = sentinel.get("Spec") or {}
+        choice = _Choice(wal=wal, log=request.log, spec=spec)
+        return self._keep(self._with_paths(chosen), choice)
 
     def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
-        """Let WAL-G fetch into the sandbox, and bring the WAL."""
+        """Let WAL-G fetch the backup into the sandbox, and fetch the WAL."""
         choice, label = self._choice_of(chosen), chosen.backup.label
         tool = self._tool(sandbox.tool_runner(self.requirements), choice.log, choice.wal)
         spec = sandbox.wal / "restore-spec.json"
-        spec.write_text(json.dumps(_into(choice.spec, sandbox)))
+        spec.write_text(json.dumps(restore_spec(choice.spec, sandbox)))
         arguments = ("--restore-spec", str(spec)) if choice.spec.get("tablespaces") else ()
         done = tool.run("restore", "backup-fetch", str(sandbox.data), label, *arguments)
         if done.status != 0:
             raise failed(done, f"backup {label} was not fetched")
         spec.unlink()
-        _link_tablespaces(choice.spec, sandbox)
+        link_tablespaces(choice.spec, sandbox)
 
         def bring(names: Sequence[str], into: Path) -> None:
             in_parallel(lambda name: _bring_one(tool, name, into), names)
@@ -190,80 +159,47 @@ class WalgSource(ToolSource[_Choice]):
         return f"backup {label} ({chosen.backup.kind}) fetched by WAL-G; {words}"
 
     def verify(self, chosen: ChosenBackup, sandbox: Sandbox) -> tuple[Check, ...]:
-        """See that every file is there: WAL-G fetches the parts there are, and ends with 0 when one is gone.
-
-        Where it is switched on, ``wal-verify`` compares the storage with production's own server.
-        """
+        """Check that every file is there, and run ``wal-verify`` if the settings ask for it."""
         choice = self._choice_of(chosen)
         tool = self._tool(sandbox.tool_runner(self.requirements), choice.log, choice.wal)
-        found = _files(catalogue.files_of(tool, chosen.backup.label), sandbox)
-        return (found, *((self._wal_verify(tool),) if self._settings.verify else ()))
+        listed = catalogue.files_of(tool, chosen.backup.label)
+        files = checks.files_restored(listed, sandbox.data)
+        return (files, *((checks.wal_verified(tool),) if self._table.verify else ()))
 
-    @staticmethod
-    def _wal_verify(tool: BackupTool) -> Check:
-        done = tool.run(
-            "verify", "wal-verify", "integrity", "timeline", "--json", timeout_seconds=120.0
-        )
-        if done.status != 0:
-            said = failed(done, "wal-verify did not run").problem
-            return Check(name=VERIFY, verdict=Verdict.COULD_NOT_VERIFY, message=said)
-        found = {name: part["status"] for name, part in json.loads(done.stdout).items()}
-        words = ", ".join(f"{name} {status}" for name, status in found.items())
-        bad = any(status == "FAILURE" for status in found.values())
-        return Check(name=VERIFY, verdict=Verdict.FAILED if bad else Verdict.PASSED, message=words)
-
-    def _said(self) -> dict[str, str]:
-        """Return what configuration file and variables say, as far as they say it in clear."""
-        said: dict[str, str] = {}
-        if self._settings.config is not None:
-            try:
-                text = self._settings.config.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as exc:
-                raise HarnessError(
-                    f"WAL-G's configuration {self._settings.config} cannot be read: {getattr(exc, 'strerror', exc)}",
-                    hint="correct `config`, and let the user who runs pytest read it.",
-                ) from None
-            # JSON or YAML: both have a name, a colon, and a value that may be quoted.
-            said = dict(
-                re.findall(
-                    r"""^\W*([A-Z][A-Z0-9_]+)["']?\s*:\s*["']?([^"',\n]+)""", text, re.MULTILINE
-                )
-            )
-        return said | dict(self._settings.env)
-
-    def _directory(self) -> Path | None:
-        """Return the directory that is the storage; None where it is a store."""
-        prefix = self._said().get("WALG_FILE_PREFIX")
-        return None if prefix is None else Path(prefix.strip())
-
-    def _location(self) -> str:
-        said = self._said()
-        return next(
-            (value for name, value in said.items() if _PREFIX.search(name)),
-            "no prefix is configured",
+    def _with_paths(self, chosen: ChosenBackup) -> ChosenBackup:
+        """Add the directories of the storage, if it is on this machine."""
+        directory = self._storage.directory
+        if directory is None:
+            return chosen
+        return replace(
+            chosen,
+            backup_paths=(directory / "basebackups_005",),
+            wal_archive_paths=(directory / "wal_005",),
         )
 
     def _tool(
         self, tool_runner: ToolRunner, log: Callable[[str, str], None], wal: WalPlan | None = None
     ) -> BackupTool:
-        settings = self._settings
+        """Return WAL-G; `wal` names the size of a segment, which a restore must know."""
+        table = self._table
         env = {
-            # By default it says after a quarter of an hour that a part is damaged: it waits minutes between its tries.
-            "WALG_DOWNLOAD_FILE_RETRIES": "0" if self._directory() else "2",
+            # The default is 15 retries with long pauses (WAL-G documentation): a damaged file is
+            # reported after a quarter of an hour. In a directory a retry changes nothing.
+            "WALG_DOWNLOAD_FILE_RETRIES": "0" if self._storage.directory else "2",
             "S3_MAX_RETRIES": "3",
             "WALG_S3_MAX_RETRIES": "3",
             "WALG_DOWNLOAD_CONCURRENCY": str(os.cpu_count() or 1),
-            **settings.env,
+            **table.env,
         }
-        if settings.config is not None:
-            env["WALG_CONFIG_PATH"] = str(settings.config)
+        if table.config is not None:
+            env["WALG_CONFIG_PATH"] = str(table.config)
         if wal is not None:
             env["WALG_PG_WAL_SIZE"] = str(wal.segment_bytes // _MIB)
         return BackupTool(
             tool_runner=tool_runner,
-            program=settings.program,
+            program=table.program,
             env=env,
-            secrets=settings.secrets,
+            secrets=table.secrets,
             log=log,
         )
 
@@ -278,54 +214,17 @@ def _version(tool: BackupTool) -> str:
     return match[1]
 
 
-def _files(listed: list[str] | None, sandbox: Sandbox) -> Check:
-    if listed is None:
-        return Check(
-            name=FILES,
-            verdict=Verdict.COULD_NOT_VERIFY,
-            message="the backup keeps no list of its files: take backups without --without-files-metadata",
-        )
-    missing = [path for path in listed if not (sandbox.data / path).exists()]
-    if missing:
-        named = ", ".join(missing[:_NAMED]) + (" ..." if len(missing) > _NAMED else "")
-        return Check(
-            name=FILES,
-            verdict=Verdict.FAILED,
-            message=f"{len(missing)} of the {len(listed)} files of the backup did not come back: {named}",
-        )
-    return Check(
-        name=FILES,
-        verdict=Verdict.PASSED,
-        message=f"all {len(listed)} files of the backup came back",
-    )
+def _size_of(backup: Backup, backups: Sequence[Backup]) -> int:
+    """Return the estimated disk space of a backup and all it builds on, in bytes."""
+    labels = {*backup.chain, backup.label}
+    sizes = (known.size_bytes or 0 for known in backups if known.label in labels)
+    return int(sum(sizes) * _GROWTH)
 
 
 def _bring_one(tool: BackupTool, name: str, into: Path) -> None:
-    # With one at a time it starts no prefetching of its own, which would go on behind our back.
-    done = tool.run(
-        "wal", "wal-fetch", name, str(into / name), more={"WALG_DOWNLOAD_CONCURRENCY": "1"}
-    )
+    # With a concurrency of 1, `wal-fetch` starts no prefetch of the next segments.
+    # The prefetch would be a process of its own that nobody waits for.
+    only_one = {"WALG_DOWNLOAD_CONCURRENCY": "1"}
+    done = tool.run("wal", "wal-fetch", name, str(into / name), more=only_one)
     if done.status not in (0, _ABSENT):
         raise failed(done, f"WAL segment {name} could not be brought")
-
-
-def _into(spec: Mapping[str, Any], sandbox: Sandbox) -> dict[str, Any]:
-    """Return a restore specification that puts every tablespace into the sandbox."""
-    oids = [str(oid) for oid in spec.get("tablespaces") or ()]
-    places = {
-        oid: {"loc": str(sandbox.tablespaces / oid), "link": f"pg_tblspc/{oid}"} for oid in oids
-    }
-    return {"base_prefix": str(sandbox.data), "tablespaces": oids, **places}
-
-
-def _link_tablespaces(spec: Mapping[str, Any], sandbox: Sandbox) -> None:
-    """Lead each tablespace into the sandbox; the map that came along names production's paths, and beats the links."""
-    (sandbox.data / TABLESPACE_MAP).unlink(missing_ok=True)
-    for oid in spec.get("tablespaces") or ():
-        link, place = sandbox.data / "pg_tblspc" / str(oid), sandbox.tablespaces / str(oid)
-        if link.is_symlink():
-            link.unlink()
-        elif link.is_dir():
-            link.rename(place)
-        place.mkdir(mode=0o700, exist_ok=True)
-        link.symlink_to(place)

@@ -1,4 +1,4 @@
-"""The table: methods of backup, kinds of target, majors; exact rows on both sides of every point."""
+"""Barman homes: methods of backup, kinds of target, majors; exact rows around every point."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import pytest
 
 from tests.real.barman_worlds import Barmaned
 from tests.real.production import digests
+from tests.real.tool_worlds import could_not_verify
 from tests.real.worlds import Drilled
 
 Worlds = Callable[[int], Barmaned]
 Drilling = Callable[..., Drilled]
 
 TABLE = [
-    # The Barman of this machine's own distribution (3.4) cannot read the homes of 17 and 18, which are Barman 3.13's.
+    # The Barman of this machine's distribution (3.4) cannot read the homes of 17 and 18, which
+    # Barman 3.13 writes.
     ("local", 15, "stream full", "latest"),
     ("local", 15, "stream full", "immediate"),
     ("local", 15, "stream full", "time"),
@@ -32,7 +34,7 @@ TABLE = [
     ("docker", 18, "rsync full", "immediate"),
     ("docker", 18, "packed full", "latest"),
 ]
-"""Sandbox, major, server of Barman and kind of backup, target."""
+"""Sandbox, major, server of Barman with kind of backup, target."""
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ TABLE = [
 def test_recovery_stops_exactly_there(
     barman_worlds: Worlds, tool_drill: Drilling, major: int, kind: str, point: str
 ) -> None:
-    """The row before the point is there, the row after it is not, and none in between is missing."""
+    """The row before the point is there, the row after it is not, and no row is missing."""
     world = barman_worlds(major)
     target, last = world.server.points[point]
     label = world.labels[kind]
@@ -71,7 +73,7 @@ def test_recovery_stops_exactly_there(
 
 @pytest.mark.parametrize("kind", ["stream full"])
 def test_wal_by_barmans_own_get_wal(barman_worlds: Worlds, tool_drill: Drilling, kind: str) -> None:
-    """As a server would get it that has Barman's restore_command."""
+    """A server with Barman's restore_command gets it in this way."""
     world = barman_worlds(15)
 
     before = digests(world.home)
@@ -88,17 +90,16 @@ def test_wal_by_barmans_own_get_wal(barman_worlds: Worlds, tool_drill: Drilling,
 
 @pytest.mark.parametrize("tool_run", ["docker"], indirect=True)
 def test_a_program_that_barman_needs_and_lacks(barman_worlds: Worlds, tool_drill: Drilling) -> None:
-    """The image has no bzip2, which get-wal starts: that is not a segment that is missing."""
+    """The image has no bzip2, which get-wal starts: the segment is not missing."""
     drilled = tool_drill(barman_worlds(15).source("rsync", get_wal=True))
 
-    assert drilled.result.record.verdict() == "could not verify", drilled.cause
-    assert "a program that Barman needs is missing" in drilled.cause
+    could_not_verify(drilled, "a program that Barman needs is missing")
 
 
 @pytest.mark.parametrize("tool_run", ["local"], indirect=True)
 @pytest.mark.parametrize("kind", ["stream full", "rsync full", "packed full"])
 def test_what_is_verified(barman_worlds: Worlds, tool_drill: Drilling, kind: str) -> None:
-    """Files that have a manifest are compared with it, and the evidence says of the others that they were not."""
+    """Files with a manifest are compared with it; the evidence names what was not compared."""
     world = barman_worlds(15)
     before = digests(world.home)
 
@@ -108,7 +109,8 @@ def test_what_is_verified(barman_worlds: Worlds, tool_drill: Drilling, kind: str
 
     checks = {check.name: check.verdict.value for check in drilled.result.record.checks}
     assert checks["barman check-backup"] == "passed"
-    unverified = [said for said in drilled.result.record.not_checked if "no manifest" in said]
+    not_checked = drilled.result.record.not_checked
+    unverified = [sentence for sentence in not_checked if "no manifest" in sentence]
     assert checks["manifest"] == ("skipped" if kind == "rsync full" else "passed")
     assert bool(unverified) == (kind == "rsync full")
     assert checks["barman verify-backup"] == ("passed" if kind == "stream full" else "skipped")
@@ -118,7 +120,7 @@ def test_what_is_verified(barman_worlds: Worlds, tool_drill: Drilling, kind: str
 def test_a_copy_archives_nothing_and_runs_no_hook(
     barman_worlds: Worlds, tool_drill: Drilling
 ) -> None:
-    """The restored server has production's archive_command, and Barman's configuration may have scripts to run."""
+    """The copy has production's archive_command, and Barman's configuration has hook scripts."""
     world = barman_worlds(15).copied()
     witness = world.server.directory / "ran"
     config = world.server.directory / "barman.d" / "stream.conf"

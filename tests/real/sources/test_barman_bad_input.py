@@ -1,4 +1,4 @@
-"""Bad input and a damaged Barman home: one cause, one hint, the right verdict; the healthy twin of each is green."""
+"""Bad input and a damaged Barman home: each has one cause, one hint and the right verdict."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pytest_pgrestore.model.target import AtLsn, AtName, AtTime
 from pytest_pgrestore.model.wal import Lsn
 from tests.real.barman_worlds import Barmaned
 from tests.real.production import digests
+from tests.real.tool_worlds import could_not_verify, failed, flip_bit
 from tests.real.worlds import Drilled
 
 Worlds = Callable[[int], Barmaned]
@@ -31,15 +32,8 @@ def broken(barman_worlds: Worlds) -> Iterator[Barmaned]:
     shutil.rmtree(copy.server.directory)
 
 
-def flip(path: Path) -> None:
-    """Flip one bit in the middle of a file."""
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
 def table_file(world: Barmaned, kind: str) -> Path:
-    """Return a file of the backup that a server would not miss at once: the largest of database 1."""
+    """Return a file that a server does not read at its start: the largest of database 1."""
     return max(
         (world.base(kind) / "data" / "base" / "1").iterdir(), key=lambda path: path.stat().st_size
     )
@@ -54,30 +48,10 @@ def marked(world: Barmaned, kind: str, status: str, error: str) -> None:
     path.write_text("\n".join([*lines, f"status={status}", f"error={error}"]) + "\n")
 
 
-def could_not_verify(drilled: Drilled, *words: str) -> None:
-    """Nothing was learned about the backup, for this reason."""
-    assert drilled.result.record.verdict() == "could not verify", drilled.cause
-    told(drilled, words)
-
-
-def failed(drilled: Drilled, *words: str) -> None:
-    """The backup is bad, for this reason."""
-    assert drilled.result.record.verdict() == "failed", drilled.cause
-    told(drilled, words)
-
-
-def told(drilled: Drilled, words: tuple[str, ...]) -> None:
-    """One cause in one sentence, one hint, and not the tool's log."""
-    for word in words:
-        assert word in drilled.cause
-    assert drilled.cause.count("HINT:") == 1
-    assert "Traceback" not in drilled.cause
-
-
 @docker
 @pytest.mark.parametrize("name", ["stream", "rsync", "packed"])
 def test_the_copy_of_the_home_is_green(broken: Barmaned, tool_drill: Drilling, name: str) -> None:
-    """The healthy twin of everything below."""
+    """The tests below damage such a copy."""
     drilled = tool_drill(broken.source(name), database="postgres")
 
     assert drilled.rows() == broken.server.rows
@@ -86,7 +60,7 @@ def test_the_copy_of_the_home_is_green(broken: Barmaned, tool_drill: Drilling, n
 
 @docker
 def test_a_server_whose_wal_only_streams(broken: Barmaned, tool_drill: Drilling) -> None:
-    """As Barman's own template has it; production's slot is nothing that a restore needs."""
+    """Barman's own template has this form. A restore does not need production's slot."""
     file = broken.server.directory / "barman.d" / "stream.conf"
     text = file.read_text()
     assert "archiver = on" in text
@@ -99,13 +73,13 @@ def test_a_server_whose_wal_only_streams(broken: Barmaned, tool_drill: Drilling)
 
 @docker
 def test_a_wrong_server_name(broken: Barmaned, tool_drill: Drilling) -> None:
-    """A typo is nothing learned about backups, and the names there are help."""
+    """The message of a typo names the existing servers."""
     could_not_verify(tool_drill(broken.source("shopp")), "server 'shopp'", "packed, rsync, stream")
 
 
 @docker
 def test_a_home_that_is_not_here(broken: Barmaned, tool_drill: Drilling) -> None:
-    """A mount that is missing is not a backup that is."""
+    """A missing mount is not a missing backup."""
     broken.home.rename(broken.home.with_name("elsewhere"))
 
     could_not_verify(tool_drill(broken.source("stream")), "is not on this machine")
@@ -114,8 +88,8 @@ def test_a_home_that_is_not_here(broken: Barmaned, tool_drill: Drilling) -> None
 @docker
 @pytest.mark.parametrize("kind", ["stream full", "stream block"])
 def test_one_bit_of_a_base_file(broken: Barmaned, tool_drill: Drilling, kind: str) -> None:
-    """Barman restores it with status 0; in a block-level chain the damage lies in the full backup."""
-    flip(table_file(broken, "stream full"))
+    """Barman restores it with status 0, also if the full backup of a chain is damaged."""
+    flip_bit(table_file(broken, "stream full"))
 
     drilled = tool_drill(broken.source(backup=broken.labels[kind], check=True))
 
@@ -130,7 +104,7 @@ def test_one_bit_of_a_base_file(broken: Barmaned, tool_drill: Drilling, kind: st
 
 @docker
 def test_a_missing_base_file(broken: Barmaned, tool_drill: Drilling) -> None:
-    """Barman restores what is there, with status 0."""
+    """Barman restores the other files with status 0."""
     table_file(broken, "stream full").unlink()
 
     drilled = tool_drill(broken.source(backup=broken.labels["stream full"]))
@@ -142,7 +116,7 @@ def test_a_missing_base_file(broken: Barmaned, tool_drill: Drilling) -> None:
 @docker
 def test_a_damaged_tar(broken: Barmaned, tool_drill: Drilling) -> None:
     """A compressed backup does not unpack."""
-    flip(broken.base("packed full") / "data" / "base.tar.gz")
+    flip_bit(broken.base("packed full") / "data" / "base.tar.gz")
 
     failed(tool_drill(broken.source("packed")), "a file of the backup is damaged")
 
@@ -154,7 +128,7 @@ def test_a_damaged_tar(broken: Barmaned, tool_drill: Drilling) -> None:
 def test_one_bit_of_a_wal_file(
     broken: Barmaned, tool_drill: Drilling, name: str, words: str
 ) -> None:
-    """PostgreSQL would take most of it for the end of WAL, and open with fewer rows."""
+    """PostgreSQL takes most such damage for the end of WAL, and opens with fewer rows."""
     kind = f"{name} full"
     path = broken.segments(name)[-1]
     if name == "packed":
@@ -162,7 +136,7 @@ def test_one_bit_of_a_wal_file(
         content[len(content.rstrip(b"\0")) // 2] ^= 1
         path.write_bytes(content)
     else:
-        flip(path)
+        flip_bit(path)
 
     drilled = tool_drill(broken.source(name, backup=broken.labels[kind]))
 
@@ -172,7 +146,7 @@ def test_one_bit_of_a_wal_file(
 
 @docker
 def test_a_missing_wal_segment(broken: Barmaned, tool_drill: Drilling) -> None:
-    """Seen before anything is restored."""
+    """It is found before anything is restored."""
     missing = broken.segments("rsync")[-2]
     missing.unlink()
 
@@ -187,7 +161,7 @@ def test_a_missing_wal_segment(broken: Barmaned, tool_drill: Drilling) -> None:
 def test_a_block_level_chain_that_lost_its_full_backup(
     broken: Barmaned, tool_drill: Drilling
 ) -> None:
-    """With its description, or the files alone."""
+    """Its files are gone; then its description too."""
     shutil.rmtree(broken.base("stream full"))
 
     failed(tool_drill(broken.source()), broken.labels["stream full"], "depends on it")
@@ -199,7 +173,7 @@ def test_a_block_level_chain_that_lost_its_full_backup(
 
 @docker
 def test_hard_links_need_no_parent(broken: Barmaned, tool_drill: Drilling) -> None:
-    """A backup by rsync with reuse_backup = link is whole without the one it shares files with."""
+    """A backup by rsync with reuse_backup = link is complete without its predecessor."""
     shutil.rmtree(broken.base("rsync full"))
     broken.description("rsync full").unlink(missing_ok=True)
 
@@ -211,7 +185,7 @@ def test_hard_links_need_no_parent(broken: Barmaned, tool_drill: Drilling) -> No
 def test_a_backup_that_is_not_complete_is_never_chosen(
     broken: Barmaned, tool_drill: Drilling, status: str, error: str
 ) -> None:
-    """One that failed, or one that is being taken while the drill runs: the one before is restored, and it is said."""
+    """A failed backup, or one that is being taken: the one before is restored, with a note."""
     marked(broken, "rsync link", status, error)
 
     drilled = tool_drill(broken.source("rsync"), database="postgres")
@@ -232,9 +206,9 @@ def test_a_backup_that_is_not_complete_is_never_chosen(
 
 
 def test_an_archive_that_lags(barman_worlds: Worlds, tool_drill: Drilling) -> None:
-    """Production's archive_command has reported success, and `barman cron` has not run: the rows are not safe yet.
+    """Production's archive_command has succeeded, and `barman cron` has not run.
 
-    Barman would archive them when it restores: a drill must not.
+    The rows are not in the archive yet. A restore by Barman would archive them; a drill must not.
     """
     broken = barman_worlds(15).copied()
     for path in broken.segments("packed")[-2:]:
@@ -255,7 +229,7 @@ def test_an_archive_that_lags(barman_worlds: Worlds, tool_drill: Drilling) -> No
 
 @docker
 def test_targets_outside_of_what_there_is(broken: Barmaned, tool_drill: Drilling) -> None:
-    """Before the end of the first backup, and after the end of the archive."""
+    """Targets before the end of the first backup, and after the end of the archive."""
     moment = broken.server.points["time"][0]
     assert isinstance(moment, AtTime)
 
@@ -271,7 +245,7 @@ def test_targets_outside_of_what_there_is(broken: Barmaned, tool_drill: Drilling
 
 @docker
 def test_a_backup_that_is_not_in_the_catalogue(broken: Barmaned, tool_drill: Drilling) -> None:
-    """A typo in `backup`."""
+    """The message of a typo in `backup` names the existing backups."""
     could_not_verify(
         tool_drill(broken.source(backup="20200101T000000")),
         "is not in the catalogue",
@@ -281,7 +255,7 @@ def test_a_backup_that_is_not_in_the_catalogue(broken: Barmaned, tool_drill: Dri
 
 @local
 def test_a_home_of_a_newer_barman(barman_worlds: Worlds, tool_drill: Drilling) -> None:
-    """This machine's 3.4 sees no backup in a home of 3.13, and says nothing of it: that is not an empty home."""
+    """Barman 3.4 lists no backup in a home of 3.13, without an error: the home is not empty."""
     world = barman_worlds(MAJOR)
 
     could_not_verify(

@@ -1,4 +1,4 @@
-"""Commands of the user's own: the worked example on a real server, and what goes wrong with commands."""
+"""Commands of the user: the worked example on a real server, and commands that go wrong."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.sources.command.source import CommandSettings, CommandSource
+from pytest_pgrestore.sources.command.source import CommandSource
+from pytest_pgrestore.sources.command.table import CommandTable
 from tests.project import ROOT
 from tests.real.production import Production, digests, production
+from tests.real.tool_worlds import could_not_verify, failed, make_ledger, table_of
 from tests.real.worlds import Drilled
 
 Drilling = Callable[..., Drilled]
@@ -29,8 +31,8 @@ class Taken:
 
     Attributes:
         server: The production.
-        commands: Where the commands lie.
-        labels: Of the backups, oldest first.
+        commands: Directory of the commands.
+        labels: Labels of the backups, oldest first.
     """
 
     server: Production
@@ -39,27 +41,24 @@ class Taken:
 
     def source(self, **changes: object) -> CommandSource:
         """Return the source that the example configures."""
-        backups, wal, commands = (
-            self.server.directory / "backups",
-            self.server.directory / "wal",
-            self.commands,
-        )
-        plain: dict[str, object] = {
+        directory, commands = self.server.directory, self.commands
+        backups, wal = directory / "backups", directory / "wal"
+        plain = {
+            "type": "command",
             "list": ["sh", f"{commands}/list"],
             "fetch": ["sh", f"{commands}/fetch", "{backup}", "{data}"],
             "wal_list": ["ls", str(wal)],
             "wal_fetch": ["sh", f"{commands}/wal", "{file}", "{path}"],
             "read_paths": [commands, backups, wal],
             "env": {"SHOP_BACKUPS": str(backups), "SHOP_WAL": str(wal)},
-            "secrets": {},
             "verify": False,
         }
-        return CommandSource("shop", CommandSettings(**(plain | changes)))  # type: ignore[arg-type]
+        return CommandSource("shop", table_of(CommandTable, plain, changes))
 
 
 @pytest.fixture(scope="module")
 def taken() -> Iterator[Taken]:
-    """Two backups by rsync, rows and points behind them."""
+    """Two backups by rsync, with rows and points after them."""
     with production(17, start=False) as server:
         directory = server.directory
         for name in ("wal", "backups"):
@@ -68,9 +67,7 @@ def taken() -> Iterator[Taken]:
         shutil.copytree(EXAMPLE, commands)
         server.link_wal()
         server.start({"archive_command": f"cp %p {directory}/wal/%f"})
-        server.sql("create table ledger (i int primary key)")
-        server.sql("insert into ledger select generate_series(1, 100)")
-        server.rows = 100
+        make_ledger(server, tablespace=False)
         env = {"PGHOST": str(directory), "PGUSER": "postgres"}
         labels = []
         for _ in range(2):
@@ -79,7 +76,7 @@ def taken() -> Iterator[Taken]:
             )
             labels.append(done.stdout.strip())
             server.grow(5)
-            server.sql("select pg_sleep(1.1)")  # labels and catalogues tell whole seconds
+            server.sql("select pg_sleep(1.1)")  # labels and catalogues have whole seconds
         server.note_points()
         server.archived()
         yield Taken(server, commands, labels)
@@ -102,7 +99,7 @@ def test_recovery_stops_exactly_there(taken: Taken, tool_drill: Drilling, point:
 
 
 def test_an_older_backup_by_name(taken: Taken, tool_drill: Drilling) -> None:
-    """To the end of the archive all the same."""
+    """Recovery reaches the end of the archive from it too."""
     drilled = tool_drill(taken.source(backup=taken.labels[0]), database="postgres")
 
     assert drilled.rows() == taken.server.rows
@@ -139,11 +136,7 @@ def test_a_command_that_fails(
     taken: Taken, tool_drill: Drilling, changes: dict[str, Sequence[str]], words: str
 ) -> None:
     """Nothing was learned about the backup."""
-    drilled = tool_drill(taken.source(**changes))
-
-    assert drilled.result.record.verdict() == "could not verify", drilled.cause
-    assert words in drilled.cause
-    assert drilled.cause.count("HINT:") == 1
+    could_not_verify(tool_drill(taken.source(**changes)), words)
 
 
 @locally
@@ -160,15 +153,7 @@ def test_a_command_that_fails(
             "the WAL the backup needs to become consistent",
         ),
         (
-            {
-                "fetch": [
-                    "sh",
-                    "-c",
-                    'cp -a "$SHOP_BACKUPS/$0/data/." "$1/"; rm "$1/backup_label"',
-                    "{backup}",
-                    "{data}",
-                ]
-            },
+            {"fetch": ["sh", "-c", WITHOUT_LABEL, "{backup}", "{data}"]},
             "the backup has no backup_label",
         ),
     ],
@@ -177,16 +162,13 @@ def test_a_command_that_fails(
 def test_a_backup_that_is_bad(
     taken: Taken, tool_drill: Drilling, changes: dict[str, Sequence[str]], words: str
 ) -> None:
-    """The commands did what they were told, and it does not restore."""
-    drilled = tool_drill(taken.source(**changes))
-
-    assert drilled.result.record.verdict() == "failed", drilled.cause
-    assert words in drilled.cause
+    """The commands end with status 0, and the backup does not restore."""
+    failed(tool_drill(taken.source(**changes)), words)
 
 
 @locally
 def test_without_a_manifest_nothing_is_verified(taken: Taken, tool_drill: Drilling) -> None:
-    """Unless the user says that they know."""
+    """A backup without a manifest passes only with `verify = false`."""
     drilled = tool_drill(taken.source(verify=True))
 
     assert drilled.verdict_of("manifest") == "could not verify"
@@ -206,7 +188,7 @@ def test_without_a_manifest_nothing_is_verified(taken: Taken, tool_drill: Drilli
 def test_a_command_that_is_wrong_is_a_mistake_of_the_settings(
     tmp_path: Path, changes: Changes, words: str
 ) -> None:
-    """Before anything runs."""
+    """It is reported before anything runs."""
     with pytest.raises(ConfigError) as caught:
         Taken(Production(tmp_path, 17, ""), tmp_path, []).source(**changes)
 

@@ -1,10 +1,9 @@
-"""The table: repositories, kinds of backup, kinds of target, majors; exact rows on both sides of every point."""
+"""pgBackRest: repositories, kinds of backup, targets, majors; exact rows around every point."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.system.account import server_account
 from tests.real.pgbackrest_worlds import Backed, backed
 from tests.real.production import digests
+from tests.real.tool_worlds import by_major, could_not_verify
 from tests.real.worlds import Drilled
 
 Worlds = Callable[[int], Backed]
@@ -20,7 +20,7 @@ Drilling = Callable[..., Drilled]
 
 POINTS = ("latest", "immediate", "time", "lsn", "xid", "xid exclusive", "name")
 TABLE = [
-    # The pgBackRest of this machine's own distribution (2.45) knows servers up to 15.
+    # The pgBackRest of this machine's distribution (2.45) supports servers up to 15.
     *(("local", 15, 1, None, point) for point in POINTS),
     ("local", 15, 2, None, "name"),
     ("local", 15, 1, "full1", "time"),
@@ -40,15 +40,8 @@ TABLE = [
 
 @pytest.fixture(scope="module")
 def worlds() -> Iterator[Worlds]:
-    """Return the world of a major, built on first use; tests must not change it: copy what you damage."""
-    from contextlib import ExitStack
-
-    with ExitStack() as stack:
-
-        @cache
-        def world_of(major: int) -> Backed:
-            return stack.enter_context(backed(major))
-
+    """Return the world of a major, built on first use; tests must not change it."""
+    with by_major(backed) as world_of:
         yield world_of
 
 
@@ -61,7 +54,7 @@ def worlds() -> Iterator[Worlds]:
 def test_recovery_stops_exactly_there(
     worlds: Worlds, tool_drill: Drilling, major: int, repo: int, kind: str | None, point: str
 ) -> None:
-    """The row before the point is there, the row after it is not, and none in between is missing."""
+    """The row before the point is there, the row after it is not, and no row is missing."""
     world = worlds(major)
     target, last = world.server.points[point]
     before = digests(world.repository(repo))
@@ -87,7 +80,7 @@ def test_recovery_stops_exactly_there(
 
 @pytest.fixture
 def elsewhere() -> Iterator[Path]:
-    """A directory of production's that the server's user may write."""
+    """A directory of production; the server's user may write to it."""
     place = short_directory()
     yield place
     shutil.rmtree(place)
@@ -99,7 +92,10 @@ def elsewhere() -> Iterator[Path]:
 def test_what_production_says_of_a_restore_is_not_done(
     worlds: Worlds, tool_drill: Drilling, major: int, tmp_path: Path, elsewhere: Path
 ) -> None:
-    """Its file and variables name places of its own, and some databases only; `restore` empties the spool, too."""
+    """Its file and variables name directories of production, and some databases only.
+
+    `restore` would empty production's spool, too.
+    """
     world = worlds(major)
     queued = elsewhere / "spool" / "archive" / "main" / "out" / "000000010000000000000001.ok"
     queued.parent.mkdir(parents=True)
@@ -110,8 +106,8 @@ def test_what_production_says_of_a_restore_is_not_done(
     )
     config = tmp_path / "pgbackrest.conf"
     config.write_text(
-        f"{text}\n[global:restore]\nlink-map=pg_wal={elsewhere}/wal\ntablespace-map-all={elsewhere}/spaces\n"
-        "db-include=elsewhere\nlink-all=y\nforce=y\n"
+        f"{text}\n[global:restore]\nlink-map=pg_wal={elsewhere}/wal\n"
+        f"tablespace-map-all={elsewhere}/spaces\ndb-include=elsewhere\nlink-all=y\nforce=y\n"
     )
     said = {
         "PGBACKREST_PG1_PATH": str(elsewhere / "data"),
@@ -127,16 +123,16 @@ def test_what_production_says_of_a_restore_is_not_done(
 
 @pytest.mark.parametrize("tool_run", ["local"], indirect=True)
 def test_an_older_tool_verifies_too(worlds: Worlds, tool_drill: Drilling) -> None:
-    """The `verify` of 2.45 prints what that of 2.55 does."""
+    """`verify` of 2.45 prints the same as that of 2.55."""
     assert tool_drill(worlds(15).source(2, verify=True)).verdict_of("pgbackrest verify") == "passed"
 
 
 @pytest.mark.parametrize("tool_run", ["docker"], indirect=True)
 def test_the_tool_of_this_machine_fills_a_container(worlds: Worlds, tool_drill: Drilling) -> None:
-    """For a tool that no image has; the server is in its container all the same."""
+    """It is for a tool that no image has; the server still runs in its container."""
     world = worlds(15)
 
-    drilled = tool_drill(world.source(2, on_host=True), database="postgres")
+    drilled = tool_drill(world.source(2, tool_location="host"), database="postgres")
 
     assert drilled.rows() == world.server.rows
     record = drilled.result.record
@@ -149,8 +145,7 @@ def test_the_tool_of_this_machine_fills_a_container(worlds: Worlds, tool_drill: 
 
 @pytest.mark.parametrize("tool_run", ["local"], indirect=True)
 def test_a_tool_that_is_too_old_for_the_server(worlds: Worlds, tool_drill: Drilling) -> None:
-    """That says nothing about the backup."""
+    """The backup is not to blame."""
     drilled = tool_drill(worlds(17).source(2))
 
-    assert drilled.result.record.verdict() == "could not verify"
-    assert "this pgBackRest is too old for the backup's PostgreSQL" in drilled.cause
+    could_not_verify(drilled, "this pgBackRest is too old for the backup's PostgreSQL")

@@ -1,4 +1,4 @@
-"""A restore that is kept for the next one: what pgBackRest's `--delta` brings, repairs and may touch."""
+"""A restore that is kept for the next one: what pgBackRest's `--delta` changes and repairs."""
 
 from __future__ import annotations
 
@@ -32,14 +32,15 @@ SPACE = "select oid from pg_tablespace where spcname = 'extra'"
 
 @pytest.fixture(scope="module")
 def world(tool_run: Run) -> Iterator[Backed]:
-    """A server with a tablespace and backups of every kind; this machine's pgBackRest knows servers up to 15."""
+    """A server with a tablespace and backups of every kind."""
+    # This machine's pgBackRest supports servers up to 15.
     with backed(15 if isinstance(tool_run, LocalRun) else 17) as made:
         yield made
 
 
 @pytest.fixture
 def kept() -> Iterator[Kept]:
-    """A place for a kept restore, which is not there yet."""
+    """A directory for a kept restore; it does not exist yet."""
     above = short_directory()
     yield Kept(above / "kept")
     shutil.rmtree(above)
@@ -48,7 +49,7 @@ def kept() -> Iterator[Kept]:
 def test_the_second_restore_brings_what_changed(
     world: Backed, kept: Kept, tool_drill: Drilling
 ) -> None:
-    """It leaves alone what is right, mends what is not, and removes what the backup has not."""
+    """Right files stay, wrong ones are replaced, and files that the backup lacks are removed."""
     target, last = world.server.points["time"]
     older = world.source(backup=world.labels["full1"], delta=kept.directory)
     assert tool_drill(older, target, database="postgres").rows() == last
@@ -76,7 +77,7 @@ def test_the_second_restore_brings_what_changed(
 
 
 def test_no_server_runs_in_what_is_kept(world: Backed, kept: Kept, tool_drill: Drilling) -> None:
-    """It is a copy: what the restored server writes does not get there, and the evidence says that it stays."""
+    """The restored server does not write to it, and the evidence reports that it stays."""
     drilled = tool_drill(world.source(delta=kept.directory), database="postgres")
     before = digests(kept.directory)
 
@@ -94,7 +95,7 @@ def test_no_server_runs_in_what_is_kept(world: Backed, kept: Kept, tool_drill: D
 
 
 def test_its_time_is_not_judged(world: Backed, kept: Kept, tool_drill: Drilling) -> None:
-    """A disaster leaves nothing to restore onto; without `delta` the same objective is met."""
+    """A disaster leaves no files to restore onto; without `delta` the objective is met."""
     objectives = Objectives(rto=timedelta(hours=1))
 
     drilled = tool_drill(
@@ -111,19 +112,19 @@ def test_its_time_is_not_judged(world: Backed, kept: Kept, tool_drill: Drilling)
 
 
 def filled(directory: Path) -> None:
-    """Put somebody's files there."""
+    """Make a directory with files of a user."""
     directory.mkdir(mode=0o700)
     (directory / "PG_VERSION").write_text("15\n")
 
 
 def foreign(directory: Path) -> None:
-    """Make an empty one of another user."""
+    """Make an empty directory of another user."""
     directory.mkdir()
     os.chown(directory, NOBODY, NOBODY)
 
 
 def opened(directory: Path) -> None:
-    """Make one of ours that others may read."""
+    """Make a kept directory that others may read."""
     Kept(directory).claim()
     directory.chmod(0o755)
 
@@ -140,7 +141,7 @@ def opened(directory: Path) -> None:
 def test_a_directory_that_will_not_do(
     world: Backed, kept: Kept, tool_drill: Drilling, spoil: Callable[[Path], None], cause: str
 ) -> None:
-    """It could not verify, and nothing in there was touched."""
+    """The drill could not verify, and its files are unchanged."""
     spoil(kept.directory)
     before = digests(kept.directory)
 
@@ -153,7 +154,7 @@ def test_a_directory_that_will_not_do(
 
 @pytest.mark.parametrize("tool_run", ["local"], indirect=True)
 def test_a_directory_that_cannot_be_made(world: Backed, kept: Kept, tool_drill: Drilling) -> None:
-    """The directory above it is missing: a typo, most likely."""
+    """The parent directory is missing: probably a typo."""
     drilled = tool_drill(world.source(delta=kept.directory / "deeper"), database="postgres")
 
     assert "cannot be used: No such file or directory" in drilled.cause
@@ -162,10 +163,10 @@ def test_a_directory_that_cannot_be_made(world: Backed, kept: Kept, tool_drill: 
 
 @pytest.mark.parametrize("tool_run", ["local"], indirect=True)
 def test_one_drill_at_a_time(world: Backed, kept: Kept, tool_drill: Drilling) -> None:
-    """Two restores into one directory would be a mixture."""
+    """Two restores into one directory would mix their files."""
     kept.claim()
     source = world.source(delta=kept.directory)
-    hasty = PgbackrestSource("shop", source._settings, timeout_seconds=0.1)
+    hasty = PgbackrestSource("shop", source._table, timeout_seconds=0.1)
 
     target, last = world.server.points["name"]
     with FileLock(kept.directory / ".lock"):

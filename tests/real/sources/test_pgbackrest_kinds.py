@@ -1,4 +1,4 @@
-"""Backups that are made in other ways: every compression, from a standby, of pages that were damaged already."""
+"""pgBackRest: every compression, a backup from a standby, and a backup of damaged pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def world() -> Iterator[Kinds]:
 def test_every_compression_is_restored(
     world: Kinds, tool_drill: Drilling, compression: str
 ) -> None:
-    """Of the backup, and of WAL that was archived with each of them in turn."""
+    """The backup and the WAL after it have that compression."""
     endings = {path.suffix for path in world.repository(1).glob("archive/main/*/*/0*-*")}
     assert endings == {"", ".gz", ".bz2", ".lz4", ".zst"}
     before = digests(world.repository(1))
@@ -41,7 +41,7 @@ def test_every_compression_is_restored(
 
 
 def test_a_backup_from_a_standby(world: Kinds, tool_drill: Drilling) -> None:
-    """Its configuration names two servers; the drill's data directory is the only one that is written to."""
+    """Its configuration names two servers; only the drill's data directory is written to."""
     drilled = tool_drill(
         world.source(1, backup=world.labels["standby"], config=world.standby_config),
         database="postgres",
@@ -54,7 +54,7 @@ def test_a_backup_from_a_standby(world: Kinds, tool_drill: Drilling) -> None:
 def test_production_stopped_by_an_operator_does_not_stop_a_drill(
     world: Kinds, tool_drill: Drilling
 ) -> None:
-    """`pgbackrest stop` leaves a file in production's lock directory; a drill has one of its own."""
+    """`pgbackrest stop` writes to production's lock directory; a drill has its own."""
     world.tool("stop")
     try:
         drilled = tool_drill(world.source(1), database="postgres")
@@ -67,7 +67,7 @@ def test_production_stopped_by_an_operator_does_not_stop_a_drill(
 def test_pages_that_were_damaged_when_they_were_backed_up(
     world: Kinds, tool_drill: Drilling
 ) -> None:
-    """It restores with status 0, and the catalogue says so with a status of 0; the next backup has not forgotten."""
+    """`restore` ends with status 0 for it, and so does `info`."""
     drilled = tool_drill(world.source(2), database="postgres")
 
     assert drilled.result.record.verdict() == "failed"

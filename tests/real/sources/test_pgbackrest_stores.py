@@ -1,4 +1,4 @@
-"""pgBackRest repositories in real stores: restored exactly, left as they were; and stores that do not let us in."""
+"""pgBackRest repositories in real stores: exact restores, and stores that refuse access."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from tests.real.pgbackrest_worlds import BUCKET, STORES, Stored, stored
 from tests.real.production import digests
 from tests.real.stores import Certificates
+from tests.real.tool_worlds import could_not_verify
 from tests.real.worlds import Drilled
 
 Drilling = Callable[..., Drilled]
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.parametrize("tool_run", ["docker"], indirect=True)
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[Stored]:
-    """A server whose repositories lie in stores."""
+    """A server whose repositories are in stores."""
     with stored(MAJOR) as made:
         yield made
 
@@ -47,7 +48,7 @@ def changed(world: Stored, tmp_path: Path) -> Callable[[str, str], Path]:
 def test_recovery_stops_exactly_there(
     world: Stored, tool_drill: Drilling, store: str, point: str
 ) -> None:
-    """The tool has the network, the server never: the evidence says until when."""
+    """Only the tool has the network; the evidence reports until when."""
     target, last = world.server.points[point]
     assert world.s3 is not None
     before = world.s3.digests(BUCKET)
@@ -73,7 +74,7 @@ def test_recovery_stops_exactly_there(
 def test_no_secret_is_in_evidence_or_logs(
     world: Stored, tool_drill: Drilling, tmp_path: Path
 ) -> None:
-    """The passphrase is in production's file, the secret in a variable."""
+    """The passphrase is in production's file, and the secret in a variable."""
     assert world.s3 is not None
 
     drilled = tool_drill(world.source(1, secrets=world.env), database="postgres")
@@ -85,32 +86,27 @@ def test_no_secret_is_in_evidence_or_logs(
     assert not any(world.s3.secret in text or "three-quiet-owls" in text for text in texts)
 
 
-def refused(drilled: Drilled, words: str) -> None:
-    """Nothing was learned, for this reason."""
-    assert drilled.result.record.verdict() == "could not verify", drilled.cause
-    assert words in drilled.cause
-    assert drilled.cause.count("HINT:") == 1
-
-
 def test_wrong_credentials(world: Stored, tool_drill: Drilling) -> None:
-    """Or expired ones."""
+    """Expired ones give the same error."""
     source = world.source(1, secrets={"PGBACKREST_REPO1_S3_KEY_SECRET": "0" * 32})
 
-    refused(tool_drill(source), "the store refused the credentials")
+    could_not_verify(tool_drill(source), "the store refused the credentials")
 
 
 def test_credentials_that_were_not_passed_on(world: Stored, tool_drill: Drilling) -> None:
     """Production has them in its environment."""
-    refused(tool_drill(world.source(1)), "a setting is missing that production gives elsewhere")
+    could_not_verify(
+        tool_drill(world.source(1)), "a setting is missing that production gives elsewhere"
+    )
 
 
 def test_a_bucket_that_is_not_there(
     world: Stored, tool_drill: Drilling, changed: Callable[[str, str], Path]
 ) -> None:
-    """A typo in its name."""
+    """There is a typo in its name."""
     config = changed("repo1-s3-bucket=backups", "repo1-s3-bucket=backup")
 
-    refused(
+    could_not_verify(
         tool_drill(world.source(1, config=config, secrets=world.env)), "the bucket or container"
     )
 
@@ -118,12 +114,12 @@ def test_a_bucket_that_is_not_there(
 def test_a_certificate_nobody_trusts(
     world: Stored, tool_drill: Drilling, changed: Callable[[str, str], Path], tmp_path: Path
 ) -> None:
-    """Another authority than the one that signed it."""
+    """The given authority is not the one that signed it."""
     other = Certificates.make(tmp_path / "tls")
     assert world.s3 is not None
     config = changed(f"repo1-storage-ca-file={world.s3.ca}", f"repo1-storage-ca-file={other.ca}")
 
-    refused(
+    could_not_verify(
         tool_drill(world.source(1, config=config, secrets=world.env)),
         "the certificate of the store is not trusted",
     )
@@ -132,36 +128,36 @@ def test_a_certificate_nobody_trusts(
 def test_a_store_that_does_not_answer(
     world: Stored, tool_drill: Drilling, changed: Callable[[str, str], Path]
 ) -> None:
-    """It ends by a deadline of its own."""
+    """The tool ends by a deadline."""
     assert world.s3 is not None
     config = changed(f"repo1-storage-port={world.s3.port}", "repo1-storage-port=1")
     source = world.source(1, config=config, secrets=world.env, env={"PGBACKREST_IO_TIMEOUT": "3"})
 
-    refused(tool_drill(source), "the repository cannot be reached")
+    could_not_verify(tool_drill(source), "the repository cannot be reached")
 
 
 def test_a_host_that_is_another_one(
     world: Stored, tool_drill: Drilling, changed: Callable[[str, str], Path]
 ) -> None:
-    """SFTP asks who the host is."""
+    """SFTP compares the host's fingerprint."""
     assert world.sftp is not None
     config = changed(world.sftp.fingerprint, "0" * 64)
 
-    refused(
+    could_not_verify(
         tool_drill(world.source(2, config=config, secrets=world.env)),
         "the repository cannot be reached",
     )
 
 
 def test_a_tool_without_a_network_cannot_reach_it(world: Stored, tool_drill: Drilling) -> None:
-    """So the network it has elsewhere is one it was given."""
+    """A container has a network only if the source needs one."""
     source = world.source(1, network=False, secrets=world.env, env={"PGBACKREST_IO_TIMEOUT": "3"})
 
-    refused(tool_drill(source), "the repository cannot be reached")
+    could_not_verify(tool_drill(source), "the repository cannot be reached")
 
 
 def test_a_missing_object_in_the_store(world: Stored, tool_drill: Drilling, tmp_path: Path) -> None:
-    """As on a disk."""
+    """The error is the same as on a disk."""
     assert world.sftp is not None
     gone = max(world.sftp.directory.rglob("*.zst"), key=lambda path: path.stat().st_size)
     shutil.move(gone, tmp_path / "gone")

@@ -1,12 +1,10 @@
-"""WAL-G: kinds of backup, targets, majors, storages; exact rows on both sides; damage and bad input."""
+"""WAL-G: kinds of backup, targets, majors, storages; exact rows; damage and bad input."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from pytest_pgrestore.model.target import AtLsn, AtName, AtTime
 from pytest_pgrestore.model.wal import Lsn
 from tests.real.production import digests
 from tests.real.stores import Certificates
+from tests.real.tool_worlds import by_major, could_not_verify, failed, flip_bit
 from tests.real.walg_worlds import BUCKET, WALG, Pushed, pushed, pushed_to_s3
 from tests.real.worlds import Drilled
 
@@ -38,13 +37,8 @@ TABLE = [
 
 @pytest.fixture(scope="module")
 def worlds() -> Iterator[Worlds]:
-    """Return the world of a major, built on first use; tests must not change it: copy what you damage."""
-    with ExitStack() as stack:
-
-        @cache
-        def world_of(major: int) -> Pushed:
-            return stack.enter_context(pushed(major))
-
+    """Return the world of a major, built on first use; tests must not change it."""
+    with by_major(pushed) as world_of:
         yield world_of
 
 
@@ -76,7 +70,7 @@ locally = pytest.mark.parametrize("tool_run", ["local"], indirect=True)
 def test_recovery_stops_exactly_there(
     worlds: Worlds, tool_drill: Drilling, major: int, kind: str | None, point: str
 ) -> None:
-    """The row before the point is there, the row after it is not, and none in between is missing."""
+    """The row before the point is there, the row after it is not, and no row is missing."""
     world = worlds(major)
     target, last = world.server.points[point]
     before = digests(world.store)
@@ -85,7 +79,7 @@ def test_recovery_stops_exactly_there(
         world.source(backup=world.labels[kind] if kind else None), target, database="postgres"
     )
 
-    # The points lie behind the rows that came after the delta, so immediate stops where the backup ended.
+    # The points are after rows that were added after the delta, so `immediate` has fewer rows.
     assert drilled.rows() == (105 if point == "immediate" else last)
     for check in ("target reached", "quarantine", "archive", "files"):
         assert drilled.verdict_of(check) == "passed"
@@ -107,7 +101,7 @@ def test_recovery_stops_exactly_there(
 def test_recovery_from_a_store(
     s3_world: Pushed, tool_drill: Drilling, tmp_path: Path, point: str
 ) -> None:
-    """Exact too; the store is left as it was, and its secret is nowhere."""
+    """The rows are exact, the store is unchanged, and its secret is in no log and no evidence."""
     assert s3_world.s3 is not None
     target, last = s3_world.server.points[point]
     before = s3_world.s3.digests(BUCKET)
@@ -120,20 +114,6 @@ def test_recovery_from_a_store(
     assert any("walg had the network" in note for note in record.notes)
     texts = [path.read_text() for path in (tmp_path / "logs").rglob("*.log")] + [repr(record)]
     assert not any(s3_world.secrets["AWS_SECRET_ACCESS_KEY"] in text for text in texts)
-
-
-def could_not_verify(drilled: Drilled, words: str) -> None:
-    """Nothing was learned, for this reason."""
-    assert drilled.result.record.verdict() == "could not verify", drilled.cause
-    assert words in drilled.cause
-    assert drilled.cause.count("HINT:") == 1
-
-
-def failed(drilled: Drilled, words: str) -> None:
-    """The backup is bad, for this reason."""
-    assert drilled.result.record.verdict() == "failed", drilled.cause
-    assert words in drilled.cause
-    assert drilled.cause.count("HINT:") == 1
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +151,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @locally
 def test_an_encrypted_backup(tool_drill: Drilling, keys: tuple[Path, Path]) -> None:
-    """With the private key and its passphrase it restores; with another one nothing was learned."""
+    """It restores with the private key and its passphrase; another key could not verify."""
     ours, theirs = keys
     public = ours.parent.parent.parent / f"{ours.parent.name}.asc"
     shutil.copy(ours, public)
@@ -201,7 +181,7 @@ def test_an_encrypted_backup(tool_drill: Drilling, keys: tuple[Path, Path]) -> N
 
 @in_docker
 def test_wrong_credentials(s3_world: Pushed, tool_drill: Drilling) -> None:
-    """Or expired ones."""
+    """Expired ones give the same error."""
     source = s3_world.source(secrets={"AWS_SECRET_ACCESS_KEY": "0" * 32})
 
     could_not_verify(tool_drill(source), "the store refused the credentials")
@@ -209,7 +189,7 @@ def test_wrong_credentials(s3_world: Pushed, tool_drill: Drilling) -> None:
 
 @in_docker
 def test_a_bucket_that_is_not_there(s3_world: Pushed, tool_drill: Drilling) -> None:
-    """A typo in its name."""
+    """There is a typo in its name."""
     source = s3_world.source(env={**s3_world.env, "WALG_S3_PREFIX": "s3://backup/shop"})
 
     could_not_verify(tool_drill(source), "the bucket of the prefix is not there")
@@ -219,7 +199,7 @@ def test_a_bucket_that_is_not_there(s3_world: Pushed, tool_drill: Drilling) -> N
 def test_a_certificate_nobody_trusts(
     s3_world: Pushed, tool_drill: Drilling, tmp_path: Path
 ) -> None:
-    """Another authority than the one that signed it."""
+    """The given authority is not the one that signed it."""
     other = Certificates.make(tmp_path / "tls").ca
     source = s3_world.source(env={**s3_world.env, "WALG_S3_CA_CERT_FILE": str(other)})
 
@@ -228,7 +208,7 @@ def test_a_certificate_nobody_trusts(
 
 @in_docker
 def test_a_store_that_does_not_answer(s3_world: Pushed, tool_drill: Drilling) -> None:
-    """By itself WAL-G goes on for minutes."""
+    """WAL-G alone retries for minutes."""
     source = s3_world.source(env={**s3_world.env, "AWS_ENDPOINT": "https://localhost:1"})
 
     could_not_verify(tool_drill(source), "the store cannot be reached")
@@ -245,7 +225,7 @@ def test_a_prefix_that_is_not_there(worlds: Worlds, tool_drill: Drilling) -> Non
 
 @locally
 def test_a_prefix_without_backups(worlds: Worlds, tool_drill: Drilling, tmp_path: Path) -> None:
-    """It is there, and holds nothing: a finding."""
+    """An empty storage is a finding."""
     failed(
         tool_drill(worlds(17).source(env={"WALG_FILE_PREFIX": str(tmp_path)})),
         "there is no backup in",
@@ -254,25 +234,18 @@ def test_a_prefix_without_backups(worlds: Worlds, tool_drill: Drilling, tmp_path
 
 @locally
 def test_a_backup_of_another_name(worlds: Worlds, tool_drill: Drilling) -> None:
-    """The ones there are are named."""
+    """The message names the existing backups."""
     could_not_verify(tool_drill(worlds(17).source(backup="base_0")), worlds(17).labels["full"])
-
-
-def flip(path: Path) -> None:
-    """Flip one bit in the middle of a file."""
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
 
 
 @locally
 def test_a_flipped_bit_in_a_part(broken: Pushed, tool_drill: Drilling) -> None:
-    """Compression notices."""
+    """The decompression fails."""
     # Every part, one at a time: otherwise WAL-G waits a minute before it tries again.
     for path in (
         broken.store / "basebackups_005" / broken.labels["delta"] / "tar_partitions"
     ).iterdir():
-        flip(path)
+        flip_bit(path)
     source = broken.source(env={**broken.env, "WALG_DOWNLOAD_CONCURRENCY": "1"})
 
     failed(tool_drill(source), "was not fetched: a part of it is damaged")
@@ -281,7 +254,7 @@ def test_a_flipped_bit_in_a_part(broken: Pushed, tool_drill: Drilling) -> None:
 @locally
 @pytest.mark.parametrize("which", ["all", "one"])
 def test_a_part_that_is_missing(broken: Pushed, tool_drill: Drilling, which: str) -> None:
-    """Of several WAL-G fetches those there are, and ends with 0: the list of files tells."""
+    """WAL-G fetches the other parts and ends with status 0; the list of files shows it."""
     parts = sorted(
         (broken.store / "basebackups_005" / broken.labels["full"] / "tar_partitions").glob("part_*")
     )
@@ -300,7 +273,7 @@ def test_a_part_that_is_missing(broken: Pushed, tool_drill: Drilling, which: str
 
 @locally
 def test_a_parent_that_is_missing(broken: Pushed, tool_drill: Drilling) -> None:
-    """A delta is nothing without the full backup."""
+    """A delta needs the full backup."""
     for path in (broken.store / "basebackups_005").glob(f"{broken.labels['full']}*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -316,8 +289,8 @@ def segments(world: Pushed) -> list[Path]:
 
 @locally
 def test_a_flipped_bit_in_wal(broken: Pushed, tool_drill: Drilling) -> None:
-    """By compression, or by the server."""
-    flip(segments(broken)[-1])
+    """The decompression or the server finds it."""
+    flip_bit(segments(broken)[-1])
 
     assert tool_drill(broken.source()).result.record.verdict() == "failed"
 
@@ -344,7 +317,7 @@ def test_a_missing_segment(broken: Pushed, tool_drill: Drilling) -> None:
 def test_a_target_that_is_not_there(
     worlds: Worlds, tool_drill: Drilling, point: str, words: str
 ) -> None:
-    """Refused as early as can be, and never turned into latest."""
+    """It is refused early, and never replaced by latest."""
     server = worlds(17).server
     assert server.ended is not None
     target = {
@@ -361,7 +334,7 @@ def test_a_target_that_is_not_there(
 
 @locally
 def test_production_s_own_verification(worlds: Worlds, tool_drill: Drilling) -> None:
-    """It asks production's server; where that cannot be reached, it says so and nothing else."""
+    """It connects to production's server; without a connection it could not verify."""
     world = worlds(17)
     reaching = {**world.env, "PGHOST": str(world.server.directory), "PGUSER": "postgres"}
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import pytest
 
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.settings.find_file import find_config
-from pytest_pgrestore.settings.read_file import Config
-from pytest_pgrestore.settings.read_file import load_config as load_with
-from pytest_pgrestore.sources.registry import SOURCE_TABLES
+from tests.unit.settings.files import load_config, mistakes
 
 GOOD = """
 [sources.shop]
@@ -36,30 +33,6 @@ timeout = "10m"
 [reports]
 directory = "out"
 """
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Any:
-    """Write a settings file and return its path."""
-
-    def _write(text: str, name: str = "pgrestore.toml") -> Any:
-        path = tmp_path / name
-        path.write_text(dedent(text))
-        return path
-
-    return _write
-
-
-def load_config(path: Path, environ: dict[str, str]) -> Config:
-    """Return the settings in the file at `path`, with our own types of sources."""
-    return load_with(path, environ, tables=SOURCE_TABLES)
-
-
-def mistakes(path: Path, environ: Any = None) -> str:
-    """Return the error about the file at `path`."""
-    with pytest.raises(ConfigError) as caught:
-        load_config(path, environ or {})
-    return str(caught.value)
 
 
 def test_a_file_becomes_values(write: Any, tmp_path: Path) -> None:
@@ -265,7 +238,7 @@ def test_a_kept_restore_has_no_objective_for_its_time(write: Any, tmp_path: Path
     """It is quicker than any restore after a disaster; reported before the drill, not after it."""
     text = '[sources.a]\ntype = "pgbackrest"\nstanza = "main"\ndelta = "kept"\n'
 
-    assert load_config(write(text), {}).sources["a"].model_dump()["delta"] == str(tmp_path / "kept")
+    assert load_config(write(text), {}).sources["a"].model_dump()["delta"] == tmp_path / "kept"
     assert "sources.a: rto and delta exclude each other" in mistakes(write(text + 'rto = "1h"\n'))
 
 

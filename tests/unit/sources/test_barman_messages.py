@@ -1,4 +1,4 @@
-"""What Barman and barman-cloud print, as captured, and the verdict it gets."""
+"""Errors of Barman and barman-cloud, as printed, and the verdict of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from pytest_pgrestore.system.process import Completed
 
 NOTHING_LEARNED = [
     (
-        "ERROR: Barman cloud exception: SSL validation failed for https://s3/b [Errno 2] No such file or directory",
+        (
+            "ERROR: Barman cloud exception: SSL validation failed for https://s3/b"
+            " [Errno 2] No such file or directory"
+        ),
         "the file of the store's authority is not there",
     ),
     (
@@ -33,7 +36,10 @@ BAD = [
         "a file of the backup is damaged",
     ),
     (
-        "EXCEPTION: Error decompressing /s/base.tar.gz: tar: Skipping to next header\ntar: No such file or directory",
+        (
+            "EXCEPTION: Error decompressing /s/base.tar.gz: tar: Skipping to next header\n"
+            "tar: No such file or directory"
+        ),
         "a file of the backup is damaged",
     ),
     (
@@ -58,7 +64,7 @@ def done(text: str) -> Completed:
 
 @pytest.mark.parametrize(("text", "cause"), NOTHING_LEARNED)
 def test_an_accident_is_not_a_bad_backup(text: str, cause: str) -> None:
-    """When in doubt, nothing was learned."""
+    """An error that nobody knows is not a finding either."""
     problem = failed(done(text), "s3://b", "backup 1 was not restored")
 
     assert isinstance(problem, HarnessError)
@@ -76,7 +82,7 @@ def test_a_bad_backup_is_a_finding(text: str, cause: str) -> None:
 
 
 def test_the_first_complaint_is_the_cause() -> None:
-    """Not a warning before it, and not the stack after it."""
+    """The message is not a warning before it, and not the traceback after it."""
     text = (
         "2026-11-23 05:49:19,823 [9] Command WARNING: /usr/bin/sh: 1: lsb_release: not found\n"
         "2026-11-23 05:49:19,900 [9] barman.cli ERROR: Unknown backup 'x' for server 'm'\n"

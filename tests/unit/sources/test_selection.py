@@ -57,7 +57,7 @@ CATALOGUE = [backup("first", 1), backup("second", 2), backup("third", 3)]
 def test_the_newest_that_ends_before_the_target(
     target: RecoveryTarget, position: Lsn | None, label: str, why: str
 ) -> None:
-    """Less WAL to replay, and the target is still ahead."""
+    """It needs the least WAL, and recovery can still stop at the target."""
     chosen, selection = choose(CATALOGUE, target, position)
 
     assert chosen.label == label
@@ -65,7 +65,7 @@ def test_the_newest_that_ends_before_the_target(
 
 
 def test_a_backup_that_ended_in_the_targets_own_second_comes_last() -> None:
-    """Catalogues tell whole seconds, so it may have ended after the target."""
+    """Catalogues have whole seconds, so it may have ended after the target."""
     chosen, _ = choose(CATALOGUE, AtTime(NOON + timedelta(hours=2, milliseconds=300)))
 
     assert chosen.label == "first"
@@ -73,7 +73,7 @@ def test_a_backup_that_ended_in_the_targets_own_second_comes_last() -> None:
 
 @pytest.mark.parametrize("target", [AtTime(NOON), AtLsn(Lsn(100))])
 def test_a_target_before_every_backup_is_refused(target: RecoveryTarget) -> None:
-    """The earliest reachable point is named."""
+    """The message names the earliest reachable point."""
     with pytest.raises(
         TargetUnreachable,
         match=r"earliest reachable point is 2026-06-15T13:00:00\+00:00 \(LSN 0/100000\)",
@@ -82,13 +82,13 @@ def test_a_target_before_every_backup_is_refused(target: RecoveryTarget) -> None
 
 
 def test_the_only_backup_is_called_so() -> None:
-    """A choice of one is none."""
+    """There was no choice, and the text shows that."""
     assert choose(CATALOGUE[:1], Latest())[1] == "the only one"
     assert choose(CATALOGUE[:1], AtLsn(Lsn(9 << 20)))[1] == "the only one"
 
 
 def test_no_backup_tells_what_was_left_out() -> None:
-    """A directory of half a backup is not an empty one."""
+    """A directory with half a backup is not an empty one."""
     assert (
         "backup b was never finished"
         in no_backup("/backups", ["backup b was never finished"]).problem

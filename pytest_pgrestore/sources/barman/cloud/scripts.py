@@ -1,13 +1,17 @@
-"""Programs that run in Barman's own Python, by the code of its own commands, for what those commands do not tell.
+"""Programs for Barman's own Python. They call the code of barman-cloud's own commands.
 
-``barman-cloud-backup-list`` tells no WAL, and moments without their offset; ``barman-cloud-wal-restore`` starts anew
-for each segment, which takes longer than bringing it.
+The commands themselves are not enough. ``barman-cloud-backup-list`` lists no WAL and prints times
+without an offset. ``barman-cloud-wal-restore`` is a new process for each segment, and its start
+takes longer than the download.
 """
 
 from __future__ import annotations
 
 BESIDE = 'exec "$(sed -n "1s/^#! *//p" "$(command -v "$0")")" -c "$@"'
-"""Shell: runs a program in the Python of the command named first, which need not be the first one in PATH."""
+"""Shell script: run a program in the Python of the command that is the first argument.
+
+The first line of that command names its Python, which may differ from the first one in PATH.
+"""
 
 CATALOGUE = """
 import json, sys
@@ -27,16 +31,17 @@ with closing(get_cloud_interface(config)) as store:
     catalogue = CloudBackupCatalog(cloud_interface=store, server_name=config.server_name)
     backups = []
     for backup in catalogue.get_backup_list().values():
-        told = backup.to_json()
+        entry = backup.to_json()
         for name in ("begin_time", "end_time"):
             moment = getattr(backup, name, None)
-            told[name] = moment.isoformat() if moment else None
-        backups.append(told)
+            entry[name] = moment.isoformat() if moment else None
+        backups.append(entry)
     unreadable = list(getattr(catalogue, "unreadable_backups", ()))
     wals = sorted(catalogue.get_wal_paths())
-print(json.dumps({"version": barman.__version__, "backups": backups, "unreadable": unreadable, "wals": wals},
-                 default=str))
+found = {"backups": backups, "unreadable": unreadable, "wals": wals}
+print(json.dumps({"version": barman.__version__, **found}, default=str))
 """
+"""Takes the arguments of ``barman-cloud-backup-list``; prints backups and WAL as JSON."""
 
 WAL = """
 import sys
@@ -60,4 +65,8 @@ with closing(get_cloud_interface(config)) as store:
             print("absent", name)
         except Exception as problem:
             sys.exit("ERROR: %s: %s" % (name, problem))
+"""
+"""Takes the arguments of ``barman-cloud-wal-restore``, but a directory and several names.
+
+Prints ``absent NAME`` for a segment that the store does not have.
 """

@@ -1,0 +1,158 @@
+"""An object store as barman-cloud reads it: its backups and its WAL.
+
+Source: Barman manual, "barman-cloud-backup-list", "barman-cloud-restore",
+"barman-cloud-wal-restore".
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.sources.barman import catalogue
+from pytest_pgrestore.sources.barman.cloud import scripts
+from pytest_pgrestore.sources.barman.messages import failed
+from pytest_pgrestore.sources.copying import WORKERS, in_parallel
+from pytest_pgrestore.sources.wal.stored_wal import StoredWal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_pgrestore.sources.backup_tool import BackupTool
+    from pytest_pgrestore.sources.barman.catalogue import Entry
+    from pytest_pgrestore.sources.barman.table import BarmanTable
+    from pytest_pgrestore.system.process import Completed
+
+LIST, RESTORE, WAL = "barman-cloud-backup-list", "barman-cloud-restore", "barman-cloud-wal-restore"
+_SEGMENT_DIGITS = 24
+_HISTORY = ".history"
+_AT_ONCE = 32
+"""Most segments for one process: its start costs little then, and several processes can run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the store has of a server.
+
+    Attributes:
+        entries: Its backups, oldest first, with incomplete ones.
+        unreadable: Labels of backups whose description cannot be read.
+        names: Names of its WAL files.
+        version: Version of barman-cloud.
+    """
+
+    entries: list[Entry]
+    unreadable: list[str]
+    names: list[str]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The object store of a source, and the arguments that name it to each command."""
+
+    table: BarmanTable
+
+    @property
+    def url(self) -> str:
+        """Its address, as barman-cloud takes it."""
+        return self.table.url or ""
+
+    @property
+    def place(self) -> str:
+        """Its address and the server, for messages."""
+        at = f" at {self.table.endpoint_url}" if self.table.endpoint_url else ""
+        return f"{self.url}{at} (server {self.table.server})"
+
+    def program(self, name: str) -> str:
+        """Return a command of barman-cloud: beside Barman, if `program` is an absolute path."""
+        named = Path(self.table.program)
+        return str(named.with_name(name)) if named.is_absolute() else name
+
+    def arguments(self, *options: str) -> tuple[str, ...]:
+        """Return the options of every command, `options`, the address and the server."""
+        table = self.table
+        provider = ("--cloud-provider", table.cloud_provider) if table.cloud_provider else ()
+        endpoint = ("--endpoint-url", table.endpoint_url) if table.endpoint_url else ()
+        return (*provider, *endpoint, *options, self.url, table.server)
+
+    def read(self, tool: BackupTool) -> Stored:
+        """Return what the store has.
+
+        Raises:
+            HarnessError: It cannot be read, or has nothing of the server.
+        """
+        script = ("-c", scripts.BESIDE, self.program(LIST), scripts.CATALOGUE)
+        done = tool.run("catalogue", *script, *self.arguments(), program="sh", quiet=True)
+        if done.status != 0:
+            # No backup was read yet, so the error is never a finding about one.
+            error = failed(done, self.place, "the catalogue could not be read")
+            raise HarnessError(error.problem, hint=error.hint)
+        document = self._document(done)
+        if not (document["backups"] or document["wals"] or document["unreadable"]):
+            raise HarnessError(
+                f"there is nothing of server {self.table.server!r} in {self.url}",
+                hint="correct `server` or `url`.",
+            )
+        location = f"{self.url.rstrip('/')}/{self.table.server}"
+        entries = catalogue.entries(document["backups"], location)
+        return Stored(entries, document["unreadable"], document["wals"], document["version"])
+
+    def _document(self, done: Completed) -> dict[str, Any]:
+        """Return the JSON object that the script printed; warnings may stand before it."""
+        try:
+            document: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{") :])
+        except ValueError:
+            raise HarnessError(
+                f"barman-cloud's answer about {self.place} is not understood",
+                hint="read the saved log of `catalogue`.",
+            ) from None
+        return document
+
+    def wal(self, tool: BackupTool, names: Sequence[str]) -> StoredWal:
+        """Return the WAL among `names`; history files are downloaded.
+
+        Raises:
+            BackupNotRestorable: A history file is damaged.
+            HarnessError: The store cannot be read.
+        """
+        segments = [name for name in names if len(name) == _SEGMENT_DIGITS]
+        histories = {
+            int(name.removesuffix(_HISTORY), 16): self._history(tool, name)
+            for name in names
+            if name.endswith(_HISTORY)
+        }
+        return StoredWal(segments=dict.fromkeys(segments), histories=histories)
+
+    def _history(self, tool: BackupTool, name: str) -> str:
+        # The tool may run in a container, with other files and memory than ours.
+        # Only its output comes back, so `cat` prints the file there.
+        path = str(tool.tool_runner.writable / name)
+        done = tool.run("catalogue", *self.arguments(), name, path, program=self.program(WAL))
+        if done.status != 0:
+            raise failed(done, self.place, f"{name} could not be read")
+        return tool.run("catalogue", path, program="cat").stdout
+
+
+@dataclass(frozen=True, slots=True)
+class Bringer:
+    """Fetches segments from the store, several at a time."""
+
+    store: Store
+    tool: BackupTool
+
+    def __call__(self, names: Sequence[str], into: Path) -> None:
+        """Write each of `names` to `into`; see `stored_wal.Bring`."""
+        share = min(_AT_ONCE, -(-len(names) // WORKERS) or 1)
+        batches = [names[begin : begin + share] for begin in range(0, len(names), share)]
+        in_parallel(lambda batch: self._fetch(batch, into), batches)
+
+    def _fetch(self, batch: Sequence[str], into: Path) -> None:
+        script = ("-c", scripts.BESIDE, self.store.program(WAL), scripts.WAL)
+        arguments = (*self.store.arguments(), str(into), ",".join(batch))
+        done = self.tool.run("wal", *script, *arguments, program="sh", quiet=True)
+        if done.status != 0:
+            raise failed(done, self.store.place, "WAL could not be brought")
