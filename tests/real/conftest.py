@@ -1,4 +1,4 @@
-"""Fixtures of the tests on real servers: worlds built once for each major, a run, and drills that are torn down."""
+"""Fixtures of the tests on real servers: worlds, a run, and drills that are torn down."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def place() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def worlds() -> Iterator[Callable[[int], World]]:
-    """Return the world of a major, built on first use; tests must not change it: copy what you damage."""
+    """Return the world of a major, built on first use.
+
+    Tests must not change it: copy what you damage.
+    """
     made: list[World] = []
 
     @cache
@@ -50,21 +53,30 @@ def worlds() -> Iterator[Callable[[int], World]]:
 
 @pytest.fixture(scope="session")
 def barman_worlds() -> Iterator[Callable[[int], Barmaned]]:
-    """Return the Barman home of a major, built on first use; tests must not change it: copy what you damage."""
+    """Return the Barman home of a major, built on first use.
+
+    Tests must not change it: copy what you damage.
+    """
     with by_major(barmaned) as world_of:
         yield world_of
 
 
 @pytest.fixture(scope="module", params=RUNTIMES)
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
-    """A run of this process for all tests of a module, in each kind of sandbox; nothing may be left of it."""
+    """A run of this process for all tests of a module, in each kind of sandbox.
+
+    Nothing may be left of it.
+    """
     with opened_run(request.param) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module", params=RUNTIMES)
 def tool_run(request: pytest.FixtureRequest) -> Iterator[Run]:
-    """A run whose images have the backup tools, which reach the stores on this machine; nothing may be left of it."""
+    """A run whose images have the backup tools, which reach the stores on this machine.
+
+    Nothing may be left of it.
+    """
     with opened_run(request.param, packages=BACKUP_TOOLS, tool_network="host") as opened:
         yield opened
 
@@ -78,7 +90,7 @@ def drill(run: Run, tmp_path: Path) -> Iterator[Callable[..., Drilled]]:
 
 @pytest.fixture
 def tool_drill(tool_run: Run, tmp_path: Path) -> Iterator[Callable[..., Drilled]]:
-    """Restore a source of a backup tool to a target; torn down, and proved to be, after the test."""
+    """Restore a source of a backup tool; torn down after the test, and proved to be."""
     with drilling(tool_run, tmp_path) as drill:
         yield drill
 
@@ -114,14 +126,15 @@ def drilling(run: Run, tmp_path: Path) -> Iterator[Callable[..., Drilled]]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say with which WAL-G its tests ran, or how many did not: the one real thing that no registry has."""
+    """Print with which WAL-G its tests ran, or how many did not: no registry has it."""
     left_out = [
         report for report in terminalreporter.stats.get("skipped", []) if "walg" in report.nodeid
     ]
     ran = any("test_walg" in report.nodeid for report in terminalreporter.stats.get("passed", []))
     if left_out:
         terminalreporter.write_line(
-            f"{len(left_out)} tests of WAL-G were not run: wal-g is not on PATH; its project's releases page has it"
+            f"{len(left_out)} tests of WAL-G were not run: wal-g is not on PATH;"
+            " its project's releases page has it"
         )
     elif ran and WALG is not None:
         version = subprocess.run(
