@@ -94,7 +94,7 @@ def test_nothing_is_left_of_a_killed_run_and_others_go_on(
             for project in living:
                 project.start()
             for project in living:
-                until(lambda project=project: project.reached("test"), "the live runs")  # type: ignore[misc]
+                until(lambda project=project: project.reached("test"), "the live runs")  # type: ignore[misc]  # a default of the loop
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 list(pool.map(check_kill, victims, kills))
             for project in living:

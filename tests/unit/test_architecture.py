@@ -143,3 +143,28 @@ def test_no_two_test_modules_have_one_name() -> None:
     names = [path.name for path in Path(__file__).parents[1].rglob("test_*.py")]
 
     assert sorted(names) == sorted(set(names))
+
+
+EXCUSE = re.compile(r"# (?:noqa: [A-Z0-9, ]+|type: ignore\[[a-z, -]+\])(?P<reason>.*)")
+"""A rule that is switched off for a line."""
+
+SOURCES = sorted(
+    path
+    for folder in ("pytest_pgrestore", "tests", "scenarios", "examples")
+    for path in (ROOT / folder).rglob("*.py")
+)
+
+
+def test_every_rule_that_is_switched_off_has_a_reason() -> None:
+    """Whoever reads the line must know whether the reason still holds."""
+    bare = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in SOURCES
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        for found in EXCUSE.finditer(line)
+        if not re.search(
+            r"[a-z]{2}", found["reason"].replace("noqa", "").replace("type: ignore", "")
+        )
+    ]
+
+    assert not bare
