@@ -11,6 +11,7 @@ import random
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -94,7 +95,7 @@ def test_nothing_is_left_of_a_killed_run_and_others_go_on(
             for project in living:
                 project.start()
             for project in living:
-                until(lambda project=project: project.reached("test"), "the live runs")  # type: ignore[misc]  # a default of the loop
+                until(partial(project.reached, "test"), "the live runs")
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 list(pool.map(check_kill, victims, kills))
             for project in living:
