@@ -16,7 +16,7 @@ import time
 from pytest_pgrestore.demo.cluster import short_directory
 from tests.benchmarks.bare_tools import (
     CORES,
-    MAJOR,
+    DATABASE,
     BareTool,
     Barman,
     Pgbackrest,
@@ -26,10 +26,10 @@ from tests.benchmarks.bare_tools import (
 )
 from tests.benchmarks.drill_against_script import RESTORE, run_drill
 from tests.benchmarks.figures import options, print_median, print_phases, size_bytes
+from tests.real.local_tools import MAJOR
 
 MIB = 1024**2
 TOOLS: dict[str, BareTool] = {"pgbackrest": Pgbackrest(), "barman": Barman(), "walg": Walg()}
-PROGRAMS = {"pgbackrest": "pgbackrest", "barman": "barman", "walg": "wal-g"}
 
 
 def run_bare(tool: BareTool, place: Place) -> float:
@@ -44,7 +44,8 @@ def run_bare(tool: BareTool, place: Place) -> float:
 
 def compare(tool: BareTool, place: Place, pairs: int) -> None:
     """Run the pairs; print each of them, then the medians."""
-    config = tool.source.replace("{directory}", str(place.directory)) + 'database = "bench"\n'
+    table = tool.source.replace("{directory}", str(place.directory))
+    config = f'[sources.bench]\n{table}database = "{DATABASE}"\n'
     figures = []
     for number in range(pairs + 1):
         bare = run_bare(tool, place)
@@ -78,7 +79,7 @@ def main() -> None:
     parser.add_argument("--transactions", type=int, default=40000)
     arguments = parser.parse_args()
     for name in arguments.tools:
-        if shutil.which(PROGRAMS[name]) is None:
+        if shutil.which(TOOLS[name].programs[0]) is None:
             print(f"{name} is not on PATH: not measured")
         else:
             measure(TOOLS[name], arguments.scale, arguments.transactions, arguments.pairs)

@@ -15,15 +15,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pytest_pgrestore.demo.cluster import short_directory
-from tests.benchmarks.bare_tools import CORES, MAJOR, NAME, Pgbackrest, Place, build
+from tests.benchmarks.bare_tools import CORES, Pgbackrest, Place, build
 from tests.benchmarks.figures import options, print_median
+from tests.real.local_tools import MAJOR
 
 TOOL = Pgbackrest()
 
 
 def fetching(place: Place, data: Path, *more: str) -> tuple[str]:
     """Return the `restore_command` of pgBackRest, with more options."""
-    given = " ".join((f"--config={place.directory}/pgbackrest.conf", f"--stanza={NAME}", *more))
+    config, stanza = f"--config={place.directory}/pgbackrest.conf", f"--stanza={TOOL.stanza}"
+    given = " ".join((config, stanza, *more))
     return (f'restore_command=pgbackrest {given} --pg1-path={data} archive-get %f "%p"',)
 
 
@@ -57,7 +59,7 @@ def by_workers(place: Place, data: Path) -> None:
     src/storage/helper.h, STORAGE_SPOOL_ARCHIVE_IN.
     """
     spool = data.parent / "spool"
-    fetched = spool / "archive" / NAME / "in"
+    fetched = spool / "archive" / TOOL.stanza / "in"
     fetched.mkdir(parents=True)
     for path in (spool, *spool.rglob("*")):
         place.cluster.programs.account.own(path)
