@@ -277,7 +277,10 @@ def test_a_backup_that_is_not_in_the_catalogue(world: Backed, tool_drill: Drilli
 
 def test_a_backup_being_taken_meanwhile(world: Backed, tool_drill: Drilling) -> None:
     """The drill takes the last finished backup, and does not wait for the running one."""
-    world.server.sql("create table much as select generate_series(1, 500000)")
+    # Without autovacuum, which a minute later would write WAL during other tests.
+    world.server.sql(
+        "create table much with (autovacuum_enabled = off) as select generate_series(1, 500000)"
+    )
     with ThreadPoolExecutor(1) as pool:
         # With --no-start-fast the backup waits for a slow checkpoint.
         running = pool.submit(world.tool, "--repo=2", "--type=full", "--no-start-fast", "backup")
