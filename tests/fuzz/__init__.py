@@ -1,0 +1,1 @@
+"""Hostile and damaged input for every parser: hypothesis, and mutations of real files."""
