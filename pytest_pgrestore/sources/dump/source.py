@@ -20,7 +20,7 @@ from pytest_pgrestore.sources.dump.loading import causes
 from pytest_pgrestore.sources.dump.loading.load import Loading
 from pytest_pgrestore.sources.dump.loading.options import LoadOptions
 from pytest_pgrestore.sources.dump.loading.role_file import RoleFile
-from pytest_pgrestore.sources.dump.reading import completeness, dump_file, globs, toc
+from pytest_pgrestore.sources.dump.reading import completeness, dump_file, globs
 from pytest_pgrestore.sources.protocol import ChosenBackup
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
+    from pytest_pgrestore.sources.dump.reading import toc
     from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
+    from pytest_pgrestore.sources.dump.reading.entries import Entry
     from pytest_pgrestore.sources.protocol import Connection, LocateRequest
 
 
@@ -39,12 +41,14 @@ class _Choice:
     Attributes:
         dump: The chosen dump.
         contents: Table of contents of an archive; None for plain SQL.
+        readable: Whether the server's user can read the archive in place.
         promised: Entries that must exist after the restore, by database; filled by `load`.
     """
 
     dump: DumpFile
     contents: toc.Toc | None
-    promised: dict[str, list[toc.Entry]] = field(default_factory=dict)
+    readable: bool = True
+    promised: dict[str, list[Entry]] = field(default_factory=dict)
 
 
 class DumpSource:
@@ -143,17 +147,17 @@ class DumpSource:
         completeness.require_complete(dump)
         major = max(dump.server_major or 0, dump.tool_major or 0) or None
         programs = request.find_programs(major)
-        contents = read_contents(dump, programs) if dump.is_archive else None
+        contents, readable = read_contents(dump, programs) if dump.is_archive else (None, True)
         self._require_database(dump)
         if contents is not None:
             self._require_roles(dump, contents)
             self._options.expected(contents)
-        self._choices[dump.path] = _Choice(dump, contents)
+        self._choices[dump.path] = _Choice(dump, contents, readable)
         return ChosenBackup(
             backup=catalogue.entry_of(dump),
             selection=f"the newest of {len(paths)}" if len(paths) > 1 else "the only one",
             server_major=major or programs.major,
-            needed_bytes=catalogue.needed_bytes(dump),
+            needed_bytes=catalogue.needed_bytes(dump) + (0 if readable else dump.size_bytes),
             not_checked=catalogue.not_checked(dump),
             notes=catalogue.notes(dump, programs),
             backup_paths=(
@@ -191,10 +195,10 @@ class DumpSource:
             raise _not_in_the_dump(choice.dump, name, list(choice.promised))
         return name
 
-    def _load_one(self, choice: _Choice, loading: Loading, name: str) -> list[toc.Entry]:
+    def _load_one(self, choice: _Choice, loading: Loading, name: str) -> list[Entry]:
         """Load a dump of one database into database `name`; return what it promises."""
         if choice.contents is not None:
-            loading.archive(choice.dump, choice.contents, name)
+            loading.archive(choice.dump, choice.contents, name, readable=choice.readable)
             return list(self._options.expected(choice.contents))
         stream = loading.plain(choice.dump, name)
         return [entry for entries in stream.entries.values() for entry in entries]
@@ -210,7 +214,7 @@ class DumpSource:
             origin=f"; the dump was taken of database {database}" if database else "",
         )
 
-    def _filled(self, contents: toc.Toc | None) -> list[toc.Entry]:
+    def _filled(self, contents: toc.Toc | None) -> list[Entry]:
         """Return the expected entries that must have rows, as far as the dump had rows for them.
 
         Without definitions this is empty: pg_restore --data-only refreshes no materialized view.

@@ -13,7 +13,8 @@ from pytest_pgrestore.model.errors import BackupNotRestorable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_pgrestore.sources.dump.reading.toc import Entry, Listed, Toc
+    from pytest_pgrestore.sources.dump.reading.entries import Entry
+    from pytest_pgrestore.sources.dump.reading.toc import Listed, Toc
 
 _TABLES = ("TABLE", "FOREIGN TABLE", "VIEW", "MATERIALIZED VIEW")
 _NAMED = 10

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.sources.dump.reading import toc
+from pytest_pgrestore.sources.dump.reading import entries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ def parse_plain_header(start: bytes) -> PlainHeader | None:
     if _CLUSTER in title:
         form, database = "cluster", None
     elif _SINGLE in title:
-        form, database = "plain", toc.database_of(start.decode("utf-8", errors="replace"))
+        form, database = "plain", entries.database_of(start.decode("utf-8", errors="replace"))
     else:
         return None
     return PlainHeader(
