@@ -72,6 +72,7 @@ class SqlStream:
         self._key = key.encode() if key is not None else None
         self._database: str | None = None
         self._count = 0
+        self._line_end_is_due = False
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes for psql.
@@ -93,6 +94,9 @@ class SqlStream:
             yield chunk
 
     def _for_psql(self, piece: Piece) -> bytes:
+        if self._line_end_is_due:
+            self._line_end_is_due = False
+            return piece.text.removeprefix(b"\n")
         if piece.kind == "statement":
             return self._rewrite(piece.text)
         if piece.kind == "command":
@@ -108,9 +112,11 @@ class SqlStream:
         self._database = meaning.database.decode("utf-8", errors="replace")
         if self._key is None:
             return meaning.command
-        # Two backslashes end the arguments of a command.
-        parts = b"\\unrestrict " + self._key, meaning.command, b"\\restrict " + self._key
-        return b" \\\\ ".join(parts)
+        # In psql 18 the key of \unrestrict takes the rest of its line, so it gets its own line,
+        # and the line end behind the command is left out: line numbers stay the same.
+        self._line_end_is_due = True
+        restrict = b"\\restrict %b \\\\ " % self._key
+        return b"\\unrestrict %b\n%b \\\\ %b" % (self._key, meaning.command, restrict)
 
     def _note(self, comment: bytes) -> None:
         entry = entries.entry_of(comment.decode("utf-8", errors="replace").rstrip("\r"))
