@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.sandboxes.protocol import Sandbox
     from pytest_pgrestore.sources.dump.loading.archive_input import ArchiveInput
-    from pytest_pgrestore.sources.dump.loading.sql_stream import StreamLimits
+    from pytest_pgrestore.sources.dump.loading.limits import LoadLimits
     from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
     from pytest_pgrestore.sources.protocol import Connection
     from pytest_pgrestore.system.process import Completed
@@ -39,7 +39,7 @@ class Clients:
         sandbox: Sandbox,
         connection: Connection,
         timeout_seconds: float,
-        limits: StreamLimits,
+        limits: LoadLimits,
     ) -> None:
         self._sandbox = sandbox
         self._connection = connection

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.sources.dump.loading.sql_stream import StreamLimits
+from pytest_pgrestore.sources.dump.loading.limits import LoadLimits
 from pytest_pgrestore.sources.dump.loading.tables import choose_tables, entries_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class LoadOptions:
     schema: Path | None = None
     owners: bool = True
     timeout_seconds: float = 3600.0
-    limits: StreamLimits = field(default_factory=StreamLimits)
+    limits: LoadLimits = field(default_factory=LoadLimits)
 
     def require_possible(self, dump: DumpFile) -> None:
         """Refuse settings that have no effect on this form of dump.

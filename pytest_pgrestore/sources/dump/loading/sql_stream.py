@@ -6,12 +6,11 @@ comment. So psql's own lexer decides what is one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.sources.dump.loading.limits import LoadLimits
 from pytest_pgrestore.sources.dump.loading.psql.commands import Connect, read_command
 from pytest_pgrestore.sources.dump.loading.psql.lexer import PsqlLexer
-from pytest_pgrestore.sources.dump.loading.psql.pieces import LONGEST_BYTES
 from pytest_pgrestore.sources.dump.reading import entries
 from pytest_pgrestore.sources.dump.reading.completeness import TAIL_BYTES
 
@@ -19,19 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pytest_pgrestore.sources.dump.loading.psql.pieces import Piece
-
-
-@dataclass(frozen=True, slots=True)
-class StreamLimits:
-    """What a plain dump may ask of this machine's memory.
-
-    Attributes:
-        statement_bytes: Longest statement or line that psql gets.
-        objects: Most objects whose names are kept, to compare them with the restored catalogue.
-    """
-
-    statement_bytes: int = LONGEST_BYTES
-    objects: int = entries.MOST_OBJECTS
 
 
 class SqlStream:
@@ -59,7 +45,7 @@ class SqlStream:
         rewrite: Callable[[bytes], bytes],
         *,
         name: str = "the dump",
-        limits: StreamLimits | None = None,
+        limits: LoadLimits | None = None,
         key: str | None = None,
     ) -> None:
         self.entries: dict[str | None, list[entries.Entry]] = {}
@@ -68,7 +54,7 @@ class SqlStream:
         self._chunks = chunks
         self._rewrite = rewrite
         self._name = name
-        self._limits = limits or StreamLimits()
+        self._limits = limits or LoadLimits()
         self._key = key.encode() if key is not None else None
         self._database: str | None = None
         self._count = 0

@@ -21,9 +21,6 @@ _TYPE = re.compile(r"; Type: (?P<type>[A-Z ]++); Schema: ")
 _LONGEST_HEADER = 1 << 15
 """Characters of a header that is read: a function is named with the types of 100 arguments."""
 
-MOST_OBJECTS = 500_000
-"""Most objects of a dump that are compared with the restored catalogue: some 150 MB of names."""
-
 _WITH_TEXT = frozenset(
     {"ACL", "DEFAULT ACL", "DATABASE", "DATABASE PROPERTIES", "COMMENT", "SECURITY LABEL"}
 )

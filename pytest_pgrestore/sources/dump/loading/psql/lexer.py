@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.sources.dump.loading.limits import LoadLimits
 from pytest_pgrestore.sources.dump.loading.psql import tokens
 from pytest_pgrestore.sources.dump.loading.psql.pieces import (
-    LONGEST_BYTES,
     TOKEN_BYTES,
     Piece,
     PieceBuffer,
@@ -45,7 +45,7 @@ class PsqlLexer:
         longest_bytes: Longest statement, or line outside of rows.
     """
 
-    def __init__(self, name: str, longest_bytes: int = LONGEST_BYTES) -> None:
+    def __init__(self, name: str, longest_bytes: int = LoadLimits().statement_bytes) -> None:
         self._buffer = PieceBuffer(name, longest_bytes)
         self._settings = LexerSettings()
         self._words = StatementWords()

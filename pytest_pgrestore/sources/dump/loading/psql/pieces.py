@@ -13,9 +13,6 @@ TOKEN_BYTES = 1 << 16
 HELD_BYTES = 1 << 20
 """Longest statement given out whole. A COPY or CREATE TABLE of 1,600 columns is shorter."""
 
-LONGEST_BYTES = 256 << 20
-"""Longest statement or line that psql gets: it holds several copies of it in memory."""
-
 _BY_HAND = "load it by hand, where its SQL may do harm, or make a new one with pg_dump."
 
 Kind = Literal["comment", "statement", "command", "other"]
