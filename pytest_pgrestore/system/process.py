@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 TAIL_LINES = 20
 """Lines of output kept in an error: enough for a tool's reason, short enough for JUnit."""
 
+OUTPUT_BYTES = 100 << 20
+"""Most output of a program that is read: the definitions of a hundred thousand tables."""
+
+MESSAGES_BYTES = 8 << 20
+"""Most messages of a program that are read. SQL can print as many as it likes."""
+
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -125,7 +131,7 @@ def run(
             account=account,
         )
         _feed_and_wait(child, argv[0], stdin, timeout_seconds)
-        done = Completed(tuple(argv), child.returncode, text_of(out), text_of(err))
+        done = Completed(tuple(argv), child.returncode, text_of(out), text_of(err, cut=True))
     if check and done.status != 0:
         raise HarnessError(
             f"{Path(argv[0]).name} exited with status {done.status}: {done.tail()}",
@@ -204,8 +210,28 @@ def spawn(
         ) from exc
 
 
-def text_of(stream: IO[bytes]) -> str:
-    r"""Return everything in `stream` as text; bytes that are not UTF-8 appear as ``\xff``."""
+def text_of(stream: IO[bytes], *, cut: bool = False) -> str:
+    r"""Return everything in `stream` as text; bytes that are not UTF-8 appear as ``\xff``.
+
+    Args:
+        stream: What a program printed.
+        cut: Whether the middle may be left out of more than `MESSAGES_BYTES`.
+
+    Raises:
+        HarnessError: It is longer than `OUTPUT_BYTES`.
+    """
+    size = stream.seek(0, 2)
+    if size > OUTPUT_BYTES and not cut:
+        raise HarnessError(
+            f"a program printed {size:,} bytes, and {OUTPUT_BYTES:,} are read at most",
+            hint="find out what makes it print so much.",
+        )
+    if cut and size > MESSAGES_BYTES:
+        half = MESSAGES_BYTES // 2
+        stream.seek(0)
+        start = stream.read(half)
+        stream.seek(size - half)
+        return (start + b"\n...\n" + stream.read(half)).decode("utf-8", errors="backslashreplace")
     stream.seek(0)
     # Not surrogateescape: execnet, which carries the messages of xdist workers, encodes text as
     # strict UTF-8, so a lone surrogate ends the worker.

@@ -82,7 +82,7 @@ def execute(
                 " the container or the Docker daemon ended in the middle",
                 hint="read the saved logs, and the daemon's.",
             )
-        return Completed(tuple(argv), int(status), text_of(out), text_of(err))
+        return Completed(tuple(argv), int(status), text_of(out), text_of(err, cut=True))
 
 
 def _name(argv: Sequence[str]) -> str:
