@@ -80,7 +80,8 @@ class PsqlLexer:
             position = after
         left = len(self._buffer.raw) - position
         if self._final:
-            self._buffer.take(position, position + left, outside=not self._buffer.statement_bytes)
+            if left:
+                self._buffer.take(position, position + left, outside=self._outside())
             self._buffer.end_statement()
             position += left
         elif left > TOKEN_BYTES and self._settings.unsafe is None:
