@@ -102,11 +102,13 @@ def test_plain_sql(data: bytes, size: int) -> None:
 
 
 @given(mutated(PLAIN))
+@example(b'"' + PLAIN)
 def test_the_stream_for_psql_has_no_command_of_the_dump(data: bytes) -> None:
     """Each backslash command that psql gets is one of ours."""
     stream = SqlStream([data], lambda statement: statement, key="KEY")
     try:
-        sent = b"".join(stream)
+        # psql reads on as SQL behind two backslashes; our lexer takes a command's whole line.
+        sent = b"".join(stream).replace(b"\\restrict KEY \\\\ ", b"\\restrict KEY\n")
     except PgRestoreError:
         return
     commands = [

@@ -148,7 +148,10 @@ def test_links_in_circles_and_to_nothing_are_passed_by(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "x.dump").touch()
 
-    assert globs.matches(f"{tmp_path}/**/*.dump", "path") == [tmp_path / "deep" / "x.dump"]
+    found = [tmp_path / "deep" / "x.dump"]
+    assert globs.matches(f"{tmp_path}/**/*.dump", "path") == found
+    assert globs.matches(f"{tmp_path}/**/x**", "path") == found
+    assert globs.matches(f"{tmp_path}/deep/x**", "path") == found
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ from pytest_pgrestore.model.errors import HarnessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_STARS = re.compile(r"\*{2,}")
 
 
 def matches(pattern: str, setting: str) -> list[Path]:
@@ -40,11 +44,13 @@ def matches(pattern: str, setting: str) -> list[Path]:
 
 
 def _found(pattern: str, fixed: Path) -> Iterator[Path]:
-    if "**" not in pattern:
+    parts = Path(pattern).relative_to(fixed).parts
+    if "**" not in parts:
         # Path.glob does not support absolute patterns.
         return map(Path, glob.iglob(pattern))  # noqa: PTH207 - see above
     # glob.glob follows links for `**`: two of them to their own directory make 2 ** 40 paths.
-    rest = str(Path(pattern).relative_to(fixed))
+    # Elsewhere in a name `**` means `*`, which Path.glob refuses before Python 3.13.
+    rest = "/".join(part if part == "**" else _STARS.sub("*", part) for part in parts)
     return (path for path in fixed.glob(rest) if not _hidden(path.relative_to(fixed), rest))
 
 
