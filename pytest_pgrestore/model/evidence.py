@@ -153,6 +153,8 @@ class ServerFacts:
     system_identifier: str = ""
     network: str = ""
     """How its way out was cut, or that it was not."""
+    confinement: str = ""
+    """What kept the server and the tools from the other files and processes of their machine."""
     settings: dict[str, str] = field(default_factory=dict)
     """Settings of the running server: those of the quarantine, and those that affect speed."""
     speedups: tuple[str, ...] = ()

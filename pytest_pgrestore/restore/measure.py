@@ -101,6 +101,7 @@ def _server_facts(
         binaries=sandbox.programs.origin,
         sandbox=sandbox.kind,
         network=sandbox.network,
+        confinement=sandbox.confinement,
         settings={**settings, **speed},
         speedups=("autovacuum=off", *(f"{name}={speed[name]}" for name in speedups)),
     )
@@ -162,6 +163,11 @@ def _limits_of_the_drill(attempt: Attempt, sandbox: Sandbox) -> list[str]:
     limits = []
     if not _is_cut(sandbox):
         limits.append("Whether the copy could have reached the network: it was not cut off.")
+    if not sandbox.confined:
+        limits.append(
+            "Whether SQL of the copy could have reached files and processes of this machine:"
+            f" only permissions kept it from them (confinement: {sandbox.confinement})."
+        )
     if sockets := sandbox.open_sockets():
         limits.append(
             "Whether SQL of the copy could have reached other PostgreSQL servers of this machine by"

@@ -28,6 +28,7 @@ class ToolRequirements:
         writes: Directories of this machine that it writes to, beside the sandbox it fills.
         network: Whether its repository is reached through the network.
         on_host: Whether it runs on this machine even if servers run in containers.
+        users_own: Whether it is a program of the user's own, which is not confined on this machine.
     """
 
     program: str
@@ -36,6 +37,7 @@ class ToolRequirements:
     writes: tuple[Path, ...] = ()
     network: bool = False
     on_host: bool = False
+    users_own: bool = False
 
 
 class ToolRunner(Protocol):
@@ -143,6 +145,8 @@ class Sandbox(Protocol):
         programs: PostgreSQL's programs.
         kind: Kind of sandbox and user of the server, in words, for the evidence.
         network: How the network is cut off, in words, for the evidence.
+        confinement: What the server can reach of this machine, in words, for the evidence.
+        confined: Whether anything but permissions keeps it from the files of this machine.
         client_address: How our clients connect: host, port, and passfile if a password is needed.
     """
 
@@ -155,6 +159,8 @@ class Sandbox(Protocol):
     port: int
     kind: str
     network: str
+    confinement: str
+    confined: bool
 
     @property
     def client_address(self) -> dict[str, str]: ...

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.model.sandbox_choice import ConnectBy, Storage
+from pytest_pgrestore.model.sandbox_choice import Confine, ConnectBy, Storage
 from pytest_pgrestore.settings.source_tables import SourceTable
 from pytest_pgrestore.settings.suggest import known_names
 from pytest_pgrestore.settings.toml import Duration, Table, read_table, read_toml
@@ -59,6 +59,7 @@ class SandboxTable(Table):
     ryuk: bool = False
     tool_network: str = "bridge"
     max_lifetime: Duration | None = None
+    confine: Confine | None = None
 
 
 class ReportsTable(Table):

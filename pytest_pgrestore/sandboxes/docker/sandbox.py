@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.system.account import Account
 
 NO_NETWORK = "cut: a container without network (--network none)"
+CONTAINER = "server: a container without capabilities, its root file system read-only"
 PUBLISHED = (
     "NOT cut: the server's port is published on 127.0.0.1, which takes a network that leads out"
 )
@@ -73,6 +74,8 @@ class DockerSandbox(BaseSandbox):
     ) -> None:
         super().__init__(place=place, root=copy)
         self.kind = f"docker, storage {settings.storage}"
+        self.confinement = CONTAINER
+        self.confined = True
         self.network = PUBLISHED if settings.connect_by == "port" else NO_NETWORK
         self._programs = programs
         self._settings = settings

@@ -86,6 +86,7 @@ class CommandSource(ToolSource[Choice]):
             reads=tuple(dict.fromkeys(path for path in reads if path.exists())),
             network=bool(table.network),
             on_host=table.on_host,
+            users_own=True,
         )
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - of the protocol

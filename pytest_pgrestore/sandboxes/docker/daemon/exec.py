@@ -13,8 +13,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes.docker.daemon.client import speaking
+from pytest_pgrestore.system import process_output as output
 from pytest_pgrestore.system.feeder import Feeder
-from pytest_pgrestore.system.process import Completed, text_of
+from pytest_pgrestore.system.process import Completed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -82,7 +83,7 @@ def execute(
                 " the container or the Docker daemon ended in the middle",
                 hint="read the saved logs, and the daemon's.",
             )
-        return Completed(tuple(argv), int(status), text_of(out), text_of(err))
+        return Completed(tuple(argv), int(status), output.whole(out, argv[0]), output.ends_of(err))
 
 
 def _name(argv: Sequence[str]) -> str:
