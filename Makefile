@@ -48,6 +48,7 @@ bench: $(STAMPS)/dev
 	$(BIN)/python -m tests.benchmarks.docker_against_local
 	$(BIN)/python -m tests.benchmarks.tool_drills
 	$(BIN)/python -m tests.benchmarks.wal_ahead
+	$(BIN)/python -m tests.benchmarks.confinement_cost
 
 clean:
 	rm -rf $(VENV) $(STAMPS) dist build pgrestore-demo pgrestore-report

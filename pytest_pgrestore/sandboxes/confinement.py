@@ -61,6 +61,9 @@ _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - shm_open(3) makes files there
 _CREDENTIALS = (".aws", ".azure", ".config/gcloud", ".gnupg", ".pgpass", ".ssh")
 """Below the home directory: where backup tools look for their keys, by their manuals."""
 
+ALONE = "cut: a network namespace of its own, and no socket of this machine is in its files"
+"""The network behind bubblewrap, in words."""
+
 OFF = 'none: sandbox.confine is "off"'
 MISSING = "none: this system has neither Landlock nor bubblewrap"
 

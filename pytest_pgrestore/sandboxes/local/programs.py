@@ -113,16 +113,27 @@ class LocalPrograms:
 
     def reach(self) -> Reach:
         """Return what the programs can reach."""
-        return system_reach((*files_of(self.installation), self.scratch, *self.reads), self.writes)
+        return system_reach(
+            (*program_files(self.installation), self.scratch, *self.reads), self.writes
+        )
 
 
-def files_of(installation: Installation) -> tuple[Path, ...]:
-    """Return the directories of an installation, and of the libraries that a wheel has beside it.
+def program_files(installation: Installation) -> tuple[Path, ...]:
+    """Return every directory that the programs of an installation and their libraries are in.
+
+    A user's directory may hold links to the programs only.
+    """
+    real = (installation.directory / "postgres").resolve().parent
+    return (*_homes(installation.directory), *_homes(real))
+
+
+def _homes(bindir: Path) -> tuple[Path, Path]:
+    """Return the home of programs, and of the libraries that a wheel has beside it.
 
     auditwheel puts them into ``PACKAGE.libs`` beside the package; programs find them relative to
     their own path (RPATH $ORIGIN).
     """
-    home = installation.directory.parent
+    home = bindir.parent
     return home, home.parent.with_name(f"{home.parent.name}.libs")
 
 
@@ -140,7 +151,7 @@ def reachable_installation(
         return installation
     copy = shelf / str(installation.major)
     if not copy.exists():
-        _shelve(files_of(installation), copy)
+        _shelve(_homes(installation.directory), copy)
     home = installation.directory.parent
     shelved = replace(installation, directory=copy / home.parent.name / home.name / "bin")
     if not _runs_for(shelved, account):
@@ -152,7 +163,7 @@ def reachable_installation(
     return shelved
 
 
-def _shelve(homes: tuple[Path, ...], copy: Path) -> None:
+def _shelve(homes: tuple[Path, Path], copy: Path) -> None:
     """Copy an installation and its libraries to ``copy/PARENT/HOME``, readable by everybody."""
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.parent.chmod(copy.parent.stat().st_mode | 0o011)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sandboxes import watchdog
+from pytest_pgrestore.sandboxes import confinement, watchdog
 from pytest_pgrestore.sandboxes.base_sandbox import (
     SOCKET_ONLY_HBA,
     STOP_SIGNALS,
@@ -16,9 +16,8 @@ from pytest_pgrestore.sandboxes.base_sandbox import (
     teardown_of,
     write_config_files,
 )
-from pytest_pgrestore.sandboxes.confinement import system_reach
 from pytest_pgrestore.sandboxes.host_tool_runner import HostToolRunner
-from pytest_pgrestore.sandboxes.local.programs import files_of
+from pytest_pgrestore.sandboxes.local.programs import program_files
 from pytest_pgrestore.sandboxes.local.server_process import ServerProcess
 from pytest_pgrestore.system import network, process_table
 
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
 LONGEST_SOCKET_PATH = 107
 """Bytes of a Unix socket's path: sun_path has 108, with the closing zero (unix(7))."""
-
-ALONE = "cut: a network namespace of its own, and no socket of this machine is in its files"
 
 _NOTHING_LEFT = "no process, no shared memory, no file is left of the copy"
 _NOTHING_FOUND = (
@@ -55,7 +52,7 @@ class LocalSandbox(BaseSandbox):
         super().__init__(place=root, root=root)
         bwrap = programs.confinement.bwrap is not None
         self.kind = f"local, as user {programs.account.name}"
-        self.network = ALONE if bwrap else network.CUT if cut else network.OPEN
+        self.network = confinement.ALONE if bwrap else network.CUT if cut else network.OPEN
         self.confinement = programs.confinement.words
         self.confined = not programs.confinement.none
         self._programs = replace(
@@ -132,8 +129,8 @@ class LocalSandbox(BaseSandbox):
         return self._process.runs()
 
     def _launch(self, argv: list[str]) -> dict[str, str | int]:
-        reach = system_reach(
-            (*files_of(self.programs.installation), self.config),
+        reach = confinement.system_reach(
+            (*program_files(self.programs.installation), self.config),
             (self.data, self.tablespaces, self.socket_directory),
         )
         return server_record(self._process.start(argv, reach, self.server_log()))
@@ -144,11 +141,9 @@ class LocalSandbox(BaseSandbox):
         Landlock closes /dev/shm to the server, so its dynamic shared memory is in the copy
         (PostgreSQL docs, dynamic_shared_memory_type). Bubblewrap gives it a /dev/shm of its own.
         """
-        confinement = self.programs.confinement
+        wall = self.programs.confinement
         memory = {"dynamic_shared_memory_type": "mmap"}
-        return super().own_settings() | (
-            memory if confinement.landlock and confinement.bwrap is None else {}
-        )
+        return super().own_settings() | (memory if wall.landlock and wall.bwrap is None else {})
 
     def allow_login(self, user: str, options: str) -> str:  # noqa: ARG002 - no password is needed
         """Return "": the socket's directory lets only the right users in."""
