@@ -128,9 +128,10 @@ def write_config_files(config: Path, hba: str) -> None:
 
     The files that came with the backup are not read (settings config_file, hba_file, ident_file).
     """
-    (config / "postgresql.conf").write_text("")
-    (config / "pg_hba.conf").write_text(hba)
-    (config / "pg_ident.conf").write_text("")
+    for name, text in (("postgresql.conf", ""), ("pg_hba.conf", hba), ("pg_ident.conf", "")):
+        path = config / name
+        path.write_text(text)
+        path.chmod(0o644)  # the server's user reads them, whatever umask we have
 
 
 def server_record(pid: int) -> dict[str, str | int]:
