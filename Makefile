@@ -38,6 +38,8 @@ lint: $(STAMPS)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive pytest_pgrestore tests scenarios examples
+	$(BIN)/python -m tests.audit
 
 # Draws the rooms in docs/architecture.md from the imports.
 picture: $(STAMPS)/dev
@@ -66,6 +68,8 @@ $(STAMPS)/demo: $(VENV)/pyvenv.cfg $(SOURCES)
 
 $(STAMPS)/dev: $(VENV)/pyvenv.cfg $(SOURCES)
 	mkdir -p $(STAMPS)
+	# Python 3.11 puts an old one with advisories into each environment. Nothing here needs it.
+	$(BIN)/python -m pip uninstall --quiet --yes setuptools
 	$(BIN)/python -m pip install --quiet --group dev
 	rm -rf dist
 	$(BIN)/python -m build --quiet --outdir dist .

@@ -177,7 +177,7 @@ def _shelve(homes: tuple[Path, Path], copy: Path) -> None:
                 origin, target, symlinks=True, ignore=_WITHOUT_HEADERS, copy_function=_link_or_copy
             )
     for folder, _, _ in os.walk(half):
-        os.chmod(folder, 0o755)  # noqa: PTH101, S103 - hot; programs, not data
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103 - hot; programs, not data # nosec B103 # likewise
     try:
         half.rename(copy)
     except OSError:
