@@ -72,6 +72,11 @@ class LocalSandbox(BaseSandbox):
         """The unprivileged user the server runs as."""
         return self._programs.account
 
+    @property
+    def _passable(self) -> int:
+        """Mode of a directory of ours that leads to one of the server's user."""
+        return 0o711 if self.account.drop else 0o700
+
     def create(self) -> None:
         """Make the directories. The server's user owns the leaves that it writes, and no other.
 
@@ -79,11 +84,10 @@ class LocalSandbox(BaseSandbox):
             HarnessError: The path is too long for a socket, or the file system refuses.
         """
         self._require_short_path()
-        passable = 0o711 if self.account.drop else 0o700
         try:
             for folder in (self.root, self.tablespaces, self.config):
                 folder.mkdir()
-                folder.chmod(passable)
+                folder.chmod(self._passable)
             for folder in (self.data, self.wal, self.logs, self.socket_directory):
                 folder.mkdir(mode=0o700)
             for folder in (self.data, self.socket_directory):
@@ -100,8 +104,12 @@ class LocalSandbox(BaseSandbox):
 
         The directory of the tablespaces stays ours: only what is in it becomes the user's.
         """
-        for part in path.iterdir() if path == self.tablespaces else (path,):
-            self.account.own_tree(part)
+        if path != self.tablespaces:
+            self.account.own_tree(path)
+            return
+        for tablespace in path.iterdir():
+            self.account.own_tree(tablespace)
+        path.chmod(self._passable)  # pg_combinebackup closes a parent that it did not make
 
     def _require_short_path(self) -> None:
         socket = self.socket_directory / f".s.PGSQL.{self.port}"
@@ -138,12 +146,11 @@ class LocalSandbox(BaseSandbox):
     def own_settings(self) -> dict[str, str]:
         """Return the settings that only the sandbox knows: its files, and where it listens.
 
-        Landlock closes /dev/shm to the server, so its dynamic shared memory is in the copy
-        (PostgreSQL docs, dynamic_shared_memory_type). Bubblewrap gives it a /dev/shm of its own.
+        /dev/shm is closed to a confined server, also in single-user mode. So its dynamic shared
+        memory is in the copy (PostgreSQL docs, dynamic_shared_memory_type).
         """
-        wall = self.programs.confinement
-        memory = {"dynamic_shared_memory_type": "mmap"}
-        return super().own_settings() | (memory if wall.landlock and wall.bwrap is None else {})
+        memory = {"dynamic_shared_memory_type": "mmap"} if self.confined else {}
+        return super().own_settings() | memory
 
     def allow_login(self, user: str, options: str) -> str:  # noqa: ARG002 - no password is needed
         """Return "": the socket's directory lets only the right users in."""
