@@ -43,12 +43,12 @@ PAYLOADS = {
     "travis": "travis_fold:start:owned\r\x1b[0K",
     "wrapped": "x" * 75 + " ::error::owned " + "y" * 90 + " ::error::owned --- owned",
     "html": "<script>alert('x')</script><img src=x onerror=alert(1)></pre></style>-->]]>",
-    "markdown": "[a](https://evil.example) ![b](https://evil.example/c) `d` **e** | f | www.evil.example",
+    "markdown": "[a](https://evil.example) ![b](//evil.example/c) `d` **e** | f | www.evil.example",
     "mention": "@everyone, @octocat and @org/team",
     "xml": "&xxe; <!DOCTYPE a [<!ENTITY b 'c'>]> &#0; ]]>",
     "formula": "=cmd|'/c calc'!A1",
-    "long": "n" * 3_000_000,
-    "long and hidden": "\u202e" * 300_000,
+    "long": "n" * 200_000,
+    "long and hidden": "\u202e" * 30_000,
 }
 """By what they try."""
 

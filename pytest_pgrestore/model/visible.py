@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-LIMIT = 100_000
-"""Characters of one text: room for a page of a tool's output, while no name fills a report."""
+LIMIT = 20_000
+"""Characters of one text: room for twenty long lines of a tool, while no name fills a report."""
+
+LINES_LIMIT = 1_000_000
+"""Characters of a text with lines of its own, which is what a test of the user says."""
 
 QUOTE = "\n  | "
 """Begins each further line of a text that we quote on purpose: it never looks like one of ours."""
@@ -65,7 +68,7 @@ def visible_message(text: str) -> str:
     return _cut(_IN_A_MESSAGE, text, LIMIT)
 
 
-def visible_lines(text: str, limit: int | None = LIMIT) -> str:
+def visible_lines(text: str, limit: int | None = LINES_LIMIT) -> str:
     """Return `text` with its lines and tabs, each line as visible as `visible` makes it.
 
     Args:

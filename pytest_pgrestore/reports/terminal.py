@@ -64,7 +64,7 @@ def _widths(rows: list[tuple[str, ...]], width: int) -> list[int]:
 def _row(drill: DrillRecord) -> tuple[str, ...]:
     """Return the cells of a drill, below `_HEADINGS`."""
     return (
-        visible(drill.drill),
+        one_line(visible(drill.drill)),
         str(drill.verdict()),
         _against(drill.rto),
         _against(drill.rpo),
@@ -112,7 +112,9 @@ def _below(drill: DrillRecord, width: int) -> Iterator[Line]:
     alike = sum(finding.verdict is cause.verdict for finding in findings(drill)) - 1
     more = f" (and {alike} more)" if alike else ""
     message = one_line(visible_lines(cause.message)) or "no message"
-    yield from _wrapped("  cause   ", f"{cause.name}: {message}{more}", width, drill.verdict())
+    yield from _wrapped(
+        "  cause   ", f"{one_line(cause.name)}: {message}{more}", width, drill.verdict()
+    )
     if cause.place:
         yield from _wrapped("  at      ", cause.place, width, None)
     hint = cause.hint or _hint_in(cause.message)
