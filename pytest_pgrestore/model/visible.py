@@ -8,6 +8,7 @@ can see is spelled as in Python, for example ``\x1b`` or ``\u202e``. Imports not
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,19 +37,18 @@ _HIDDEN = (
     + "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u206f\u3164"
     "\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-_IN_A_LINE = re.compile(f"[\t\n{_HIDDEN}]")
-_IN_A_MESSAGE = re.compile(rf"[\t{_HIDDEN}]|\n(?!  \| )")
-_IN_LINES = re.compile(f"[{_HIDDEN}]")
+_IN_A_LINE = f"[\t\n{_HIDDEN}]"
+_IN_A_MESSAGE = rf"[\t{_HIDDEN}]|\n(?!  \| )"
+_IN_LINES = f"[{_HIDDEN}]"
 
-_COMMAND = re.compile(
+_COMMAND = (
     # Anywhere in a line: ##[ of GitHub, ##vso[ of Azure, ##teamcity[. Source: actions/runner,
     # ActionCommand.cs, and azure-pipelines-agent, Command.cs: both look for it with IndexOf.
     r"(?<=\#)(?P<inside>\#)(?=\w*\[)"
     # After blanks at the start of a line: :: of GitHub, the headings of Buildkite, the sections of
     # GitLab and of Travis.
     r"|^(?P<blanks>[^\S\n]*+)(?P<first>:(?=:[A-Za-z])|-(?=--(?!\S))|\+(?=\+\+(?!\S))|~(?=~~(?!\S))"
-    r"|\^(?=\^\^(?!\S))|s(?=ection_(?:start|end):)|t(?=ravis_(?:fold|time):))",
-    re.MULTILINE,
+    r"|\^(?=\^\^(?!\S))|s(?=ection_(?:start|end):)|t(?=ravis_(?:fold|time):))"
 )
 """The character without which a command of a CI system is none."""
 
@@ -84,7 +84,7 @@ def quoted(lines: Iterable[str]) -> str:
     return QUOTE.join(visible(line) for line in lines)
 
 
-def _cut(hidden: re.Pattern[str], text: str, limit: int) -> str:
+def _cut(hidden: str, text: str, limit: int) -> str:
     """Return the visible form of `text`, with at most `limit` characters."""
     shown = _shown(hidden, text[:limit])
     if len(text) <= limit and len(shown) <= limit:
@@ -93,8 +93,15 @@ def _cut(hidden: re.Pattern[str], text: str, limit: int) -> str:
     return shown[: limit - len(note)].rstrip("\n |") + note
 
 
-def _shown(hidden: re.Pattern[str], text: str) -> str:
-    return _COMMAND.sub(_defused, hidden.sub(_spelled, text))
+def _shown(hidden: str, text: str) -> str:
+    """Return `text` with what matches `hidden` spelled out, and with no command."""
+    return _compiled(_COMMAND).sub(_defused, _compiled(hidden).sub(_spelled, text))
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compile on first use: every pytest run of our users imports this file."""
+    return re.compile(pattern, re.MULTILINE)
 
 
 def _spelled(found: re.Match[str]) -> str:

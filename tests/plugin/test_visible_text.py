@@ -310,6 +310,8 @@ def test_names_in_a_good_backup_are_not_obeyed(
     assert len(record.assertions) > 30
     assert record.backup is not None
     assert record.backup.label == SPELLED
+    messages = [outcome.message for outcome in record.assertions]
+    assert any(r'relation "\n::error file=a,line=1::owned?" does not' in text for text in messages)
     assert r"drill\u202egpj\u200b\u2066\ufeff\u2028b\x85c" in outputs["stdout"]
     assert r"#\x23vso[task.setvariable" in outputs["all.xml"]
     etree.fromstring(outputs["all.xml"].encode())
