@@ -1,8 +1,10 @@
-"""The text of a server log without row values, as it is saved beside the reports."""
+"""The text of a log as it is saved beside the reports: without row values, and visible."""
 
 from __future__ import annotations
 
 import re
+
+from pytest_pgrestore.model.visible import visible_lines
 
 _PRIVATE = re.compile(
     r"(DETAIL|CONTEXT|STATEMENT|QUERY|\b(?:22|P0)\w{3} (?:ERROR|WARNING|NOTICE|LOG))"
@@ -24,11 +26,12 @@ _NOT_KEPT = "(not kept: it may quote rows)"
 
 
 def without_values(text: str, keep_until: str = "ready to accept connections") -> str:
-    """Return the log with everything blanked that may quote rows.
+    """Return the log with everything blanked that may quote rows, and each line made visible.
 
     Args:
         text: The log.
         keep_until: Lines before these words stay as they are: no client could log in yet.
     """
     head, mark, rest = text.partition(keep_until)
-    return head + mark + _PRIVATE.sub(rf"\1:  {_NOT_KEPT}", _RAISE.sub(rf"\1:  {_NOT_KEPT}", rest))
+    kept = _PRIVATE.sub(rf"\1:  {_NOT_KEPT}", _RAISE.sub(rf"\1:  {_NOT_KEPT}", rest))
+    return visible_lines(head + mark + kept, limit=None)

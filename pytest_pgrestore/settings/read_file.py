@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.model.errors import MistakesError
 from pytest_pgrestore.model.sandbox_choice import Confine, ConnectBy, Storage
 from pytest_pgrestore.settings.source_tables import SourceTable
 from pytest_pgrestore.settings.suggest import known_names
@@ -115,7 +115,7 @@ def load_config(
         runtimes: The known types of sandboxes.
 
     Raises:
-        ConfigError: With every mistake in the file at once.
+        MistakesError: With every mistake in the file at once.
     """
     mistakes: list[str] = []
     document = _document(path, environ, mistakes)
@@ -132,7 +132,7 @@ def load_config(
     reports = read_table(ReportsTable, document.get("reports", {}), "reports", mistakes)
     if mistakes or sandbox is None or reports is None:
         count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        raise ConfigError(
+        raise MistakesError(
             f"{path} has {count}:\n" + "\n".join(mistakes),
             hint="docs/configuration.md lists every key.",
         )

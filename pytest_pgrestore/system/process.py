@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.model.visible import quoted
 from pytest_pgrestore.system import process_output as output
 from pytest_pgrestore.system.feeder import Feeder
 from pytest_pgrestore.system.process_group import end_group, ends_within
@@ -47,8 +48,8 @@ class Completed:
 
 
 def tail(text: str, lines: int = TAIL_LINES) -> str:
-    """Return the last `lines` lines of `text`."""
-    return "\n".join(text.strip().splitlines()[-lines:])
+    """Return the last `lines` lines of `text`, quoted for a message of ours."""
+    return quoted(text.strip().splitlines()[-lines:])
 
 
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pytest_pgrestore.cli.doctor.docker import examine_docker
 from pytest_pgrestore.cli.doctor.place import examine_place
 from pytest_pgrestore.cli.doctor.programs import examine_programs
 from pytest_pgrestore.cli.doctor.sources import examine_sources
+from pytest_pgrestore.model.visible import visible
 from pytest_pgrestore.sandboxes import confinement
 from pytest_pgrestore.settings.find_file import find_config
 from pytest_pgrestore.settings.options import BY_NAME
@@ -37,7 +38,7 @@ def examine(
         environ: The environment variables.
         echo: Prints a line.
     """
-    diagnosis = Diagnosis(echo)
+    diagnosis = Diagnosis(lambda line: echo(visible(line)))
     settings = _read(config, here, environ, diagnosis)
     sandbox = settings.sandbox if settings else Config().sandbox
     runtime = environ.get(BY_NAME["runtime"].variable) or sandbox.runtime or "docker"
@@ -81,7 +82,8 @@ def _examine_local(sandbox: SandboxTable, diagnosis: Diagnosis) -> None:
 
 def _conclude(diagnosis: Diagnosis) -> int:
     for problem in diagnosis.problems:
-        diagnosis.echo(f"problem: {problem}")
+        for line in f"problem: {problem}".split("\n"):
+            diagnosis.echo(line)
     if diagnosis.problems:
         diagnosis.echo("a drill may fail here: see the problems above")
         return 1

@@ -10,6 +10,7 @@ import pytest
 from pytest_pgrestore.model.errors import PgRestoreError
 from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.model.visible import visible_lines
 from pytest_pgrestore.session.collection.drill_items import USAGE
 from pytest_pgrestore.session.drill_session import SESSION, DrillSession
 from pytest_pgrestore.session.keys import INPUT_KEY, INPUT_REFUSAL, INPUT_ROOT, REQUEST
@@ -171,7 +172,8 @@ class Controller:
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Print the drills and the paths of the reports."""
         if self._usage_error is not None:
-            terminalreporter.write_line(f"ERROR: {self._usage_error}", red=True)
+            error = visible_lines(f"ERROR: {self._usage_error}")
+            terminalreporter.write_line(error, red=True)
         if self._end is None:
             return
         if self._end.evidence is not None:
@@ -194,7 +196,7 @@ class Controller:
     def _print(config: pytest.Config, lines: list[str]) -> None:
         terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
         for line in lines if terminal is not None else ():
-            terminal.write_line(line)
+            terminal.write_line(visible_lines(line))
 
 
 def _status_of_plan(verdicts: list[Verdict]) -> int:

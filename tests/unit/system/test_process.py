@@ -28,6 +28,21 @@ def test_output_that_is_not_text_cannot_harm_a_report() -> None:
     assert done.stdout == r"\xff"
 
 
+def test_what_a_tool_printed_last_is_quoted_line_by_line() -> None:
+    """A backup chooses the words of a tool: none of its lines can pass for one of ours."""
+    script = r"printf 'first\n::error::a\n\033[31mHINT: all is well.\n' >&2; exit 3"
+
+    with pytest.raises(HarnessError) as caught:
+        run(["sh", "-c", script], timeout_seconds=DEADLINE, env={"PATH": os.defpath})
+
+    assert str(caught.value).split("\n") == [
+        "sh exited with status 3: first",
+        r"  | \x3a:error::a",
+        r"  | \x1b[31mHINT: all is well.",
+        "HINT: fix the cause above.",
+    ]
+
+
 def failing_chunks(error: Exception) -> Iterator[bytes]:
     """Yield one chunk, then fail."""
     yield b"select 1;\n"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.model.visible import quoted
 from pytest_pgrestore.sandboxes.docker.daemon.client import speaking
 
 if TYPE_CHECKING:
@@ -189,10 +190,10 @@ def _build(engine: Engine, settings: DockerSettings, name: str, base: str, major
         ):
             printed += str(line.get("stream", "")).splitlines()
             if "error" in line:
-                last = "\n".join(text for text in printed[-_TAIL:] if text.strip())
-                problem = str(line["error"]).strip()
+                last = [text for text in printed[-_TAIL:] if text.strip()]
+                problem = quoted([str(line["error"]).strip(), *last])
                 raise HarnessError(
-                    f"image {name} could not be built on {base}: {problem}\n{last}",
+                    f"image {name} could not be built on {base}: {problem}",
                     hint="is the package list right, and can the build reach the distribution's"
                     ' packages (sandbox.build_network = "host")?'
                     " An image of your own goes into sandbox.image.",
