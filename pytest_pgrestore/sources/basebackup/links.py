@@ -91,7 +91,7 @@ def wal_folder(backup: Path, rules: Rules) -> Path | None:
     if not path.is_symlink():
         return path
     target = _end_of(path)
-    ours = _same_owner(backup, target.stat().st_uid)
+    ours = _owner_fits(backup, target.stat().st_uid)
     looks_right = (target / "archive_status").is_dir()
     return target if rules.allow(target) or (ours and looks_right) else None
 
@@ -108,8 +108,8 @@ def tablespaces_of(backup: Path) -> list[str]:
 def open_tablespace(backup: Path, oid: str, rules: Rules) -> Iterator[Tablespace]:
     """Open a tablespace of a plain backup: a directory in it, or one that a link leads to.
 
-    A link is followed into the directories that `rules` allow. Elsewhere, it must lead to a
-    tablespace of the same owner as the backup. In both cases the tablespace must have a directory
+    A link is followed into the directories that `rules` allow. Elsewhere, its end must belong to
+    the owner of the backup, see `_owner_fits`. In both cases the tablespace must have a directory
     of the backup's server version, and nothing but this directory belongs to the backup.
 
     Raises:
@@ -130,7 +130,7 @@ def open_tablespace(backup: Path, oid: str, rules: Rules) -> Iterator[Tablespace
         content = None
         if linked:
             content = _require_tablespace(backup, path, descriptor, target)
-            if not rules.allow(target) and not _same_owner(backup, os.fstat(descriptor).st_uid):
+            if not rules.allow(target) and not _owner_fits(backup, os.fstat(descriptor).st_uid):
                 raise HarnessError(
                     f"{path} is a link to {target}, which belongs to another user than the backup",
                     hint="if it is the backup's tablespace, name the directory it is in in"
@@ -184,8 +184,13 @@ def _version_directory(backup: Path) -> str:
     return f"PG_{major}_{catalog}"
 
 
-def _same_owner(backup: Path, uid: int) -> bool:
-    return backup.stat().st_uid == uid
+def _owner_fits(backup: Path, uid: int) -> bool:
+    """Return whether the owner of a backup could have made what belongs to `uid`.
+
+    A backup that belongs to whoever runs the drill was copied or fetched by them. The copy's
+    tablespaces may still be the original ones.
+    """
+    return backup.stat().st_uid in {uid, os.geteuid()}
 
 
 def _end_of(link: Path) -> Path:

@@ -134,12 +134,14 @@ class OpenedTar:
         tar: The tar.
         tail: The decompressed stream it is read from.
         seekable: The file of an uncompressed tar: members can be skipped, and copied fast.
+        stored_bytes: Size of the file.
     """
 
     archive: Path
     tar: tarfile.TarFile
     tail: _Tail
     seekable: IO[bytes] | None
+    stored_bytes: int
 
     def members(self, max_files: int) -> Iterator[tarfile.TarInfo]:
         """Yield the members, in order.
@@ -169,18 +171,18 @@ class OpenedTar:
             return None
         if not 0 <= member.size < _LARGEST_SIZE:
             raise tarfile.ReadError(f"a member has the size {member.size}")
-        if self.seekable is not None and member.isfile():
-            there = os.fstat(self.seekable.fileno()).st_size
-            if member.offset_data + member.size > there:
-                raise EOFError(member.name)
+        if (
+            self.seekable is not None
+            and member.isfile()
+            and member.offset_data + member.size > self.stored_bytes
+        ):
+            raise EOFError(member.name)
         return member
 
     def end(self) -> bytes:
         """Return the last bytes of the tar."""
         if self.seekable is not None:
-            self.seekable.seek(
-                -min(END_BYTES, os.fstat(self.seekable.fileno()).st_size), os.SEEK_END
-            )
+            self.seekable.seek(-min(END_BYTES, self.stored_bytes), os.SEEK_END)
         return self.tail.end()
 
 
@@ -210,7 +212,7 @@ def opened_tar(archive: Path, limit_bytes: int | None = None) -> Iterator[Opened
                     tarinfo=_Member,
                 )
             with tar:
-                yield OpenedTar(archive, tar, tail, stream if plain else None)
+                yield OpenedTar(archive, tar, tail, stream if plain else None, stored)
 
 
 @contextmanager
