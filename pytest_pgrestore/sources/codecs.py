@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, cast
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.system.regular_file import NotRegularError, TooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,6 +100,11 @@ def reading(path: Path) -> Iterator[None]:
         tarfile.TarError,
     ) as exc:
         raise _damaged(path, exc) from exc
+    except (NotRegularError, TooLargeError) as exc:
+        raise BackupNotRestorable(
+            f"{exc.filename or path} {exc.strerror}, unlike the file a backup has there",
+            hint="find out what made it, and put the file itself into the backup.",
+        ) from exc
     except OSError as exc:
         if exc.errno is None:
             # bz2 raises OSError without an errno for damaged data; no system call failed.

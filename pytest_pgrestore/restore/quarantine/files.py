@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from itertools import chain
+from itertools import chain, dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,8 @@ def sanitise(sandbox: Sandbox) -> list[str]:
         BackupNotRestorable: A link in the data directory leaves the sandbox.
     """
     moved = _move_carried_files(sandbox)
+    # Before anything is written or removed: it would happen where a link leads.
+    _refuse_links_that_leave(sandbox)
     # The server reads it even when config_file points elsewhere (ProcessConfigFileInternal in
     # PostgreSQL's source), so it is there and empty.
     (sandbox.data / "postgresql.auto.conf").write_text("")
@@ -59,7 +61,6 @@ def sanitise(sandbox: Sandbox) -> list[str]:
         sandbox.adopt(sandbox.data / name)
     # The server refuses a directory that others may read (checkDataDir in miscinit.c).
     sandbox.data.chmod(0o700)
-    _refuse_links_that_leave(sandbox)
     return moved
 
 
@@ -89,13 +90,22 @@ def _refuse_links_that_leave(sandbox: Sandbox) -> None:
         # The text of the link counts, not where it leads from here: the sandbox may have another
         # view of the file system.
         target = Path(os.path.normpath(path.parent / path.readlink()))
-        if sandbox.root not in target.parents:
+        if sandbox.root not in target.parents or _goes_up_later(path.readlink()):
             raise BackupNotRestorable(
                 f"the copy's {path.relative_to(sandbox.root)} is a link to {path.readlink()},"
                 " outside the sandbox",
                 hint="a server started on it would write there: back the linked directory up as a"
                 " tablespace.",
             )
+
+
+def _goes_up_later(link: Path) -> bool:
+    """Return whether ``..`` follows a name in a link.
+
+    The name may be a link itself. Then its parent is elsewhere than the text says.
+    """
+    names = [part for part in link.parts if part != link.anchor]
+    return ".." in dropwhile(lambda part: part == "..", names)
 
 
 def _links_below(*places: Path) -> Iterator[Path]:
