@@ -33,7 +33,7 @@ def clone(instance: RestoredInstance, run: Run, name: str) -> RestoredInstance:
         HarnessError: Disk full, or the copy does not start.
     """
     access = instance.access
-    with instance.connect() as connection:
+    with access.ask() as connection:
         major = connection.info.server_version // 10000
     sandbox = run.sandbox(name, run.find_programs(major), reads=(Path(access.socket_directory),))
     _copy_files(instance, sandbox)
@@ -80,6 +80,7 @@ def _access(access: ConnectionInfo, sandbox: Sandbox, name: str, nonce: str) -> 
         socket_directory=str(sandbox.socket_directory),
         client_address=sandbox.client_address,
         nonce=nonce,
+        server=sandbox.server_process(),
         log=str(sandbox.server_log()),
     )
 
@@ -91,8 +92,8 @@ def _tablespaces(instance: RestoredInstance) -> list[tuple[str, str]]:
     with the data directory.
     """
     query = (
-        "select oid::text, pg_tablespace_location(oid) from pg_tablespace"
-        " where pg_tablespace_location(oid) ^@ '/'"
+        "select oid::pg_catalog.text, pg_catalog.pg_tablespace_location(oid)"
+        " from pg_catalog.pg_tablespace where pg_catalog.pg_tablespace_location(oid) ^@ '/'"
     )
-    with instance.connect() as connection:
+    with instance.access.ask() as connection:
         return [(str(oid), str(location)) for oid, location in connection.execute(query).fetchall()]

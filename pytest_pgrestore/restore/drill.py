@@ -40,6 +40,10 @@ __all__ = [
 ]
 
 
+LAST_LOOK_SECONDS = 15.0
+"""Longest wait for the one question after the tests: what ends a job by SIGTERM waits little longer."""
+
+
 @dataclass(frozen=True, slots=True)
 class DrillResult:
     """The outcome of a restore.
@@ -155,8 +159,12 @@ def _last_check(access: ConnectionInfo, late: HarnessError | None, why_ended: st
     if why_ended is not None:
         return server_gone(why_ended)
     try:
-        with access.open() as connection:
+        with access.ask(
+            timeout_seconds=min(access.timeout_seconds, LAST_LOOK_SECONDS)
+        ) as connection:
             return page_checksums(connection)
+    except HarnessError as exc:
+        return server_gone(exc.problem)
     except psycopg.Error as exc:
         return server_gone(str(exc).strip().splitlines()[0])
 
