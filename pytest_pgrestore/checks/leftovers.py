@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import psycopg
 
-_PREPARED = (
-    "select gid from pg_catalog.pg_prepared_xact() order by prepared, gid"
-)
+_PREPARED = "select gid from pg_catalog.pg_prepared_xact() order by prepared, gid"
 
 _UNLOGGED = (
     "select pg_catalog.count(*) from pg_catalog.pg_class"

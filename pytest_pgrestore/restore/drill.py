@@ -41,7 +41,7 @@ __all__ = [
 
 
 LAST_LOOK_SECONDS = 15.0
-"""Longest wait for the one question after the tests: what ends a job by SIGTERM waits little longer."""
+"""Longest wait for the question after the tests: SIGKILL may follow SIGTERM soon."""
 
 
 @dataclass(frozen=True, slots=True)

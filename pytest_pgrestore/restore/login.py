@@ -119,9 +119,7 @@ def _require_running(sandbox: Sandbox) -> None:
     )
 
 
-def _connect(
-    sandbox: Sandbox, user: str, timeout_seconds: float
-) -> psycopg.Connection[Any]:
+def _connect(sandbox: Sandbox, user: str, timeout_seconds: float) -> psycopg.Connection[Any]:
     """Return a connection to the first maintenance database that accepts one.
 
     Raises:

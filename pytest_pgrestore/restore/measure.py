@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.checks import environment
-from pytest_pgrestore.checks.isolation import NetworkState, isolation
+from pytest_pgrestore.checks.isolation import NetworkState, OutsideView, isolation
 from pytest_pgrestore.checks.leftovers import leftovers
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import ServerFacts
@@ -18,6 +18,7 @@ from pytest_pgrestore.restore.judgement import objectives
 from pytest_pgrestore.restore.quarantine.files import ATTIC
 from pytest_pgrestore.restore.quarantine.settings import ASKED, server_settings
 from pytest_pgrestore.sources.protocol import is_logical
+from pytest_pgrestore.system import server_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,10 @@ _SPEED = (
 )
 """Settings that bear on the speed of a restore, for the evidence."""
 
-_VALUES = "select name, current_setting(name) from pg_settings where name = any(%s)"
+_VALUES = (
+    "select name, pg_catalog.current_setting(name) from pg_catalog.unnest(%s::pg_catalog.text[])"
+    " as asked(name)"
+)
 
 
 def measure(attempt: Attempt) -> None:
@@ -52,8 +56,8 @@ def measure(attempt: Attempt) -> None:
     access, sandbox = attempt.access, attempt.sandbox
     if access is None or sandbox is None:
         return
-    with access.open() as connection:
-        quarantine, settings = _quarantine(sandbox, connection)
+    with access.ask() as connection:
+        quarantine, settings = _quarantine(sandbox, connection, access.nonce)
         attempt.checks.append(quarantine)
         attempt.server = _server_facts(attempt, sandbox, settings, connection)
         _require_quarantine(quarantine)
@@ -62,7 +66,7 @@ def measure(attempt: Attempt) -> None:
             version=_version(connection),
             system_identifier=access.system_identifier,
         )
-        attempt.data_loss = data_loss(attempt, connection)
+        attempt.data_loss = data_loss(attempt, access)
         attempt.notes += leftovers(connection)
         # A dump is sorted anew and loaded by this server, so it fits by its nature.
         if not is_logical(attempt.source):
@@ -72,13 +76,24 @@ def measure(attempt: Attempt) -> None:
 
 
 def _quarantine(
-    sandbox: Sandbox, connection: psycopg.Connection[Any]
+    sandbox: Sandbox, connection: psycopg.Connection[Any], nonce: str
 ) -> tuple[Check, dict[str, str]]:
     """Return the check of the quarantine, and the settings it queried with the value in force."""
     ours = {**server_settings(sandbox.programs.major, ""), **sandbox.own_settings()}
     wanted = {name: ours[name] for name in ASKED if name in ours}
     network = NetworkState(sandbox.network, _is_cut(sandbox), sandbox.network_interfaces())
-    return isolation(connection, wanted, network)
+    return isolation(connection, wanted, network, _outside_view(sandbox, nonce))
+
+
+def _outside_view(sandbox: Sandbox, nonce: str) -> OutsideView:
+    process = sandbox.server_process()
+    if process is None:
+        return OutsideView(None, None, None)
+    return OutsideView(
+        process,
+        server_process.settings_of(process),
+        server_process.titles_of_children(process, nonce),
+    )
 
 
 def _require_quarantine(check: Check) -> None:
@@ -107,7 +122,7 @@ def _server_facts(
 
 
 def _version(connection: psycopg.Connection[Any]) -> str:
-    row = connection.execute("select version()").fetchone()
+    row = connection.execute("select pg_catalog.version()").fetchone()
     return "" if row is None else str(row[0])
 
 
@@ -135,7 +150,7 @@ def _fit_of_database(access: ConnectionInfo, name: str) -> Fit:
     import psycopg
 
     try:
-        with access.open(name) as connection:
+        with access.ask(name) as connection:
             return environment.fit_of_database(connection)
     except psycopg.OperationalError as exc:
         message = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
