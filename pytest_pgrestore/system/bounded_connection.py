@@ -189,6 +189,9 @@ def ask(
     )
     connection.autocommit = True
     connection.answer_bytes = ANSWER_BYTES
+    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+        # The server refuses to send text that is not UTF-8 to a client of that encoding.
+        connection.execute("set client_encoding to SQL_ASCII")
     for name in _TEXTS:
         connection.adapters.register_loader(name, _TolerantLoader)
     peer = peer_of(connection)
