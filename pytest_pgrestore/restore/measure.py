@@ -19,6 +19,7 @@ from pytest_pgrestore.restore.quarantine.files import ATTIC
 from pytest_pgrestore.restore.quarantine.settings import ASKED, server_settings
 from pytest_pgrestore.sources.protocol import is_logical
 from pytest_pgrestore.system import server_process
+from pytest_pgrestore.system.regular_file import read_limited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,9 @@ _SPEED = (
     "max_wal_size",
 )
 """Settings that bear on the speed of a restore, for the evidence."""
+
+_CONFIGURATION_BYTES = 4 * 1024 * 1024
+"""Most of a configuration file that is read for its notes: a hundred times the longest real one."""
 
 _VALUES = (
     "select name, pg_catalog.current_setting(name) from pg_catalog.unnest(%s::pg_catalog.text[])"
@@ -161,8 +165,14 @@ def _fit_of_database(access: ConnectionInfo, name: str) -> Fit:
 
 def _carried_configuration(sandbox: Sandbox) -> list[str]:
     """Return the texts of the copy's own configuration, in the order a server reads them."""
-    paths = [sandbox.root / ATTIC / name for name in ("postgresql.conf", "postgresql.auto.conf")]
-    return [path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file()]
+    texts = []
+    for name in ("postgresql.conf", "postgresql.auto.conf"):
+        try:
+            content = read_limited(sandbox.root / ATTIC / name, _CONFIGURATION_BYTES, follow=False)
+        except OSError:
+            continue  # none, or no file that a server would have been started with
+        texts.append(content.decode("utf-8", errors="replace"))
+    return texts
 
 
 def _backup_age(attempt: Attempt) -> None:

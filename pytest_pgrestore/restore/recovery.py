@@ -57,9 +57,9 @@ def recover(
     def over() -> bool:
         # The status first: the log of a server that has ended is then complete.
         status = sandbox.exit_status()
-        log.refresh()
+        complete = log.refresh()
         stages.advance(log.stage())
-        if status is not None and not log.says_ready():
+        if status is not None and complete and not log.says_ready():
             raise _why_ended(attempt, source, chosen, sandbox, log, status)
         progress.show(log.replayed())
         return log.says_ready()
