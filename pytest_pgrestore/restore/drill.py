@@ -102,10 +102,13 @@ def run_drill(
     except PgRestoreError as exc:
         attempt.failure = _first_cause(attempt, exc)
     finally:
-        attempt.logs = (
-            *save_tool_output(run, drill.key, attempt.tool_output, log_directory),
-            *save_logs(run, drill.key, log_directory),
-        )
+        try:
+            attempt.logs = (
+                *save_tool_output(run, drill.key, attempt.tool_output, log_directory),
+                *save_logs(run, drill.key, log_directory),
+            )
+        except OSError as exc:
+            attempt.notes.append(f"the logs could not be saved: {exc}")
     return DrillResult(attempt.record(), attempt.access if attempt.restored else None)
 
 
@@ -126,7 +129,12 @@ def finish_drill(
     why_ended = run.note_state(drill_key)
     checks = [] if access is None else [_last_check(access, late, why_ended)]
     checks += repository.look_again(listing_path(run, drill_key))
-    logs = save_logs(run, drill_key, log_directory)
+    logs: tuple[str, ...] = ()
+    try:
+        logs = save_logs(run, drill_key, log_directory)
+    except OSError as exc:
+        message = f"the logs could not be saved: {exc}"
+        checks.append(Check(name="logs", verdict=Verdict.COULD_NOT_VERIFY, message=message))
     return Finish(tuple(checks), run.close_drill(drill_key), logs)
 
 
