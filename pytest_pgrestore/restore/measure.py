@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -140,11 +141,18 @@ def _environment(
     found = [
         environment.fit_of_databases(connection),
         environment.preloads_left_out(_carried_configuration(sandbox)),
-        *(
-            _fit_of_database(access, str(name))
-            for (name,) in connection.execute(environment.DATABASES).fetchall()
-        ),
     ]
+    names = [str(name) for (name,) in connection.execute(environment.DATABASES).fetchall()]
+    # Together they take no longer than one question may: a copy can have any number of databases.
+    deadline = time.monotonic() + access.timeout_seconds
+    for number, name in enumerate(names):
+        if time.monotonic() > deadline:
+            attempt.not_checked.append(
+                f"Extensions and collations of {len(names) - number} databases, {name} and those"
+                " after it: there was no time left."
+            )
+            break
+        found.append(_fit_of_database(access, name))
     for part in found:
         attempt.not_checked.extend(part.not_checked)
         attempt.notes.extend(part.notes)

@@ -146,7 +146,7 @@ _QUESTION = {
     # A search path of the copy's could give our words other meanings. Temporary objects come last.
     "search_path": "pg_catalog,pg_temp",
     # How answers are spelled, and in which language.
-    "DateStyle": "ISO",
+    "DateStyle": "ISO,MDY",
     "IntervalStyle": "postgres",
     "TimeZone": "UTC",
     "bytea_output": "hex",
