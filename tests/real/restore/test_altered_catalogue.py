@@ -31,9 +31,9 @@ SLEEPING_SETTINGS = (
     "set allow_system_table_mods = on",
     (
         "create or replace view pg_catalog.pg_settings as select i.name, i.setting, i.unit,"
-        " i.category, i.short_desc, i.extra_desc, i.context, i.vartype, i.source, i.min_val, i.max_val,"
-        " i.enumvals, i.boot_val, i.reset_val, i.sourcefile, i.sourceline, i.pending_restart"
-        " from pg_catalog.its_settings() i, pg_sleep(3600)"
+        " i.category, i.short_desc, i.extra_desc, i.context, i.vartype, i.source, i.min_val,"
+        " i.max_val, i.enumvals, i.boot_val, i.reset_val, i.sourcefile, i.sourceline,"
+        " i.pending_restart from pg_catalog.its_settings() i, pg_sleep(3600)"
     ),
 )
 LYING_SETTINGS = (
@@ -46,8 +46,8 @@ LYING_SETTINGS = (
 SLEEPING_COUNTER = (
     "alter function pg_catalog.pg_stat_get_db_checksum_failures(oid) rename to its_failures",
     (
-        "create function pg_catalog.pg_stat_get_db_checksum_failures(oid) returns bigint language sql"
-        " volatile as $$ select 0::bigint from pg_sleep(3600) $$"
+        "create function pg_catalog.pg_stat_get_db_checksum_failures(oid) returns bigint"
+        " language sql volatile as $$ select 0::bigint from pg_sleep(3600) $$"
     ),
 )
 OTHER_MEANINGS = (
