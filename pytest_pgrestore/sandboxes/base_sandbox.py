@@ -113,6 +113,11 @@ class BaseSandbox(ABC):
     def _runs(self) -> bool:
         """Return whether a server that this process started runs."""
 
+    def server_process(self) -> int | None:
+        """Return the process id of the server; None if none was started."""
+        server = watchdog.server_of(self.place)
+        return None if server is None else server[0]
+
     def server_log(self) -> Path:
         """Return the file that holds the server's messages since the last start."""
         return self.logs / f"server-{self._starts}.log"

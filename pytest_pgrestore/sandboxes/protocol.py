@@ -209,6 +209,13 @@ class Sandbox(Protocol):
         """Return the server's exit status, negative for a signal; None while it runs."""
         ...
 
+    def server_process(self) -> int | None:
+        """Return the process id of the running server, as this machine counts.
+
+        It is the process that listens at the socket; None if it is not known.
+        """
+        ...
+
     def why_ended(self) -> str | None:
         """Return why the server may have ended, if that is no fault of the backup, e.g. memory.
 
