@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.model.errors import HarnessError
     from pytest_pgrestore.model.evidence import Teardown
+    from pytest_pgrestore.system.account import Account
     from pytest_pgrestore.system.process import Completed
 
 
@@ -91,12 +92,16 @@ class PostgresPrograms(Protocol):
 
     Attributes:
         major: Their major version.
+        account: The user who runs them, beside the caller.
         origin: Where they were found, for evidence and errors.
         scratch: Directory of ours that the programs read at the same path; removed with the run.
     """
 
     @property
     def major(self) -> int: ...
+
+    @property
+    def account(self) -> Account: ...
 
     @property
     def origin(self) -> str: ...

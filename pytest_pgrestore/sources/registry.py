@@ -73,6 +73,7 @@ def make_source(
 
 
 def _dump(name: str, table: DumpTable, timeout_seconds: float) -> LogicalSource:
+    from pytest_pgrestore.sources.dump.loading.limits import MEBIBYTE, LoadLimits
     from pytest_pgrestore.sources.dump.source import DumpSource
 
     return DumpSource(
@@ -86,6 +87,11 @@ def _dump(name: str, table: DumpTable, timeout_seconds: float) -> LogicalSource:
         data_only=table.data_only,
         schema=table.schema_file,
         owners=table.owners,
+        limits=LoadLimits(
+            statement_bytes=table.max_statement_mb * MEBIBYTE,
+            objects=table.max_objects,
+            kept_free_bytes=table.keep_free_mb * MEBIBYTE,
+        ),
         timeout_seconds=timeout_seconds,
     )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.sandboxes.docker.daemon.container import Container
     from pytest_pgrestore.sandboxes.docker.daemon.image import Image
+    from pytest_pgrestore.system.account import Account
 
 _PROBE_SECONDS = 30.0
 _PLACES = " ".join(f"/{directory}/postgres" for directory in SYSTEM_DIRECTORIES)
@@ -103,6 +104,11 @@ class ContainerPrograms:
     def container(self) -> Container:
         """Where they run."""
         return self._make()
+
+    @property
+    def account(self) -> Account:
+        """The user who runs them."""
+        return self.container.account
 
     @property
     def major(self) -> int:

@@ -144,3 +144,17 @@ def notes(dump: DumpFile, programs: PostgresPrograms) -> tuple[str, ...]:
             f"taken from PostgreSQL {dump.server_major} and restored under {programs.major}"
         )
     return tuple(sentences)
+
+
+def not_in_the_dump(dump: DumpFile, wanted: str, existing: list[str]) -> BackupNotRestorable:
+    """Return the error for a database that the dump does not hold."""
+    return BackupNotRestorable(
+        f"database {wanted} is not in {dump.path}, which holds {', '.join(existing) or 'none'}",
+        hint="correct `database` in the source, or the dump job.",
+    )
+
+
+def only_database(names: list[str]) -> str:
+    """Return the only database that is not PostgreSQL's own; otherwise ``postgres``."""
+    own = [name for name in names if name not in {"postgres", "template0", "template1"}]
+    return own[0] if len(own) == 1 else "postgres"

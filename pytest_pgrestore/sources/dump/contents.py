@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from pytest_pgrestore.sources.dump.reading.toc import Entry
+    from pytest_pgrestore.sources.dump.reading.entries import Entry
     from pytest_pgrestore.sources.protocol import Connection
 
 _NAMED = 5

@@ -11,16 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError
+from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.sources.dump import catalogue
 from pytest_pgrestore.sources.dump.archive_contents import read_contents
 from pytest_pgrestore.sources.dump.contents import compare
 from pytest_pgrestore.sources.dump.loading import causes
+from pytest_pgrestore.sources.dump.loading.disk_guard import keeping_free
+from pytest_pgrestore.sources.dump.loading.limits import LoadLimits
 from pytest_pgrestore.sources.dump.loading.load import Loading
 from pytest_pgrestore.sources.dump.loading.options import LoadOptions
 from pytest_pgrestore.sources.dump.loading.role_file import RoleFile
-from pytest_pgrestore.sources.dump.reading import completeness, dump_file, globs, toc
+from pytest_pgrestore.sources.dump.reading import completeness, dump_file, globs
 from pytest_pgrestore.sources.protocol import ChosenBackup
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
+    from pytest_pgrestore.sources.dump.reading import toc
     from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
+    from pytest_pgrestore.sources.dump.reading.entries import Entry
     from pytest_pgrestore.sources.protocol import Connection, LocateRequest
 
 
@@ -39,12 +43,14 @@ class _Choice:
     Attributes:
         dump: The chosen dump.
         contents: Table of contents of an archive; None for plain SQL.
+        readable: Whether the server's user reads the archive in place.
         promised: Entries that must exist after the restore, by database; filled by `load`.
     """
 
     dump: DumpFile
     contents: toc.Toc | None
-    promised: dict[str, list[toc.Entry]] = field(default_factory=dict)
+    readable: bool = True
+    promised: dict[str, list[Entry]] = field(default_factory=dict)
 
 
 class DumpSource:
@@ -65,6 +71,7 @@ class DumpSource:
         schema: A plain dump made with --schema-only, loaded before the data.
         owners: Whether owners and privileges are restored. Without them, a plain dump gets roles
             without rights.
+        limits: What a dump may ask of this machine.
         timeout_seconds: Deadline of one tool.
     """
 
@@ -84,6 +91,7 @@ class DumpSource:
         data_only: bool = False,
         schema: str | None = None,
         owners: bool = True,
+        limits: LoadLimits | None = None,
         timeout_seconds: float = 3600.0,
     ) -> None:
         if data_only and schema is None:
@@ -108,6 +116,7 @@ class DumpSource:
             data_only=data_only,
             schema=Path(schema) if schema is not None else None,
             owners=owners,
+            limits=limits or LoadLimits(),
             timeout_seconds=timeout_seconds,
         )
         self._choices: dict[Path | str, _Choice] = {}
@@ -126,7 +135,7 @@ class DumpSource:
 
     def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:  # noqa: ARG002 - protocol
         """Return the dumps, oldest first. Other files are left out."""
-        found = [dump_file.inspect(path) for path in self._paths.candidates()]
+        found = map(dump_file.inspect, self._paths.candidates())
         return [catalogue.entry_of(dump) for dump in found if dump is not None]
 
     def locate(self, request: LocateRequest) -> ChosenBackup:
@@ -143,17 +152,17 @@ class DumpSource:
         completeness.require_complete(dump)
         major = max(dump.server_major or 0, dump.tool_major or 0) or None
         programs = request.find_programs(major)
-        contents = read_contents(dump, programs) if dump.is_archive else None
+        contents, readable = read_contents(dump, programs) if dump.is_archive else (None, True)
         self._require_database(dump)
         if contents is not None:
             self._require_roles(dump, contents)
             self._options.expected(contents)
-        self._choices[dump.path] = _Choice(dump, contents)
+        self._choices[dump.path] = _Choice(dump, contents, readable)
         return ChosenBackup(
             backup=catalogue.entry_of(dump),
             selection=f"the newest of {len(paths)}" if len(paths) > 1 else "the only one",
             server_major=major or programs.major,
-            needed_bytes=catalogue.needed_bytes(dump),
+            needed_bytes=catalogue.needed_bytes(dump) + (0 if readable else dump.size_bytes),
             not_checked=catalogue.not_checked(dump),
             notes=catalogue.notes(dump, programs),
             backup_paths=(
@@ -168,6 +177,13 @@ class DumpSource:
         """Load roles, then the dump; return the dump's database and a description."""
         choice = self._choices[chosen.backup.location]
         loading = Loading(self._options, sandbox, connection)
+        with keeping_free(sandbox, self._options.limits.kept_free_bytes):
+            name = self._load(choice, loading)
+        how = f"{choice.dump.words} dump, {self._options.words(choice.dump)}"
+        return name, "; ".join([how, *loading.words])
+
+    def _load(self, choice: _Choice, loading: Loading) -> str:
+        """Load roles, then the dump; return the dump's database."""
         if self._globals is not None:
             loading.sql(self._globals.newest(), "postgres")
         if choice.dump.form == "cluster":
@@ -176,8 +192,7 @@ class DumpSource:
             loading.ensure_superuser()
             name = self._database or choice.dump.database or self.name
             choice.promised = {name: self._load_one(choice, loading, name)}
-        how = f"{choice.dump.words} dump, {self._options.words(choice.dump)}"
-        return name, "; ".join([how, *loading.words])
+        return name
 
     def _load_cluster(self, choice: _Choice, loading: Loading) -> str:
         """Load a dump of pg_dumpall; return the database in which assertions run."""
@@ -186,15 +201,15 @@ class DumpSource:
         choice.promised = {
             database: found for database, found in stream.entries.items() if database is not None
         }
-        name = self._database or _only_database(list(choice.promised))
+        name = self._database or catalogue.only_database(list(choice.promised))
         if name not in choice.promised:
-            raise _not_in_the_dump(choice.dump, name, list(choice.promised))
+            raise catalogue.not_in_the_dump(choice.dump, name, list(choice.promised))
         return name
 
-    def _load_one(self, choice: _Choice, loading: Loading, name: str) -> list[toc.Entry]:
+    def _load_one(self, choice: _Choice, loading: Loading, name: str) -> list[Entry]:
         """Load a dump of one database into database `name`; return what it promises."""
         if choice.contents is not None:
-            loading.archive(choice.dump, choice.contents, name)
+            loading.archive(choice.dump, choice.contents, name, readable=choice.readable)
             return list(self._options.expected(choice.contents))
         stream = loading.plain(choice.dump, name)
         return [entry for entries in stream.entries.values() for entry in entries]
@@ -203,14 +218,11 @@ class DumpSource:
         """Compare the dump's table of contents with the restored catalogue."""
         choice = self._choices[chosen.backup.location]
         database = choice.dump.database
-        return compare(
-            choice.promised,
-            connection,
-            filled=self._filled(choice.contents),
-            origin=f"; the dump was taken of database {database}" if database else "",
-        )
+        origin = f"; the dump was taken of database {database}" if database else ""
+        filled = self._filled(choice.contents)
+        return compare(choice.promised, connection, filled=filled, origin=origin)
 
-    def _filled(self, contents: toc.Toc | None) -> list[toc.Entry]:
+    def _filled(self, contents: toc.Toc | None) -> list[Entry]:
         """Return the expected entries that must have rows, as far as the dump had rows for them.
 
         Without definitions this is empty: pg_restore --data-only refreshes no materialized view.
@@ -224,7 +236,7 @@ class DumpSource:
         if dump.database is None or self._database is None:
             return
         if dump.database != self._database:
-            raise _not_in_the_dump(dump, self._database, [dump.database])
+            raise catalogue.not_in_the_dump(dump, self._database, [dump.database])
 
     def _require_roles(self, dump: DumpFile, contents: toc.Toc) -> None:
         """Refuse an archive that needs roles nothing makes, before it is loaded."""
@@ -234,16 +246,3 @@ class DumpSource:
         missing = [role for role in contents.roles if role not in given and role != "postgres"]
         if missing:
             raise causes.roles_missing(str(dump.path), missing)
-
-
-def _not_in_the_dump(dump: DumpFile, wanted: str, existing: list[str]) -> BackupNotRestorable:
-    return BackupNotRestorable(
-        f"database {wanted} is not in {dump.path}, which holds {', '.join(existing) or 'none'}",
-        hint="correct `database` in the source, or the dump job.",
-    )
-
-
-def _only_database(names: list[str]) -> str:
-    """Return the only database that is not PostgreSQL's own; otherwise ``postgres``."""
-    own = [name for name in names if name not in {"postgres", "template0", "template1"}]
-    return own[0] if len(own) == 1 else "postgres"

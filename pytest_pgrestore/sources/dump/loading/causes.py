@@ -139,6 +139,13 @@ _CAUSES = (
         "the dump was made by a newer minor version: update the PostgreSQL programs used here.",
     ),
     _Cause(
+        re.compile(r"backslash commands are restricted"),
+        HarnessError,
+        "the dump hides a psql command, which could run programs on this machine: find out who"
+        " wrote it.",
+        prefix="psql refused a command: ",
+    ),
+    _Cause(
         re.compile(r"unrecognized configuration parameter"),
         HarnessError,
         "the dump sets what these PostgreSQL programs do not know: use its own major version, with"

@@ -5,20 +5,23 @@ Any error that a tool reports makes the load fail, whatever the tool's exit stat
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from itertools import count
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.sources.dump.loading import causes
+from pytest_pgrestore.sources.copying import create
+from pytest_pgrestore.sources.dump.loading import archive_input, causes
 from pytest_pgrestore.sources.dump.loading.clients import Clients
 from pytest_pgrestore.sources.dump.loading.options import PARALLEL_FORMS
 from pytest_pgrestore.sources.dump.loading.sql_rewrite import EXISTING, Rewriter
-from pytest_pgrestore.sources.dump.loading.sql_stream import SqlStream
 from pytest_pgrestore.sources.dump.loading.tables import choose_tables, use_list
-from pytest_pgrestore.sources.dump.reading import completeness, dump_file
+from pytest_pgrestore.sources.dump.reading import archive_files, completeness, dump_file
 
 if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.protocol import Sandbox
     from pytest_pgrestore.sources.dump.loading.options import LoadOptions
+    from pytest_pgrestore.sources.dump.loading.sql_stream import SqlStream
     from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
     from pytest_pgrestore.sources.dump.reading.toc import Toc
     from pytest_pgrestore.sources.protocol import Connection
@@ -40,7 +43,8 @@ class Loading:
         self.words: list[str] = []
         self._options = options
         self._sandbox = sandbox
-        self._clients = Clients(sandbox, connection, options.timeout_seconds)
+        self._places = count(1)
+        self._clients = Clients(sandbox, connection, options.timeout_seconds, options.limits)
 
     def ensure_superuser(self) -> None:
         """Create the role ``postgres`` if it is missing.
@@ -55,7 +59,7 @@ class Loading:
     def sql(self, dump: DumpFile, database: str, *, stand_ins: bool = False) -> SqlStream:
         r"""Stream plain SQL through psql into `database`.
 
-        psql runs as the server's user, because a dump can contain ``\!``, which runs a command.
+        psql runs as the server's user. It gets no command of the dump, but those we write.
 
         Args:
             dump: The plain dump.
@@ -67,8 +71,8 @@ class Loading:
             HarnessError: The sandbox lacks something the dump needs.
         """
         with self._clients.session() as session:
-            rewriter = Rewriter(self._sandbox, session, stand_ins=stand_ins)
-            stream = SqlStream(dump_file.chunks(dump), rewriter)
+            rewriter = Rewriter(self._sandbox, session, self._places, stand_ins=stand_ins)
+            stream = self._clients.stream(dump_file.chunks(dump), rewriter, dump.path.name)
             done = self._clients.psql(stream, database)
             self.words += rewriter.words
         if stream.finished:
@@ -76,8 +80,10 @@ class Loading:
         self._clients.judge(done, f"psql, {dump.path.name}", dump)
         return stream
 
-    def archive(self, dump: DumpFile, contents: Toc, database: str) -> None:
+    def archive(self, dump: DumpFile, contents: Toc, database: str, *, readable: bool) -> None:
         """Create `database` and load a custom, directory or tar archive into it.
+
+        `readable`: whether the server's user can read the archive in place.
 
         Raises:
             BackupNotRestorable: pg_restore reported an error.
@@ -86,7 +92,16 @@ class Loading:
         self._require_extensions(contents)
         self._make_database(contents, database)
         self._load_schema(database)
-        done = self._clients.pg_restore(dump.path, database, self._restore_options(dump, contents))
+        options = self._restore_options(dump, contents)
+        archive_files.require_regular(dump)
+        given = (
+            nullcontext(archive_input.in_place(dump))
+            if readable
+            else archive_input.whole(dump, self._sandbox, parallel=self._options.jobs > 1)
+        )
+        with given as archive:
+            done = self._clients.pg_restore(archive, database, options)
+        self.words += [archive.note] if archive.note else []
         self._clients.judge(done, f"pg_restore, {dump.path.name}")
 
     def plain(self, dump: DumpFile, database: str) -> SqlStream:
@@ -101,7 +116,7 @@ class Loading:
     def _restore_options(self, dump: DumpFile, contents: Toc) -> list[str]:
         """Return the options of pg_restore; write the list of tables if only some are loaded."""
         found = []
-        if dump.form in PARALLEL_FORMS:
+        if dump.form in PARALLEL_FORMS and self._options.jobs > 1:
             found.append(f"--jobs={self._options.jobs}")
         if not self._options.owners:
             found += ["--no-owner", "--no-privileges"]
@@ -113,7 +128,9 @@ class Loading:
         if self._options.tables:
             chosen = choose_tables(contents, self._options.tables)
             listed = self._sandbox.root / "tables.list"
-            listed.write_text(use_list(contents, chosen), encoding="utf-8")
+            with create(listed) as stream:
+                stream.write(use_list(contents, chosen).encode())
+            self._sandbox.adopt(listed)
             found.append(f"--use-list={listed}")
         return found
 
@@ -129,8 +146,10 @@ class Loading:
         if not self._options.owners:
             statements = [line for line in statements if line.startswith("CREATE DATABASE ")]
         with self._clients.session() as session:
-            rewriter = Rewriter(self._sandbox, session)
-            done = self._clients.psql([rewriter("".join(statements).encode())], "postgres")
+            rewriter = Rewriter(self._sandbox, session, self._places)
+            script = "".join(statements).encode()
+            stream = self._clients.stream([script], rewriter, f"the archive of {database}")
+            done = self._clients.psql(stream, "postgres")
             self.words += rewriter.words
         self._clients.judge(done, f"psql, making database {database}")
 

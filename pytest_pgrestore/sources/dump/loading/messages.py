@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+MOST = 10_000
+"""Errors that are counted. A dump can make as many as it likes."""
+
 LONGEST = 300
 """Characters kept of one message. That is enough for a cause, and too little for a statement."""
 
@@ -19,6 +22,7 @@ _FIRST_LINE = re.compile(
 _SERVER_LINE = re.compile(r"^(?:ERROR|FATAL|PANIC): +(?P<text>.*)$")
 _SERVER_PART = re.compile(r"^(?P<outer>.*?)(?:ERROR|FATAL|PANIC): +(?P<inner>.*)$")
 _COPY_CONTEXT = re.compile(r"^CONTEXT: +COPY (?P<table>\"[^\"]+\"|[^,\s]+), line (?P<line>\d+)")
+_FUNCTION_CONTEXT = re.compile(r"^CONTEXT: +(?:PL/\w+|SQL) function ")
 _SECRET = re.compile(r"(password\s*=?\s*).*", re.IGNORECASE | re.DOTALL)
 _CONNINFO = re.compile(r"\bCONNECTION\s+'.*", re.DOTALL)
 # `invalid input syntax for type integer: "<value>"`, `value "<value>" is out of range`,
@@ -56,7 +60,8 @@ def complaints(stderr: str) -> list[Complaint]:
     """Return every error in the output of a tool, in order. Warnings and notices are left out.
 
     DETAIL, STATEMENT and similar lines are left out, because they quote rows. Only table and line
-    are kept of the CONTEXT of a COPY.
+    are kept of the CONTEXT of a COPY. The message of an error inside a function is left out: an
+    index on the function shows it every row.
     """
     found: list[Complaint] = []
     for text in stderr.splitlines():
@@ -64,8 +69,13 @@ def complaints(stderr: str) -> list[Complaint]:
         if match is not None:
             groups = match.groupdict()
             if groups.get("level") != "warning":
+                if len(found) == MOST:
+                    break
                 line = groups.get("line")
                 found.append(Complaint(_one(groups["text"]), f"line {line}" if line else ""))
+            continue
+        if found and _FUNCTION_CONTEXT.match(text):
+            found[-1] = Complaint("an error inside a function, not shown", found[-1].where)
             continue
         context = _COPY_CONTEXT.match(text)
         if context is not None and found:

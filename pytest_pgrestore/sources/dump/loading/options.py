@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.sources.dump.loading.limits import LoadLimits
 from pytest_pgrestore.sources.dump.loading.tables import choose_tables, entries_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
-    from pytest_pgrestore.sources.dump.reading.toc import Entry, Toc
+    from pytest_pgrestore.sources.dump.reading.entries import Entry
+    from pytest_pgrestore.sources.dump.reading.toc import Toc
 
 PARALLEL_FORMS = ("custom", "directory")
 """Formats that ``pg_restore --jobs`` supports. Source: PostgreSQL docs, pg_restore."""
@@ -29,6 +31,7 @@ class LoadOptions:
     schema: Path | None = None
     owners: bool = True
     timeout_seconds: float = 3600.0
+    limits: LoadLimits = field(default_factory=LoadLimits)
 
     def require_possible(self, dump: DumpFile) -> None:
         """Refuse settings that have no effect on this form of dump.

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError
+from pytest_pgrestore.sources.dump.loading.psql.lexer import PsqlLexer
 from pytest_pgrestore.sources.dump.reading import completeness, dump_file, globs, toc
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
 
-_ROLE = re.compile(rb'^CREATE ROLE ("(?:[^"]|"")+"|[^\s;]+);', re.MULTILINE)
+_ROLE = re.compile(rb'CREATE ROLE ("(?:[^"]|"")++"|[^\s;]++);')
 
 
 class RoleFile:
@@ -56,8 +57,11 @@ class RoleFile:
 
     def roles(self) -> frozenset[str]:
         """Return the roles that the file creates."""
-        text = b"".join(dump_file.chunks(self.newest()))
-        return frozenset(
-            toc.unquoted(match[1].decode("utf-8", errors="replace"))
-            for match in _ROLE.finditer(text)
-        )
+        dump = self.newest()
+        found = set()
+        for pieces in PsqlLexer(dump.path.name).pieces(dump_file.chunks(dump)):
+            for piece in pieces:
+                match = _ROLE.fullmatch(piece.text) if piece.kind == "statement" else None
+                if match is not None:
+                    found.add(toc.unquoted(match[1].decode("utf-8", errors="replace")))
+        return frozenset(found)

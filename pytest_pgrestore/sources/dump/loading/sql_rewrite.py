@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sources.dump.reading import toc
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import psycopg
 
     from pytest_pgrestore.sandboxes.protocol import Sandbox
@@ -19,47 +22,55 @@ if TYPE_CHECKING:
 EXISTING = frozenset({"postgres", "template0", "template1"})
 """Databases that initdb creates. Source: PostgreSQL docs, initdb."""
 
-_NAME = rb'(?P<name>"(?:[^"]|"")+"|[^\s;"]+)'
-_TABLESPACE = re.compile(rb"^(CREATE TABLESPACE [^\n]* LOCATION )'(?:[^']|'')*'", re.MULTILINE)
+# PostgreSQL cuts names at 63 bytes. The limit keeps the patterns linear.
+_QUOTED = rb'"(?:[^"]|""){1,260}+"'
+_NAME = rb"(?P<name>" + _QUOTED + rb'|[^\s;"]++)'
+_TABLESPACE = re.compile(rb"(CREATE TABLESPACE [^\n]* LOCATION )'(?:[^']|'')*+'")
 # Since PostgreSQL 16 a grantor needs ADMIN OPTION (docs, GRANT). Production's bootstrap superuser
 # has it there; the sandbox's bootstrap superuser, who is the default grantor, has it here.
-_GRANTED_BY = re.compile(rb'^(GRANT [^\n]*?) GRANTED BY (?:"(?:[^"]|"")+"|[^\s;]+);', re.MULTILINE)
+_GRANTED_BY = re.compile(rb"(GRANT [^\n]*?) GRANTED BY (?:" + _QUOTED + rb"|[^\s;]++);")
 _DATABASE = re.compile(
-    rb"^(?:CREATE|DROP) DATABASE (?:IF EXISTS )?" + _NAME + rb"(?P<options>[^\n]*);", re.MULTILINE
+    rb"(?:CREATE|DROP) DATABASE (?:IF EXISTS )?" + _NAME + rb"(?P<options>[^\n]*);"
 )
-_DROP = re.compile(rb"^(?:DROP (?!SCHEMA )|ALTER [^\n;]* DROP )[^\n]*;", re.MULTILINE)
-_DROP_SCHEMA = re.compile(rb"^DROP SCHEMA (?!IF EXISTS )", re.MULTILINE)
-_CREATE = re.compile(rb"^CREATE ", re.MULTILINE)
-_LOCALE = re.compile(r"\b(LOCALE|LC_COLLATE|LC_CTYPE) = '((?:[^']|'')*)'")
-_ICU = re.compile(r" LOCALE_PROVIDER = icu\b|(?: ICU_LOCALE| ICU_RULES) = '(?:[^']|'')*'")
-_ENCODING = re.compile(r"\bENCODING = '([^']*)'")
-_ROLE = r'(?P<role>"(?:[^"]|"")+"|[^\s;",]+)'
+_DROP = re.compile(rb"(?:DROP (?!SCHEMA )|ALTER [^\n;]* DROP )[^\n]*;")
+_DROP_SCHEMA = re.compile(rb"DROP SCHEMA (?!IF EXISTS )")
+_REWRITTEN = re.compile(rb"(?:CREATE|DROP|ALTER|GRANT|REVOKE) ")
+_LOCALE = re.compile(r"\b(LOCALE|LC_COLLATE|LC_CTYPE) = '((?:[^']|'')*+)'")
+_ICU = re.compile(r" LOCALE_PROVIDER = icu\b|(?: ICU_LOCALE| ICU_RULES) = '(?:[^']|'')*+'")
+_ENCODING = re.compile(r"\bENCODING = '([^']*+)'")
+_ROLE = r'(?P<role>"(?:[^"]|""){1,260}+"|[^\s;",]++)'
 _NEEDS_ROLE = re.compile(
-    rf"^(?:ALTER [^\n]* OWNER TO {_ROLE};"
+    rf"(?:ALTER [^\n]* OWNER TO {_ROLE};"
     rf"|GRANT [^\n]* TO {_ROLE.replace('role', 'grantee')}(?: WITH GRANT OPTION)?;"
     rf"|REVOKE [^\n]* FROM {_ROLE.replace('role', 'revokee')};"
     rf"|ALTER DEFAULT PRIVILEGES FOR ROLE {_ROLE.replace('role', 'grantor')} "
-    rf"|CREATE USER MAPPING FOR {_ROLE.replace('role', 'mapped')} SERVER )",
-    re.MULTILINE,
+    rf"|CREATE USER MAPPING FOR {_ROLE.replace('role', 'mapped')} SERVER )"
 )
+_REWRITTEN_BYTES = 1 << 16
+"""Longest statement that is rewritten: those of pg_dump that need it have a few hundred bytes."""
+_SHOWN = 60
+"""Characters of a locale's name in the report."""
+_MOST_WORDS = 20
+"""Most sentences for the report."""
 
 
-def roles_named(sql: bytes) -> list[str]:
-    """Return the roles that statements name as owner, grantor or grantee; `sql` has no rows."""
-    found = []
-    for match in _NEEDS_ROLE.finditer(sql.decode("utf-8", errors="replace")):
-        role = toc.unquoted(next(word for word in match.groups() if word is not None))
-        if role.upper() != "PUBLIC" and not role.startswith("pg_"):
-            found.append(role)
-    return list(dict.fromkeys(found))
+def role_named(sql: bytes) -> str | None:
+    """Return the role that a statement names as owner, grantor or grantee; None without one."""
+    match = _NEEDS_ROLE.match(sql.decode("utf-8", errors="replace"))
+    if match is None:
+        return None
+    role = toc.unquoted(next(word for word in match.groups() if word is not None))
+    return None if role.upper() == "PUBLIC" or role.startswith("pg_") else role
 
 
 class Rewriter:
-    """Rewrites pieces of SQL. It is called with each piece, in order.
+    """Rewrites statements. It is called with each one, in order.
 
     Args:
         sandbox: The directory of its tablespaces receives those of the dump.
         session: Connection to the running server, to query which locales and roles it has.
+        places: Numbers for directories of tablespaces. Never names that are found: a program that
+            the dump started may make some.
         stand_ins: Whether every role that the SQL names is created, without any rights.
 
     Attributes:
@@ -67,52 +78,62 @@ class Rewriter:
     """
 
     def __init__(
-        self, sandbox: Sandbox, session: psycopg.Connection[Any], *, stand_ins: bool = False
+        self,
+        sandbox: Sandbox,
+        session: psycopg.Connection[Any],
+        places: Iterator[int],
+        *,
+        stand_ins: bool = False,
     ) -> None:
         self.words: list[str] = []
         self._sandbox = sandbox
         self._session = session
+        self._places = places
         self._stand_ins = stand_ins
         self._made: set[str] = set()
         self._created = False
 
     def __call__(self, sql: bytes) -> bytes:
         """Return the SQL for psql. It has as many lines as `sql`."""
+        if _REWRITTEN.match(sql) is None:
+            return sql
+        self._created = self._created or sql.startswith(b"CREATE ")
+        if len(sql) > _REWRITTEN_BYTES:
+            return sql
         if not self._created:
-            sql = self._without_drops(sql)
+            # The schema public exists already, and the dump creates it again.
+            sql = _at_start(_DROP_SCHEMA, lambda _: b"DROP SCHEMA IF EXISTS ", sql)
+            sql = _at_start(_DROP, lambda _: b"", sql)
         if self._stand_ins:
-            self._make_roles(sql)
-        sql = _TABLESPACE.sub(self._move, sql)
-        sql = _GRANTED_BY.sub(rb"\1;", sql)
-        return _DATABASE.sub(self._database, sql)
+            self._make_role(role_named(sql))
+        sql = _at_start(_TABLESPACE, self._move, sql)
+        sql = _at_start(_GRANTED_BY, lambda match: match[1] + b";", sql)
+        return _at_start(_DATABASE, self._database, sql)
 
-    def _without_drops(self, sql: bytes) -> bytes:
-        """Remove the DROP statements before the first CREATE."""
-        first = _CREATE.search(sql)
-        self._created = first is not None
-        end = first.start() if first else len(sql)
-        # The schema public exists already, and the dump creates it again.
-        head = _DROP_SCHEMA.sub(b"DROP SCHEMA IF EXISTS ", sql[:end])
-        return _DROP.sub(b"", head) + sql[end:]
-
-    def _make_roles(self, sql: bytes) -> None:
+    def _make_role(self, role: str | None) -> None:
         from psycopg import sql as compose
 
-        for role in roles_named(sql):
-            if role in self._made:
-                continue
-            self._made.add(role)
-            there = self._session.execute(
-                "select 1 from pg_roles where rolname = %s", [role]
-            ).fetchone()
-            if there is None:
-                self._session.execute(
-                    compose.SQL("create role {} nologin").format(compose.Identifier(role))
-                )
+        if role is None or role in self._made:
+            return
+        self._made.add(role)
+        there = self._session.execute(
+            "select 1 from pg_roles where rolname = %s", [role]
+        ).fetchone()
+        if there is None:
+            self._session.execute(
+                compose.SQL("create role {} nologin").format(compose.Identifier(role))
+            )
 
     def _move(self, match: re.Match[bytes]) -> bytes:
-        place = self._sandbox.tablespaces / f"dump-{len(list(self._sandbox.tablespaces.iterdir()))}"
-        place.mkdir(mode=0o700)
+        place = self._sandbox.tablespaces / f"dump-{next(self._places)}"
+        try:
+            # mkdir(2) follows no link in the last part of a path, and fails if there is anything.
+            place.mkdir(mode=0o700)
+        except FileExistsError:
+            raise HarnessError(
+                f"{place} exists, and is not ours",
+                hint="a program that the dump started made it: read the dump for COPY ... PROGRAM.",
+            ) from None
         self._sandbox.adopt(place)
         return match[1] + b"'" + str(place).replace("'", "''").encode() + b"'"
 
@@ -135,7 +156,7 @@ class Rewriter:
         def known(match: re.Match[str]) -> str:
             if self._answers(_PROBE, match[2].replace("''", "'")):
                 return match[0]
-            self._note(f"locale {match[2]}", fallback)
+            self._note(f"locale {match[2][:_SHOWN]}", fallback)
             return f"{match[1]} = '{fallback}'"
 
         return _LOCALE.sub(known, options)
@@ -145,7 +166,7 @@ class Rewriter:
             f"{what} is not known on this machine: the database uses {instead}, and sorts"
             " accordingly"
         )
-        if sentence not in self.words:
+        if sentence not in self.words and len(self.words) < _MOST_WORDS:
             self.words.append(sentence)
 
     def _answers(self, query: str, *parameters: str) -> bool:
@@ -156,6 +177,14 @@ class Rewriter:
         except psycopg.Error:
             return False
         return row is not None and bool(row[0])
+
+
+def _at_start(
+    pattern: re.Pattern[bytes], replace: Callable[[re.Match[bytes]], bytes], sql: bytes
+) -> bytes:
+    """Return `sql` with its beginning replaced if `pattern` matches there."""
+    match = pattern.match(sql)
+    return sql if match is None else replace(match) + sql[match.end() :]
 
 
 _HAS_ICU = "select exists (select from pg_collation where collprovider = 'i')"

@@ -1,29 +1,23 @@
-r"""Plain SQL on its way into psql: statements are rewritten, and their entries collected.
+r"""Plain SQL on its way into psql: statements are rewritten, commands checked, entries collected.
 
-A row of a table can look like any statement. So everything between ``COPY ... FROM stdin;`` and
-``\.`` is passed on unread.
+A row of a table, a string or the body of a function can look like any statement, command or
+comment. So psql's own lexer decides what is one.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.sources.dump.reading import toc
+from pytest_pgrestore.sources.dump.loading.limits import LoadLimits
+from pytest_pgrestore.sources.dump.loading.psql.commands import Connect, read_command
+from pytest_pgrestore.sources.dump.loading.psql.lexer import PsqlLexer
+from pytest_pgrestore.sources.dump.reading import entries
 from pytest_pgrestore.sources.dump.reading.completeness import TAIL_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-_COPY = re.compile(rb"^COPY [^\n]* FROM stdin;\r?\n", re.MULTILINE)
-_END_OF_ROWS = re.compile(rb"^\\\.\r?\n", re.MULTILINE)
-_EVENTS = re.compile(
-    r"^\\connect (?:-reuse-previous=on )?(?P<connect>.+)$"
-    r"|^-- Data for Name: (?P<data>.*); Type: TABLE DATA; "
-    r"Schema: (?P<data_schema>.*?); Owner: .*$"
-    rf"|{toc.HEADER.pattern}",
-    re.MULTILINE,
-)
+    from pytest_pgrestore.sources.dump.loading.psql.pieces import Piece
 
 
 class SqlStream:
@@ -31,8 +25,12 @@ class SqlStream:
 
     Args:
         chunks: The dump, decompressed.
-        rewrite: Called with each piece of SQL outside of rows; returns the SQL for psql. It must
-            keep the number of lines, so that psql's line numbers are those of the dump.
+        rewrite: Called with each statement; returns the SQL for psql. It must keep the number of
+            lines, so that psql's line numbers are those of the dump.
+        name: Name of the dump, for errors.
+        limits: What the dump may ask for.
+        key: Key of psql's restricted mode; None if this psql has none. In that mode psql itself
+            refuses every command, should the server lead it to read rows as SQL.
 
     Attributes:
         entries: After the iteration: the entries in the dump's comments, by database. Entries
@@ -41,64 +39,76 @@ class SqlStream:
         finished: Whether all chunks were read. psql may stop before.
     """
 
-    def __init__(self, chunks: Iterable[bytes], rewrite: Callable[[bytes], bytes]) -> None:
-        self.entries: dict[str | None, list[toc.Entry]] = {}
+    def __init__(
+        self,
+        chunks: Iterable[bytes],
+        rewrite: Callable[[bytes], bytes],
+        *,
+        name: str = "the dump",
+        limits: LoadLimits | None = None,
+        key: str | None = None,
+    ) -> None:
+        self.entries: dict[str | None, list[entries.Entry]] = {}
         self.tail = b""
         self.finished = False
         self._chunks = chunks
         self._rewrite = rewrite
+        self._name = name
+        self._limits = limits or LoadLimits()
+        self._key = key.encode() if key is not None else None
         self._database: str | None = None
-        self._in_rows = False
+        self._count = 0
+        self._line_end_is_due = False
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the bytes for psql."""
-        for lines in self._lines():
-            yield from self._pass_on(lines)
+        """Yield the bytes for psql.
+
+        Raises:
+            BackupNotRestorable: The input is no dump.
+            HarnessError: It has a command that may harm, or exceeds a limit.
+        """
+        if self._key is not None:
+            yield b"\\restrict %b \\\\ " % self._key
+        lexer = PsqlLexer(self._name, self._limits.statement_bytes)
+        for pieces in lexer.pieces(self._noted()):
+            yield b"".join(self._for_psql(piece) for piece in pieces)
         self.finished = True
 
-    def _lines(self) -> Iterator[bytes]:
-        """Yield chunks of whole lines. Only the last one may end without a line end."""
-        held: list[bytes] = []
+    def _noted(self) -> Iterator[bytes]:
         for chunk in self._chunks:
             self.tail = (self.tail + chunk)[-TAIL_BYTES:]
-            end = chunk.rfind(b"\n") + 1
-            if end:
-                yield b"".join((*held, chunk[:end]))
-                held = []
-            held.append(chunk[end:])
-        rest = b"".join(held)
-        if rest:
-            yield rest
+            yield chunk
 
-    def _pass_on(self, lines: bytes) -> Iterator[bytes]:
-        """Yield rows unchanged and statements rewritten."""
-        position = 0
-        while position < len(lines):
-            border = (_END_OF_ROWS if self._in_rows else _COPY).search(lines, position)
-            end = border.end() if border else len(lines)
-            stretch = lines[position:end]
-            yield stretch if self._in_rows else self._statements(stretch)
-            self._in_rows = self._in_rows != (border is not None)
-            position = end
+    def _for_psql(self, piece: Piece) -> bytes:
+        if self._line_end_is_due:
+            self._line_end_is_due = False
+            return piece.text.removeprefix(b"\n")
+        if piece.kind == "statement":
+            return self._rewrite(piece.text)
+        if piece.kind == "command":
+            return self._command(piece)
+        if piece.kind == "comment":
+            self._note(piece.text)
+        return piece.text
 
-    def _statements(self, stretch: bytes) -> bytes:
-        """Collect the entries of a piece of SQL and return it rewritten."""
-        for match in _EVENTS.finditer(stretch.decode("utf-8", errors="replace")):
-            if match["connect"] is not None:
-                self._database = _connected(match["connect"])
-            elif match["data"] is None:
-                self.entries.setdefault(self._database, []).append(toc.entry_of(match))
-        return self._rewrite(stretch)
+    def _command(self, piece: Piece) -> bytes:
+        meaning = read_command(self._name, piece)
+        if not isinstance(meaning, Connect):
+            return meaning.sql
+        self._database = meaning.database.decode("utf-8", errors="replace")
+        if self._key is None:
+            return meaning.command
+        # In psql 18 the key of \unrestrict takes the rest of its line, so it gets its own line,
+        # and the line end behind the command is left out: line numbers stay the same.
+        self._line_end_is_due = True
+        restrict = b"\\restrict %b \\\\ " % self._key
+        return b"\\unrestrict %b\n%b \\\\ %b" % (self._key, meaning.command, restrict)
 
-
-def _connected(argument: str) -> str:
-    r"""Return the database that an argument of ``\connect`` names."""
-    word = argument.strip()
-    if word.startswith('"dbname='):
-        value = word[1:-1].removeprefix("dbname=").replace('""', '"')
-        return (
-            value[1:-1].replace("\\'", "'").replace("\\\\", "\\")
-            if value.startswith("'")
-            else value
-        )
-    return toc.unquoted(word)
+    def _note(self, comment: bytes) -> None:
+        entry = entries.entry_of(comment.decode("utf-8", errors="replace").rstrip("\r"))
+        if entry is None:
+            return
+        self._count += 1
+        if self._count > self._limits.objects:
+            raise entries.too_many_objects(self._name, self._limits.objects)
+        self.entries.setdefault(self._database, []).append(entry)

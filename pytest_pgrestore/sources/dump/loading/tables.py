@@ -6,6 +6,7 @@ Source: PostgreSQL docs, pg_restore, note on ``--table``.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
@@ -13,7 +14,8 @@ from pytest_pgrestore.model.errors import BackupNotRestorable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_pgrestore.sources.dump.reading.toc import Entry, Listed, Toc
+    from pytest_pgrestore.sources.dump.reading.entries import Entry
+    from pytest_pgrestore.sources.dump.reading.toc import Listed, Toc
 
 _TABLES = ("TABLE", "FOREIGN TABLE", "VIEW", "MATERIALIZED VIEW")
 _NAMED = 10
@@ -64,21 +66,18 @@ def choose_tables(contents: Toc, wanted: tuple[str, ...]) -> set[int]:
         BackupNotRestorable: The dump does not contain one of the tables.
     """
     lines = {line.id: line for line in contents.listed}
-    chosen = _closed(
-        lines, _ids(contents, [entry for name in wanted for entry in _named(contents, name)])
-    )
-    while True:
-        attached = {
-            line.id
-            for line in lines.values()
-            if line.id not in chosen
-            and line.type in _ATTACHED
-            and not chosen.isdisjoint(_carriers(lines, line))
-        }
-        grown = _closed(lines, chosen | attached)
-        if grown == chosen:
-            break
-        chosen = grown
+    attached = defaultdict[int, list[int]](list)
+    for line in lines.values():
+        if line.type in _ATTACHED:
+            for carrier in _carriers(lines, line):
+                attached[carrier].append(line.id)
+    chosen = set[int]()
+    waiting = _ids(contents, [entry for name in wanted for entry in _named(contents, name)])
+    while waiting:
+        number = waiting.pop()
+        if number in lines and number not in chosen:
+            chosen.add(number)
+            waiting += [*lines[number].depends, *attached[number]]
     return chosen | {
         line.id
         for line in lines.values()
@@ -114,9 +113,9 @@ def _named(contents: Toc, wanted: str) -> list[Entry]:
     return found
 
 
-def _ids(contents: Toc, entries: Iterable[Entry]) -> set[int]:
+def _ids(contents: Toc, entries: Iterable[Entry]) -> list[int]:
     keys = {entry.key for entry in entries}
-    return {line.id for line in contents.listed if line.text in keys}
+    return [line.id for line in contents.listed if line.text in keys]
 
 
 def _carriers(lines: dict[int, Listed], line: Listed) -> set[int]:
@@ -126,15 +125,3 @@ def _carriers(lines: dict[int, Listed], line: Listed) -> set[int]:
         return there
     tables = {number for number in there if lines[number].text.startswith(_TRUE_TABLES)}
     return tables or there
-
-
-def _closed(lines: dict[int, Listed], numbers: set[int]) -> set[int]:
-    """Return `numbers` and the numbers of all entries they depend on."""
-    closed: set[int] = set()
-    waiting = list(numbers)
-    while waiting:
-        number = waiting.pop()
-        if number in lines and number not in closed:
-            closed.add(number)
-            waiting.extend(lines[number].depends)
-    return closed

@@ -11,6 +11,7 @@ import io
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import IO
 
 MAGIC = b"PGDMP"
 HEADER_BYTES = 4096
@@ -18,6 +19,9 @@ HEADER_BYTES = 4096
 
 _ALGORITHM_BYTE = (1, 15)
 """First archive version with one byte for the compression algorithm instead of a level."""
+
+_SKIPPED_BYTES = 1 << 16
+"""Bytes held of a string that is not wanted."""
 
 _YEAR_ZERO = 1900
 """pg_dump stores `tm_year` of C's struct tm."""
@@ -46,26 +50,42 @@ class ArchiveHeader:
 
 def parse_header(data: bytes) -> ArchiveHeader | None:
     """Return the header of an archive; None if it is cut short or has another layout."""
-    reader = _Reader(data)
     try:
-        if reader.take(len(MAGIC)) != MAGIC:
-            return None
-        version = (reader.byte(), reader.byte())
-        reader.byte()  # revision
-        reader.int_bytes = reader.byte()
-        reader.take(2)  # size of an offset, format
-        if version >= _ALGORITHM_BYTE:
-            reader.byte()
-        else:
-            reader.integer()
-        second, minute, hour, day, month, year, summer = (reader.integer() for _ in range(7))
-        database, server_version, tool_version = reader.string(), reader.string(), reader.string()
-        clock = datetime(  # noqa: DTZ001 - no zone is stored
-            year + _YEAR_ZERO, month + 1, day, hour, minute, second
-        )
+        return read_header(ValueReader(io.BytesIO(data)))
     except (EOFError, ValueError):
         return None
+
+
+def read_header(reader: ValueReader) -> ArchiveHeader:
+    """Read the header of an archive.
+
+    Raises:
+        EOFError: It is cut short, or no header.
+        ValueError: Its values make no sense.
+    """
+    if reader.take(len(MAGIC)) != MAGIC:
+        raise ValueError(MAGIC)
+    version = (reader.byte(), reader.byte())
+    reader.byte()  # revision
+    reader.int_bytes = reader.byte()
+    reader.take(2)  # size of an offset, format
+    if version >= _ALGORITHM_BYTE:
+        reader.byte()
+    else:
+        reader.integer()
+    second, minute, hour, day, month, year, summer = (reader.integer() for _ in range(7))
+    database, server_version, tool_version = (reader.string(HEADER_BYTES) for _ in range(3))
+    clock = _clock(year, month, day, hour, minute, second)
     return ArchiveHeader(version, database, server_version, tool_version, clock, summer > 0)
+
+
+def _clock(year: int, month: int, day: int, hour: int, minute: int, second: int) -> datetime:
+    try:
+        return datetime(  # noqa: DTZ001 - no zone is stored
+            year + _YEAR_ZERO, month + 1, day, hour, minute, second
+        )
+    except OverflowError as exc:  # of numbers beyond C's int
+        raise ValueError(str(exc)) from exc
 
 
 def started_at(header: ArchiveHeader, latest: datetime) -> datetime | None:
@@ -79,25 +99,34 @@ def started_at(header: ArchiveHeader, latest: datetime) -> datetime | None:
         header: The archive's header.
         latest: When the archive's file was last written.
     """
-    local = datetime.fromtimestamp(time.mktime(header.clock.timetuple()), UTC)
+    try:
+        local = datetime.fromtimestamp(time.mktime(header.clock.timetuple()), UTC)
+    except (OverflowError, ValueError, OSError):
+        return None  # a year that this machine's clock does not know
     readings = [local] if header.daylight_saving else [local, header.clock.replace(tzinfo=UTC)]
     return min((moment for moment in readings if moment <= latest), default=None)
 
 
-class _Reader:
-    """Reads the values of a header one after another; raises EOFError at the end of the data."""
+class ValueReader:
+    """Reads the values of an archive one after another; raises EOFError at the end of the data.
 
-    def __init__(self, data: bytes) -> None:
-        self._stream = io.BytesIO(data)
+    Args:
+        stream: The archive, from its beginning.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
         self.int_bytes = 4
+        self._stream = stream
 
     def take(self, count: int) -> bytes:
+        """Read `count` bytes."""
         data = self._stream.read(count)
         if len(data) != count:
             raise EOFError
         return data
 
     def byte(self) -> int:
+        """Read one byte."""
         return self.take(1)[0]
 
     def integer(self) -> int:
@@ -106,7 +135,20 @@ class _Reader:
         value = int.from_bytes(self.take(self.int_bytes), "little")
         return -value if sign else value
 
-    def string(self) -> str:
-        """Read a length and as many bytes; a negative length stands for NULL."""
+    def string(self, limit: int) -> str:
+        """Read a length and as many bytes; a negative length stands for NULL.
+
+        Raises:
+            ValueError: It has more than `limit` bytes.
+        """
         length = self.integer()
+        if length > limit:
+            raise ValueError(length)
         return "" if length < 0 else self.take(length).decode("utf-8", errors="backslashreplace")
+
+    def skip_string(self) -> bool:
+        """Read past a string, without holding it; return whether it is not NULL."""
+        length = self.integer()
+        while length > 0:
+            length -= len(self.take(min(length, _SKIPPED_BYTES)))
+        return length >= 0

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tarfile
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
+from pytest_pgrestore.sources.codecs import reading
+from pytest_pgrestore.system.regular_file import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
+
+_NAME_BYTES, _SIZE_AT = 100, slice(124, 136)
+"""Name and size in a header of a tar (POSIX, ustar)."""
 
 TAIL_BYTES = 4096
 """Last bytes of plain SQL, which contain the closing line."""
@@ -44,8 +50,8 @@ def require_complete(dump: DumpFile) -> None:
                 f"{dump.path} is cut short: the tar archive has no end", hint=_HINT
             )
     elif not dump.is_archive and dump.codec == "none":
-        with dump.path.open("rb") as stream:
-            stream.seek(max(0, dump.path.stat().st_size - TAIL_BYTES))
+        with reading(dump.path), open_regular(dump.path) as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - TAIL_BYTES))
             require_closing_line(dump, stream.read())
 
 
@@ -78,10 +84,25 @@ def _has_tar_end(path: Path) -> bool:
     Source: src/bin/pg_dump/pg_backup_tar.c, _CloseArchive.
     """
     block = tarfile.BLOCKSIZE
-    try:
-        with tarfile.open(path, "r:") as archive:
-            last = archive.getmembers()[-1]
-    except (tarfile.TarError, EOFError, IndexError):
-        return False
-    end = last.offset_data + -(-last.size // block) * block
-    return last.name == "restore.sql" and path.stat().st_size >= end + 2 * block
+    name, end = b"", 0
+    with open_regular(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        while len(header := stream.read(block)) == block and header.strip(b"\0"):
+            name = header[:_NAME_BYTES].rstrip(b"\0")
+            length = _tar_number(header[_SIZE_AT])
+            if length is None or end + block + length > size:
+                return False
+            end += block + -(-length // block) * block
+            stream.seek(end)
+    return name == b"restore.sql" and size >= end + 2 * block
+
+
+def _tar_number(field: bytes) -> int | None:
+    """Return a number in octal digits, or in binary behind a first bit; None for other bytes.
+
+    Source: src/port/tar.c, tarGetNumber. pg_dump writes no extensions, as pax headers are.
+    """
+    if field[0] & 0x80:
+        return int.from_bytes(field[1:], "big")
+    digits = field.strip(b" \0")
+    return int(digits, 8) if re.fullmatch(rb"[0-7]+", digits) else None

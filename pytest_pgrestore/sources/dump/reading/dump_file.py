@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tarfile
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pytest_pgrestore.sources.dump.reading.plain_header import (
     parse_plain_header,
     peek,
 )
+from pytest_pgrestore.system.regular_file import NotRegularError, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 _TAR_MAGIC = (257, b"ustar")
 """Offset and value of the magic field of a tar header (POSIX, pax, "ustar Interchange Format")."""
 
-_MAJOR = re.compile(r"(\d+)")
+_MAJOR = re.compile(r"([0-9]{1,4})(?![0-9])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,8 @@ def inspect(path: Path) -> DumpFile | None:
             contents = path / "toc.dat"
             return _archive(path, "directory", contents) if contents.is_file() else None
         return _inspect_file(path) if path.is_file() else None
+    except NotRegularError:
+        return None
     except PermissionError as exc:
         raise HarnessError(
             f"{exc.filename or path} cannot be read: permission denied",
@@ -126,7 +130,7 @@ def _major(version: str | None) -> int | None:
 
 
 def _start(path: Path) -> bytes:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return stream.read(tarfile.BLOCKSIZE + archive_header.HEADER_BYTES)
 
 
@@ -193,6 +197,7 @@ def _written(path: Path) -> datetime:
 
 
 def _size(path: Path) -> int:
-    if path.is_dir():
-        return sum(entry.stat().st_size for entry in path.rglob("*") if entry.is_file())
-    return path.stat().st_size
+    if not path.is_dir():
+        return path.stat().st_size
+    with os.scandir(path) as found:
+        return sum(entry.stat(follow_symlinks=False).st_size for entry in found)

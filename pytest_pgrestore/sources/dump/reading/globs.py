@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import glob
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def matches(pattern: str, setting: str) -> list[Path]:
@@ -29,9 +34,22 @@ def matches(pattern: str, setting: str) -> list[Path]:
             f"{folder} cannot be read: {exc.strerror}",
             hint=f"check `{setting}` in the source, whether it is mounted, and who may read it.",
         ) from None
-    # Path.glob does not support absolute patterns.
-    found = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207 - see above
-    return sorted(found, key=lambda path: (modified(path), path.name))
+    times = {path: modified(path) for path in _found(pattern, fixed)}
+    dated = [(when, path.name, path) for path, when in times.items() if when is not None]
+    return [path for _, _, path in sorted(dated)]
+
+
+def _found(pattern: str, fixed: Path) -> Iterator[Path]:
+    if "**" not in pattern:
+        # Path.glob does not support absolute patterns.
+        return map(Path, glob.iglob(pattern))  # noqa: PTH207 - see above
+    # glob.glob follows links for `**`: two of them to their own directory make 2 ** 40 paths.
+    rest = str(Path(pattern).relative_to(fixed))
+    return (path for path in fixed.glob(rest) if not _hidden(path.relative_to(fixed), rest))
+
+
+def _hidden(path: Path, rest: str) -> bool:
+    return not rest.startswith(".") and any(part.startswith(".") for part in path.parts)
 
 
 def place(pattern: str) -> Path:
@@ -42,11 +60,21 @@ def place(pattern: str) -> Path:
     return fixed
 
 
-def modified(path: Path) -> float:
-    """Return when a dump was last written, in seconds; of a directory, its newest file's time."""
-    if not path.is_dir():
-        return path.stat().st_mtime
-    return max([entry.stat().st_mtime for entry in path.iterdir()], default=path.stat().st_mtime)
+def modified(path: Path) -> float | None:
+    """Return when a dump was last written, in seconds; of a directory, its newest file's time.
+
+    None if it has gone, or is a link to nothing.
+    """
+    try:
+        own = path.stat().st_mtime
+        if not path.is_dir():
+            return own
+        with os.scandir(path) as found:
+            return max((entry.stat(follow_symlinks=False).st_mtime for entry in found), default=own)
+    except PermissionError:
+        return own if path.is_dir() else None
+    except OSError:
+        return None
 
 
 _BESIDE = (

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.sources.dump.reading import toc
+from pytest_pgrestore.sources.codecs import WINDOW_BYTES
+from pytest_pgrestore.sources.dump.reading import entries
+from pytest_pgrestore.system.regular_file import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,13 +28,13 @@ _CLUSTER = b"-- PostgreSQL database cluster dump\n"
 _TITLE_WITHIN = 2000
 """Bytes that must contain the title."""
 
-_VERSION = re.compile(rb"^-- Dumped from database version (.*)$", re.MULTILINE)
-_TOOL = re.compile(rb"^-- Dumped by pg_dump version (.*)$", re.MULTILINE)
+_VERSION = re.compile(rb"^-- Dumped from database version (.{1,200})$", re.MULTILINE)
+_TOOL = re.compile(rb"^-- Dumped by pg_dump version (.{1,200})$", re.MULTILINE)
 # With --verbose only. Other zones than these are abbreviations, which may name several zones.
 _STARTED = re.compile(
     rb"^-- Started on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (UTC|GMT|[+-]\d\d(?::?\d\d)?)$", re.MULTILINE
 )
-_ENCODING = re.compile(rb"^SET client_encoding = '([A-Za-z0-9_]+)';$", re.MULTILINE)
+_ENCODING = re.compile(rb"^SET client_encoding = '([A-Za-z0-9_]{1,63})';$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ def parse_plain_header(start: bytes) -> PlainHeader | None:
     if _CLUSTER in title:
         form, database = "cluster", None
     elif _SINGLE in title:
-        form, database = "plain", toc.database_of(start.decode("utf-8", errors="replace"))
+        form, database = "plain", entries.database_of(start.decode("utf-8", errors="replace"))
     else:
         return None
     return PlainHeader(
@@ -81,25 +83,43 @@ def peek(path: Path, codec: str, count: int = PEEK_BYTES) -> bytes:
 
     The result is empty if the beginning cannot be decompressed.
     """
+    import lzma
+
+    import zstandard
+
+    with open_regular(path) as stream:
+        raw = stream.read(count)
+    if codec == "none":
+        return raw
+    try:
+        return _decoded(raw, codec, count)
+    except (
+        *(OSError, ValueError, EOFError, RuntimeError),
+        *(zlib.error, zstandard.ZstdError, lzma.LZMAError),
+    ):
+        return b""
+
+
+def _decoded(raw: bytes, codec: str, count: int) -> bytes:
+    import lzma
+
     import lz4.frame
     import zstandard
 
-    with path.open("rb") as stream:
-        raw = stream.read(count)
-    try:
-        match codec:
-            case "gzip":
-                # zlib manual, inflateInit2: 16 + 15 means a gzip header and the largest window.
-                return zlib.decompressobj(wbits=31).decompress(raw, count)
-            case "bzip2":
-                return bz2.BZ2Decompressor().decompress(raw, count)
-            case "lz4":
-                return bytes(lz4.frame.LZ4FrameDecompressor().decompress(raw, count))
-            case "zstd":
-                return zstandard.ZstdDecompressor().decompressobj().decompress(raw)
-    except (OSError, ValueError, EOFError, RuntimeError, zlib.error, zstandard.ZstdError):
-        return b""
-    return raw
+    match codec:
+        case "gzip":
+            # zlib manual, inflateInit2: 16 + 15 means a gzip header and the largest window.
+            return zlib.decompressobj(wbits=31).decompress(raw, count)
+        case "bzip2":
+            return bz2.BZ2Decompressor().decompress(raw, count)
+        case "xz":
+            return lzma.LZMADecompressor(memlimit=WINDOW_BYTES).decompress(raw, count)
+        case "lz4":
+            return bytes(lz4.frame.LZ4FrameDecompressor().decompress(raw, count))
+        case _:
+            decoder = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES)
+            with decoder.stream_reader(raw) as plain:
+                return plain.read(count)
 
 
 def _first(pattern: re.Pattern[bytes], text: bytes) -> str | None:
@@ -111,6 +131,8 @@ def _moment(text: str | None) -> datetime | None:
     """Return the time of the line ``-- Started on``."""
     if text is None:
         return None
-    return datetime.fromisoformat(
-        re.sub(r" (?:UTC|GMT)$", "+00:00", text).replace(" +", "+").replace(" -", "-")
-    )
+    spelled = re.sub(r" (?:UTC|GMT)$", "+00:00", text).replace(" +", "+").replace(" -", "-")
+    try:
+        return datetime.fromisoformat(spelled)
+    except ValueError:
+        return None  # a date or zone that does not exist

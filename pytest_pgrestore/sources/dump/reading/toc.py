@@ -10,16 +10,14 @@ Source: PrintTOCSummary and _printTocEntry of src/bin/pg_dump/pg_backup_archiver
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-HEADER = re.compile(
-    r"^-- Name: (?P<name>.*); Type: (?P<type>[A-Z ]+); Schema: (?P<schema>.*?);"
-    r" Owner: ?(?P<owner>.*?)(?:; Tablespace: .*)?$",
-    re.MULTILINE,
-)
-_LISTED = re.compile(r"^(?P<id>\d+); \d+ \d+ (?P<rest>.*)$")
-_DEPENDS = re.compile(r"^;\s+depends on:((?: \d+)*)\s*$")
-_GRANTEE = re.compile(r"\b(?:TO|FROM|FOR ROLE) (?P<role>\"(?:[^\"]|\"\")+\"|[^\s\";]+)")
+from pytest_pgrestore.sources.dump.reading.entries import Entry, Section, lines_of, parse_sections
+
+_LISTED = re.compile(r"(?P<id>[0-9]{1,10}); [0-9]++ [0-9]++ (?P<rest>.*)")
+_DEPENDS = re.compile(r";\s++depends on:((?: [0-9]{1,10})*+)\s*")
+# PostgreSQL cuts names at 63 bytes. The limit keeps the pattern linear.
+_GRANTEE = re.compile(r"\b(?:TO|FROM|FOR ROLE) (?P<role>\"(?:[^\"]|\"\"){1,260}+\"|[^\s\";]++)")
 _DATA_TYPES = {"TABLE DATA": "TABLE", "MATERIALIZED VIEW DATA": "MATERIALIZED VIEW"}
 _TYPES = (
     "TABLE DATA",
@@ -50,33 +48,6 @@ _TYPES = (
     "SECURITY LABEL",
 )
 """Types that choosing tables needs. A type comes before another one that is its beginning."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One entry of a dump.
-
-    Attributes:
-        type: Type, for example ``TABLE``.
-        schema: Its schema; empty without one.
-        name: Its name.
-        owner: Its owner; empty without one.
-    """
-
-    type: str
-    schema: str
-    name: str
-    owner: str = ""
-
-    @property
-    def key(self) -> str:
-        """The entry's line in the list, without numbers."""
-        return f"{self.type} {self.schema or '-'} {self.name} {self.owner}"
-
-    @property
-    def words(self) -> str:
-        """The entry for a message, for example ``table public.orders``."""
-        return f"{self.type.lower()} {self.schema + '.' if self.schema else ''}{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +96,12 @@ class Toc:
 def parse_list(text: str) -> list[Listed]:
     """Return the lines of ``pg_restore --list --verbose``."""
     found: list[Listed] = []
-    for line in text.splitlines():
-        match = _LISTED.match(line)
+    for line in lines_of(text):
+        match = _LISTED.fullmatch(line)
         if match is not None:
             found.append(Listed(int(match["id"]), match["rest"]))
             continue
-        depends = _DEPENDS.match(line)
+        depends = _DEPENDS.fullmatch(line)
         if depends is not None and found:
             found[-1] = Listed(
                 found[-1].id, found[-1].text, tuple(int(word) for word in depends[1].split())
@@ -157,37 +128,6 @@ def parse(listing: str, script: str) -> Toc:
         database_sql="".join(
             section.text for section in sections if _about_database(section.entry)
         ),
-    )
-
-
-@dataclass(slots=True)
-class Section:
-    """An entry of the SQL, and the text up to the next entry."""
-
-    entry: Entry
-    text: str = field(default="", repr=False)
-
-
-def parse_sections(script: str) -> list[Section]:
-    """Return the entries in the comments of `script`, with their SQL but without psql commands."""
-    matches = list(HEADER.finditer(script))
-    ends = [match.start() for match in matches[1:]] + [len(script)]
-    return [
-        Section(entry_of(match), "\n".join(_sql_lines(script[match.end() : end])) + "\n")
-        for match, end in zip(matches, ends, strict=True)
-    ]
-
-
-def entry_of(match: re.Match[str]) -> Entry:
-    """Return the entry of a match of `HEADER`."""
-    schema, owner = (("" if match[part] == "-" else match[part]) for part in ("schema", "owner"))
-    return Entry(type=match["type"], schema=schema, name=match["name"], owner=owner)
-
-
-def database_of(text: str) -> str | None:
-    """Return the database that the SQL creates; None without ``--create``."""
-    return next(
-        (match["name"] for match in HEADER.finditer(text) if match["type"] == "DATABASE"), None
     )
 
 
@@ -237,7 +177,3 @@ def _about_database(entry: Entry) -> bool:
         and not entry.schema
         and entry.name.startswith("DATABASE ")
     )
-
-
-def _sql_lines(text: str) -> list[str]:
-    return [line for line in text.splitlines() if not line.startswith(("\\", "--"))]

@@ -1,0 +1,1 @@
+"""psql's view of plain SQL, and which of its commands a dump may hold."""
