@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, cast
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.system.regular_file import NotRegularError, TooLargeError, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,7 @@ def codec_of(path: Path) -> str:
 
     The file's first bytes decide, not its name.
     """
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         start = stream.read(6)
     return next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "none")
 
@@ -52,23 +53,41 @@ def open_plain(path: Path) -> IO[bytes]:
 
     A truncated file raises EOFError when its end is read.
     """
-    match codec_of(path):
+    codec = codec_of(path)
+    if codec == "zstd":
+        return cast("IO[bytes]", io.BufferedReader(_Chunks(_zstd_chunks(path)), CHUNK_BYTES))
+    file = open_regular(path)
+    return file if codec == "none" else cast("IO[bytes]", _Decoded(_decoder(codec, file), file))
+
+
+def _decoder(codec: str, file: IO[bytes]) -> io.RawIOBase:
+    """Return a reader of the decompressed bytes of an open file."""
+    match codec:
         case "gzip":
-            return cast("IO[bytes]", gzip.open(path, "rb"))
+            return cast("io.RawIOBase", gzip.GzipFile(fileobj=file))
         case "bzip2":
-            return bz2.open(path, "rb")
+            return cast("io.RawIOBase", bz2.BZ2File(file))
         case "xz":
             import lzma
 
-            return lzma.open(path, "rb")
-        case "lz4":
+            return cast("io.RawIOBase", lzma.LZMAFile(file))
+        case _:
             import lz4.frame
 
-            return cast("IO[bytes]", lz4.frame.open(path, "rb"))
-        case "zstd":
-            return cast("IO[bytes]", io.BufferedReader(_Chunks(_zstd_chunks(path)), CHUNK_BYTES))
-        case _:
-            return path.open("rb")
+            return cast("io.RawIOBase", lz4.frame.LZ4FrameFile(file))
+
+
+class _Decoded(io.BufferedReader):
+    """A decoder and its file, which are closed together."""
+
+    def __init__(self, decoder: io.RawIOBase, file: IO[bytes]) -> None:
+        super().__init__(decoder, CHUNK_BYTES)
+        self._file = file
+
+    def close(self) -> None:
+        """Close both."""
+        super().close()
+        self._file.close()
 
 
 @contextmanager
@@ -99,6 +118,11 @@ def reading(path: Path) -> Iterator[None]:
         tarfile.TarError,
     ) as exc:
         raise _damaged(path, exc) from exc
+    except (NotRegularError, TooLargeError) as exc:
+        raise BackupNotRestorable(
+            f"{exc.filename or path} {exc.strerror}, unlike the file a backup has there",
+            hint="find out what made it, and put the file itself into the backup.",
+        ) from exc
     except OSError as exc:
         if exc.errno is None:
             # bz2 raises OSError without an errno for damaged data; no system call failed.
@@ -150,7 +174,7 @@ def _zstd_chunks(path: Path) -> Iterator[bytes]:
     """
     import zstandard
 
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         frame = zstandard.ZstdDecompressor().decompressobj()
         data = stream.read(CHUNK_BYTES)
         while data:

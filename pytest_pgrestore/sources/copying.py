@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
 
+from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.sources.codecs import CHUNK_BYTES, codec_of, open_plain, reading
+from pytest_pgrestore.system.regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _T = TypeVar("_T")
+
+LARGEST_WAL_FILE = 1 << 30
+"""Bytes of the largest WAL segment that ``initdb --wal-segsize`` accepts; no WAL file is larger."""
 
 WORKERS = min(4, max(2, os.cpu_count() or 2))
 """Threads that copy. One reads while another writes; more threads only wait for the disk."""
@@ -77,18 +81,36 @@ def copy_part(reader: IO[bytes], offset: int, size: int, writer: IO[bytes]) -> i
     return size - left
 
 
-def copy_plain(source: Path, target: Path) -> None:
-    """Copy `source`; a compressed file is decompressed.
+def copy_plain(source: Path, target: Path, limit_bytes: int = LARGEST_WAL_FILE) -> None:
+    """Copy the WAL file `source`; a compressed file is decompressed. A link is followed.
+
+    Args:
+        source: The file.
+        target: It must not exist.
+        limit_bytes: Most bytes of the copy.
 
     Raises:
-        BackupNotRestorable: The file is cut short or damaged.
+        BackupNotRestorable: The file is cut short, damaged, no regular file, or too large.
     """
     with reading(source):
         if codec_of(source) == "none":
-            copy_file(source, target)
+            with open_regular(source) as plain, create(target) as writer:
+                size = os.fstat(plain.fileno()).st_size
+                _require_size(size, limit_bytes, source)
+                copy_part(plain, 0, size, writer)
             return
         with open_plain(source) as reader, create(target) as writer:
-            shutil.copyfileobj(reader, writer, CHUNK_BYTES)
+            while data := reader.read(CHUNK_BYTES):
+                _require_size(writer.tell() + len(data), limit_bytes, source)
+                writer.write(data)
+
+
+def _require_size(size: int, limit_bytes: int, source: Path) -> None:
+    if size > limit_bytes:
+        raise BackupNotRestorable(
+            f"{source} has more than {limit_bytes:,} bytes, and no file of its kind is that large",
+            hint="find out what wrote it.",
+        )
 
 
 def copy_tree(source: Path, target: Path, *, without: Iterable[str] = ()) -> int:

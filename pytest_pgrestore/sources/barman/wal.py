@@ -101,13 +101,14 @@ class ShelfBringer:
     """Decompresses segments from the home, several at a time and without a program."""
 
     shelves: Shelves
+    segment_bytes: int
 
     def __call__(self, names: Sequence[str], into: Path) -> None:
         """Write each of `names` to `into`; see `stored_wal.Bring`."""
 
         def one(name: str) -> None:
             with suppress(FileNotFoundError):
-                copy_plain(self.shelves.paths[name], into / name)
+                copy_plain(self.shelves.paths[name], into / name, self.segment_bytes)
 
         in_parallel(one, names)
 

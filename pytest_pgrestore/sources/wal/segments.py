@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
 from pytest_pgrestore.sources.codecs import codec_of, open_plain, plain_name, reading
-from pytest_pgrestore.sources.wal.backup_label import BackupLabel, parse_label
+from pytest_pgrestore.sources.wal.backup_label import LARGEST_LABEL, BackupLabel, parse_label
 from pytest_pgrestore.sources.wal.header import HEADER_BYTES, Expected, fault
+from pytest_pgrestore.sources.wal.small_file import read_small
+from pytest_pgrestore.sources.wal.timelines import LARGEST_HISTORY, require_few
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,14 +77,22 @@ class WalFiles:
     partial: list[str] = field(default_factory=list)
 
     def history_texts(self) -> dict[int, str]:
-        """Return the text of each ``.history`` file by its timeline."""
-        return {timeline: _text(path) for timeline, path in self.histories.items()}
+        """Return the text of each ``.history`` file by its timeline.
+
+        Raises:
+            BackupNotRestorable: One is cut short, damaged, too large, or no regular file.
+            HarnessError: There are too many, or one cannot be read.
+        """
+        require_few(self.histories)
+        return {
+            timeline: read_small(path, LARGEST_HISTORY) for timeline, path in self.histories.items()
+        }
 
     def history_of(self, label: BackupLabel | None) -> BackupLabel | None:
         """Return the ``.backup`` file of the backup with `label`; None without one."""
         for path in self.backups.get(label.start_file, ()) if label else ():
             try:
-                said = parse_label(_text(path), path.name)
+                said = parse_label(read_small(path, LARGEST_LABEL), path.name)
             except BackupNotRestorable:
                 continue
             if label is not None and said.start_lsn == label.start_lsn:
@@ -97,30 +108,37 @@ def scan(directory: Path) -> WalFiles:
     """
     found = WalFiles()
     try:
-        for entry in sorted(directory.iterdir()):
-            if _SHELF.fullmatch(entry.name) and entry.is_dir():
-                for inner in sorted(entry.iterdir()):
-                    _sort_in(inner, found)
+        for name in os.listdir(directory):  # noqa: PTH208 - a Path for each of a million names is slow
+            place = directory / name
+            if _SHELF.fullmatch(name) and place.is_dir():
+                for inner in os.listdir(place):  # noqa: PTH208 - as above
+                    _sort_in(place, inner, found)
             else:
-                _sort_in(entry, found)
+                _sort_in(directory, name, found)
     except OSError as exc:
         raise HarnessError(
             f"the WAL archive {directory} cannot be read: {exc.strerror}",
             hint="check `wal` in the source, whether it is mounted, and who may read it.",
         ) from None
+    found.partial.sort()
     return found
 
 
-def _sort_in(path: Path, found: WalFiles) -> None:
-    name = plain_name(path.name)
+def _sort_in(folder: Path, entry: str, found: WalFiles) -> None:
+    name = plain_name(entry)
     if is_segment_name(name):
-        # If both exist, the plain file is taken: it need not be decompressed.
-        if name not in found.segments or name == path.name:
-            found.segments[name] = WalFile(name, path)
+        # If several exist, the first name in order counts: the plain file, if there is one. It need
+        # not be decompressed.
+        known = found.segments.get(name)
+        if known is None or entry < known.path.name:
+            found.segments[name] = WalFile(name, folder / entry)
     elif match := _HISTORY.fullmatch(name):
-        found.histories[int(match[1], 16)] = path
+        timeline = int(match[1], 16)
+        known_path = found.histories.get(timeline)
+        if known_path is None or entry < known_path.name:
+            found.histories[timeline] = folder / entry
     elif match := _BACKUP_FILE.fullmatch(name):
-        found.backups.setdefault(match[1], []).append(path)
+        found.backups.setdefault(match[1], []).append(folder / entry)
     elif name.endswith(".partial"):
         found.partial.append(name)
 
@@ -160,11 +178,11 @@ def supply(
     files: Mapping[str, WalFile], path: TimelinePath, start: Lsn, segment_bytes: int
 ) -> Supply:
     """Return the run of segments from `start` along `path` up to the first gap, by names alone."""
-    per_number = _per_number(files, path, segment_bytes)
+    per_number = path.choose(files, segment_bytes)
     number = start // segment_bytes
     run = []
     while number in per_number:
-        run.append(per_number[number])
+        run.append(files[per_number[number]])
         number += 1
     later = sum(other > number for other in per_number)
     broken = ""
@@ -172,22 +190,6 @@ def supply(
         missing = next(path.candidates(number, segment_bytes)).file_name(segment_bytes)
         broken = f"WAL segment {missing} is missing from the archive"
     return Supply(tuple(run), Lsn(number * segment_bytes), broken, later)
-
-
-def _per_number(
-    files: Mapping[str, WalFile], path: TimelinePath, segment_bytes: int
-) -> dict[int, WalFile]:
-    """Return the file PostgreSQL reads for each segment number, along `path`."""
-    found = {}
-    for number in {Segment.parse(name, segment_bytes).number for name in files}:
-        names = (
-            candidate.file_name(segment_bytes)
-            for candidate in path.candidates(number, segment_bytes)
-        )
-        chosen = next((files[name] for name in names if name in files), None)
-        if chosen is not None:
-            found[number] = chosen
-    return found
 
 
 def run_of_timeline(
@@ -243,8 +245,3 @@ def fault_of(file: WalFile, segment: Segment, expected: Expected) -> str | None:
     except BackupNotRestorable as exc:
         return f"does not unpack: {exc.problem}"
     return fault(start, size, segment, expected)
-
-
-def _text(path: Path) -> str:
-    with reading(path), open_plain(path) as stream:
-        return stream.read().decode(errors="backslashreplace")

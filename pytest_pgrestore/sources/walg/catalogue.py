@@ -6,20 +6,21 @@ cat").
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.backup import Backup
-from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.wal import Lsn
+from pytest_pgrestore.sources.json_answer import Answer, AnswerError, parse, understood
 from pytest_pgrestore.sources.wal.stored_wal import StoredWal
+from pytest_pgrestore.sources.wal.timelines import require_few
 from pytest_pgrestore.sources.walg.messages import failed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from pytest_pgrestore.sources.backup_tool import BackupTool
 
@@ -29,9 +30,13 @@ _DELTA = "_D_"
 _PREFIX = "base_00000000"
 """Start of a name, with the timeline; backups are sorted by what follows."""
 
-_OBJECT = re.compile(r"^obj\s+\d+\s+(\S+ \S+) \+0000 UTC\s+(\S+)\s*$", re.MULTILINE)
+_OBJECT = re.compile(r"obj +\d+ +(\S+ \S+) \+0000 UTC +(\S+)")
 _SEGMENT = re.compile(r"([0-9A-F]{24})(?:\.(?!backup)[a-z0-9]+)?")
 _HISTORY = re.compile(r"([0-9A-F]{8})\.history(\.[a-z0-9]+)?")
+_LARGEST_OID = 0xFFFF_FFFF
+_VERSIONS = (80000, 999999)
+"""Least and greatest ``server_version_num`` of a backup."""
+
 _CATALOGUE_SECONDS = 120.0
 """WAL-G retries without a message if a store does not answer."""
 
@@ -42,6 +47,19 @@ class Entry:
 
     backup: Backup
     start_file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentinel:
+    """The sentinel of a backup: WAL-G's description of it.
+
+    Attributes:
+        parent: Label of the backup that a delta builds on; None for a full backup.
+        tablespaces: OID of each.
+    """
+
+    parent: str | None = None
+    tablespaces: tuple[int, ...] = ()
 
 
 def read(tool: BackupTool, location: str) -> list[Entry]:
@@ -55,41 +73,41 @@ def read(tool: BackupTool, location: str) -> list[Entry]:
     )
     if done.status != 0:
         raise failed(done, "the catalogue could not be read")
-    try:
-        rows = json.loads(done.stdout or "[]")
+    with understood(
+        "WAL-G's catalogue is not understood",
+        hint="read the saved log of `backup-list`; is this WAL-G 2 or newer?",
+    ):
+        rows = parse(done.stdout or "[]").values()
         return sorted(
             (_entry(row, location) for row in rows),
             key=lambda entry: entry.backup.label[len(_PREFIX) :],
         )
-    except (ValueError, KeyError, TypeError):
-        raise HarnessError(
-            "WAL-G's catalogue is not understood",
-            hint="read the saved log of `backup-list`; is this WAL-G 2 or newer?",
-        ) from None
 
 
-def _entry(row: Mapping[str, Any], location: str) -> Entry:
-    label, start_file = str(row["backup_name"]), str(row["wal_file_name"])
+def _entry(row: Answer, location: str) -> Entry:
+    label, start_file = row["backup_name"].name(), row["wal_file_name"].segment()
+    identity = row.get("system_identifier")
+    size, stored = row.get("uncompressed_size"), row.get("compressed_size")
     backup = Backup(
         label=label,
         location=location,
         form="tar parts",
         kind="incremental" if _DELTA in label else "full",
-        server_major=int(row["pg_version"]) // 10000,
-        started_at=datetime.fromisoformat(row["start_time"]),
-        stopped_at=datetime.fromisoformat(row["finish_time"]),
-        start_lsn=Lsn(row["start_lsn"]),
-        stop_lsn=Lsn(row["finish_lsn"]),
+        server_major=row["pg_version"].number(*_VERSIONS) // 10000,
+        started_at=row["start_time"].moment(),
+        stopped_at=row["finish_time"].moment(),
+        start_lsn=Lsn(row["start_lsn"].number()),
+        stop_lsn=Lsn(row["finish_lsn"].number()),
         timeline=int(start_file[:8], 16),
-        system_identifier=row.get("system_identifier"),
-        size_bytes=row.get("uncompressed_size"),
-        repository_bytes=row.get("compressed_size"),
+        system_identifier=None if identity is None else identity.number(),
+        size_bytes=None if size is None else size.size(),
+        repository_bytes=None if stored is None else stored.size(),
     )
     return Entry(backup, start_file)
 
 
-def sentinel(tool: BackupTool, label: str) -> Mapping[str, Any]:
-    """Return the sentinel of backup `label`: the keys ``DeltaFrom`` and ``Spec`` (tablespaces).
+def sentinel(tool: BackupTool, label: str) -> Sentinel:
+    """Return the sentinel of backup `label`.
 
     Raises:
         BackupNotRestorable: It is missing or damaged.
@@ -100,14 +118,18 @@ def sentinel(tool: BackupTool, label: str) -> Mapping[str, Any]:
     )
     if done.status != 0:
         raise failed(done, f"the sentinel of backup {label} could not be read")
-    try:
-        found: Mapping[str, Any] = json.loads(done.stdout)
-    except ValueError:
-        raise BackupNotRestorable(
-            f"the sentinel of backup {label} is damaged",
-            hint="restore it from another copy of the storage.",
-        ) from None
-    return found
+    with understood(
+        f"the sentinel of backup {label} is damaged",
+        "restore it from another copy of the storage.",
+        BackupNotRestorable,
+    ):
+        found = parse(done.stdout)
+        parent, spec = found.get("DeltaFrom"), found.get("Spec")
+        oids = () if spec is None else spec.each("tablespaces")
+        return Sentinel(
+            parent=None if parent is None or not parent.value else parent.name(),
+            tablespaces=tuple(oid.number(1, _LARGEST_OID) for oid in oids),
+        )
 
 
 def files_of(tool: BackupTool, label: str) -> list[str] | None:
@@ -124,14 +146,19 @@ def files_of(tool: BackupTool, label: str) -> list[str] | None:
         if isinstance(error, BackupNotRestorable):
             return None  # taken with --without-files-metadata
         raise error
-    try:
-        return [path.lstrip("/") for path in json.loads(done.stdout)["Files"]]
-    except (ValueError, KeyError, TypeError):
-        return None
+    with understood(
+        f"the list of files of backup {label} is damaged",
+        "restore files_metadata.json from another copy of the storage.",
+        BackupNotRestorable,
+    ):
+        files = [path.lstrip("/") for path, _ in parse(done.stdout)["Files"].items()]
+        if any(".." in path.split("/") or "\0" in path for path in files):
+            raise AnswerError("a path in it leads out of the data directory")
+        return files
 
 
 def chain_of(
-    tool: BackupTool, label: str, found: Mapping[str, Any], known: Collection[str]
+    tool: BackupTool, label: str, found: Sentinel, known: Collection[str]
 ) -> tuple[str, ...]:
     """Return the labels of the backups that `label` builds on, the full one first.
 
@@ -145,7 +172,7 @@ def chain_of(
         BackupNotRestorable: One of them is not in the catalogue.
     """
     chain: list[str] = []
-    while (parent := found.get("DeltaFrom")) and parent not in chain:
+    while (parent := found.parent) and parent not in chain:
         if parent not in known:
             child = chain[0] if chain else label
             raise BackupNotRestorable(
@@ -167,14 +194,30 @@ def stored_wal(tool: BackupTool) -> StoredWal:
     if done.status != 0:
         raise failed(done, "the archive could not be listed")
     segments: dict[str, datetime | None] = {}
-    histories: dict[int, str] = {}
-    for when, name in _OBJECT.findall(done.stdout):
-        if match := _SEGMENT.fullmatch(name):
-            # WAL-G prints nanoseconds; datetime reads at most microseconds.
-            segments[match[1]] = datetime.fromisoformat(when[:26].rstrip(".")).replace(tzinfo=UTC)
-        elif match := _HISTORY.fullmatch(name):
-            histories[int(match[1], 16)] = _history(tool, name, compressed=bool(match[2]))
+    names: dict[int, re.Match[str]] = {}
+    for line in done.stdout.split("\n"):
+        found = _OBJECT.fullmatch(line.rstrip())
+        if found is None:
+            continue
+        if match := _SEGMENT.fullmatch(found[2]):
+            segments[match[1]] = _moment(found[1])
+        elif match := _HISTORY.fullmatch(found[2]):
+            names[int(match[1], 16)] = match
+    require_few(names)
+    histories = {
+        timeline: _history(tool, match[0], compressed=bool(match[2]))
+        for timeline, match in names.items()
+    }
     return StoredWal(segments=segments, histories=histories)
+
+
+def _moment(text: str) -> datetime | None:
+    """Return the time an object was stored; None if it is no time."""
+    try:
+        # WAL-G prints nanoseconds; datetime reads at most microseconds.
+        return datetime.fromisoformat(text[:26].rstrip(".")).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _history(tool: BackupTool, name: str, *, compressed: bool) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.sources.json_answer import parse, understood
 from pytest_pgrestore.sources.walg.messages import failed
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def wal_verified(tool: BackupTool) -> Check:
     if done.status != 0:
         problem = failed(done, "wal-verify did not run").problem
         return Check(name=VERIFY, verdict=Verdict.COULD_NOT_VERIFY, message=problem)
-    found = {name: part["status"] for name, part in json.loads(done.stdout).items()}
+    with understood("WAL-G's answer is not understood", hint="read the saved log of `verify`."):
+        found = {name: part["status"].text() for name, part in parse(done.stdout).items()}
     words = ", ".join(f"{name} {status}" for name, status in found.items())
     bad = any(status == "FAILURE" for status in found.values())
     return Check(name=VERIFY, verdict=Verdict.FAILED if bad else Verdict.PASSED, message=words)
