@@ -45,7 +45,7 @@ class TimelinePath:
         return self.steps[-1][0]
 
     def choose(self, names: Iterable[str], segment_bytes: int) -> dict[int, str]:
-        """Return the one of `names` that PostgreSQL reads for each segment number: see `candidates`.
+        """Return the name that PostgreSQL reads for each segment number: see `candidates`.
 
         Each name is looked at once, so many timelines and many segments do not multiply.
         """
