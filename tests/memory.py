@@ -1,8 +1,8 @@
 """How much memory a piece of our code takes: measured in a child, which may not take more.
 
-A test gives a function that a child can import (one of a module of the package or of `tests`), and
-gets its result or its error, and the most memory that the child had. A function that hangs or
-takes all memory ends with its child, and not with the tests.
+A test gives a function that a child can import, of the package or of a module of tests. It gets the
+result or the error, and the most memory that the child had. A function that hangs or takes all
+memory ends with its child, and not with the tests.
 
 Example: ``measured(scan, archive).peak_bytes < LIMIT_BYTES``
 """
@@ -17,7 +17,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from operator import attrgetter
 from pathlib import Path
+from types import ModuleType
 
 LIMIT_BYTES = 300_000_000
 """Most memory of the harness, whatever a backup contains. docs/safety.md promises it."""
@@ -49,11 +52,13 @@ def measured(
     """Call ``function(*arguments)`` in a child; return its result and the child's memory.
 
     Args:
-        function: A function on the top level of a module.
+        function: A function on the top level of a module, or a class's (then the first argument is
+            the object).
         arguments: Values that pickle can carry; the result must be one, too.
         timeout_seconds: The child is killed when this passes, and the test fails.
     """
-    name = (function.__module__, function.__qualname__)
+    module = function.__module__
+    name = (module, sys.modules[module].__file__, function.__qualname__)
     done = subprocess.run(
         [sys.executable, "-m", "tests.memory"],
         input=base64.b64encode(pickle.dumps((name, arguments))),
@@ -69,8 +74,8 @@ def measured(
 def _child() -> None:
     """Do what the caller of `measured` wants, and print the result."""
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
-    (module, name), arguments = pickle.loads(base64.b64decode(sys.stdin.buffer.read()))  # noqa: S301 - our own parent wrote it
-    function = getattr(import_module(module), name)
+    (module, file, name), arguments = pickle.loads(base64.b64decode(sys.stdin.buffer.read()))  # noqa: S301 - our own parent wrote it
+    function = attrgetter(name)(_loaded(module, file))
     value, error = None, None
     try:
         value = function(*arguments)
@@ -79,6 +84,18 @@ def _child() -> None:
         error.__cause__ = error.__context__ = None
     found = Measured(value, error, _peak_bytes())
     sys.stdout.buffer.write(base64.b64encode(pickle.dumps(found)))
+
+
+def _loaded(name: str, file: str) -> ModuleType:
+    """Return a module. pytest imports a test module without its package, so that is by its file."""
+    if name.partition(".")[0] in {"pytest_pgrestore", "tests"}:
+        return import_module(name)
+    spec = spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[name] = module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _peak_bytes() -> int:

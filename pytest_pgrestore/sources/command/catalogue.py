@@ -61,6 +61,9 @@ def parse(text: str, location: str) -> list[tuple[Backup, str]]:
 def _entry(row: Answer, location: str, mistakes: list[str]) -> tuple[Backup, str] | None:
     """Return one backup of the list; None if it has mistakes, which are added to `mistakes`."""
     try:
+        label = row["label"].value if "label" in dict(row.items()) else None
+        if isinstance(label, str):
+            row = Answer(row.value, f"backup {label[:_LONGEST_KEY]!a}")
         given = dict(row.items())
     except AnswerError as exc:
         mistakes.append(str(exc))

@@ -63,13 +63,33 @@ def listed(pgbackrest: Pgbackrest, archive: str) -> Archive:
     done = pgbackrest.run("repository", "repo-ls", place, *options, quiet=True)
     if done.status != 0:
         raise failed(done, pgbackrest.repository, "the archive could not be listed")
+    segments, checksums, paths = listed_in(done.stdout, place)
+    histories = {
+        timeline: _history(pgbackrest, f"{place}/{path}", f"{timeline:08X}")
+        for timeline, path in paths.items()
+    }
+    return Archive(StoredWal(segments=segments, histories=histories), checksums)
+
+
+def listed_in(
+    text: str, place: str
+) -> tuple[dict[str, datetime | None], dict[str, list[str]], dict[int, str]]:
+    """Return segments, their checksums, and the names of ``.history`` files in a list.
+
+    Args:
+        text: Output of ``repo-ls``.
+        place: What was listed, for messages.
+
+    Raises:
+        HarnessError: The output has another format, or there are too many timelines.
+    """
     segments: dict[str, datetime | None] = {}
     checksums: dict[str, list[str]] = {}
     paths: dict[int, str] = {}
     with understood(
         f"pgBackRest's list of {place} is not understood", hint="read the saved log of `repo-ls`."
     ):
-        for path, facts in parse(done.stdout or "{}").items():
+        for path, facts in parse(text or "{}").items():
             if match := _SEGMENT.fullmatch(path):
                 # Not every store has a modification time.
                 time = facts.get("time")
@@ -78,11 +98,7 @@ def listed(pgbackrest: Pgbackrest, archive: str) -> Archive:
             elif match := _HISTORY.fullmatch(path):
                 paths[int(match[2], 16)] = match[1]
     require_few(paths)
-    histories = {
-        timeline: _history(pgbackrest, f"{place}/{path}", f"{timeline:08X}")
-        for timeline, path in paths.items()
-    }
-    return Archive(StoredWal(segments=segments, histories=histories), checksums)
+    return segments, checksums, paths
 
 
 def _history(pgbackrest: Pgbackrest, path: str, timeline: str) -> str:

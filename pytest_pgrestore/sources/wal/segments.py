@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.sources.wal.timelines import TimelinePath
 
+MOST_SEGMENTS = 500_000
+"""Segments of an archive: 8 TB of WAL in segments of 16 MiB. Each takes 400 bytes of memory."""
+
 _HISTORY = re.compile(r"([0-9A-F]{8})\.history")
 _BACKUP_FILE = re.compile(r"([0-9A-F]{24})\.[0-9A-F]{8}\.backup")
 _SHELF = re.compile(r"[0-9A-F]{16}")
@@ -36,13 +39,21 @@ class WalFile:
 
     Attributes:
         name: Name of the segment, without the suffix of a compressor.
-        path: The file, or the tar that contains it.
+        place: The file, the tar that contains it, or the directory of `entry`.
         in_tar: Size and first bytes of a member of a tar; None for a file.
+        entry: Name of the file in the directory `place`; empty if `place` is the file. A path for
+            each file of a large archive would take most of the memory.
     """
 
     name: str
-    path: Path
+    place: Path
     in_tar: tuple[int, bytes] | None = None
+    entry: str = ""
+
+    @property
+    def path(self) -> Path:
+        """The file, or the tar that contains it."""
+        return self.place / self.entry if self.entry else self.place
 
     def head(self) -> tuple[int | None, bytes]:
         """Return the size in bytes, None for a compressed file, and the first bytes.
@@ -130,8 +141,15 @@ def _sort_in(folder: Path, entry: str, found: WalFiles) -> None:
         # If several exist, the first name in order counts: the plain file, if there is one. It need
         # not be decompressed.
         known = found.segments.get(name)
-        if known is None or entry < known.path.name:
-            found.segments[name] = WalFile(name, folder / entry)
+        if known is None or entry < known.entry:
+            # For a plain file both names are one object.
+            found.segments[name] = WalFile(name, folder, entry=name if entry == name else entry)
+            if len(found.segments) > MOST_SEGMENTS:
+                raise HarnessError(
+                    f"the WAL archive has more than {MOST_SEGMENTS:,} segments, the most that are"
+                    " listed",
+                    hint="remove WAL that is older than the oldest backup (pg_archivecleanup).",
+                )
     elif match := _HISTORY.fullmatch(name):
         timeline = int(match[1], 16)
         known_path = found.histories.get(timeline)
@@ -169,9 +187,8 @@ class Supply:
 
     def break_words(self) -> str:
         """Return why the run ends early, for messages; empty if it does not."""
-        return (
-            f"{self.broken}; {self.cut_off} later segments cannot be reached" if self.broken else ""
-        )
+        later = f"; {self.cut_off} later segments cannot be reached"
+        return self.broken + later if self.broken else ""
 
 
 def supply(
@@ -190,16 +207,6 @@ def supply(
         missing = next(path.candidates(number, segment_bytes)).file_name(segment_bytes)
         broken = f"WAL segment {missing} is missing from the archive"
     return Supply(tuple(run), Lsn(number * segment_bytes), broken, later)
-
-
-def run_of_timeline(
-    files: Mapping[str, WalFile], timeline: int, first: int, segment_bytes: int
-) -> list[WalFile]:
-    """Return one timeline's segments from number `first` on, up to the first gap."""
-    run: list[WalFile] = []
-    while (name := Segment(timeline, first + len(run)).file_name(segment_bytes)) in files:
-        run.append(files[name])
-    return run
 
 
 def limited(found: Supply, segment_bytes: int, until: Lsn | None) -> Supply:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, TargetUnreachable
 from pytest_pgrestore.model.wal import Lsn, Segment
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from pytest_pgrestore.model.target import Timeline
+
+FileT = TypeVar("FileT")
 
 LARGEST_HISTORY = 1 << 20
 """Bytes of a ``.history`` file: 1 MiB. A line is about 50 bytes, and a timeline adds one."""
@@ -50,7 +52,7 @@ class TimelinePath:
         Each name is looked at once, so many timelines and many segments do not multiply.
         """
         places = self._places(segment_bytes)
-        found: dict[int, tuple[int, str]] = {}
+        found: dict[int, str] = {}
         for name in names:
             segment = Segment.parse(name, segment_bytes)
             place, first, last = places.get(segment.timeline, (-1, 0, None))
@@ -59,9 +61,10 @@ class TimelinePath:
             # A name that no cluster with segments of this size has may stand for the same number.
             if segment.file_name(segment_bytes) != name:
                 continue
-            if segment.number not in found or found[segment.number][0] < place:
-                found[segment.number] = place, name
-        return {number: name for number, (_, name) in found.items()}
+            known = found.get(segment.number)
+            if known is None or places[int(known[:8], 16)][0] < place:
+                found[segment.number] = name
+        return found
 
     def _places(self, segment_bytes: int) -> dict[int, tuple[int, int, int | None]]:
         """Return for each timeline its place on the path, and its first and last segment number.
@@ -91,6 +94,16 @@ class TimelinePath:
         if len(numbers) > 2 * _NAMED:
             numbers = [*numbers[:_NAMED], "...", *numbers[-_NAMED:]]
         return " to ".join(numbers)
+
+
+def run_of_timeline(
+    files: Mapping[str, FileT], timeline: int, first: int, segment_bytes: int
+) -> list[FileT]:
+    """Return one timeline's segments from number `first` on, up to the first gap."""
+    run: list[FileT] = []
+    while (name := Segment(timeline, first + len(run)).file_name(segment_bytes)) in files:
+        run.append(files[name])
+    return run
 
 
 def histories_among(names: Iterable[str]) -> dict[int, str]:

@@ -73,11 +73,20 @@ def read(tool: BackupTool, location: str) -> list[Entry]:
     )
     if done.status != 0:
         raise failed(done, "the catalogue could not be read")
+    return entries_in(done.stdout, location)
+
+
+def entries_in(text: str, location: str) -> list[Entry]:
+    """Return the backups in the output of ``backup-list``, oldest first.
+
+    Raises:
+        HarnessError: The output has another format.
+    """
     with understood(
         "WAL-G's catalogue is not understood",
         hint="read the saved log of `backup-list`; is this WAL-G 2 or newer?",
     ):
-        rows = parse(done.stdout or "[]").values()
+        rows = parse(text or "[]").values()
         return sorted(
             (_entry(row, location) for row in rows),
             key=lambda entry: entry.backup.label[len(_PREFIX) :],
@@ -118,12 +127,21 @@ def sentinel(tool: BackupTool, label: str) -> Sentinel:
     )
     if done.status != 0:
         raise failed(done, f"the sentinel of backup {label} could not be read")
+    return sentinel_in(done.stdout, label)
+
+
+def sentinel_in(text: str, label: str) -> Sentinel:
+    """Return the sentinel in `text`.
+
+    Raises:
+        BackupNotRestorable: It is damaged.
+    """
     with understood(
         f"the sentinel of backup {label} is damaged",
         "restore it from another copy of the storage.",
         BackupNotRestorable,
     ):
-        found = parse(done.stdout)
+        found = parse(text)
         parent, spec = found.get("DeltaFrom"), found.get("Spec")
         oids = () if spec is None else spec.each("tablespaces")
         return Sentinel(
@@ -146,12 +164,21 @@ def files_of(tool: BackupTool, label: str) -> list[str] | None:
         if isinstance(error, BackupNotRestorable):
             return None  # taken with --without-files-metadata
         raise error
+    return files_in(done.stdout, label)
+
+
+def files_in(text: str, label: str) -> list[str]:
+    """Return the files in `text`, the list of a backup.
+
+    Raises:
+        BackupNotRestorable: It is damaged.
+    """
     with understood(
         f"the list of files of backup {label} is damaged",
         "restore files_metadata.json from another copy of the storage.",
         BackupNotRestorable,
     ):
-        files = [path.lstrip("/") for path, _ in parse(done.stdout)["Files"].items()]
+        files = [path.lstrip("/") for path, _ in parse(text)["Files"].items()]
         if any(".." in path.split("/") or "\0" in path for path in files):
             raise AnswerError("a path in it leads out of the data directory")
         return files
@@ -193,9 +220,23 @@ def stored_wal(tool: BackupTool) -> StoredWal:
     done = tool.run("repository", "st", "ls", "-r", "wal_005", quiet=True)
     if done.status != 0:
         raise failed(done, "the archive could not be listed")
+    segments, names = listed_in(done.stdout)
+    histories = {
+        timeline: _history(tool, match[0], compressed=bool(match[2]))
+        for timeline, match in names.items()
+    }
+    return StoredWal(segments=segments, histories=histories)
+
+
+def listed_in(text: str) -> tuple[dict[str, datetime | None], dict[int, re.Match[str]]]:
+    """Return the segments and the names of ``.history`` files in the output of ``st ls``.
+
+    Raises:
+        HarnessError: There are too many timelines.
+    """
     segments: dict[str, datetime | None] = {}
     names: dict[int, re.Match[str]] = {}
-    for line in done.stdout.split("\n"):
+    for line in text.split("\n"):
         found = _OBJECT.fullmatch(line.rstrip())
         if found is None:
             continue
@@ -204,11 +245,7 @@ def stored_wal(tool: BackupTool) -> StoredWal:
         elif match := _HISTORY.fullmatch(found[2]):
             names[int(match[1], 16)] = match
     require_few(names)
-    histories = {
-        timeline: _history(tool, match[0], compressed=bool(match[2]))
-        for timeline, match in names.items()
-    }
-    return StoredWal(segments=segments, histories=histories)
+    return segments, names
 
 
 def _moment(text: str) -> datetime | None:

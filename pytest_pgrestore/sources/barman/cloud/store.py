@@ -95,7 +95,7 @@ class Store:
             f"barman-cloud's answer about {self.place} is not understood",
             hint="read the saved log of `catalogue`.",
         ):
-            stored = self._stored(parse_after_warnings(done.stdout))
+            stored = self.stored_in(parse_after_warnings(done.stdout))
         if not (stored.entries or stored.names or stored.unreadable):
             raise HarnessError(
                 f"there is nothing of server {self.table.server!r} in {self.url}",
@@ -103,7 +103,7 @@ class Store:
             )
         return stored
 
-    def _stored(self, answer: Answer) -> Stored:
+    def stored_in(self, answer: Answer) -> Stored:
         """Return what the JSON object says that the script printed."""
         location = f"{self.url.rstrip('/')}/{self.table.server}"
         return Stored(
