@@ -35,6 +35,9 @@ LARGEST_SIZE = 1 << 60
 OLDEST, NEWEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """Times of a backup. Outside of them arithmetic with dates soon overflows."""
 
+_SHOWN = 100
+"""Characters of a wrong value in a message."""
+
 _MAJORS = (8, 99)
 _TIMELINES = (1, 0xFFFF_FFFF)
 _BITS_64 = (1 << 64) - 1
@@ -47,6 +50,10 @@ class AnswerError(ValueError):
     """An answer, or a value in it, is not what it must be; the message is the reason."""
 
 
+class AnswerTooLargeError(AnswerError):
+    """An answer is larger than we read: nothing was learned from it."""
+
+
 @contextmanager
 def understood(
     problem: str, hint: str, error: type[PgRestoreError] = HarnessError
@@ -54,6 +61,11 @@ def understood(
     """Turn an `AnswerError` of the body into an error of ours, with the reason after `problem`."""
     try:
         yield
+    except AnswerTooLargeError as exc:
+        raise HarnessError(
+            f"{problem}: {exc}",
+            hint="keep fewer backups and less WAL in one repository, or drill another copy of it.",
+        ) from None
     except AnswerError as exc:
         raise error(f"{problem}: {exc}", hint=hint) from None
 
@@ -185,15 +197,9 @@ class Answer:
         return self.value
 
     def _refuse(self, wanted: str) -> NoReturn:
-        match self.value:
-            case str() as text:
-                shown = ascii(_short(text))
-            case int() | float() | None as value:
-                shown = repr(value)
-            case list():
-                shown = "a list"
-            case _:
-                shown = "an object"
+        shown = "something else"
+        if not isinstance(self.value, list | dict):
+            shown = ascii(_short(self.value) if isinstance(self.value, str) else self.value)
         raise AnswerError(f"{self.place} is {shown} and not {wanted}")
 
 
@@ -209,10 +215,10 @@ def parse(text: str, what: str = "the answer", *, strict: bool = True) -> Answer
         AnswerError: It is no JSON, too large, or too deep.
     """
     if text.__sizeof__() > LARGEST_BYTES:
-        raise AnswerError(f"it has more than {LARGEST_BYTES >> 20} MiB, the most that is read")
+        raise AnswerTooLargeError(f"it has more than {LARGEST_BYTES >> 20} MiB")
     # Every value but the first stands after one of these characters.
     if sum(map(text.count, ",:[{")) > MOST_VALUES:
-        raise AnswerError(f"it has more than {MOST_VALUES:,} values, the most that are read")
+        raise AnswerTooLargeError(f"it has more than {MOST_VALUES:,} values")
     try:
         return Answer(json.loads(text, strict=strict, parse_constant=_no_number), what)
     except RecursionError:
@@ -222,11 +228,7 @@ def parse(text: str, what: str = "the answer", *, strict: bool = True) -> Answer
 
 
 def parse_after_warnings(text: str) -> Answer:
-    """Return the JSON object in `text`; lines without a brace may stand before it.
-
-    Raises:
-        AnswerError: As of `parse`.
-    """
+    """Return the JSON object in `text`, as `parse`; lines without a brace may stand before it."""
     return parse(text[text.find("{") :] if "{" in text else text)
 
 
@@ -240,6 +242,5 @@ def _no_number(constant: str) -> NoReturn:
 
 
 def _short(text: str) -> str:
-    """Return at most as much of `text` as a message shows, which is one line."""
-    longest = 100
-    return text if len(text) <= longest else f"{text[:longest]}..."
+    """Return as much of `text` as a message shows."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

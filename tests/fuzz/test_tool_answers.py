@@ -18,7 +18,7 @@ from pytest_pgrestore.sources.command import catalogue as command
 from pytest_pgrestore.sources.pgbackrest import catalogue as pgbackrest
 from pytest_pgrestore.sources.pgbackrest import wal as pgbackrest_wal
 from pytest_pgrestore.sources.pgbackrest.own_config import Repository
-from pytest_pgrestore.sources.walg import catalogue as walg
+from pytest_pgrestore.sources.walg import answers as walg
 from pytest_pgrestore.sources.walg import checks as walg_checks
 from tests.fuzz.documents import answers
 from tests.fuzz.mutate import mutated

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
 from pytest_pgrestore.sources.codecs import codec_of, open_plain, plain_name, reading
+from pytest_pgrestore.sources.wal.archive_names import names_in
 from pytest_pgrestore.sources.wal.backup_label import LARGEST_LABEL, BackupLabel, parse_label
 from pytest_pgrestore.sources.wal.header import HEADER_BYTES, Expected, fault
 from pytest_pgrestore.sources.wal.small_file import read_small
@@ -21,16 +21,8 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.sources.wal.timelines import TimelinePath
 
-MOST_SEGMENTS = 500_000
-"""Segments of an archive: 8 TB of WAL in segments of 16 MiB. Each takes 400 bytes of memory."""
-
 _HISTORY = re.compile(r"([0-9A-F]{8})\.history")
 _BACKUP_FILE = re.compile(r"([0-9A-F]{24})\.[0-9A-F]{8}\.backup")
-_SHELF = re.compile(r"[0-9A-F]{16}")
-"""A directory of segments, named by the first 16 digits of theirs.
-
-Barman (``wals/``) and pgBackRest sort archived WAL like that.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +33,7 @@ class WalFile:
         name: Name of the segment, without the suffix of a compressor.
         place: The file, the tar that contains it, or the directory of `entry`.
         in_tar: Size and first bytes of a member of a tar; None for a file.
-        entry: Name of the file in the directory `place`; empty if `place` is the file. A path for
-            each file of a large archive would take most of the memory.
+        entry: Name in the directory `place`; empty if `place` is the file. Paths take much memory.
     """
 
     name: str
@@ -115,17 +106,12 @@ def scan(directory: Path) -> WalFiles:
     """Return the WAL files of an archive directory.
 
     Raises:
-        HarnessError: The directory is missing or cannot be read.
+        HarnessError: The directory is missing, has too many files, or cannot be read.
     """
     found = WalFiles()
     try:
-        for name in os.listdir(directory):  # noqa: PTH208 - a Path for each of a million names is slow
-            place = directory / name
-            if _SHELF.fullmatch(name) and place.is_dir():
-                for inner in os.listdir(place):  # noqa: PTH208 - as above
-                    _sort_in(place, inner, found)
-            else:
-                _sort_in(directory, name, found)
+        for folder, name in names_in(directory):
+            _sort_in(folder, name, found)
     except OSError as exc:
         raise HarnessError(
             f"the WAL archive {directory} cannot be read: {exc.strerror}",
@@ -138,23 +124,13 @@ def scan(directory: Path) -> WalFiles:
 def _sort_in(folder: Path, entry: str, found: WalFiles) -> None:
     name = plain_name(entry)
     if is_segment_name(name):
-        # If several exist, the first name in order counts: the plain file, if there is one. It need
-        # not be decompressed.
+        # The first name in order counts: the plain file, which need not be decompressed.
         known = found.segments.get(name)
         if known is None or entry < known.entry:
             # For a plain file both names are one object.
             found.segments[name] = WalFile(name, folder, entry=name if entry == name else entry)
-            if len(found.segments) > MOST_SEGMENTS:
-                raise HarnessError(
-                    f"the WAL archive has more than {MOST_SEGMENTS:,} segments, the most that are"
-                    " listed",
-                    hint="remove WAL that is older than the oldest backup (pg_archivecleanup).",
-                )
     elif match := _HISTORY.fullmatch(name):
-        timeline = int(match[1], 16)
-        known_path = found.histories.get(timeline)
-        if known_path is None or entry < known_path.name:
-            found.histories[timeline] = folder / entry
+        found.histories[int(match[1], 16)] = folder / entry
     elif match := _BACKUP_FILE.fullmatch(name):
         found.backups.setdefault(match[1], []).append(folder / entry)
     elif name.endswith(".partial"):

@@ -10,7 +10,7 @@ import pytest
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn, Segment
 from pytest_pgrestore.sources.copying import copy_plain
-from pytest_pgrestore.sources.wal import segments, tablespaces, timelines
+from pytest_pgrestore.sources.wal import archive_names, segments, tablespaces, timelines
 from pytest_pgrestore.sources.wal.backup_label import BackupLabel, moment, parse_label
 from pytest_pgrestore.sources.wal.header import control_identifier
 from pytest_pgrestore.sources.wal.staging import empty_wal
@@ -224,7 +224,7 @@ def supply_of(archive: Path) -> tuple[int, str]:
 
 def test_an_archive_of_many_names(tmp_path: Path) -> None:
     """Memory grows with the names; at this rate the most that are listed stay below the limit."""
-    count = segments.MOST_SEGMENTS // 10
+    count = archive_names.MOST_NAMES // 10
     for number in range(count):
         (tmp_path / Segment(1, number).file_name(MIB)).touch()
 
@@ -235,12 +235,12 @@ def test_an_archive_of_many_names(tmp_path: Path) -> None:
     assert alone + 10 * (found.peak_bytes - alone) < LIMIT_BYTES
 
 
-def test_more_segments_than_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_files_than_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit of ours is no finding about the backup."""
-    monkeypatch.setattr(segments, "MOST_SEGMENTS", 3)
+    monkeypatch.setattr(archive_names, "MOST_NAMES", 3)
     write_segments(tmp_path, *(Segment(1, number) for number in range(4)))
 
-    with pytest.raises(HarnessError, match="more than 3 segments"):
+    with pytest.raises(HarnessError, match="more than 3 files"):
         segments.scan(tmp_path)
 
 

@@ -13,7 +13,7 @@ from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.walg import catalogue
-from pytest_pgrestore.sources.walg.catalogue import Sentinel
+from pytest_pgrestore.sources.walg.answers import Sentinel
 from pytest_pgrestore.system.process import Completed
 
 FULL = "base_000000010000000000000009"
