@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -12,14 +14,20 @@ from hypothesis import strategies as st
 from pytest_pgrestore.model.backup import Backup
 from pytest_pgrestore.sources import json_answer
 from pytest_pgrestore.sources.barman import catalogue as barman
+from pytest_pgrestore.sources.barman import messages as barman_messages
 from pytest_pgrestore.sources.barman.cloud.store import Store
+from pytest_pgrestore.sources.barman.own_config import server_of
 from pytest_pgrestore.sources.barman.table import BarmanTable
 from pytest_pgrestore.sources.command import catalogue as command
+from pytest_pgrestore.sources.command.commands import failed as command_failed
 from pytest_pgrestore.sources.pgbackrest import catalogue as pgbackrest
+from pytest_pgrestore.sources.pgbackrest import messages as pgbackrest_messages
 from pytest_pgrestore.sources.pgbackrest import wal as pgbackrest_wal
-from pytest_pgrestore.sources.pgbackrest.own_config import Repository
+from pytest_pgrestore.sources.pgbackrest.own_config import Repository, repositories
 from pytest_pgrestore.sources.walg import answers as walg
 from pytest_pgrestore.sources.walg import checks as walg_checks
+from pytest_pgrestore.sources.walg import messages as walg_messages
+from pytest_pgrestore.system.process import Completed
 from tests.fuzz.documents import answers
 from tests.fuzz.mutate import mutated
 from tests.fuzz.ours import only_our_errors
@@ -252,6 +260,53 @@ def test_any_text_at_all(text: str) -> None:
     """Depth, numbers that are none, and no JSON."""
     with only_our_errors(), json_answer.understood("the answer", hint="read it."):
         json_answer.parse(text).number()
+
+
+CONFIG = b"""[barman]
+barman_home = /srv/barman
+configuration_files_directory = /nonexistent
+; a comment
+[shop]
+backup_directory = %(barman_home)s/shop
+conninfo = host=%%x
+[global]
+repo1-path=/srv/pgbackrest
+repo1-cipher-type=aes-256-cbc
+"""
+MESSAGES = b"""ERROR: [055]: unable to open missing file '/a/b' for read
+unable to load info file 'x' or 'x.copy':
+FormatError: key/value found outside of section
+2026-11-23 06:04:32,157 [1] barman.cli ERROR: ERROR: SSL validation failed
+ERROR: 2026/11/23 06:04:32.157717 object not found: x
+"""
+
+
+@given(mutated(CONFIG))
+def test_the_configuration_of_a_tool(content: bytes) -> None:
+    """Barman writes a part of it into its home."""
+    with TemporaryDirectory() as made:
+        path = Path(made) / "tool.conf"
+        path.write_bytes(content)
+        with only_our_errors():
+            server_of(path, "shop")
+        with only_our_errors():
+            for repository in repositories(path, "main", {}):
+                str(repository.address)
+
+
+@given(mutated(MESSAGES), st.sampled_from([1, 20_000]))
+def test_the_messages_of_a_tool(content: bytes, times: int) -> None:
+    """They quote names and files of the repository. Searching them takes no time that grows."""
+    text = content.decode(errors="backslashreplace") * times
+    done = Completed(("tool",), 1, "", text)
+    for error in (
+        pgbackrest_messages.failed(done, POSIX, "it failed"),
+        barman_messages.failed(done, "/home", "it failed"),
+        walg_messages.failed(done, "it failed"),
+        command_failed(done, "it failed"),
+    ):
+        with only_our_errors():
+            raise error
 
 
 @pytest.mark.parametrize(
