@@ -7,7 +7,7 @@ STAMPS := .cache
 
 # A virtual environment that was not finished is not taken for one.
 .DELETE_ON_ERROR:
-.PHONY: demo check test lint picture bench clean
+.PHONY: demo check test soak lint picture bench clean
 
 # The main job on embedded PostgreSQL: no root, no Docker.
 demo: $(STAMPS)/demo
@@ -30,8 +30,12 @@ test: $(STAMPS)/dev
 	# By file, so that a world of backups is built by one worker and not by all; the many quick ones last. One worker
 	# more than the two cores of the smallest machine: each waits for servers and containers now and then.
 	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
-		tests/plugin tests/real tests/unit
+		tests/fuzz tests/plugin tests/real tests/unit
 	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 2 scenarios
+
+# The parsers on damaged and hostile input, other input each time, until the first crash: SOAK_MINUTES=240.
+soak: $(STAMPS)/dev
+	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m tests.fuzz.soak
 
 lint: $(STAMPS)/dev
 	$(BIN)/ruff check .

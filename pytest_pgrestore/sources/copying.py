@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+LARGEST_WAL_FILE = 1 << 30
+"""Bytes of the largest WAL segment that ``initdb --wal-segsize`` accepts; no WAL file is larger."""
+
 WORKERS = min(4, max(2, os.cpu_count() or 2))
 """Threads that copy. One reads while another writes; more threads only wait for the disk."""
 

@@ -89,10 +89,11 @@ class Catalogue:
         )
         found = segments.supply(files.segments, path, first.start_lsn, segment_bytes)
         programs = request.find_programs(self._major())
-        stops = commits.stops_in(found.files, programs, named=isinstance(target, AtName))
-        stop = commits.find(target, stops)
+        named = isinstance(target, AtName)
+        stop = commits.find(target, commits.stops_in(found.files, programs, named=named))
         if stop is None:
-            near = "; ".join(archive_findings.nearest_of(stops, found, target)) or "nothing"
+            nearest = archive_findings.nearest_stops(found.files, found, target, programs)
+            near = "; ".join(nearest) or "nothing"
             raise TargetUnreachable(
                 f"{target} is not in the WAL from {first.start_lsn} to {found.end};"
                 f" nearest reachable: {near}",

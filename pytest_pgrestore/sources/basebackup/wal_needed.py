@@ -107,13 +107,14 @@ def stage(wal: Wal, sandbox: Sandbox) -> str:
     outside = [file for file in wal.found.files if file.in_tar is None]
     staging.copy_segments(
         ((file.path, into / file.name) for file in outside),
+        wal.expected.segment_bytes,
         lambda path: _require_sound(path, expected),
     )
 
     def put(timeline: int, target: Path) -> bool:
         carried = sandbox.wal / target.name
         if timeline in wal.histories:
-            copy_plain(wal.histories[timeline], target)
+            copy_plain(wal.histories[timeline], target, timelines.LARGEST_HISTORY)
         elif carried.exists():
             carried.rename(target)
         else:
