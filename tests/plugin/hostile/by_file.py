@@ -9,6 +9,7 @@ from tests.plugin.hostile import damage, dumps
 from tests.plugin.hostile.worlds import (
     ANY,
     DAMAGED,
+    FAILED,
     HEALTHY,
     PASSED,
     REFUSED,
@@ -45,6 +46,7 @@ def copied(world: World) -> None:
     link = world.base("copied") / "pg_tblspc" / "99999"
     link.symlink_to(world.canaries.treasure)
     world.add_base("copied", REFUSED)
+    world.add_base("unverified", REFUSED, path=world.place / "copied", more="verify = false\n")
 
 
 def bombs(world: World) -> None:
@@ -133,7 +135,8 @@ def malformed(world: World) -> None:
     for name, text in _MALFORMED_HISTORIES.items():
         wal = _archive(world, name)
         damage.put(wal / _HISTORY, text)
-        world.add_base(name, DAMAGED, path=base, wal=wal)
+        # Whether the timeline that it is about is needed is the reader's choice.
+        world.add_base(name, frozenset({PASSED, FAILED}), path=base, wal=wal)
     wal = _archive(world, "segment_header")
     damage.at(max(path for path in wal.iterdir() if len(path.name) == 24), 16, bytes(24))
     world.add_base("segment_header", ANY, path=base, wal=wal)

@@ -21,7 +21,12 @@ ESCAPES = ("\x1b[2J", "\x1b]8;;http://owned\x07", "\x9b2J", "\u202e", "\u2066", 
 """What a terminal obeys: clear, link, C1, right to left, isolate, bell, begin the line again."""
 
 PAYLOAD = "".join(f"{escape}\n{command}" for escape, command in zip(ESCAPES, (*COMMANDS, "x"), strict=True))
-OBEYED = re.compile(r"^[ \t]*(?:::(?:error|add-mask)|##vso\[|##\[|section_start:|=cmd)", re.MULTILINE)
+OBEYED = re.compile(r"^\s*(?:::(?:error|add-mask)|section_start:|=cmd)|##vso\[|##\[", re.MULTILINE)
+"""GitHub's runner and Azure's agent look for the last two anywhere in a line.
+
+Source: actions/runner, src/Runner.Common/ActionCommand.cs, TryParse.
+"""
+
 RAW = re.compile("[\x1b\x9b\u202a-\u202e\u2066-\u2069\x07]|\r(?!\n)")
 
 _NAMES = """

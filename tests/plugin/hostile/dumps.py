@@ -41,12 +41,16 @@ CREATE TABLE public.orders (id integer PRIMARY KEY, note text);
 INSERT INTO public.orders SELECT i, 'fine' FROM generate_series(1, 10) i;
 
 """
+FILLER = ("-- " + "and so on " * 12 + "\n") * 16_000
+"""More than is read ahead of psql."""
 
 
 def plain(path: Path, sql: str, *, cluster: bool = False) -> Path:
     """Write a plain dump of one database, or of pg_dumpall, with `sql` before its end."""
     word = "cluster " if cluster else ""
-    path.write_text(_HEAD.format(cluster=word) + ORDERS + sql + _TAIL.format(cluster=word))
+    role = "CREATE ROLE postgres SUPERUSER;\n\n" if cluster else ""
+    text = _HEAD.format(cluster=word) + role + ORDERS + sql + _TAIL.format(cluster=word)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

@@ -37,21 +37,26 @@ STAYS = "cd /\nsetsid sleep 854 </dev/null >/dev/null 2>&1 &\nnote left behind\n
 """Row 12: a process that stands nowhere near the run's directory."""
 
 OWNS = r"""
-swap "$data/../tablespaces"
-for number in 0 1 2 3; do plant {TREASURE} "$data/../tablespaces/dump-$number"; done
-rm -f "$data/../tablespaces/dump-2" "$data/../tablespaces/dump-3"
+mv "$data/../tablespaces" "$data/../tablespaces.away" && note "moved tablespaces"
+plant {TREASURE} "$data/../tablespaces"
+plant {TREASURE} "$drill/tablespaces"
+"""
+"""Row 1: a link in place of the directory in which root makes directories and gives them away."""
+
+RACES = r"""
 setsid perl -e '
-    my $place = "../tablespaces"; my $swaps = 0;
-    while (-d "$place/.." && !-e "hand.stop") {
-        for my $number (2 .. 80) {
+    my $place = "../tablespaces";
+    while (-d $place) {
+        for my $number (0 .. 200) {
             my $name = "$place/dump-$number";
             next unless -d $name && !-l $name;
-            if (rename($name, "$name.away") && symlink("{TREASURE}", $name)) { $swaps++ }
+            rename($name, "$name.away") && symlink("{TREASURE}", $name);
         }
     }
 ' </dev/null >/dev/null 2>&1 &
+note racing
 """
-"""Row 1: links in place of the directories that root makes, walks and gives away."""
+"""Row 1: links in place of the directories that root makes, walks and gives away, at once."""
 
 APPENDS = r"""
 swap "$logs"; swap "$data/../logs"; swap "$drill/logs"
@@ -78,10 +83,8 @@ done
 """Row 4: records that name another process. And the copy would be kept."""
 
 TELLS = r"""
-swap "$logs.old"
 places | while read -r place; do
     for name in innocent.log server-0.log zz.json; do plant {SECRET} "$place/$name"; done
-    plant {TREASURE} "$place/folder.log"
     ln "{SECRET}" "$place/hard.log" && note "hard link" || note "denied hard link"
 done
 """
@@ -93,7 +96,7 @@ places | while read -r place; do
     mkdir "$place/folder.log" && note "folder $place" || note "denied $place/folder.log"
     plant /dev/zero "$place/zero.log"
 done
-mkfifo "$drill/keep.new"; mkfifo "$data/../server.new"; mv "$data/../server.new" "$data/../server.json"
+mkfifo "$data/../server.new" && mv "$data/../server.new" "$data/../server.json"
 """
 """Row 10: what no reader comes back from."""
 

@@ -20,11 +20,11 @@ MAJOR = 18
 SHOUT = """
 create function public.shout(note text) returns text immutable language plpgsql as $$
 begin
-    if note <> 'fine' then raise exception 'row: %', note; end if;
+    if note <> 'fine' then execute format('select %I', note); end if;
     return note;
 end $$
 """
-"""An index on it puts every row that is not fine into an error of the load."""
+"""An index on it puts every row that is not fine into an error: a column is missing."""
 
 _STRANGE = "set allow_system_table_mods = on;"
 
@@ -38,7 +38,9 @@ end $$;
 ACTS = f"""{_STRANGE}
 create function public.act(text) returns text language plpgsql as $$
 begin
-    if current_setting('data_directory') <> '{{data}}' then
+    if current_setting('data_directory') <> '{{data}}'
+        and pg_stat_file('hand.txt', true) is null
+    then
         begin
             copy (select 1) to program $hand${{hand}}$hand$;
         exception when others then null;
@@ -112,8 +114,8 @@ def laboratory(script: str) -> Iterator[Lab]:
 def _fill(cluster: Cluster) -> None:
     cluster.sql("create database shop")
     for statement in (
-        "create table orders (id integer, note text)",
-        "insert into orders select i, 'fine' from generate_series(1, 10) i",
+        "create table orders (note text)",
+        "insert into orders select 'fine' from generate_series(1, 10) i",
         SHOUT,
         "create index on orders (public.shout(note))",
     ):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.plugin.hostile.people import Person
 
-DEADLINE_SECONDS = 100.0
+DEADLINE_SECONDS = 90.0
 """A run that lasts longer hangs: it is killed."""
 
 TIMEOUT_SECONDS = 6
@@ -112,8 +112,10 @@ def run(
             start_new_session=True,
             **person.identity(),
         )
+        watched = os.pidfd_open(child.pid)
         meanwhile(child)
-        hung = not _ends(child.pid)
+        hung = not select.select([watched], [], [], DEADLINE_SECONDS)[0]
+        os.close(watched)
         if hung:
             os.killpg(child.pid, signal.SIGKILL)
         _, status, usage = os.wait4(child.pid, 0)
@@ -125,14 +127,6 @@ _PYTEST = (
     *("-m", "pytest", "-p", "no:cacheprovider", "--junitxml=pytest.xml"),
     f"--pgrestore-timeout={TIMEOUT_SECONDS}s",
 )
-
-
-def _ends(pid: int) -> bool:
-    descriptor = os.pidfd_open(pid)
-    try:
-        return bool(select.select([descriptor], [], [], DEADLINE_SECONDS)[0])
-    finally:
-        os.close(descriptor)
 
 
 def _left(directory: Path, status: int, *, hung: bool, peak_kib: int) -> Left:

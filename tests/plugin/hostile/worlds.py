@@ -49,6 +49,7 @@ class World:
         told: A text that the record of a source must have.
         tests: Test functions, as text.
         hands: Sources whose dump starts a hand.
+        ended: Sources whose drill is ended by a signal.
         sandbox: More lines of the sandbox's table.
     """
 
@@ -60,6 +61,7 @@ class World:
     told: dict[str, str] = field(default_factory=dict)
     tests: list[str] = field(default_factory=list)
     hands: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
     sandbox: str = ""
 
     def add(self, name: str, table: str, allowed: frozenset[str], test: str = _TEST) -> None:
@@ -83,13 +85,13 @@ class World:
             sql = hands.started(hand, self.canaries.words()) + sql
             self.hands.append(name)
         path = dumps.plain(self.place / f"{name}.sql", sql, cluster=cluster)
-        self.add_dump(name, path, allowed, test=test)
+        self.add_dump(name, path, allowed, "" if cluster else "owners = false\n", test)
 
     def add_dump(
         self, name: str, path: Path, allowed: frozenset[str], more: str = "", test: str = _TEST
     ) -> None:
         """Add a dump at `path`."""
-        table = f'type = "dump"\npath = "{path}"\nowners = false\n{more}'
+        table = f'type = "dump"\npath = "{path}"\n{more}'
         self.add(name, table, allowed, test)
 
     def base(self, name: str, of: str = "base") -> Path:
@@ -104,10 +106,12 @@ class World:
         path: Path | None = None,
         wal: Path | None = None,
         database: str = "shop",
+        more: str = "",
     ) -> None:
         """Add the base backup that `base` copied, or the directory of backups at `path`."""
         table = f'type = "basebackup"\npath = "{path or self.place / name}"\n'
         table += f'database = "{database}"\n' + (f'wal = "{wal}"\n' if wal else "")
+        table += more
         self.add(name, table, allowed)
 
     @property
