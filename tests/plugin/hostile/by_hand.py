@@ -116,7 +116,7 @@ def extended(world: World) -> None:
         "do $$ begin perform set_config('extension_control_path',"
         " current_setting('data_directory') || '/ext', false); end $$;\n"
     )
-    world.dump("extended", f"{here}create extension stolen;\n", DAMAGED, hand=hands.CONTROLS)
+    world.dump("extended", f"{here}create extension stolen;\n", REFUSED, hand=hands.CONTROLS)
     always = (
         "do $$ begin execute format('alter database %I set extension_control_path = %L',"
         " current_database(), current_setting('data_directory') || '/ext'); end $$;\n"
