@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
     from tests.plugin.hostile.canaries import Canaries
 
+_LIMIT = "would not be found"
+"""What the teardown says where there is no process namespace, about what it does not look for."""
+
 BOTH = ("local", "docker")
 LOCAL = ("local",)
 
@@ -74,6 +77,7 @@ WAYS = (
     Way(8, by_hand.waited),
     Way(8, by_hand.stopped),
     Way(8, by_hand.silent),
+    Way(8, by_hand.lured),
     Way(8, by_hand.asked, ended=True),
     Way(9, by_file.blocking, LOCAL),
     Way(10, by_hand.blocked),
@@ -158,7 +162,9 @@ def test_a_hostile_backup_gains_nothing(
         way.make(world)
         person.own(world.place)
         person.own(copies)
-        settings = f'directory = "{copies}"\n' + (f'user = "{server.name}"\n' if who == "root" else "")
+        settings = f'directory = "{copies}"\n' + (
+            f'user = "{server.name}"\n' if who == "root" else ""
+        )
         if way.small and runtime == "docker":
             settings += 'storage = "bind"\n'
         directory = place / "p"
@@ -198,20 +204,21 @@ def _end(directory: Path, child: subprocess.Popen[bytes]) -> None:
 
 
 def _wrong(world: World, left: Left) -> Iterator[str]:
-    """Yield a line for each verdict that is not the expected one, and each hand that did nothing."""
+    """Yield a line for each verdict that is not an expected one, and for each idle hand."""
     for name, allowed in world.allowed.items():
         verdict = left.verdicts.get(name, "no record")
         if verdict not in allowed:
-            failure = left.told(name)
-            yield f"{name}: {verdict}, and not {' or '.join(sorted(allowed))}: {failure[:1500]}"
-        failure = (left.records.get(name) or {}).get("failure") or {"problem": ""}
-        if "[Errno" in failure["problem"]:
-            yield f"{name}: an error of the system is all it says: {failure['problem'][:500]}"
-        if "interrupted" in failure["problem"] and name not in world.ended:
-            yield f"{name}: nobody interrupted it: {failure['problem'][:500]}"
+            expected = " or ".join(sorted(allowed))
+            yield f"{name}: {verdict}, and not {expected}: {left.told(name)[:1500]}"
+        problem = left.problem(name)
+        if "[Errno" in problem:
+            yield f"{name}: an error of the system is all it says: {problem[:500]}"
+        if "interrupted" in problem and name not in world.ended:
+            yield f"{name}: nobody interrupted it: {problem[:500]}"
     for name in world.hands:
-        logs = [text for file, text in left.texts.items() if f"/{name[:12].replace('_', '-')}" in file]
-        if not any("here as" in text for text in (left.texts.get(f"{name}.hand", ""), *logs)):
+        drill = f"/logs/{name[:12].replace('_', '-')}"
+        said = [text for file, text in left.texts.items() if drill in file]
+        if not any("here as" in text for text in (left.texts.get(f"{name}.hand", ""), *said)):
             yield f"{name}: the hand was not there"
 
 
@@ -234,10 +241,11 @@ def _ended(server: Person, before: set[int]) -> list[str]:
 
 
 def _survived(survivors: list[str], left: Left) -> Iterator[str]:
-    """Yield what survived, unless the evidence says that the teardown is not complete."""
+    """Yield what survived, unless the evidence says that it was not looked for."""
     claims = [record["teardown"] for record in left.records.values() if record["teardown"]]
-    if survivors and all(claim["removed"] for claim in claims):
-        yield f"survived: {survivors}, and the evidence says {claims[0]['message'] if claims else '-'}"
+    admitted = any(not claim["removed"] or _LIMIT in claim["message"] for claim in claims)
+    if survivors and not admitted:
+        yield f"survived: {survivors}, and the evidence says {claims}"
 
 
 def _kept(copies: Path) -> list[str]:

@@ -10,7 +10,6 @@ Source: proc(5), /proc/pid/root.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
@@ -20,6 +19,7 @@ from pytest_pgrestore.sandboxes.base_sandbox import (
     SOCKETS,
     STOP_SIGNALS,
     BaseSandbox,
+    passable,
     server_record,
     write_config_files,
 )
@@ -47,8 +47,14 @@ PUBLISHED = (
     "NOT cut: the server's port is published on 127.0.0.1, which takes a network that leads out"
 )
 
-_START = 'umask 077; exec "$0" "$@" >>{log} 2>&1'
+_START = 'exec "$0" "$@" >>{log} 2>&1'
 _CHOWN_SECONDS = 30.0
+
+STARTS = 6
+"""Starts of a server that have a log of their own, which is mounted before the first of them.
+
+A drill starts its server two or three times. More starts share the last log.
+"""
 
 
 class DockerSandbox(BaseSandbox):
@@ -116,30 +122,47 @@ class DockerSandbox(BaseSandbox):
 
     @classmethod
     def prepare(cls, place: Path, account: Account) -> None:
-        """Make what the container mounts from this machine, private to the server's user.
+        """Make what the container mounts from this machine.
+
+        The server's user owns the directory of the socket and the files of the logs. Everything
+        else is ours: programs of the copy can make no file or link where we write.
 
         Raises:
             HarnessError: The file system refuses.
         """
         try:
-            place.mkdir(mode=0o700)
-            for folder in ("logs", SOCKETS, "config"):
-                (place / folder).mkdir(mode=0o700)
+            for folder in (place, place / "logs", place / "config"):
+                folder.mkdir()
+                folder.chmod(passable(account))
+            (place / SOCKETS).mkdir(mode=0o700)
+            account.own(place / SOCKETS)
+            for log in _logs_in(place):
+                log.touch(mode=0o600, exist_ok=False)
+                account.own(log)
             write_config_files(place / "config", SOCKET_ONLY_HBA + PORT_HBA)
         except OSError as exc:
             raise HarnessError(
                 f"could not make {place}: {exc.strerror}",
                 hint="free the disk or set sandbox.directory to a place that can be written.",
             ) from exc
-        account.own_tree(place)
 
     @staticmethod
     def written_in(place: Path) -> tuple[Path, ...]:
-        """Return the directories of `place` that the server writes to."""
-        return place / SOCKETS, place / "logs"
+        """Return what the server writes in `place`: its socket's directory, and its logs.
+
+        The logs are mounted one by one. In a directory of theirs it could make links, which this
+        machine would follow.
+        """
+        return place / SOCKETS, *_logs_in(place)
+
+    def server_log(self) -> Path:
+        """Return the file that holds the server's messages since the last start."""
+        return self.logs / _log_name(min(self._starts, STARTS))
 
     def create(self) -> None:
         """Link the path of the copy into the container, and make the directories there.
+
+        The server's user owns the data directory, and the tablespaces when they are there.
 
         Raises:
             HarnessError: The container's files cannot be reached from here.
@@ -149,7 +172,8 @@ class DockerSandbox(BaseSandbox):
         self.kind += f", as user {self.account.name}"
         for folder in (self.data, self.tablespaces, self.wal):
             folder.mkdir(mode=0o700)
-            self.account.own(folder)
+        self.tablespaces.chmod(passable(self.account))
+        self.account.own(self.data)
 
     def _link_into_container(self) -> None:
         inside = self.container.files / self.root.relative_to("/")
@@ -168,10 +192,9 @@ class DockerSandbox(BaseSandbox):
             ) from exc
 
     def _own_volume(self, inside: Path) -> None:
-        """Make the server's user the owner of the volume, which root owns at first."""
+        """Make us the owner of the volume, which root owns at first."""
         if self.account.drop:
-            os.chown(inside, self.account.uid, self.account.gid)
-            inside.chmod(0o700)
+            inside.chmod(passable(self.account))
             return
         # We are not root here. Root of the container has the capability CHOWN, and no other.
         self.container.execute(
@@ -243,3 +266,11 @@ class DockerSandbox(BaseSandbox):
     def close(self) -> Teardown:
         """Remove container, volume and directory, and prove it."""
         return remove_drill(self.container.engine, self._labels, self.place, self.root)
+
+
+def _log_name(number: int) -> str:
+    return f"server-{number}.log"
+
+
+def _logs_in(place: Path) -> tuple[Path, ...]:
+    return tuple(place / "logs" / _log_name(number) for number in range(1, STARTS + 1))

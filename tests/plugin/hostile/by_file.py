@@ -38,7 +38,13 @@ _MALFORMED_HISTORIES = {
     "history_digits": "\u0661\t0/3000000\tx\n",
     "history_binary": "\0\1\2\xff",
 }
-_SIZES = {"infinity": "Infinity", "nan": "NaN", "negative": "-5", "long": "9" * 5000, "real": "1e400"}
+_SIZES = {
+    "infinity": "Infinity",
+    "nan": "NaN",
+    "negative": "-5",
+    "long": "9" * 5000,
+    "real": "1e400",
+}
 
 
 def copied(world: World) -> None:
@@ -155,7 +161,9 @@ def siblings(world: World) -> None:
     for name, (pattern, replacement) in _MALFORMED_LABELS.items():
         evil = world.base(f"shelf/{name}")
         damage.altered(evil / "backup_label", pattern, replacement)
-    damage.altered(world.base("shelf/infinite") / "backup_manifest", r'"Size": \d+', '"Size": Infinity')
+    damage.altered(
+        world.base("shelf/infinite") / "backup_manifest", r'"Size": \d+', '"Size": Infinity'
+    )
     damage.fifo(world.base("shelf/fifo") / "backup_label")
     damage.link(world.base("shelf/zero") / "backup_label", "/dev/zero")
     world.add_base("siblings", HEALTHY, path=shelf)

@@ -84,6 +84,11 @@ def silent(world: World) -> None:
     world.dump("silent", hands.started(hands.LOADED, {}), CANNOT, hand=hands.SILENCES)
 
 
+def lured(world: World) -> None:
+    """Row 8: a link in place of the socket: our questions go to a server of this machine."""
+    world.dump("lured", hands.started(hands.LOADED, {}), CANNOT, hand=hands.LURES)
+
+
 def asked(world: World) -> None:
     """Row 8: an assertion asks a view that sleeps, and the run is ended."""
     world.ended.append("asked")

@@ -20,7 +20,9 @@ COMMANDS = (
 ESCAPES = ("\x1b[2J", "\x1b]8;;http://owned\x07", "\x9b2J", "\u202e", "\u2066", "\x07", "\r")
 """What a terminal obeys: clear, link, C1, right to left, isolate, bell, begin the line again."""
 
-PAYLOAD = "".join(f"{escape}\n{command}" for escape, command in zip(ESCAPES, (*COMMANDS, "x"), strict=True))
+PAYLOAD = "".join(
+    f"{escape}\n{command}" for escape, command in zip(ESCAPES, (*COMMANDS, "x"), strict=True)
+)
 OBEYED = re.compile(r"^\s*(?:::(?:error|add-mask)|section_start:|=cmd)|##vso\[|##\[", re.MULTILINE)
 """GitHub's runner and Azure's agent look for the last two anywhere in a line.
 
@@ -61,7 +63,9 @@ def spoken(world: World) -> None:
         escape = ESCAPES[number]
         missing = _quoted(f"{escape}owned\n{command}")
         world.dump(f"error_{number}", f"alter table {missing} add x integer;\n", DAMAGED)
-        comment = f"--\n-- Name: {escape}{command}; Type: TABLE; Schema: public; Owner: postgres\n--\n"
+        comment = (
+            f"--\n-- Name: {escape}{command}; Type: TABLE; Schema: public; Owner: postgres\n--\n"
+        )
         world.dump(f"promise_{number}", comment, DAMAGED)
     raised = "do $$ begin raise exception E'%', convert_from('\\x{}', 'UTF8'); end $$;\n"
     world.dump("raised", raised.format(PAYLOAD.encode().hex()), DAMAGED)

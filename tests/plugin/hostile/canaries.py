@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import socket
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,12 +33,14 @@ class Canaries:
         secret: A file whose text may appear nowhere.
         text: That text.
         victim: A process that must live on.
+        production: A socket, as of another server, to which nobody may connect.
         facts: Owner, mode, size and content of everything at the beginning.
     """
 
     home: Path
     text: str
     victim: subprocess.Popen[bytes]
+    production: socket.socket
     facts: dict[str, tuple[object, ...]] = field(default_factory=dict)
 
     @property
@@ -61,6 +65,7 @@ class Canaries:
             "SECRET": str(self.secret),
             "TARGET": str(self.target),
             "TREASURE": str(self.treasure),
+            "SOCKET": str(self.home / "production"),
             "VICTIM": str(self.victim.pid),
             "STARTED": stat.rpartition(")")[2].split()[19],
         }
@@ -75,6 +80,8 @@ class Canaries:
         ]
         if self.victim.poll() is not None or session_of(self.victim.pid) is None:
             found.append(f"the victim ended with {self.victim.poll()}")
+        if select.select([self.production], [], [], 0)[0]:
+            found.append("somebody connected to the other server's socket")
         return found
 
 
@@ -91,10 +98,13 @@ def canaries(place: Path, person: Person) -> Iterator[Canaries]:
     # Nobody may write to it, and everybody may know that it is there: links to it can be made.
     home.chmod(0o755 if os.geteuid() == 0 else 0o700)
     (home / "treasure").chmod(0o755)
+    production = socket.socket(socket.AF_UNIX)
+    production.bind(str(home / "production"))
+    production.listen()
     person.own(home)
-    with subprocess.Popen(["sleep", "900"], cwd="/", **person.identity()) as victim:
+    with production, subprocess.Popen(["sleep", "900"], cwd="/", **person.identity()) as victim:
         try:
-            yield Canaries(home, text, victim, _facts(home))
+            yield Canaries(home, text, victim, production, _facts(home))
         finally:
             victim.send_signal(signal.SIGKILL)
 

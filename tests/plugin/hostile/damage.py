@@ -1,4 +1,4 @@
-"""Bytes of base backups and WAL archives changed so that a careless reader hangs, fills or fails."""
+"""Base backups and WAL archives changed so that a careless reader hangs, fills up or fails."""
 
 from __future__ import annotations
 

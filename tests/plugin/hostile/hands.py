@@ -91,6 +91,7 @@ done
 """Row 5: links among the logs that are saved beside the reports."""
 
 BLOCKS = r"""
+perl -e 'open(my $log, ">>", $ARGV[0]) and truncate($log, 1 << 40)' "$log" && note "grew the log"
 places | while read -r place; do
     mkfifo "$place/fifo.log" && note "fifo $place" || note "denied $place/fifo.log"
     mkdir "$place/folder.log" && note "folder $place" || note "denied $place/folder.log"
@@ -99,6 +100,16 @@ done
 mkfifo "$data/../server.new" && mv "$data/../server.new" "$data/../server.json"
 """
 """Row 10: what no reader comes back from."""
+
+LURES = r"""
+socket=$(sed -n 5p postmaster.pid)/.s.PGSQL.$(sed -n 4p postmaster.pid)
+(
+    while [ ! -e loaded ]; do sleep 0.05; done
+    mv "$socket" "$socket.away"; ln -s {SOCKET} "$socket"
+) </dev/null >/dev/null 2>&1 &
+note will lure
+"""
+"""Row 8: a link in place of the socket, to a server of this machine."""
 
 LINKS = r"""
 ln -s {TREASURE} pg_tblspc/99999 && note "linked a tablespace"

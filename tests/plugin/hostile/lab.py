@@ -96,11 +96,9 @@ def laboratory(script: str) -> Iterator[Lab]:
             cluster.dump(backups / "directory", "shop", "--compress=none", form="directory")
             cluster.base_backup(backups / "base", "--wal-method=fetch")
             cluster.base_backup(backups / "tar", "--wal-method=fetch", "--format=tar")
-            words = {"data": str(cluster.data), "hand": script}
-            for name, sql, function in (("sleeps", SLEEPS, "wait"), ("acts", ACTS, "act")):
+            for name, template, function in (("sleeps", SLEEPS, "wait"), ("acts", ACTS, "act")):
+                sql = template.replace("{data}", str(cluster.data)).replace("{hand}", script)
                 cluster.sql(f"create database {name}")
-                for key, value in words.items():
-                    sql = sql.replace("{" + key + "}", value)
                 _altered(cluster, name, sql, _REPLACED % function)
                 cluster.base_backup(backups / name, "--wal-method=fetch")
                 cluster.sql(f"drop database {name}")
@@ -126,5 +124,3 @@ def _altered(cluster: Cluster, database: str, *scripts: str) -> None:
     with cluster.connect(database) as connection:
         for script in scripts:
             connection.execute(script.encode())
-
-

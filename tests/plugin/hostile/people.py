@@ -62,7 +62,11 @@ class Person:
         """
         version = sysconfig.get_python_version()
         env = {"PYTHONPATH": os.pathsep.join([str(ROOT), *site.getsitepackages()])}
-        for found in (sys.executable, f"/usr/bin/python{version}", f"/usr/local/bin/python{version}"):
+        for found in (
+            sys.executable,
+            f"/usr/bin/python{version}",
+            f"/usr/local/bin/python{version}",
+        ):
             try:
                 done = subprocess.run(
                     [found, "-c", "import pytest_pgrestore.plugin, psycopg"],
@@ -105,7 +109,9 @@ def made_user(name: str, *groups: str) -> Iterator[Person]:
         yield me()
         return
     more = ["--groups", ",".join(groups)] if groups else []
-    _alone("useradd", "--no-create-home", "--no-user-group", "--home-dir", "/nonexistent", *more, name)
+    _alone(
+        "useradd", "--no-create-home", "--no-user-group", "--home-dir", "/nonexistent", *more, name
+    )
     try:
         entry = pwd.getpwnam(name)
         yield Person(name, entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(name, entry.pw_gid)))

@@ -65,6 +65,11 @@ class Left:
         """Return the record of a source as text."""
         return json.dumps(self.records.get(source), ensure_ascii=False)
 
+    def problem(self, source: str) -> str:
+        """Return why the restore of a source failed; "" if it did not, or has no record."""
+        failure = (self.records.get(source) or {}).get("failure") or {}
+        return str(failure.get("problem", ""))
+
     def faults(self) -> list[str]:
         """Return a line for each thing that no run may do, whatever it was given."""
         found = [f"hung for {DEADLINE_SECONDS:g} s"] if self.hung else []
