@@ -200,7 +200,7 @@ def _end(directory: Path, child: subprocess.Popen[bytes]) -> None:
         what="the assertion",
         timeout_seconds=DEADLINE_SECONDS,
     )
-    child.send_signal(signal.SIGTERM)
+    os.kill(child.pid, signal.SIGTERM)  # Popen.send_signal would reap it, if it has ended
 
 
 def _wrong(world: World, left: Left) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pytest_pgrestore.sandboxes.base_sandbox import passable
 from pytest_pgrestore.sandboxes.docker.container_state import state_of
 from pytest_pgrestore.sandboxes.docker.daemon import removal
 from pytest_pgrestore.sandboxes.docker.daemon.client import Engine, boot_identity, connect
+from pytest_pgrestore.sandboxes.docker.drill_place import prepare, written_in
 from pytest_pgrestore.sandboxes.docker.drill_removal import remove_drill
 from pytest_pgrestore.sandboxes.docker.programs import (
     ContainerPrograms,
@@ -138,7 +139,7 @@ class DockerRun(BaseRun[DockerSettings]):
     ) -> DockerSandbox:
         """Start the drill's container."""
         place, copy = self.drill_root(drill_key), self._copy(drill_key)
-        DockerSandbox.prepare(place, self.account)
+        prepare(place, self.account)
         if self.settings.storage == "bind":
             copy.mkdir()
             copy.chmod(passable(self.account))
@@ -146,7 +147,7 @@ class DockerRun(BaseRun[DockerSettings]):
             drill_key,
             (*mountable(reads), place),
             keep=place / watchdog.KEEP,
-            writes=DockerSandbox.written_in(place),
+            writes=written_in(place),
             copy=copy,
             published=self.settings.connect_by == "port",
         )

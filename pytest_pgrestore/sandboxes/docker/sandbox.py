@@ -15,19 +15,17 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes import watchdog
 from pytest_pgrestore.sandboxes.base_sandbox import (
-    SOCKET_ONLY_HBA,
-    SOCKETS,
     STOP_SIGNALS,
     BaseSandbox,
     passable,
     server_record,
-    write_config_files,
 )
 from pytest_pgrestore.sandboxes.docker.container_state import state_of
 from pytest_pgrestore.sandboxes.docker.daemon.detached import Detached, start_detached
 from pytest_pgrestore.sandboxes.docker.daemon.removal import TOOL, remove_all
+from pytest_pgrestore.sandboxes.docker.drill_place import log_name
 from pytest_pgrestore.sandboxes.docker.drill_removal import remove_drill
-from pytest_pgrestore.sandboxes.docker.port_login import PORT_HBA, PortLogin
+from pytest_pgrestore.sandboxes.docker.port_login import PortLogin
 from pytest_pgrestore.sandboxes.docker.programs import environment
 
 if TYPE_CHECKING:
@@ -49,12 +47,6 @@ PUBLISHED = (
 
 _START = 'exec "$0" "$@" >>{log} 2>&1'
 _CHOWN_SECONDS = 30.0
-
-STARTS = 6
-"""Starts of a server that have a log of their own, which is mounted before the first of them.
-
-A drill starts its server two or three times. More starts share the last log.
-"""
 
 
 class DockerSandbox(BaseSandbox):
@@ -120,44 +112,9 @@ class DockerSandbox(BaseSandbox):
             return ""
         return self._login.allow(user, options, self.programs, super().client_address)
 
-    @classmethod
-    def prepare(cls, place: Path, account: Account) -> None:
-        """Make what the container mounts from this machine.
-
-        The server's user owns the directory of the socket and the files of the logs. Everything
-        else is ours: programs of the copy can make no file or link where we write.
-
-        Raises:
-            HarnessError: The file system refuses.
-        """
-        try:
-            for folder in (place, place / "logs", place / "config"):
-                folder.mkdir()
-                folder.chmod(passable(account))
-            (place / SOCKETS).mkdir(mode=0o700)
-            account.own(place / SOCKETS)
-            for log in _logs_in(place):
-                log.touch(mode=0o600, exist_ok=False)
-                account.own(log)
-            write_config_files(place / "config", SOCKET_ONLY_HBA + PORT_HBA)
-        except OSError as exc:
-            raise HarnessError(
-                f"could not make {place}: {exc.strerror}",
-                hint="free the disk or set sandbox.directory to a place that can be written.",
-            ) from exc
-
-    @staticmethod
-    def written_in(place: Path) -> tuple[Path, ...]:
-        """Return what the server writes in `place`: its socket's directory, and its logs.
-
-        The logs are mounted one by one. In a directory of theirs it could make links, which this
-        machine would follow.
-        """
-        return place / SOCKETS, *_logs_in(place)
-
     def server_log(self) -> Path:
         """Return the file that holds the server's messages since the last start."""
-        return self.logs / _log_name(min(self._starts, STARTS))
+        return self.logs / log_name(self._starts)
 
     def create(self) -> None:
         """Link the path of the copy into the container, and make the directories there.
@@ -266,11 +223,3 @@ class DockerSandbox(BaseSandbox):
     def close(self) -> Teardown:
         """Remove container, volume and directory, and prove it."""
         return remove_drill(self.container.engine, self._labels, self.place, self.root)
-
-
-def _log_name(number: int) -> str:
-    return f"server-{number}.log"
-
-
-def _logs_in(place: Path) -> tuple[Path, ...]:
-    return tuple(place / "logs" / _log_name(number) for number in range(1, STARTS + 1))

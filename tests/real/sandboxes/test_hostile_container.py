@@ -16,6 +16,7 @@ import pytest
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.restore.saved_logs import save_logs
+from pytest_pgrestore.sandboxes.docker.drill_place import written_in
 from pytest_pgrestore.sandboxes.docker.run import DockerRun
 from pytest_pgrestore.sandboxes.docker.sandbox import DockerSandbox
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
@@ -169,7 +170,7 @@ def test_a_hostile_server_sees_its_own_mounts_only(
     bound = {mount["Source"]: mount["RW"] for mount in mounts if mount["Type"] == "bind"}
     place = sandbox.place
 
-    logs = {str(path): True for path in DockerSandbox.written_in(place)}
+    logs = {str(path): True for path in written_in(place)}
     assert bound == logs | {
         str(run.root / "programs" / "passwd"): False,
         str(run.root / "scratch"): False,
