@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 _LIMIT = "would not be found"
 """What the teardown says where there is no process namespace, about what it does not look for."""
 
+SOCKET = Path("/var/run/docker.sock")
+"""Docker's own place for its socket; who is in its group may call the daemon."""
+
 BOTH = ("local", "docker")
 LOCAL = ("local",)
 
@@ -53,6 +56,7 @@ class Way:
         small: Whether the copies lie on a disk of 200 MiB; only root can mount one.
         ended: Whether the run gets SIGTERM while an assertion asks.
         people: Who runs it.
+        grouped: Whether an ordinary user who may call Docker runs it in containers, too.
     """
 
     row: int
@@ -62,14 +66,15 @@ class Way:
     small: bool = False
     ended: bool = False
     people: tuple[str, ...] = PEOPLE
+    grouped: bool = False
 
 
 WAYS = (
-    Way(1, by_hand.owned),
+    Way(1, by_hand.owned, grouped=True),
     Way(2, by_hand.read),
-    Way(3, by_hand.appended),
+    Way(3, by_hand.appended, grouped=True),
     Way(4, by_hand.killed),
-    Way(5, by_hand.told),
+    Way(5, by_hand.told, grouped=True),
     Way(5, by_hand.told, LOCAL, ("-n2",), people=PEOPLE[:1]),
     Way(6, by_file.copied),
     Way(7, by_file.bombs, LOCAL),
@@ -99,8 +104,7 @@ WAYS = (
 def _cases() -> Iterator[object]:
     for way in WAYS:
         for runtime in way.runtimes:
-            # An ordinary user with Docker has a test of its own: the socket is not everybody's.
-            people = way.people if runtime == "local" else PEOPLE[:1]
+            people = way.people if runtime == "local" or way.grouped else PEOPLE[:1]
             for person in people:
                 words = [f"row{way.row:02d}", way.make.__name__, runtime, person]
                 words += ["xdist"] if way.arguments else []
@@ -128,8 +132,9 @@ def server_user() -> Iterator[Person]:
 
 @pytest.fixture(scope="session")
 def ordinary() -> Iterator[Person]:
-    """A user without rights who runs pytest."""
-    with made_user(f"pgruser{os.getpid()}") as made:
+    """A user without rights who runs pytest, but may call Docker if there is one."""
+    groups = [str(SOCKET.stat().st_gid)] if SOCKET.exists() else []
+    with made_user(f"pgruser{os.getpid()}", *groups) as made:
         yield made
 
 

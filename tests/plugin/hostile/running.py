@@ -104,13 +104,17 @@ def run(
 ) -> Left:
     """Run pytest on the project in `directory` as `person`; return what it left."""
     interpreter, env = person.python()
+    temporary = directory.parent / "t"
+    temporary.mkdir(mode=0o777)
+    temporary.chmod(0o777)
+    env = env | {"TMPDIR": str(temporary), "HOME": "/nonexistent"}
     limits = [f"--as={_ADDRESS_SPACE_BYTES}", f"--fsize={_LARGEST_FILE_BYTES}", "--core=0"]
     # One file of the run has no size limit of its own that matters: its output.
     with (directory / "output").open("wb") as output:
         child = subprocess.Popen(
             ["prlimit", *limits, *interpreter, *_PYTEST, *arguments],
             cwd=directory,
-            env=os.environ | environment_of(runtime) | env | {"HOME": "/nonexistent"},
+            env=os.environ | environment_of(runtime) | env,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
