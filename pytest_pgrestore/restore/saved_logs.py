@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.privacy.log_text import without_values
-from pytest_pgrestore.system.regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_pgrestore.sandboxes.protocol import Run
-
-LOG_BYTES = 16 * 1024 * 1024
-"""Most that is kept of a log. The messages of a day's drill have a hundredth of it."""
 
 
 def save_logs(run: Run, drill_key: str, log_directory: Path) -> tuple[str, ...]:
@@ -28,32 +23,9 @@ def save_logs(run: Run, drill_key: str, log_directory: Path) -> tuple[str, ...]:
     """
     saved = []
     for path in sorted((run.drill_root(drill_key) / "logs").glob("*")):
-        text = _text_of(path)
-        if text:
-            saved.append(_save(run, drill_key, log_directory, path.name, text))
+        text = path.read_text(encoding="utf-8", errors="backslashreplace")
+        saved.append(_save(run, drill_key, log_directory, path.name, text))
     return tuple(saved)
-
-
-def _text_of(path: Path) -> str:
-    """Return the text of a log; of a long one the beginning and the end.
-
-    The server writes it, and so does whatever the backup's SQL runs: it may be anything.
-    """
-    try:
-        with open_regular(path, follow=False) as stream:
-            size = os.fstat(stream.fileno()).st_size
-            if size <= LOG_BYTES:
-                return _decoded(stream.read(LOG_BYTES))
-            first = stream.read(LOG_BYTES // 2)
-            stream.seek(size - LOG_BYTES // 2)
-            left_out = f"\n[{size - LOG_BYTES:,} bytes left out]\n"
-            return _decoded(first) + left_out + _decoded(stream.read(LOG_BYTES // 2))
-    except OSError as exc:
-        return f"[not kept: {exc.strerror}]\n"
-
-
-def _decoded(content: bytes) -> str:
-    return content.decode(errors="backslashreplace")
 
 
 def save_tool_output(

@@ -24,6 +24,9 @@ STARTS = 6
 A drill starts its server two or three times. More starts share the last log.
 """
 
+_WRITTEN = "starts"
+"""Directory of the logs that the container writes. Each gets its name among the logs when used."""
+
 
 def prepare(place: Path, account: Account) -> None:
     """Make what the container mounts from this machine.
@@ -35,12 +38,12 @@ def prepare(place: Path, account: Account) -> None:
         HarnessError: The file system refuses.
     """
     try:
-        for folder in (place, place / "logs", place / "config"):
+        for folder in (place, place / "logs", place / _WRITTEN, place / "config"):
             folder.mkdir()
             folder.chmod(passable(account))
         (place / SOCKETS).mkdir(mode=0o700)
         account.own(place / SOCKETS)
-        for log in _logs_in(place):
+        for log in _written_logs(place):
             log.touch(mode=0o600, exist_ok=False)
             account.own(log)
         write_config_files(place / "config", SOCKET_ONLY_HBA + PORT_HBA)
@@ -57,7 +60,7 @@ def written_in(place: Path) -> tuple[Path, ...]:
     The logs are mounted one by one. In a directory of theirs it could make links, which this
     machine would follow.
     """
-    return place / SOCKETS, *_logs_in(place)
+    return place / SOCKETS, *_written_logs(place)
 
 
 def log_name(start: int) -> str:
@@ -65,5 +68,13 @@ def log_name(start: int) -> str:
     return f"server-{min(start, STARTS)}.log"
 
 
-def _logs_in(place: Path) -> tuple[Path, ...]:
-    return tuple(place / "logs" / log_name(start) for start in range(1, STARTS + 1))
+def begin_log(log: Path) -> Path:
+    """Give the file of a start its name `log`; return the name it has in the container."""
+    written = log.parent.parent / _WRITTEN / log.name
+    if not log.exists():
+        log.hardlink_to(written)
+    return written
+
+
+def _written_logs(place: Path) -> tuple[Path, ...]:
+    return tuple(place / _WRITTEN / log_name(start) for start in range(1, STARTS + 1))

@@ -23,7 +23,7 @@ from pytest_pgrestore.sandboxes.base_sandbox import (
 from pytest_pgrestore.sandboxes.docker.container_state import state_of
 from pytest_pgrestore.sandboxes.docker.daemon.detached import Detached, start_detached
 from pytest_pgrestore.sandboxes.docker.daemon.removal import TOOL, remove_all
-from pytest_pgrestore.sandboxes.docker.drill_place import log_name
+from pytest_pgrestore.sandboxes.docker.drill_place import begin_log, log_name
 from pytest_pgrestore.sandboxes.docker.drill_removal import remove_drill
 from pytest_pgrestore.sandboxes.docker.port_login import PortLogin
 from pytest_pgrestore.sandboxes.docker.programs import environment
@@ -192,7 +192,7 @@ class DockerSandbox(BaseSandbox):
         self._server = start_detached(
             self.container.engine,
             self.container.identity,
-            ["sh", "-c", _START.format(log=f"'{self.server_log()}'"), *program],
+            ["sh", "-c", _START.format(log=f"'{begin_log(self.server_log())}'"), *program],
             user=self.container.user,
             env=environment(),
             action="starting the server in its container",
