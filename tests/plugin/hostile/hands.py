@@ -21,7 +21,10 @@ logs=$(dirname "$log")
 drill=$(dirname "$logs")
 note() { echo "$*" >>"$data/hand.txt"; }
 # Whatever directory of a drill can be reached by a name.
-places() { printf '%s\n' "$drill" "$data/.." "$drill/.." "$drill/../.." "$logs" "$drill/logs" "$data/../logs"; }
+places() {
+    printf '%s\n' "$drill" "$data/.." "$drill/.." "$drill/../.."
+    printf '%s\n' "$logs" "$drill/logs" "$data/../logs"
+}
 plant() { # link name
     if ln -sfn "$1" "$2" && [ "$(readlink "$2")" = "$1" ]; then note "planted $2"
     else note "denied $2"; fi
