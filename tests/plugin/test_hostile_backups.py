@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
     from tests.plugin.hostile.canaries import Canaries
 
+_ABRUPT = ("was interrupted", "restored this drill died")
+"""What a drill says whose process an exception, or the kernel, took away."""
+
 _LIMIT = "would not be found"
 """What the teardown says where there is no process namespace, about what it does not look for."""
 
@@ -178,7 +181,7 @@ def test_a_hostile_backup_gains_nothing(
         before = set(server.processes())
 
         meanwhile = partial(_end, directory) if way.ended else _let
-        left = run(directory, person, runtime, *way.arguments, meanwhile=meanwhile)
+        left = run(directory, person, runtime, *way.arguments, small=way.small, meanwhile=meanwhile)
 
         survivors = _ended(server, before)
         found = [
@@ -218,8 +221,8 @@ def _wrong(world: World, left: Left) -> Iterator[str]:
         problem = left.problem(name)
         if "[Errno" in problem:
             yield f"{name}: an error of the system is all it says: {problem[:500]}"
-        if "interrupted" in problem and name not in world.ended:
-            yield f"{name}: nobody interrupted it: {problem[:500]}"
+        if any(word in problem for word in _ABRUPT) and name not in world.ended:
+            yield f"{name}: nobody ended it: {problem[:500]}"
     for name in world.hands:
         drill = f"/logs/{name[:12].replace('_', '-')}"
         said = [text for file, text in left.texts.items() if drill in file]

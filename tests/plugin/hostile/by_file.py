@@ -184,9 +184,8 @@ def full(world: World) -> None:
     world.add_base("hole", REFUSED)
     archive = world.base("packed", "tar") / "base.tar"
     size = 2 * GIBIBYTE
-    dumps.bomb(
-        archive.with_name("base.tar.gz"), damage.header("base/packed", size), size >> 20, b"\0"
-    )
+    start = damage.members_of(archive) + damage.header("base/packed", size)
+    dumps.bomb(archive.with_name("base.tar.gz"), start, size >> 20, b"\0")
     archive.unlink()
     world.add_base("packed", REFUSED)
 

@@ -94,7 +94,7 @@ def asked(world: World) -> None:
     world.ended.append("asked")
     world.dump(
         "asked",
-        "create view public.slow as select pg_sleep(3600);\n",
+        "create view public.slow as select pg_sleep(3600)::text as answer;\n",
         CANNOT,
         test=_ASKS,
     )

@@ -82,10 +82,15 @@ def begin_with(archive: Path, *members: bytes) -> None:
 
 def end_with(archive: Path, *members: bytes) -> None:
     """Put members after those of a tar."""
+    put(archive, members_of(archive) + b"".join(members) + bytes(2 * _BLOCK))
+
+
+def members_of(archive: Path) -> bytes:
+    """Return a tar without the zeros at its end."""
     with tarfile.open(archive) as tar:
         last = tar.getmembers()[-1]
     end = last.offset_data + -(-last.size // _BLOCK) * _BLOCK
-    put(archive, archive.read_bytes()[:end] + b"".join(members) + bytes(2 * _BLOCK))
+    return archive.read_bytes()[:end]
 
 
 def begin_with_huge(archive: Path, start: bytes, size: int) -> None:

@@ -100,15 +100,26 @@ def run(
     person: Person,
     runtime: str,
     *arguments: str,
+    small: bool = False,
     meanwhile: Callable[[subprocess.Popen[bytes]], None] = lambda _: None,
 ) -> Left:
-    """Run pytest on the project in `directory` as `person`; return what it left."""
+    """Run pytest on the project in `directory` as `person`; return what it left.
+
+    Args:
+        directory: Of the project.
+        person: Who runs it.
+        runtime: Kind of sandbox.
+        arguments: More arguments of pytest.
+        small: Whether the disk of the copies is a small one, which needs no limit for files.
+        meanwhile: Called when the run has begun.
+    """
     interpreter, env = person.python()
     temporary = directory.parent / "t"
     temporary.mkdir(mode=0o777)
     temporary.chmod(0o777)
     env = env | {"TMPDIR": str(temporary), "HOME": "/nonexistent"}
-    limits = [f"--as={_ADDRESS_SPACE_BYTES}", f"--fsize={_LARGEST_FILE_BYTES}", "--core=0"]
+    limits = [f"--as={_ADDRESS_SPACE_BYTES}", "--core=0"]
+    limits += [] if small else [f"--fsize={_LARGEST_FILE_BYTES}"]
     # One file of the run has no size limit of its own that matters: its output.
     with (directory / "output").open("wb") as output:
         child = subprocess.Popen(
