@@ -76,8 +76,13 @@ class BaseSandbox(ABC):
 
         The directory of the tablespaces stays ours: only what is in it becomes the user's.
         """
-        for part in path.iterdir() if path == self.tablespaces else (path,):
-            self.account.own_tree(part)
+        if path != self.tablespaces:
+            self.account.own_tree(path)
+            return
+        for tablespace in path.iterdir():
+            self.account.own_tree(tablespace)
+        # pg_combinebackup closes a parent that it did not make.
+        path.chmod(passable(self.account))
 
     def own_settings(self) -> dict[str, str]:
         """Return the settings that only the sandbox knows: its files, and where it listens."""
