@@ -59,6 +59,7 @@ class Way:
         small: Whether the copies lie on a disk of 200 MiB; only root can mount one.
         ended: Whether the run gets SIGTERM while an assertion asks.
         people: Who runs it.
+        patience_seconds: `sandbox.timeout`, the deadline of each tool and each wait.
         grouped: Whether an ordinary user who may call Docker runs it in containers, too.
     """
 
@@ -69,6 +70,7 @@ class Way:
     small: bool = False
     ended: bool = False
     people: tuple[str, ...] = PEOPLE
+    patience_seconds: int = 20
     grouped: bool = False
 
 
@@ -82,10 +84,10 @@ WAYS = (
     Way(6, by_file.copied),
     Way(7, by_file.bombs, LOCAL),
     Way(7, by_file.archives, LOCAL, people=PEOPLE[:1]),
-    Way(8, by_hand.waited),
-    Way(8, by_hand.stopped),
-    Way(8, by_hand.silent),
-    Way(8, by_hand.lured),
+    Way(8, by_hand.waited, patience_seconds=6),
+    Way(8, by_hand.stopped, patience_seconds=6),
+    Way(8, by_hand.silent, patience_seconds=6),
+    Way(8, by_hand.lured, patience_seconds=6),
     Way(8, by_hand.asked, ended=True),
     Way(9, by_file.blocking, LOCAL),
     Way(10, by_hand.blocked),
@@ -181,7 +183,8 @@ def test_a_hostile_backup_gains_nothing(
         before = set(server.processes())
 
         meanwhile = partial(_end, directory) if way.ended else _let
-        left = run(directory, person, runtime, *way.arguments, small=way.small, meanwhile=meanwhile)
+        arguments = [f"--pgrestore-timeout={way.patience_seconds}s", *way.arguments]
+        left = run(directory, person, runtime, *arguments, small=way.small, meanwhile=meanwhile)
 
         survivors = _ended(server, before)
         found = [

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 DEADLINE_SECONDS = 90.0
 """A run that lasts longer hangs: it is killed."""
 
-TIMEOUT_SECONDS = 6
-"""`sandbox.timeout` of the runs: of each tool and each wait."""
-
 _ADDRESS_SPACE_BYTES = 3 << 30
 _LARGEST_FILE_BYTES = 2 << 30
 """Limits for the sake of the machine: without the plugin's own, a bomb goes off here."""
@@ -143,10 +140,7 @@ def run(
     return _left(directory, child.returncode, hung=hung, peak_kib=usage.ru_maxrss)
 
 
-_PYTEST = (
-    *("-m", "pytest", "-p", "no:cacheprovider", "--junitxml=pytest.xml"),
-    f"--pgrestore-timeout={TIMEOUT_SECONDS}s",
-)
+_PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "--junitxml=pytest.xml")
 
 
 def _left(directory: Path, status: int, *, hung: bool, peak_kib: int) -> Left:
