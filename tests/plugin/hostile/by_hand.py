@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.plugin.hostile import dumps, hands
-from tests.plugin.hostile.worlds import ANY, CANNOT, DAMAGED, REFUSED, World
+from tests.plugin.hostile.worlds import ANY, CANNOT, DAMAGED, REFUSED, UNHARMED, World
 
 _COMPLAINT = "select 'ssh-ed25519 AAAA attacker'::integer;\n"
 """Its error is written to the log of the load: text of the attacker's choice."""
@@ -69,24 +69,27 @@ def told(world: World) -> None:
 
 
 def waited(world: World) -> None:
-    """Row 8: a view that sleeps when we ask."""
+    """Row 8: a view that sleeps when we ask. Who does not ask it has nothing to wait for."""
     world.base("sleeps", "sleeps")
-    world.add_base("sleeps", CANNOT, database="sleeps")
+    world.add_base("sleeps", UNHARMED, database="sleeps")
 
 
 def stopped(world: World) -> None:
-    """Row 8: a postmaster that stands still."""
-    world.dump("stopped", hands.started(hands.LOADED, {}), CANNOT, hand=hands.STOPS)
+    """Row 8: a postmaster that stands still.
+
+    The first process of a process namespace cannot be stopped from within: pid_namespaces(7).
+    """
+    world.dump("stopped", hands.started(hands.LOADED, {}), UNHARMED, hand=hands.STOPS)
 
 
 def silent(world: World) -> None:
     """Row 8: a socket that never answers."""
-    world.dump("silent", hands.started(hands.LOADED, {}), CANNOT, hand=hands.SILENCES)
+    world.dump("silent", hands.started(hands.LOADED, {}), REFUSED, hand=hands.SILENCES)
 
 
 def lured(world: World) -> None:
     """Row 8: a link in place of the socket: our questions go to a server of this machine."""
-    world.dump("lured", hands.started(hands.LOADED, {}), CANNOT, hand=hands.LURES)
+    world.dump("lured", hands.started(hands.LOADED, {}), REFUSED, hand=hands.LURES)
 
 
 def asked(world: World) -> None:

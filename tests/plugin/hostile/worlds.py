@@ -23,6 +23,8 @@ REFUSED = frozenset({FAILED, UNSURE})
 
 HEALTHY = frozenset({PASSED})
 CANNOT = frozenset({UNSURE})
+UNHARMED = frozenset({PASSED, UNSURE})
+"""The attack may have had no effect; a finding about the backup it is not."""
 
 _TEST = """
 import pytest
