@@ -72,8 +72,17 @@ class BaseSandbox(ABC):
         return {"host": str(self.socket_directory), "port": str(self.port)}
 
     def adopt(self, path: Path) -> None:
-        """Make the server's user the owner of a file or tree that we wrote."""
-        self.account.own_tree(path)
+        """Make the server's user the owner of a file or tree that we wrote.
+
+        The directory of the tablespaces stays ours: only what is in it becomes the user's.
+        """
+        if path != self.tablespaces:
+            self.account.own_tree(path)
+            return
+        for tablespace in path.iterdir():
+            self.account.own_tree(tablespace)
+        # pg_combinebackup closes a parent that it did not make.
+        path.chmod(passable(self.account))
 
     def own_settings(self) -> dict[str, str]:
         """Return the settings that only the sandbox knows: its files, and where it listens."""
@@ -126,6 +135,11 @@ class BaseSandbox(ABC):
         """Return the network interfaces of the running server; None if the system hides them."""
         server = watchdog.server_of(self.place)
         return None if server is None else network.interfaces_of(server[0])
+
+
+def passable(account: Account) -> int:
+    """Return the mode of a directory of ours that the server's user passes through."""
+    return 0o711 if account.drop else 0o700
 
 
 def write_config_files(config: Path, hba: str) -> None:

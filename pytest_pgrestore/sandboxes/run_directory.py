@@ -66,6 +66,8 @@ class RunDirectory:
         watcher = _start_watchdog(base / run_id, max_lifetime_seconds)
         unlocked.mkdir(mode=0o700)
         lock = (unlocked / watchdog.LOCK).open("w")
+        # A program of a copy that could open it could hold it, and the run would never end.
+        (unlocked / watchdog.LOCK).chmod(0o600)
         fcntl.flock(lock, fcntl.LOCK_SH)
         for folder in FOLDERS:
             (unlocked / folder).mkdir()

@@ -12,6 +12,7 @@ from pytest_pgrestore.sandboxes.base_sandbox import (
     SOCKET_ONLY_HBA,
     STOP_SIGNALS,
     BaseSandbox,
+    passable,
     server_record,
     teardown_of,
     write_config_files,
@@ -72,11 +73,6 @@ class LocalSandbox(BaseSandbox):
         """The unprivileged user the server runs as."""
         return self._programs.account
 
-    @property
-    def _passable(self) -> int:
-        """Mode of a directory of ours that leads to one of the server's user."""
-        return 0o711 if self.account.drop else 0o700
-
     def create(self) -> None:
         """Make the directories. The server's user owns the leaves that it writes, and no other.
 
@@ -87,7 +83,7 @@ class LocalSandbox(BaseSandbox):
         try:
             for folder in (self.root, self.tablespaces, self.config):
                 folder.mkdir()
-                folder.chmod(self._passable)
+                folder.chmod(passable(self.account))
             for folder in (self.data, self.wal, self.logs, self.socket_directory):
                 folder.mkdir(mode=0o700)
             for folder in (self.data, self.socket_directory):
@@ -98,18 +94,6 @@ class LocalSandbox(BaseSandbox):
                 f"could not make the sandbox {self.root}: {exc.strerror}",
                 hint="free the disk or set sandbox.directory to a place that can be written.",
             ) from exc
-
-    def adopt(self, path: Path) -> None:
-        """Make the server's user the owner of a file or tree that we wrote.
-
-        The directory of the tablespaces stays ours: only what is in it becomes the user's.
-        """
-        if path != self.tablespaces:
-            self.account.own_tree(path)
-            return
-        for tablespace in path.iterdir():
-            self.account.own_tree(tablespace)
-        path.chmod(self._passable)  # pg_combinebackup closes a parent that it did not make
 
     def _require_short_path(self) -> None:
         socket = self.socket_directory / f".s.PGSQL.{self.port}"
