@@ -116,8 +116,8 @@ def copy_plain(source: Path, target: Path, limit_bytes: int = LARGEST_WAL_FILE) 
             return
         with open_plain(source) as reader, create(target) as writer:
             while data := reader.read(CHUNK_BYTES):
+                _require_size(writer.tell() + len(data), limit_bytes, source)
                 writer.write(data)
-                _require_size(writer.tell(), limit_bytes, source)
 
 
 def in_parallel(work: Callable[[_T], object], items: Iterable[_T]) -> None:
