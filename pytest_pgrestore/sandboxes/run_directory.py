@@ -199,4 +199,6 @@ def is_abandoned(root: Path) -> bool:
         return False
     except FileNotFoundError:
         return True
+    except PermissionError:
+        return False  # another user's run, on the same Docker daemon: it is theirs to sweep
     return True
