@@ -66,8 +66,9 @@ class RunDirectory:
         watcher = _start_watchdog(base / run_id, max_lifetime_seconds)
         unlocked.mkdir(mode=0o700)
         lock = (unlocked / watchdog.LOCK).open("w")
-        # A program of a copy that could open it could hold it, and the run would never end.
-        (unlocked / watchdog.LOCK).chmod(0o600)
+        # A program of a copy that opens it could hold it, and the run would never end. Root of a
+        # container has to open it, and has no rights to files of an ordinary user's own.
+        (unlocked / watchdog.LOCK).chmod(0o600 if account.drop else 0o644)
         fcntl.flock(lock, fcntl.LOCK_SH)
         for folder in FOLDERS:
             (unlocked / folder).mkdir()
@@ -198,4 +199,6 @@ def is_abandoned(root: Path) -> bool:
         return False
     except FileNotFoundError:
         return True
+    except PermissionError:
+        return False  # another user's run, on the same Docker daemon: it is theirs to sweep
     return True

@@ -108,7 +108,7 @@ LURES = r"""
 socket=$(sed -n 5p postmaster.pid)/.s.PGSQL.$(sed -n 4p postmaster.pid)
 (
     while [ ! -e loaded ]; do sleep 0.05; done
-    mv "$socket" "$socket.away"; ln -s {SOCKET} "$socket"
+    mv "$socket" "$socket.away"; ln -s {SOCKET} "$socket"; touch acted
 ) </dev/null >/dev/null 2>&1 &
 note will lure
 """
@@ -127,6 +127,7 @@ STOPS = r"""
     trap '' HUP TERM
     while [ -d /proc/$PPID ] && [ ! -e loaded ]; do sleep 0.05; done
     kill -STOP "$(head -n 1 postmaster.pid)"
+    touch acted
 ) </dev/null >/dev/null 2>&1 &
 note will stop
 """
@@ -139,14 +140,15 @@ SOCKET=$socket setsid perl -MSocket -e '
     rename($ENV{SOCKET}, "$ENV{SOCKET}.away");
     socket(my $mute, AF_UNIX, SOCK_STREAM, 0); bind($mute, pack_sockaddr_un($ENV{SOCKET}));
     chmod(0700, $ENV{SOCKET}); listen($mute, 100);
+    open(my $acted, ">", "acted");
     while (-e "loaded") { select(undef, undef, undef, 0.5) }
 ' </dev/null >/dev/null 2>&1 &
 note will be silent
 """
 """Row 8: a socket that takes connections and never answers."""
 
-LOADED = "touch loaded\n"
-"""Tells `STOPS` and `SILENCES` that everything is loaded."""
+LOADED = "touch loaded\nwhile [ ! -e acted ]; do sleep 0.05; done\n"
+"""Tells `STOPS`, `SILENCES` and `LURES` that everything is loaded, and waits until they acted."""
 
 CONTROLS = r"""
 mkdir -p "$data/ext/extension"
