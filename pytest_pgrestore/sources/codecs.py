@@ -8,11 +8,12 @@ import gzip
 import io
 import tarfile
 import zlib
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, cast
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.system.regular_file import NotRegularError, TooLargeError, open_regular
+from pytest_pgrestore.system.regular_file import NotRegularError, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +22,15 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 18
 """Bytes read at a time: they fit the processor's cache. Four times as much took twice as long."""
 
-_ZSTD_BYTES = 1024
-"""Bytes given to zstd at a time. It unpacks all of them at once: at most 128 KiB of every four."""
+_ZSTD_INPUT_BYTES = 1 << 10
+"""Compressed bytes decoded at a time. A block of 4 bytes can stand for 128 KB (RFC 8878), and the
+decoder returns everything at once: 32 MB at most. Larger inputs are no faster."""
+
+WINDOW_BYTES = 1 << 27
+"""Most memory of a decoder: what zstd itself allows without ``--long=28`` or more, and twice the
+dictionary of ``xz -9``."""
+
+_TOO_MUCH_MEMORY = ("requires too much memory", "Memory usage limit exceeded")
 
 SUFFIXES = (".gz", ".zst", ".lz4", ".bz2", ".xz")
 
@@ -57,40 +65,52 @@ def open_plain(path: Path) -> IO[bytes]:
     A truncated file raises EOFError when its end is read.
     """
     codec = codec_of(path)
-    if codec == "zstd":
-        return cast("IO[bytes]", io.BufferedReader(_Chunks(_zstd_chunks(path)), CHUNK_BYTES))
-    file = open_regular(path)
-    return file if codec == "none" else cast("IO[bytes]", _Decoded(_decoder(codec, file), file))
+    if codec == "none":
+        return open_regular(path)
+    chunks = _zstd_chunks(path) if codec == "zstd" else _decoded_chunks(path, codec)
+    return cast("IO[bytes]", io.BufferedReader(_Chunks(chunks), CHUNK_BYTES))
 
 
-def _decoder(codec: str, file: IO[bytes]) -> io.RawIOBase:
-    """Return a reader of the decompressed bytes of an open file."""
+def _decoded_chunks(path: Path, codec: str) -> Iterator[bytes]:
+    """Yield decompressed chunks; no decoder here returns more than it is asked for."""
+    with open_regular(path) as raw, _decoder(raw, codec) as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _decoder(raw: IO[bytes], codec: str) -> IO[bytes]:
     match codec:
         case "gzip":
-            return cast("io.RawIOBase", gzip.GzipFile(fileobj=file))
+            return cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb"))
         case "bzip2":
-            return cast("io.RawIOBase", bz2.BZ2File(file))
-        case "xz":
-            import lzma
-
-            return cast("io.RawIOBase", lzma.LZMAFile(file))
-        case _:
+            return bz2.open(raw, "rb")
+        case "lz4":
             import lz4.frame
 
-            return cast("io.RawIOBase", lz4.frame.LZ4FrameFile(file))
+            return cast("IO[bytes]", lz4.frame.open(raw, "rb"))
+        case _:
+            return cast("IO[bytes]", io.BufferedReader(_Chunks(_xz_chunks(raw)), CHUNK_BYTES))
 
 
-class _Decoded(io.BufferedReader):
-    """A decoder and its file, which are closed together."""
+def _xz_chunks(raw: IO[bytes]) -> Iterator[bytes]:
+    """Yield decompressed chunks of all streams; raise EOFError if the last one is not complete.
 
-    def __init__(self, decoder: io.RawIOBase, file: IO[bytes]) -> None:
-        super().__init__(decoder, CHUNK_BYTES)
-        self._file = file
+    `lzma.open` has no limit for the memory that a file's header asks for.
+    """
+    import lzma
 
-    def close(self) -> None:
-        """Close both."""
-        super().close()
-        self._file.close()
+    data = raw.read(CHUNK_BYTES)
+    while data:
+        decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=WINDOW_BYTES)
+        while not decoder.eof:
+            yield decoder.decompress(data, CHUNK_BYTES)
+            data = b""
+            if decoder.needs_input and not decoder.eof:
+                data = raw.read(CHUNK_BYTES)
+                if not data:
+                    raise EOFError
+        # Streams may be followed by zeros ("Stream Padding" of the .xz format).
+        data = decoder.unused_data.lstrip(b"\0") or raw.read(CHUNK_BYTES).lstrip(b"\0")
 
 
 @contextmanager
@@ -121,10 +141,10 @@ def reading(path: Path) -> Iterator[None]:
         tarfile.TarError,
     ) as exc:
         raise _damaged(path, exc) from exc
-    except (NotRegularError, TooLargeError) as exc:
+    except NotRegularError as exc:
         raise BackupNotRestorable(
-            f"{exc.filename or path} {exc.strerror}, unlike the file a backup has there",
-            hint="find out what made it, and put the file itself into the backup.",
+            f"{exc.filename or path} {exc.strerror}",
+            hint="find out who put that in the place of a file of the backup.",
         ) from exc
     except OSError as exc:
         if exc.errno is None:
@@ -139,7 +159,12 @@ def reading(path: Path) -> Iterator[None]:
         ) from exc
 
 
-def _damaged(path: Path, exc: BaseException) -> BackupNotRestorable:
+def _damaged(path: Path, exc: BaseException) -> BackupNotRestorable | HarnessError:
+    if any(words in str(exc) for words in _TOO_MUCH_MEMORY):
+        return HarnessError(
+            f"{path} needs more than {WINDOW_BYTES:,} bytes of memory to be decompressed",
+            hint="decompress it beforehand, or compress it without --long or a larger dictionary.",
+        )
     return BackupNotRestorable(
         f"{path} is damaged: {exc}", hint="compare it with the copy on another medium."
     )
@@ -151,6 +176,12 @@ class _Chunks(io.RawIOBase):
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
         self._rest = memoryview(b"")
+
+    def close(self) -> None:
+        """Close the file behind the chunks."""
+        if not self.closed and isinstance(self._chunks, Generator):
+            self._chunks.close()
+        super().close()
 
     def readable(self) -> bool:
         """Return True: `io.BufferedReader` requires it."""
@@ -177,15 +208,15 @@ def _zstd_chunks(path: Path) -> Iterator[bytes]:
     """
     import zstandard
 
+    decoder = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES)
     with open_regular(path) as stream:
-        frame = zstandard.ZstdDecompressor().decompressobj()
-        while data := stream.read(CHUNK_BYTES):
-            for begin in range(0, len(data), _ZSTD_BYTES):
-                part = data[begin : begin + _ZSTD_BYTES]
-                while part:
-                    if frame.eof:
-                        frame = zstandard.ZstdDecompressor().decompressobj()
-                    yield frame.decompress(part)
-                    part = frame.unused_data if frame.eof else b""
+        frame = decoder.decompressobj()
+        data = stream.read(_ZSTD_INPUT_BYTES)
+        while data:
+            yield frame.decompress(data)
+            rest = frame.unused_data if frame.eof else b""
+            data = rest or stream.read(_ZSTD_INPUT_BYTES)
+            if frame.eof and data:
+                frame = decoder.decompressobj()
         if not frame.eof:
             raise EOFError(path)
