@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, cast
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.system.regular_file import NotRegularError, TooLargeError, open_regular
+from pytest_pgrestore.system.regular_file import NotRegularError, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,10 +141,10 @@ def reading(path: Path) -> Iterator[None]:
         tarfile.TarError,
     ) as exc:
         raise _damaged(path, exc) from exc
-    except (NotRegularError, TooLargeError) as exc:
+    except NotRegularError as exc:
         raise BackupNotRestorable(
-            f"{exc.filename or path} {exc.strerror}, unlike the file a backup has there",
-            hint="find out what made it, and put the file itself into the backup.",
+            f"{exc.filename or path} {exc.strerror}",
+            hint="find out who put that in the place of a file of the backup.",
         ) from exc
     except OSError as exc:
         if exc.errno is None:

@@ -42,7 +42,7 @@ settings.register_profile("glance", _COMMON, max_examples=15, derandomize=True, 
 settings.register_profile("minute", _COMMON, max_examples=200, derandomize=True, database=None)
 # Other examples every time; a crash is kept, and tried first in the next run.
 settings.register_profile(
-    "soak", _COMMON, max_examples=5000, database=DirectoryBasedExampleDatabase(_KEPT / "examples")
+    "soak", _COMMON, max_examples=1000, database=DirectoryBasedExampleDatabase(_KEPT / "examples")
 )
 
 

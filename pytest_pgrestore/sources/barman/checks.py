@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sources.barman.messages import cause_in
 from pytest_pgrestore.sources.codecs import reading
-from pytest_pgrestore.system.regular_file import read_limited
+from pytest_pgrestore.system.regular_file import TooLargeError, read_limited
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +68,13 @@ def _copy_description(path: Path, into: Path) -> None:
         BackupNotRestorable: It is a link, no regular file, or far too large.
     """
     with reading(path):
-        into.write_bytes(read_limited(path, _DESCRIPTION_BYTES, follow=False))
+        try:
+            into.write_bytes(read_limited(path, _DESCRIPTION_BYTES, follow=False))
+        except TooLargeError as exc:
+            raise BackupNotRestorable(
+                f"{path} {exc.strerror}, and the description of a backup has a few lines",
+                hint="restore it from another copy of Barman's home.",
+            ) from None
 
 
 def linked(wals: Path, directory: Path) -> Path:

@@ -13,12 +13,13 @@ from hashlib import file_digest
 from typing import TYPE_CHECKING, cast
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
+from pytest_pgrestore.sources.codecs import reading
 from pytest_pgrestore.sources.copying import in_parallel
 from pytest_pgrestore.sources.json_answer import parse, understood
 from pytest_pgrestore.sources.pgbackrest.messages import explained, failed
 from pytest_pgrestore.sources.wal.stored_wal import StoredWal
 from pytest_pgrestore.sources.wal.timelines import require_few
-from pytest_pgrestore.system.regular_file import open_regular, read_limited
+from pytest_pgrestore.system.regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _SEGMENT = re.compile(r"(?:[0-9A-F]{16}/)?([0-9A-F]{24})-([0-9a-f]{40})(?:\.[a-z0-9]+)?")
 _HISTORY = re.compile(r"(([0-9A-F]{8})\.history)")
 _MESSAGE_BYTES = 1 << 20
-"""Bytes of a message in the spool: 1 MiB, far more than pgBackRest writes."""
+"""Bytes that are read of a message in the spool: 1 MiB, far more than pgBackRest writes."""
 
 _AT_ONCE = 1000
 """Most names on one command line."""
@@ -147,9 +148,8 @@ class Bringer:
         """
         error = shelf / f"{name}.error"
         if error.exists():
-            text = read_limited(error, _MESSAGE_BYTES, follow=False).decode(
-                errors="backslashreplace"
-            )
+            with reading(error), open_regular(error, follow=False) as stream:
+                text = stream.read(_MESSAGE_BYTES).decode(errors="backslashreplace")
             code, _, message = text.partition("\n")
             raise explained(
                 f"ERROR: [{code.zfill(3)}]: {message}",
@@ -159,7 +159,7 @@ class Bringer:
         if not (shelf / name).exists():
             return
         path = (shelf / name).rename(into / name)
-        with open_regular(path, follow=False) as stream:
+        with reading(path), open_regular(path, follow=False) as stream:
             digest = file_digest(cast("BufferedReader", stream), "sha1").hexdigest()
         # archive-get of 2.55 returns some damaged segments with status 0.
         if digest not in self.archive.checksums.get(name, (digest,)):
