@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError
-from pytest_pgrestore.sources.basebackup.manifest import MAX_FILES
+from pytest_pgrestore.sources.basebackup.manifest import MANIFEST, MAX_FILES
 from pytest_pgrestore.sources.codecs import reading
 from pytest_pgrestore.sources.trees import open_directory
 from pytest_pgrestore.system.regular_file import open_regular, read_limited
@@ -37,10 +37,12 @@ class Rules:
     Attributes:
         linked_paths: Directories that links in a backup may lead into.
         max_files: Most files of a backup.
+        verified: Whether the restored files will be compared with the backup's manifest.
     """
 
     linked_paths: tuple[Path, ...] = ()
     max_files: int = MAX_FILES
+    verified: bool = True
 
     def allow(self, target: Path) -> bool:
         """Return whether a link may lead to `target`, a path without links."""
@@ -109,12 +111,13 @@ def open_tablespace(backup: Path, oid: str, rules: Rules) -> Iterator[Tablespace
     """Open a tablespace of a plain backup: a directory in it, or one that a link leads to.
 
     A link is followed into the directories that `rules` allow. Elsewhere, its end must belong to
-    the owner of the backup, see `_owner_fits`. In both cases the tablespace must have a directory
-    of the backup's server version, and nothing but this directory belongs to the backup.
+    the owner of the backup, see `_owner_fits`, and be compared with the backup's manifest: only who
+    knows what the files contain can name them there. In both cases the tablespace must have a
+    directory of the backup's server version, and nothing but this directory belongs to the backup.
 
     Raises:
         BackupNotRestorable: There is no such tablespace.
-        HarnessError: It belongs to somebody else, and `rules` do not allow it.
+        HarnessError: It belongs to somebody else or is not verified, and `rules` do not allow it.
     """
     path = backup / TABLESPACES / oid
     linked = path.is_symlink()
@@ -130,9 +133,10 @@ def open_tablespace(backup: Path, oid: str, rules: Rules) -> Iterator[Tablespace
         content = None
         if linked:
             content = _require_tablespace(backup, path, descriptor, target)
-            if not rules.allow(target) and not _owner_fits(backup, os.fstat(descriptor).st_uid):
+            why_not = _why_not(backup, os.fstat(descriptor).st_uid, rules)
+            if why_not and not rules.allow(target):
                 raise HarnessError(
-                    f"{path} is a link to {target}, which belongs to another user than the backup",
+                    f"{path} is a link to {target}, {why_not}",
                     hint="if it is the backup's tablespace, name the directory it is in in"
                     " linked_paths of the source.",
                 )
@@ -182,6 +186,17 @@ def _version_directory(backup: Path) -> str:
             return "PG_"
     catalog = _CONTROL.unpack(start)[2] if len(start) == _CONTROL.size else ""
     return f"PG_{major}_{catalog}"
+
+
+def _why_not(backup: Path, uid: int, rules: Rules) -> str:
+    """Return why a link to what belongs to `uid` is not followed by itself; empty if it is."""
+    if not _owner_fits(backup, uid):
+        return "which belongs to another user than the backup"
+    if not rules.verified:
+        return "and `verify` is off, so nothing shows that it belongs to the backup"
+    if not (backup / MANIFEST).is_file():
+        return "and no manifest shows that it belongs to the backup"
+    return ""
 
 
 def _owner_fits(backup: Path, uid: int) -> bool:

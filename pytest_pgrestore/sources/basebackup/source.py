@@ -77,7 +77,7 @@ class BasebackupSource:
         self._path = Path(path)
         self._wal = Path(wal) if wal is not None else None
         self._verify = verify
-        self._rules = Rules((self._path, *linked_paths), max_files)
+        self._rules = Rules((self._path, *linked_paths), max_files, verify)
         self._timeout_seconds = timeout_seconds
         self._choices: dict[int, _Choice] = {}
 

@@ -161,6 +161,8 @@ def parse_history(text: str, timeline: int) -> list[tuple[int, Lsn]]:
         if not older < parent < timeline or end < left:
             raise _no_history(timeline, f"line {number} is out of order")
         found.append((parent, end))
+    if not found and timeline > 1:
+        raise _no_history(timeline, "it names no ancestor")
     return found
 
 
