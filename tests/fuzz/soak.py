@@ -37,7 +37,7 @@ def main() -> int:
         print(f"round {rounds}: {shlex.join(command)}", flush=True)  # noqa: T201 - a command prints
         if not _passes(command):
             print(  # noqa: T201 - a command prints
-                f"\nA crash. The example is above, as `Falsifying example` and as a line"
+                f"\nA crash. The example is above, as `Failing test case` and as a line"
                 f" `@reproduce_failure`.\nTo run the same round again:\n"
                 f"    {PROFILE}=soak {shlex.join(command)}\n"
                 "Make a case of it beside the tests of that parser, then mend the kind."
