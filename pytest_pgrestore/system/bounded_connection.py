@@ -178,8 +178,9 @@ def ask(
 
     Raises:
         psycopg.OperationalError: The server refused, or did not answer in time.
-        HarnessError: Another process listens at the socket.
+        HarnessError: Another process listens at the socket, or the socket is a link.
     """
+    _refuse_link({**conninfo_to_dict(conninfo), **changes})
     connection = connect(
         conninfo,
         timeout_seconds=timeout_seconds,
@@ -203,6 +204,21 @@ def ask(
             " can write the backup.",
         )
     return connection
+
+
+def _refuse_link(words: Mapping[str, Any]) -> None:
+    """Refuse a link in the place of the server's socket, before another server sees us log in.
+
+    Source: docs of libpq, "host": a path is the directory of the socket.
+    """
+    directory = str(words.get("host", ""))
+    name = Path(directory) / f".s.PGSQL.{words.get('port', '')}"
+    if directory.startswith("/") and name.is_symlink():
+        raise HarnessError(
+            f"the server's socket {name} is a link",
+            hint="something in the backup put it there: keep the saved logs, and find out who can"
+            " write the backup.",
+        )
 
 
 def peer_of(connection: psycopg.Connection[Any]) -> int | None:
