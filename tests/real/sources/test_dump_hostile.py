@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
@@ -219,6 +220,39 @@ def test_an_archive_that_only_the_caller_may_read_is_restored(
     outcome = world.drill(closed.name, owners=False, jobs=jobs)
 
     assert (outcome.verdict, outcome.rows) == ("passed", COMPLETE), outcome.problem
+
+
+def test_pg_restore_never_runs_as_root(world: World) -> None:
+    """It reads what somebody else wrote. The system tells who runs it, while it does."""
+    archive = world.dumps / f"seen-{uuid4().hex[:8]}"
+    shutil.copy(world.dumps / "shop.custom", archive)
+    archive.chmod(0o644)
+    ended = threading.Event()
+    seen: set[int] = set()
+    watcher = threading.Thread(target=_note_users, args=(archive.name, ended, seen))
+    watcher.start()
+    try:
+        outcome = world.drill(archive.name, owners=False)
+    finally:
+        ended.set()
+        watcher.join()
+
+    assert outcome.verdict == "passed", outcome.problem
+    assert seen
+    assert 0 not in seen
+
+
+def _note_users(word: str, ended: threading.Event, seen: set[int]) -> None:
+    """Note who runs pg_restore with an argument that has `word`, until the end."""
+    while not ended.is_set():
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                line = (process / "cmdline").read_bytes()
+                # Behind exec: before it, the child of a fork has its parent's program and user.
+                if line.split(b"\0")[0].endswith(b"pg_restore") and word.encode() in line:
+                    seen.add(process.stat().st_uid)
+            except OSError:
+                continue  # it has ended
 
 
 # Memory and disk.
