@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -154,7 +155,10 @@ def malformed(world: World) -> None:
 
 
 def siblings(world: World) -> None:
-    """Row 14: one evil directory beside a good backup."""
+    """Row 14: evil directories beside a good backup, all of them older.
+
+    One that tells no time is as old as its directory. The newest one would be the backup.
+    """
     shelf = world.place / "shelf"
     shelf.mkdir()
     world.base("shelf/good")
@@ -166,6 +170,9 @@ def siblings(world: World) -> None:
     )
     damage.fifo(world.base("shelf/fifo") / "backup_label")
     damage.link(world.base("shelf/zero") / "backup_label", "/dev/zero")
+    for evil in shelf.iterdir():
+        if evil.name != "good":
+            os.utime(evil, (0, 0))
     world.add_base("siblings", HEALTHY, path=shelf)
 
 
