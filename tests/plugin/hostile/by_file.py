@@ -161,7 +161,7 @@ def siblings(world: World) -> None:
     """
     shelf = world.place / "shelf"
     shelf.mkdir()
-    world.base("shelf/good")
+    world.base("shelf/zz_good")  # the last of those of one moment
     for name, (pattern, replacement) in _MALFORMED_LABELS.items():
         evil = world.base(f"shelf/{name}")
         damage.altered(evil / "backup_label", pattern, replacement)
@@ -171,7 +171,7 @@ def siblings(world: World) -> None:
     damage.fifo(world.base("shelf/fifo") / "backup_label")
     damage.link(world.base("shelf/zero") / "backup_label", "/dev/zero")
     for evil in shelf.iterdir():
-        if evil.name != "good":
+        if evil.name != "zz_good":
             os.utime(evil, (0, 0))
     world.add_base("siblings", HEALTHY, path=shelf)
 
