@@ -7,7 +7,7 @@ STAMPS := .cache
 
 # A virtual environment that was not finished is not taken for one.
 .DELETE_ON_ERROR:
-.PHONY: demo check test lint picture bench clean
+.PHONY: demo check test soak lint picture bench clean
 
 # The main job on embedded PostgreSQL: no root, no Docker.
 demo: $(STAMPS)/demo
@@ -30,14 +30,20 @@ test: $(STAMPS)/dev
 	# By file, so that a world of backups is built by one worker and not by all; the many quick ones last. One worker
 	# more than the two cores of the smallest machine: each waits for servers and containers now and then.
 	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
-		tests/plugin tests/real tests/unit
+		tests/fuzz tests/plugin tests/real tests/unit
 	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 2 scenarios
+
+# The parsers on damaged and hostile input, other input each time, until the first crash: SOAK_MINUTES=240.
+soak: $(STAMPS)/dev
+	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m tests.fuzz.soak
 
 lint: $(STAMPS)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive pytest_pgrestore tests scenarios examples
+	$(BIN)/python -m tests.audit
 
 # Draws the rooms in docs/architecture.md from the imports.
 picture: $(STAMPS)/dev
@@ -48,6 +54,7 @@ bench: $(STAMPS)/dev
 	$(BIN)/python -m tests.benchmarks.docker_against_local
 	$(BIN)/python -m tests.benchmarks.tool_drills
 	$(BIN)/python -m tests.benchmarks.wal_ahead
+	$(BIN)/python -m tests.benchmarks.confinement_cost
 
 clean:
 	rm -rf $(VENV) $(STAMPS) dist build pgrestore-demo pgrestore-report
@@ -65,6 +72,8 @@ $(STAMPS)/demo: $(VENV)/pyvenv.cfg $(SOURCES)
 
 $(STAMPS)/dev: $(VENV)/pyvenv.cfg $(SOURCES)
 	mkdir -p $(STAMPS)
+	# Python 3.11 puts an old one with advisories into each environment. Nothing here needs it.
+	$(BIN)/python -m pip uninstall --quiet --yes setuptools
 	$(BIN)/python -m pip install --quiet --group dev
 	rm -rf dist
 	$(BIN)/python -m build --quiet --outdir dist .

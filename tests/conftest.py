@@ -28,11 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def is_daily(item: pytest.Item) -> bool:
-    """Return whether this is a unit test, or a plugin test without container that is not long."""
-    room = next((name for name in ("unit", "plugin") if TESTS / name in item.path.parents), None)
+    """Return whether this is a unit or fuzz test, or a short plugin test without container."""
+    rooms = ("unit", "fuzz", "plugin")
+    room = next((name for name in rooms if TESTS / name in item.path.parents), None)
     if room == "plugin":
         return "docker" not in parameters(item) and item.get_closest_marker("long") is None
-    return room == "unit"
+    return room is not None
 
 
 def parameters(item: pytest.Item) -> list[object]:

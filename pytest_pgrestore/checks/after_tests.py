@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     import psycopg
 
 # Counted per database since PostgreSQL 12 (docs, "pg_stat_database").
-_FAILURES = "select coalesce(sum(checksum_failures), 0) from pg_stat_database"
+# The function and not the view, which a superuser of production may have changed.
+_FAILURES = (
+    "select coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_db_checksum_failures(oid)), 0)"
+    " + coalesce(pg_catalog.pg_stat_get_db_checksum_failures(0), 0) from pg_catalog.pg_database"
+)
 
 
 def page_checksums(connection: psycopg.Connection[Any]) -> Check:
     """Return whether a page read so far failed its checksum, also where a client hid the error."""
-    enabled = connection.execute("select current_setting('data_checksums')").fetchone()
+    enabled = connection.execute("select pg_catalog.current_setting('data_checksums')").fetchone()
     row = connection.execute(_FAILURES).fetchone()
     failures = int(row[0]) if row else 0
     if enabled is None or enabled[0] != "on":

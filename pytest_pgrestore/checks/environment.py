@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import psycopg
 
 DATABASES = (
-    "select datname from pg_database where datallowconn and datname <> 'template0' order by 1"
+    "select datname from pg_catalog.pg_database where datallowconn and datname <> 'template0'"
+    " order by 1"
 )
 """Query for the databases that `fit_of_database` is called for."""
 
@@ -25,30 +26,30 @@ _DATABASE_VERSIONS_SINCE = 150000
 
 # docs, "ALTER COLLATION", has queries for objects to rebuild; they compare these two versions.
 _DATABASE_VERSIONS = """
-select datname, datcollversion, coalesce(pg_database_collation_actual_version(oid), 'none')
-from pg_database
-where datallowconn and datcollversion is distinct from pg_database_collation_actual_version(oid)
-    and datcollversion is not null
+select datname, datcollversion, coalesce(here, 'none')
+from pg_catalog.pg_database, pg_catalog.pg_database_collation_actual_version(oid) here
+where datallowconn and datcollversion is distinct from here and datcollversion is not null
 order by 1
 """
 
 # Only collations that an index uses: initdb imports hundreds that nothing uses. Provider d is the
 # database's own, compared above.
 _COLLATION_VERSIONS = """
-select collname, collversion, coalesce(pg_collation_actual_version(c.oid), 'none'),
-    count(distinct i.indexrelid)
-from pg_collation c join pg_index i on c.oid = any(i.indcollation)
-where collprovider <> 'd' and collversion is not null
-    and collversion is distinct from pg_collation_actual_version(c.oid)
+select collname, collversion, coalesce(here, 'none'), pg_catalog.count(distinct i.indexrelid)
+from pg_catalog.pg_collation c join pg_catalog.pg_index i on c.oid = any(i.indcollation),
+    pg_catalog.pg_collation_actual_version(c.oid) here
+where collprovider <> 'd' and collversion is not null and collversion is distinct from here
 group by 1, 2, 3
 order by 1
 """
 
 _EXTENSIONS = """
-select extname, extversion, exists (select from pg_available_extensions where name = extname)
-from pg_extension
+select extname, extversion,
+    exists (select from pg_catalog.pg_available_extensions() where name = extname)
+from pg_catalog.pg_extension
 where not exists (
-    select from pg_available_extension_versions where name = extname and version = extversion
+    select from pg_catalog.pg_available_extension_versions()
+    where name = extname and version = extversion
 )
 order by 1
 """

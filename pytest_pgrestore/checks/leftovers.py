@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import psycopg
 
-_PREPARED = "select gid from pg_prepared_xacts order by prepared, gid"
+_PREPARED = "select gid from pg_catalog.pg_prepared_xact() order by prepared, gid"
 
-_UNLOGGED = "select count(*) from pg_class where relpersistence = 'u' and relkind in ('r', 'm')"
+_UNLOGGED = (
+    "select pg_catalog.count(*) from pg_catalog.pg_class"
+    " where relpersistence = 'u' and relkind in ('r', 'm')"
+)
 
 _SHOWN = 5
 """Prepared transactions that are named."""

@@ -137,7 +137,7 @@ def _facts_of(places: Sequence[Path]) -> Facts:
 
 
 def _below(place: Path) -> Iterator[tuple[str, tuple[int, int]]]:
-    if not place.is_dir():
+    if not os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where this one says no
         yield from _facts(place)
         return
     for folder, _, names in os.walk(place):
@@ -150,10 +150,17 @@ def _facts(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
         found = path.lstat()
     except FileNotFoundError:
         return
+    except OSError:
+        # Too long a path, no permission: it is there, and this is the same both times.
+        yield _name(path), (-1, 0)
+        return
     if stat.S_ISREG(found.st_mode):
-        # JSON cannot hold a name that is not UTF-8.
-        name = str(path).encode(errors="surrogateescape").decode(errors="backslashreplace")
-        yield name, (found.st_size, found.st_mtime_ns)
+        yield _name(path), (found.st_size, found.st_mtime_ns)
+
+
+def _name(path: Path) -> str:
+    # JSON cannot hold a name that is not UTF-8.
+    return str(path).encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _gone_or_changed(before: Facts, after: Facts) -> Iterator[str]:

@@ -11,6 +11,7 @@ import click
 from pytest_pgrestore.model.errors import ConfigError, PgRestoreError
 from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY, USAGE_ERROR
 from pytest_pgrestore.model.version import __version__
+from pytest_pgrestore.model.visible import visible_lines
 
 
 class _Group(click.Group):
@@ -21,8 +22,13 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except PgRestoreError as exc:
-            click.echo(f"error: {exc}", err=True)
+            click.echo(visible_lines(f"error: {exc}"), err=True)
             sys.exit(USAGE_ERROR if isinstance(exc, ConfigError) else COULD_NOT_VERIFY)
+
+
+def _echo(text: str) -> None:
+    """Print `text`, in which names of backups may be."""
+    click.echo(visible_lines(text))
 
 
 @click.group(cls=_Group)
@@ -46,7 +52,7 @@ def demo(directory: Path) -> None:
     """
     from pytest_pgrestore.cli.demo.command import run_demo
 
-    sys.exit(run_demo(directory.absolute(), click.echo))
+    sys.exit(run_demo(directory.absolute(), _echo))
 
 
 @main.command()
@@ -62,7 +68,7 @@ def doctor(config: Path | None) -> None:
     """
     from pytest_pgrestore.cli.doctor.command import examine
 
-    sys.exit(examine(config, Path.cwd(), os.environ, click.echo))
+    sys.exit(examine(config, Path.cwd(), os.environ, _echo))
 
 
 @main.command()
@@ -76,7 +82,7 @@ def render(evidence: Path, html: Path | None, junit: Path | None, markdown: Path
     """Make reports again from an evidence file. Without an option, print the summary."""
     from pytest_pgrestore.cli.render import render_reports
 
-    render_reports(evidence, {"html": html, "junit": junit, "markdown": markdown}, click.echo)
+    render_reports(evidence, {"html": html, "junit": junit, "markdown": markdown}, _echo)
 
 
 @main.command()
@@ -88,4 +94,4 @@ def clean(instance: Path | None, directory: Path | None) -> None:
     """Remove kept instances and what dead runs left. With INSTANCE, only that kept one."""
     from pytest_pgrestore.cli.clean import clean_up
 
-    clean_up(instance, directory, click.echo)
+    clean_up(instance, directory, _echo)

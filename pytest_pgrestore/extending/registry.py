@@ -114,4 +114,5 @@ def _from_all_places(settings: RunSettings) -> dict[str, Any]:
         "image": explicit.or_default("image", table.image),
         "base_image": explicit.or_default("base_image", table.base_image) or None,
         "storage": explicit.or_default("storage", table.storage),
+        "confine": explicit.or_default("confine", table.confine),
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pytest_pgrestore.model.objectives import Objectives
 from pytest_pgrestore.model.secret import Secret
 from pytest_pgrestore.model.target import AtLsn, AtTime, AtXid, Latest, RecoveryTarget, Timeline
+from pytest_pgrestore.model.visible import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class RestorePlan:
 
     def lines(self) -> list[str]:
         """Return the plan as lines of text, one fact each."""
-        return [
+        lines = [
             f"drill {self.drill.key} ({self.source_type})",
             f"  backup    {self.backup}",
             f"  binaries  {self.binaries}",
@@ -64,6 +65,7 @@ class RestorePlan:
             f"  checks    {', '.join(self.checks)}",
             *(f"  setting   {name} = {value!r}" for name, value in sorted(self.settings.items())),
         ]
+        return [visible(line) for line in lines]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The record of a run. Every report is a pure function of it. Imports only values.
 
-It is plain data: numbers, strings, times, tuples. It holds no secret and no row value. Durations
-are in seconds. None means "not measured" or "not known", never zero.
+It is plain data: numbers, strings, times, tuples. It holds no secret and no row value, and its
+texts hide nothing. Durations are in seconds. None means "not measured" or "not known", never zero.
 
 Names and docstrings of the classes are in ``evidence/evidence.schema.json``.
 """
@@ -13,13 +13,14 @@ from datetime import datetime
 
 from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict, worst
+from pytest_pgrestore.model.visible_value import COMPARED, WITH_LINES, VisibleValue
 
 SCHEMA_VERSION = 1
 """Raised when a reader of this version would misread newer evidence. New fields do not raise it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
+class Phase(VisibleValue):
     """One named, timed step of a restore."""
 
     name: str
@@ -32,7 +33,7 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BackupFacts:
+class BackupFacts(VisibleValue):
     """The backup that was restored, and why it was chosen."""
 
     label: str
@@ -56,7 +57,7 @@ class BackupFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecoveredTo:
+class RecoveredTo(VisibleValue):
     """The point where recovery ended, by the server and its log."""
 
     lsn: str | None = None
@@ -71,7 +72,7 @@ class RecoveredTo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectiveResult:
+class ObjectiveResult(VisibleValue):
     """One objective: its limit, the measured value, and the definition of that value."""
 
     name: str
@@ -95,7 +96,7 @@ class ObjectiveResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataLossFigures:
+class DataLossFigures(VisibleValue):
     """The figures behind the RPO verdict. The objective's definition names the one that decided."""
 
     last_commit_seconds: float | None = None
@@ -109,7 +110,7 @@ class DataLossFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(VisibleValue):
     """One built-in check."""
 
     name: str
@@ -121,19 +122,19 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssertionOutcome:
+class AssertionOutcome(VisibleValue):
     """One assertion of the user: a test, a subtest or an ``[[assert]]`` of a drill file."""
 
     name: str
     verdict: Verdict
-    message: str
+    message: str = field(metadata=WITH_LINES)
     seconds: float
     file: str = ""
     line: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(VisibleValue):
     """The first cause of a restore that failed."""
 
     problem: str
@@ -143,7 +144,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServerFacts:
+class ServerFacts(VisibleValue):
     """The restored server: its version and settings, and where it ran."""
 
     version: str
@@ -153,6 +154,8 @@ class ServerFacts:
     system_identifier: str = ""
     network: str = ""
     """How its way out was cut, or that it was not."""
+    confinement: str = ""
+    """What kept the server and the tools from the other files and processes of their machine."""
     settings: dict[str, str] = field(default_factory=dict)
     """Settings of the running server: those of the quarantine, and those that affect speed."""
     speedups: tuple[str, ...] = ()
@@ -160,7 +163,7 @@ class ServerFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Teardown:
+class Teardown(VisibleValue):
     """Proof that nothing of the copy is left, looked up after its removal."""
 
     removed: bool
@@ -169,10 +172,10 @@ class Teardown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrillRecord:
+class DrillRecord(VisibleValue):
     """One drill: one source, one target, exactly one restore."""
 
-    drill: str
+    drill: str = field(metadata=COMPARED)
     """Stable name, e.g. ``shop@latest``."""
     source: str
     source_type: str
@@ -224,7 +227,7 @@ class DrillRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(VisibleValue):
     """One run of the plugin: its drills, and problems of the run as a whole."""
 
     schema_version: int = SCHEMA_VERSION

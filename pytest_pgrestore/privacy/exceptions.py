@@ -6,6 +6,7 @@ import re
 import sys
 
 from pytest_pgrestore.model.errors import AssertionFailed, PgRestoreError
+from pytest_pgrestore.model.visible import visible
 
 READ_ONLY = "25006"
 """SQLSTATE read_only_sql_transaction. Source: PostgreSQL docs, appendix "Error Codes"."""
@@ -73,9 +74,12 @@ def _sql_message(error: BaseException, state: str) -> str:
 
 
 def _primary_message(error: BaseException, state: str) -> str:
-    """Return the primary message without the values quoted in it; "" if all of it may be one."""
+    """Return the primary message without the values quoted in it; "" if all of it may be one.
+
+    It names tables, say, as the backup does: it is made visible, on one line.
+    """
     diagnosis = getattr(error, "diag", None)
-    primary = getattr(diagnosis, "message_primary", None) or ""
+    primary = visible(getattr(diagnosis, "message_primary", None) or "")
     raised = getattr(diagnosis, "source_function", None) == _RAISING_FUNCTION
     if raised or state.startswith(_PLPGSQL_ERROR):
         return ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from pytest_pgrestore.privacy.rewriting import rewritten
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -30,25 +32,8 @@ class SecretMasker:
         self._forms = sorted(forms, key=len, reverse=True)
 
     def mask(self, value: Any) -> Any:
-        """Return `value` with every secret in its texts replaced.
-
-        Lists, tuples and dictionaries are copied. pytest's representations of a failure
-        (``_pytest._code``) are changed in place.
-        """
-        if not self._forms:
-            return value
-        if isinstance(value, str):
-            return self._mask_text(value)
-        if isinstance(value, list):
-            return [self.mask(entry) for entry in value]
-        if type(value) is tuple:
-            return tuple(self.mask(entry) for entry in value)
-        if isinstance(value, dict):
-            return {self.mask(key): self.mask(entry) for key, entry in value.items()}
-        if type(value).__module__.startswith("_pytest._code"):
-            for name, entry in vars(value).items():
-                vars(value)[name] = self.mask(entry)
-        return value
+        """Return `value` with every secret in its texts replaced, as `rewritten` does it."""
+        return rewritten(value, self._mask_text) if self._forms else value
 
     def _mask_text(self, text: str) -> str:
         for form in self._forms:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 NOT_MEASURED = "not measured"
@@ -17,18 +16,6 @@ TEXT_LIMIT = 20_000
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _SHORTEST = 0.001
 _KIB = 1024
-
-# Everything but the characters of XML 1.0 ("Char", section 2.2), and of these two groups:
-# the control characters 7F to 9F (85, next line, may stay), and the bidirectional controls of
-# Unicode (UAX 9: 202A to 202E, 2066 to 2069), with which a name could look like another one.
-_UNSHOWABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-)
-
-
-def visible(text: str) -> str:
-    """Return `text` with ``#xHH`` for each character that XML forbids or a screen hides."""
-    return _UNSHOWABLE.sub(lambda found: f"#x{ord(found.group()):02X}", text)
 
 
 def capped(text: str, limit: int = TEXT_LIMIT) -> str:

@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.model.visible import visible_lines
 from pytest_pgrestore.reports.findings import BAD, SYMBOLS, findings, worst_first
-from pytest_pgrestore.reports.format import capped, duration, moment, one_line, visible
+from pytest_pgrestore.reports.format import capped, duration, moment, one_line
 from pytest_pgrestore.reports.wording import objective_words, target_asked
 
 if TYPE_CHECKING:
@@ -28,9 +29,13 @@ _DRILLS_SHOWN = 200
 _TEXT_LIMIT = 1000
 """Characters of one text from outside."""
 
-# Characters that are markup within a line ($ begins a formula), and the colon of an address, which
-# would become a link. Source: GitHub Flavored Markdown Spec, 6.1 and 6.9.
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>|~&$]|:(?=//))")
+# Characters that are markup within a line ($ begins a formula), and the colon or the dot of an
+# address, which would become a link. Source: GitHub Flavored Markdown Spec, 6.1 and 6.9.
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>|~&$]|:(?=//)|(?<=[Ww]{3})\.)")
+
+# A name after @ is told of what mentions it. GitHub looks for it in the rendered text, where a
+# backslash is gone, so a space without width stands between. `shop@latest` is no mention.
+_MENTION = re.compile(r"(?<![A-Za-z0-9_`])@(?=[A-Za-z0-9])")
 
 
 def render(evidence: Evidence) -> str:
@@ -128,5 +133,6 @@ def _finding(finding: Finding) -> str:
 
 def _text(value: str) -> str:
     """Return text from outside as plain text: its markup is escaped, and it is one line."""
-    line = " ".join(capped(value, _TEXT_LIMIT).split())
-    return _MARKUP.sub(r"\\\1", one_line(visible(line), limit=_TEXT_LIMIT))
+    line = " ".join(visible_lines(capped(value, _TEXT_LIMIT)).split())
+    marked = _MARKUP.sub(r"\\\1", one_line(line, limit=_TEXT_LIMIT))
+    return _MENTION.sub("@&#8203;", marked)

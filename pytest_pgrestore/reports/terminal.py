@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.model.visible import visible, visible_lines
 from pytest_pgrestore.reports.findings import findings, first_cause
-from pytest_pgrestore.reports.format import duration, one_line, visible
+from pytest_pgrestore.reports.format import duration, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,9 +48,9 @@ def lines(evidence: Evidence, width: int = 80) -> Iterator[Line]:
 def _table(evidence: Evidence, width: int) -> Iterator[Line]:
     rows = [_row(drill) for drill in evidence.drills]
     widths = _widths([_HEADINGS, *rows], width)
-    yield from _cells(_HEADINGS, widths, None)
+    yield from _cells(_HEADINGS, widths, width, None)
     for drill, row in zip(evidence.drills, rows, strict=True):
-        yield from _cells(row, widths, drill.verdict())
+        yield from _cells(row, widths, width, drill.verdict())
         yield from _below(drill, width)
 
 
@@ -90,12 +91,14 @@ def _judged(result: ObjectiveResult) -> str:
             return f" {judgement}"
 
 
-def _cells(row: tuple[str, ...], widths: list[int], verdict: Verdict | None) -> Iterator[Line]:
+def _cells(
+    row: tuple[str, ...], widths: list[int], width: int, verdict: Verdict | None
+) -> Iterator[Line]:
     name, *figures = row
-    padded = [cell.ljust(width) for cell, width in zip(figures, widths[1:], strict=True)]
+    padded = [cell.ljust(wide) for cell, wide in zip(figures, widths[1:], strict=True)]
     if len(name) > widths[0]:
         # A long name gets its own line: cut, two drills of one source could look the same.
-        yield name, verdict
+        yield from _wrapped("", name, width, verdict)
         name = ""
     yield _GAP.join((name.ljust(widths[0]), *padded)).rstrip(), verdict
 
@@ -108,15 +111,15 @@ def _below(drill: DrillRecord, width: int) -> Iterator[Line]:
         return
     alike = sum(finding.verdict is cause.verdict for finding in findings(drill)) - 1
     more = f" (and {alike} more)" if alike else ""
-    message = one_line(visible(cause.message)) or "no message"
+    message = one_line(visible_lines(cause.message)) or "no message"
     yield from _wrapped(
-        "  cause   ", f"{one_line(visible(cause.name))}: {message}{more}", width, drill.verdict()
+        "  cause   ", f"{one_line(cause.name)}: {message}{more}", width, drill.verdict()
     )
     if cause.place:
-        yield from _wrapped("  at      ", visible(cause.place), width, None)
+        yield from _wrapped("  at      ", cause.place, width, None)
     hint = cause.hint or _hint_in(cause.message)
     if hint:
-        yield from _wrapped("  HINT: ", one_line(visible(hint)), width, None)
+        yield from _wrapped("  HINT: ", one_line(hint), width, None)
 
 
 def _phases(drill: DrillRecord) -> str:
@@ -144,13 +147,13 @@ def _total(evidence: Evidence, width: int) -> Iterator[Line]:
     counts = Counter(drill.verdict() for drill in evidence.drills)
     words = ", ".join(f"{counts[kind]} {kind}" for kind in Verdict if counts[kind])
     total = f"{str(verdict).upper()} (drills: {words or 'no drill ran'})"
-    yield from _wrapped("", f"run {visible(evidence.run_id)}: {total}", width, verdict)
+    yield from _wrapped("", f"run {evidence.run_id}: {total}", width, verdict)
 
 
 def _wrapped(lead: str, text: str, width: int, verdict: Verdict | None) -> Iterator[Line]:
     indent = " " * len(lead)
-    flat = " ".join(visible(text).split())
+    flat = " ".join(visible_lines(text).split())
     for line in textwrap.wrap(
         flat, width, initial_indent=lead, subsequent_indent=indent, break_on_hyphens=False
     ):
-        yield line, verdict
+        yield visible(line), verdict  # a line may begin anywhere in the text, at a command too

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.restore.instance import RestoredInstance
+from pytest_pgrestore.restore.quarantine.files import make_empty
 from pytest_pgrestore.restore.quarantine.recovery_settings import floors
 from pytest_pgrestore.restore.quarantine.settings import server_settings
 from pytest_pgrestore.restore.server import control_data
@@ -16,6 +18,9 @@ from pytest_pgrestore.restore.server.start import wait_until_open
 if TYPE_CHECKING:
     from pytest_pgrestore.restore.instance import ConnectionInfo
     from pytest_pgrestore.sandboxes.protocol import Run, Sandbox
+
+
+EQUALS = r"\="
 
 
 def clone(instance: RestoredInstance, run: Run, name: str) -> RestoredInstance:
@@ -33,7 +38,7 @@ def clone(instance: RestoredInstance, run: Run, name: str) -> RestoredInstance:
         HarnessError: Disk full, or the copy does not start.
     """
     access = instance.access
-    with instance.connect() as connection:
+    with access.ask() as connection:
         major = connection.info.server_version // 10000
     sandbox = run.sandbox(name, run.find_programs(major), reads=(Path(access.socket_directory),))
     _copy_files(instance, sandbox)
@@ -54,13 +59,22 @@ def _copy_files(instance: RestoredInstance, sandbox: Sandbox) -> None:
         "--no-sync",
         "--no-manifest",
         *(
-            f"--tablespace-mapping={old}={sandbox.tablespaces / oid}"
+            # An equals sign of a path is escaped (docs, "pg_basebackup").
+            f"--tablespace-mapping={old.replace('=', EQUALS)}={sandbox.tablespaces / str(oid)}"
             for oid, old in _tablespaces(instance)
         ),
         env={"PGOPTIONS": access.options},
     )
-    # The server reads it even when config_file points elsewhere.
-    (sandbox.data / "postgresql.auto.conf").write_text("")
+    # The server reads it even when config_file points elsewhere. The directory belongs to the user
+    # that programs of the copy run as.
+    try:
+        make_empty(sandbox.data, "postgresql.auto.conf")
+    except OSError as exc:
+        raise HarnessError(
+            f"the private copy could not be prepared: {exc}",
+            hint="free the disk; or else something in the backup is in the way: read the saved"
+            " server log.",
+        ) from exc
 
 
 def _start(sandbox: Sandbox, timeout_seconds: float) -> str:
@@ -80,19 +94,20 @@ def _access(access: ConnectionInfo, sandbox: Sandbox, name: str, nonce: str) -> 
         socket_directory=str(sandbox.socket_directory),
         client_address=sandbox.client_address,
         nonce=nonce,
+        server=sandbox.server_process(),
         log=str(sandbox.server_log()),
     )
 
 
-def _tablespaces(instance: RestoredInstance) -> list[tuple[str, str]]:
+def _tablespaces(instance: RestoredInstance) -> list[tuple[int, str]]:
     """Return OID and location of each tablespace that is a link.
 
     One made "in place" (docs, "allow_in_place_tablespaces") has a relative location, and is copied
     with the data directory.
     """
     query = (
-        "select oid::text, pg_tablespace_location(oid) from pg_tablespace"
-        " where pg_tablespace_location(oid) ^@ '/'"
+        "select oid, pg_catalog.pg_tablespace_location(oid)"
+        " from pg_catalog.pg_tablespace where pg_catalog.pg_tablespace_location(oid) ^@ '/'"
     )
-    with instance.connect() as connection:
-        return [(str(oid), str(location)) for oid, location in connection.execute(query).fetchall()]
+    with instance.access.ask() as connection:
+        return [(int(oid), str(location)) for oid, location in connection.execute(query).fetchall()]

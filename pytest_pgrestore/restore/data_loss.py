@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.model.evidence import DataLossFigures
 from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.sources.protocol import is_logical
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.model.secret import Secret
     from pytest_pgrestore.restore.attempt import Attempt
+    from pytest_pgrestore.restore.instance import ConnectionInfo
 
 # The next transaction number to be given out (PostgreSQL docs, "System Information Functions").
-_NEXT_XID = "select txid_snapshot_xmax(txid_current_snapshot())"
+_NEXT_XID = "select pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot())"
 
 
-def data_loss(attempt: Attempt, connection: psycopg.Connection[Any]) -> DataLossFigures:
+def data_loss(attempt: Attempt, access: ConnectionInfo) -> DataLossFigures:
     """Return every figure that can be had; `judgement.objectives` chooses the one that counts.
 
     A query that fails is noted in `attempt.not_checked`, and its figure is None.
@@ -29,8 +30,8 @@ def data_loss(attempt: Attempt, connection: psycopg.Connection[Any]) -> DataLoss
     last_commit = _seconds_since(attempt, _data_moment(attempt))
     return DataLossFigures(
         last_commit_seconds=last_commit,
-        freshness_seconds=_freshness(attempt, connection),
-        live_seconds=_live(attempt, connection, last_commit),
+        freshness_seconds=_freshness(attempt, access),
+        live_seconds=_live(attempt, access, last_commit),
         backup_age_seconds=_seconds_since(attempt, backup.stopped_at if backup else None),
     )
 
@@ -54,13 +55,16 @@ def _seconds_since(attempt: Attempt, moment: datetime | None) -> float | None:
     return None if moment is None else max(0.0, (attempt.started_at - moment).total_seconds())
 
 
-def _freshness(attempt: Attempt, connection: psycopg.Connection[Any]) -> float | None:
+def _freshness(attempt: Attempt, access: ConnectionInfo) -> float | None:
     import psycopg
 
     if attempt.settings.freshness is None:
         return None
     try:
-        return _seconds_since(attempt, _freshest(connection, attempt.settings.freshness))
+        with access.open() as restored:
+            return _seconds_since(attempt, _freshest(restored, attempt.settings.freshness))
+    except HarnessError:
+        raise
     except psycopg.Error as exc:
         attempt.not_checked.append(
             f"Freshness: the query failed ({exc.sqlstate}): {exc.diag.message_primary}."
@@ -68,18 +72,14 @@ def _freshness(attempt: Attempt, connection: psycopg.Connection[Any]) -> float |
     return None
 
 
-def _live(
-    attempt: Attempt, connection: psycopg.Connection[Any], last_commit: float | None
-) -> float | None:
+def _live(attempt: Attempt, access: ConnectionInfo, last_commit: float | None) -> float | None:
     import psycopg
 
     settings = attempt.settings
     if settings.live_conninfo is None or not isinstance(attempt.drill.target, Latest):
         return None
     try:
-        return _seconds_behind_live(
-            settings.live_conninfo, settings.freshness, connection, last_commit
-        )
+        return _seconds_behind_live(settings.live_conninfo, settings.freshness, access, last_commit)
     except psycopg.Error as exc:
         attempt.not_checked.append(
             f"The live server: it could not be asked ({exc.sqlstate or type(exc).__name__})."
@@ -108,10 +108,7 @@ def _freshest(connection: psycopg.Connection[Any], query: str) -> datetime | Non
 
 
 def _seconds_behind_live(
-    live: Secret,
-    query: str | None,
-    restored: psycopg.Connection[Any],
-    fallback_seconds: float | None,
+    live: Secret, query: str | None, access: ConnectionInfo, fallback_seconds: float | None
 ) -> float | None:
     """Return by how much the live server is ahead of the restored one, reading both.
 
@@ -121,13 +118,16 @@ def _seconds_behind_live(
     Args:
         live: Connection string of the live server.
         query: The freshness query.
-        restored: Connection to the restored server.
+        access: Of the restored server.
         fallback_seconds: Age of the last commit recovered.
     """
-    import psycopg
+    from pytest_pgrestore.system.bounded_connection import connect
 
-    with psycopg.connect(live.reveal(), autocommit=True) as production:
-        production.execute("set default_transaction_read_only = on")
+    with (
+        connect(live.reveal(), timeout_seconds=access.timeout_seconds) as production,
+        access.open() as restored,
+    ):
+        production.read_only = True
         if query is not None:
             ahead, here = _freshest(production, query), _freshest(restored, query)
             if ahead is None or here is None:

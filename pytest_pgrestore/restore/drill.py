@@ -40,6 +40,10 @@ __all__ = [
 ]
 
 
+LAST_LOOK_SECONDS = 15.0
+"""Longest wait for the question after the tests: SIGKILL may follow SIGTERM soon."""
+
+
 @dataclass(frozen=True, slots=True)
 class DrillResult:
     """The outcome of a restore.
@@ -98,10 +102,13 @@ def run_drill(
     except PgRestoreError as exc:
         attempt.failure = _first_cause(attempt, exc)
     finally:
-        attempt.logs = (
-            *save_tool_output(run, drill.key, attempt.tool_output, log_directory),
-            *save_logs(run, drill.key, log_directory),
-        )
+        try:
+            attempt.logs = (
+                *save_tool_output(run, drill.key, attempt.tool_output, log_directory),
+                *save_logs(run, drill.key, log_directory),
+            )
+        except OSError as exc:
+            attempt.notes.append(f"the logs could not be saved: {exc}")
     return DrillResult(attempt.record(), attempt.access if attempt.restored else None)
 
 
@@ -122,7 +129,12 @@ def finish_drill(
     why_ended = run.note_state(drill_key)
     checks = [] if access is None else [_last_check(access, late, why_ended)]
     checks += repository.look_again(listing_path(run, drill_key))
-    logs = save_logs(run, drill_key, log_directory)
+    logs: tuple[str, ...] = ()
+    try:
+        logs = save_logs(run, drill_key, log_directory)
+    except OSError as exc:
+        message = f"the logs could not be saved: {exc}"
+        checks.append(Check(name="logs", verdict=Verdict.COULD_NOT_VERIFY, message=message))
     return Finish(tuple(checks), run.close_drill(drill_key), logs)
 
 
@@ -155,8 +167,12 @@ def _last_check(access: ConnectionInfo, late: HarnessError | None, why_ended: st
     if why_ended is not None:
         return server_gone(why_ended)
     try:
-        with access.open() as connection:
+        with access.ask(
+            timeout_seconds=min(access.timeout_seconds, LAST_LOOK_SECONDS)
+        ) as connection:
             return page_checksums(connection)
+    except HarnessError as exc:
+        return server_gone(exc.problem)
     except psycopg.Error as exc:
         return server_gone(str(exc).strip().splitlines()[0])
 

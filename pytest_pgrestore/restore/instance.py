@@ -34,6 +34,9 @@ class ConnectionInfo:
         nonce: cluster_name of the server, so that no other one is mistaken for it.
         system_identifier: Of the cluster.
         options: Startup options that repeat the quarantine.
+        question_options: The same, with those of our own questions.
+        timeout_seconds: Longest wait for one answer.
+        server: Process id of the server, as this machine counts; None where it is not known.
         log: Path of the server's log.
     """
 
@@ -46,6 +49,9 @@ class ConnectionInfo:
     nonce: str
     system_identifier: str
     options: str
+    question_options: str
+    timeout_seconds: float
+    server: int | None
     log: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,21 +65,46 @@ class ConnectionInfo:
 
     def conninfo(self, database: str | None = None, *, read_only: bool = False) -> str:
         """Return a connection string. It holds no password, at most the path of a passfile."""
-        from psycopg.conninfo import make_conninfo
+        from pytest_pgrestore.system.bounded_connection import client_conninfo
 
-        return make_conninfo(
-            **self.client_address,
+        return client_conninfo(
+            self.client_address,
             user=self.user,
             dbname=database or self.database,
             options=self.options + (" -c default_transaction_read_only=on" if read_only else ""),
             application_name="pytest-pgrestore",
         )
 
-    def open(self, database: str | None = None) -> psycopg.Connection[Any]:
-        """Open a connection of our own, in autocommit mode. It may write."""
-        import psycopg
+    def open(
+        self, database: str | None = None, *, read_only: bool = False
+    ) -> psycopg.Connection[Any]:
+        """Open a connection for statements of the user's, with the search path of the copy."""
+        from pytest_pgrestore.system.bounded_connection import connect
 
-        return psycopg.connect(self.conninfo(database), autocommit=True)
+        return connect(
+            self.conninfo(database, read_only=read_only), timeout_seconds=self.timeout_seconds
+        )
+
+    def ask(
+        self, database: str | None = None, *, timeout_seconds: float | None = None
+    ) -> psycopg.Connection[Any]:
+        """Open a connection for questions of our own, in autocommit mode.
+
+        Args:
+            database: None is the source's default database.
+            timeout_seconds: Longest wait for one answer; None is the drill's.
+
+        Raises:
+            HarnessError: Another process than the server listens at its socket.
+        """
+        from pytest_pgrestore.system.bounded_connection import ask
+
+        return ask(
+            self.conninfo(database),
+            timeout_seconds=timeout_seconds or self.timeout_seconds,
+            server=self.server,
+            options=self.question_options,
+        )
 
 
 class RestoredInstance:
@@ -97,11 +128,7 @@ class RestoredInstance:
             database: None is the source's default database.
             read_only: Refuse writes. A writable connection changes the copy for every later test.
         """
-        import psycopg
-
-        connection: psycopg.Connection[Any] = psycopg.connect(
-            self.access.conninfo(database, read_only=read_only)
-        )
+        connection = self.access.open(database, read_only=read_only)
         connection.read_only = True if read_only else None
         return connection
 

@@ -13,9 +13,9 @@ from pytest_pgrestore.restore.login import (
     wait_and_log_in,
 )
 from pytest_pgrestore.restore.quarantine.recovery_settings import PREPARED_FLOOR
-from pytest_pgrestore.restore.quarantine.settings import server_settings
+from pytest_pgrestore.restore.quarantine.settings import question_options, server_settings
 from pytest_pgrestore.restore.server.start import wait_until_open
-from pytest_pgrestore.sources.protocol import Connection
+from pytest_pgrestore.sources.connection import Connection
 
 if TYPE_CHECKING:
     from pytest_pgrestore.restore.attempt import Attempt
@@ -55,7 +55,7 @@ def restore_dump(attempt: Attempt, source: LogicalSource) -> None:
     with watch.phase("start"):
         sandbox.start({**server_settings(sandbox.programs.major, attempt.nonce), **LOADING})
         wait_until_open(sandbox, "the empty server", attempt.settings.timeout_seconds)
-    connection = _connection(sandbox, user)
+    connection = _connection(sandbox, user, attempt.settings.timeout_seconds)
     with watch.phase("fetch") as lap:
         database, lap.detail = source.load(chosen, sandbox, connection)
     attempt.settings = replace(attempt.settings, database=database)
@@ -79,7 +79,7 @@ def _make_cluster(sandbox: Sandbox, user: str) -> None:
     )
 
 
-def _connection(sandbox: Sandbox, user: str) -> Connection:
+def _connection(sandbox: Sandbox, user: str, timeout_seconds: float) -> Connection:
     try:
         allow_login(sandbox, user)
     except LoginNotReadyError as exc:
@@ -93,4 +93,7 @@ def _connection(sandbox: Sandbox, user: str) -> Connection:
         "postgres",
         login_options(sandbox),
         sandbox.client_address,
+        question_options(sandbox.programs.major),
+        timeout_seconds,
+        sandbox.server_process(),
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.restore.instance import ConnectionInfo
-from pytest_pgrestore.restore.quarantine.settings import connection_options
+from pytest_pgrestore.restore.quarantine.settings import connection_options, question_options
 from pytest_pgrestore.system.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 _MAINTENANCE_DATABASES = ("postgres", "template1")
 """Databases initdb makes, in the order they are tried; production may have dropped the first."""
 
+_LOGIN_SECONDS = 60.0
+"""Longest wait for one login. A server that is stopped lets us connect, and answers nothing."""
+
 _DATABASES = (
-    "select datname from pg_database where not datistemplate and datallowconn order by datname"
+    "select datname from pg_catalog.pg_database where not datistemplate and datallowconn"
+    " order by datname"
 )
 _IDENTITY = (
-    "select pg_is_in_recovery(), current_setting('cluster_name'),"
-    " (select system_identifier::text from pg_control_system())"
+    "select pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('cluster_name'),"
+    " (select system_identifier::pg_catalog.text from pg_catalog.pg_control_system())"
 )
 
 
@@ -56,6 +60,9 @@ def wait_and_log_in(attempt: Attempt, sandbox: Sandbox, user: str) -> Connection
         nonce=attempt.nonce,
         system_identifier=system_identifier,
         options=login_options(sandbox),
+        question_options=question_options(sandbox.programs.major),
+        timeout_seconds=attempt.settings.timeout_seconds,
+        server=sandbox.server_process(),
         log=str(sandbox.server_log()),
     )
 
@@ -89,7 +96,7 @@ def _first_connection(
     def answered() -> bool:
         _require_running(sandbox)
         try:
-            found.append(_connect(sandbox, user))
+            found.append(_connect(sandbox, user, timeout_seconds))
         except LoginNotReadyError as exc:
             _refuse_locked_out(str(exc), user)
             return False
@@ -112,24 +119,34 @@ def _require_running(sandbox: Sandbox) -> None:
     )
 
 
-def _connect(sandbox: Sandbox, user: str) -> psycopg.Connection[Any]:
+def _connect(sandbox: Sandbox, user: str, timeout_seconds: float) -> psycopg.Connection[Any]:
     """Return a connection to the first maintenance database that accepts one.
 
     Raises:
         LoginNotReadyError: The server is not open, or refuses the role.
         BackupNotRestorable: No maintenance database accepts a connection.
-        HarnessError: The locale of the database is not installed here.
+        HarnessError: The locale of the database is not installed here, or another process listens
+            at the socket.
     """
     import psycopg
-    from psycopg.conninfo import make_conninfo
+
+    from pytest_pgrestore.system.bounded_connection import ask, client_conninfo
 
     allow_login(sandbox, user)
     for database in _MAINTENANCE_DATABASES:
-        wanted = make_conninfo(
-            **sandbox.client_address, user=user, dbname=database, options=login_options(sandbox)
+        wanted = client_conninfo(
+            sandbox.client_address,
+            user=user,
+            dbname=database,
+            options=question_options(sandbox.programs.major),
         )
         try:
-            return psycopg.connect(wanted, autocommit=True)
+            return ask(
+                wanted,
+                timeout_seconds=timeout_seconds,
+                server=sandbox.server_process(),
+                login_seconds=_LOGIN_SECONDS,
+            )
         except psycopg.OperationalError as exc:
             message = str(exc)
             if _is_database_closed(message):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.checks import environment
-from pytest_pgrestore.checks.isolation import NetworkState, isolation
+from pytest_pgrestore.checks.isolation import NetworkState, OutsideView, isolation
 from pytest_pgrestore.checks.leftovers import leftovers
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.evidence import ServerFacts
@@ -18,6 +19,8 @@ from pytest_pgrestore.restore.judgement import objectives
 from pytest_pgrestore.restore.quarantine.files import ATTIC
 from pytest_pgrestore.restore.quarantine.settings import ASKED, server_settings
 from pytest_pgrestore.sources.protocol import is_logical
+from pytest_pgrestore.system import server_process
+from pytest_pgrestore.system.regular_file import read_limited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +43,13 @@ _SPEED = (
 )
 """Settings that bear on the speed of a restore, for the evidence."""
 
-_VALUES = "select name, current_setting(name) from pg_settings where name = any(%s)"
+_CONFIGURATION_BYTES = 4 * 1024 * 1024
+"""Most of a configuration file that is read for its notes: a hundred times the longest real one."""
+
+_VALUES = (
+    "select name, pg_catalog.current_setting(name) from pg_catalog.unnest(%s::pg_catalog.text[])"
+    " as asked(name)"
+)
 
 
 def measure(attempt: Attempt) -> None:
@@ -52,8 +61,8 @@ def measure(attempt: Attempt) -> None:
     access, sandbox = attempt.access, attempt.sandbox
     if access is None or sandbox is None:
         return
-    with access.open() as connection:
-        quarantine, settings = _quarantine(sandbox, connection)
+    with access.ask() as connection:
+        quarantine, settings = _quarantine(sandbox, connection, access.nonce)
         attempt.checks.append(quarantine)
         attempt.server = _server_facts(attempt, sandbox, settings, connection)
         _require_quarantine(quarantine)
@@ -62,7 +71,7 @@ def measure(attempt: Attempt) -> None:
             version=_version(connection),
             system_identifier=access.system_identifier,
         )
-        attempt.data_loss = data_loss(attempt, connection)
+        attempt.data_loss = data_loss(attempt, access)
         attempt.notes += leftovers(connection)
         # A dump is sorted anew and loaded by this server, so it fits by its nature.
         if not is_logical(attempt.source):
@@ -72,13 +81,24 @@ def measure(attempt: Attempt) -> None:
 
 
 def _quarantine(
-    sandbox: Sandbox, connection: psycopg.Connection[Any]
+    sandbox: Sandbox, connection: psycopg.Connection[Any], nonce: str
 ) -> tuple[Check, dict[str, str]]:
     """Return the check of the quarantine, and the settings it queried with the value in force."""
     ours = {**server_settings(sandbox.programs.major, ""), **sandbox.own_settings()}
     wanted = {name: ours[name] for name in ASKED if name in ours}
     network = NetworkState(sandbox.network, _is_cut(sandbox), sandbox.network_interfaces())
-    return isolation(connection, wanted, network)
+    return isolation(connection, wanted, network, _outside_view(sandbox, nonce))
+
+
+def _outside_view(sandbox: Sandbox, nonce: str) -> OutsideView:
+    process = sandbox.server_process()
+    if process is None:
+        return OutsideView(None, None, None)
+    return OutsideView(
+        process,
+        server_process.settings_of(process),
+        server_process.titles_of_children(process, nonce),
+    )
 
 
 def _require_quarantine(check: Check) -> None:
@@ -101,13 +121,14 @@ def _server_facts(
         binaries=sandbox.programs.origin,
         sandbox=sandbox.kind,
         network=sandbox.network,
+        confinement=sandbox.confinement,
         settings={**settings, **speed},
         speedups=("autovacuum=off", *(f"{name}={speed[name]}" for name in speedups)),
     )
 
 
 def _version(connection: psycopg.Connection[Any]) -> str:
-    row = connection.execute("select version()").fetchone()
+    row = connection.execute("select pg_catalog.version()").fetchone()
     return "" if row is None else str(row[0])
 
 
@@ -121,11 +142,18 @@ def _environment(
     found = [
         environment.fit_of_databases(connection),
         environment.preloads_left_out(_carried_configuration(sandbox)),
-        *(
-            _fit_of_database(access, str(name))
-            for (name,) in connection.execute(environment.DATABASES).fetchall()
-        ),
     ]
+    names = [str(name) for (name,) in connection.execute(environment.DATABASES).fetchall()]
+    # Together they take no longer than one question may: a copy can have any number of databases.
+    deadline = time.monotonic() + access.timeout_seconds
+    for number, name in enumerate(names):
+        if time.monotonic() > deadline:
+            attempt.not_checked.append(
+                f"Extensions and collations of {len(names) - number} databases, {name} and those"
+                " after it: there was no time left."
+            )
+            break
+        found.append(_fit_of_database(access, name))
     for part in found:
         attempt.not_checked.extend(part.not_checked)
         attempt.notes.extend(part.notes)
@@ -135,7 +163,7 @@ def _fit_of_database(access: ConnectionInfo, name: str) -> Fit:
     import psycopg
 
     try:
-        with access.open(name) as connection:
+        with access.ask(name) as connection:
             return environment.fit_of_database(connection)
     except psycopg.OperationalError as exc:
         message = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
@@ -146,8 +174,14 @@ def _fit_of_database(access: ConnectionInfo, name: str) -> Fit:
 
 def _carried_configuration(sandbox: Sandbox) -> list[str]:
     """Return the texts of the copy's own configuration, in the order a server reads them."""
-    paths = [sandbox.root / ATTIC / name for name in ("postgresql.conf", "postgresql.auto.conf")]
-    return [path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file()]
+    texts = []
+    for name in ("postgresql.conf", "postgresql.auto.conf"):
+        try:
+            content = read_limited(sandbox.root / ATTIC / name, _CONFIGURATION_BYTES, follow=False)
+        except OSError:
+            continue  # none, or no file that a server would have been started with
+        texts.append(content.decode("utf-8", errors="replace"))
+    return texts
 
 
 def _backup_age(attempt: Attempt) -> None:
@@ -162,6 +196,11 @@ def _limits_of_the_drill(attempt: Attempt, sandbox: Sandbox) -> list[str]:
     limits = []
     if not _is_cut(sandbox):
         limits.append("Whether the copy could have reached the network: it was not cut off.")
+    if not sandbox.confined:
+        limits.append(
+            "Whether SQL of the copy could have reached files and processes of this machine:"
+            f" only permissions kept it from them (confinement: {sandbox.confinement})."
+        )
     if sockets := sandbox.open_sockets():
         limits.append(
             "Whether SQL of the copy could have reached other PostgreSQL servers of this machine by"

@@ -30,8 +30,9 @@ _MIB = 1024 * 1024
 
 # The timeline is that of the segment being written: pg_control has it only after a checkpoint.
 _END = (
-    "select pg_last_wal_replay_lsn()::text, pg_last_xact_replay_timestamp(),"
-    " substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
+    "select pg_catalog.pg_last_wal_replay_lsn()::pg_catalog.text,"
+    " pg_catalog.pg_last_xact_replay_timestamp(), pg_catalog.substr("
+    "pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)"
 )
 
 
@@ -56,9 +57,9 @@ def recover(
     def over() -> bool:
         # The status first: the log of a server that has ended is then complete.
         status = sandbox.exit_status()
-        log.refresh()
+        complete = log.refresh()
         stages.advance(log.stage())
-        if status is not None and not log.says_ready():
+        if status is not None and complete and not log.says_ready():
             raise _why_ended(attempt, source, chosen, sandbox, log, status)
         progress.show(log.replayed())
         return log.says_ready()
@@ -182,7 +183,7 @@ def _why_ended(
 
 def _end_of_recovery(access: ConnectionInfo, log: ServerLog) -> end_of_recovery.EndOfRecovery:
     """Return where recovery ended, by the server's answer and its log."""
-    with access.open() as connection:
+    with access.ask() as connection:
         row = connection.execute(_END).fetchone()
     if row is None:
         raise HarnessError(

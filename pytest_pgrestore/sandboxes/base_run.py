@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from pytest_pgrestore.sandboxes import watchdog
+from pytest_pgrestore.sandboxes import confinement, watchdog
 from pytest_pgrestore.sandboxes.base_sandbox import SOCKETS
 from pytest_pgrestore.sandboxes.settings import SandboxSettings
 from pytest_pgrestore.system.account import server_account
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_pgrestore.model.errors import HarnessError
+    from pytest_pgrestore.sandboxes.confinement import Confinement
     from pytest_pgrestore.sandboxes.run_directory import RunDirectory
 
 SettingsT = TypeVar("SettingsT", bound=SandboxSettings)
@@ -50,6 +52,15 @@ class BaseRun(Generic[SettingsT]):
     def timeout_seconds(self) -> float:
         """Deadline of one tool or one wait."""
         return self.settings.timeout_seconds
+
+    @cached_property
+    def confinement(self) -> Confinement:
+        """What confines processes of this machine.
+
+        Raises:
+            HarnessError: The settings require some, and there is none.
+        """
+        return confinement.choose(self.settings.confine, self.account)
 
     def time_limit_error(self) -> HarnessError | None:
         """Return the error if the run's time limit has passed and its copies were removed."""

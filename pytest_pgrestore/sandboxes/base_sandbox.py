@@ -72,8 +72,17 @@ class BaseSandbox(ABC):
         return {"host": str(self.socket_directory), "port": str(self.port)}
 
     def adopt(self, path: Path) -> None:
-        """Make the server's user the owner of a file or tree that we wrote."""
-        self.account.own_tree(path)
+        """Make the server's user the owner of a file or tree that we wrote.
+
+        The directory of the tablespaces stays ours: only what is in it becomes the user's.
+        """
+        if path != self.tablespaces:
+            self.account.own_tree(path)
+            return
+        for tablespace in path.iterdir():
+            self.account.own_tree(tablespace)
+        # pg_combinebackup closes a parent that it did not make.
+        path.chmod(passable(self.account))
 
     def own_settings(self) -> dict[str, str]:
         """Return the settings that only the sandbox knows: its files, and where it listens."""
@@ -113,6 +122,11 @@ class BaseSandbox(ABC):
     def _runs(self) -> bool:
         """Return whether a server that this process started runs."""
 
+    def server_process(self) -> int | None:
+        """Return the process id of the server; None if none was started."""
+        server = watchdog.server_of(self.place)
+        return None if server is None else server[0]
+
     def server_log(self) -> Path:
         """Return the file that holds the server's messages since the last start."""
         return self.logs / f"server-{self._starts}.log"
@@ -123,14 +137,20 @@ class BaseSandbox(ABC):
         return None if server is None else network.interfaces_of(server[0])
 
 
+def passable(account: Account) -> int:
+    """Return the mode of a directory of ours that the server's user passes through."""
+    return 0o711 if account.drop else 0o700
+
+
 def write_config_files(config: Path, hba: str) -> None:
     """Write the server's configuration files to `config`: `hba`, and nothing else.
 
     The files that came with the backup are not read (settings config_file, hba_file, ident_file).
     """
-    (config / "postgresql.conf").write_text("")
-    (config / "pg_hba.conf").write_text(hba)
-    (config / "pg_ident.conf").write_text("")
+    for name, text in (("postgresql.conf", ""), ("pg_hba.conf", hba), ("pg_ident.conf", "")):
+        path = config / name
+        path.write_text(text)
+        path.chmod(0o644)  # the server's user reads them, whatever umask we have
 
 
 def server_record(pid: int) -> dict[str, str | int]:

@@ -1,22 +1,28 @@
 """A backup tool on this machine, run as the user who started pytest.
 
-It can read every file that this user can read.
+It is confined to its own files where the system allows it. A program of the user's own, of the
+source `command`, is not: nobody but the user knows what it needs.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.sandboxes import confinement
+from pytest_pgrestore.system import capabilities
 from pytest_pgrestore.system.process import Completed, child_environment, run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
+    from pytest_pgrestore.sandboxes.confinement import Confinement
     from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 
 
@@ -28,11 +34,13 @@ class HostToolRunner:
         requirements: The tool.
         directory: Its working directory. The watchdog finds our processes by it.
         timeout_seconds: Deadline of a call without one of its own.
+        confinement: Of programs of this machine.
     """
 
     requirements: ToolRequirements
     directory: Path
     timeout_seconds: float
+    confinement: Confinement = confinement.NONE
 
     @property
     def origin(self) -> str:
@@ -65,14 +73,33 @@ class HostToolRunner:
     ) -> Completed:
         """Run the tool; see the protocol."""
         # Tools find credentials below the home directory, as they do in the user's own shell.
-        home = {"HOME": os.path.expanduser("~")}  # noqa: PTH111 - never raises
-        return run(
-            [self._path_of(argv[0]), *argv[1:]],
-            timeout_seconds=self.timeout_seconds if timeout_seconds is None else timeout_seconds,
-            env=child_environment({**home, **(env or {}), **(secrets or {})}),
-            cwd=self.directory,
-            check=False,
+        home = os.path.expanduser("~")  # noqa: PTH111 - never raises
+        own = {"HOME": home, "TMPDIR": str(self.writable)}
+        program = self._path_of(argv[0])
+        with self._confined(Path(home), Path(program)) as confine:
+            return run(
+                [program, *argv[1:]],
+                timeout_seconds=self.timeout_seconds
+                if timeout_seconds is None
+                else timeout_seconds,
+                env=child_environment({**own, **(env or {}), **(secrets or {})}),
+                cwd=self.directory,
+                check=False,
+                confine=confine,
+            )
+
+    def _confined(self, home: Path, program: Path) -> AbstractContextManager[Callable[[], None]]:
+        wanted = self.requirements
+        if wanted.users_own or self.confinement.none:
+            return nullcontext(lambda: None)
+        reach = confinement.tool_reach(
+            home,
+            (program, program.resolve().parent, *wanted.reads),
+            (self.scratch, *wanted.writes),
+            network=wanted.network,
         )
+        keeps = capabilities.RESTORER if os.geteuid() == 0 else None
+        return self.confinement.child(reach, root_keeps=keeps)
 
     def _path_of(self, program: str) -> str:
         found = shutil.which(program)

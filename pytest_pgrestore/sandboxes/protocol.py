@@ -29,6 +29,7 @@ class ToolRequirements:
         writes: Directories of this machine that it writes to, beside the sandbox it fills.
         network: Whether its repository is reached through the network.
         on_host: Whether it runs on this machine even if servers run in containers.
+        users_own: Whether it is a program of the user's own, which is not confined on this machine.
     """
 
     program: str
@@ -37,6 +38,7 @@ class ToolRequirements:
     writes: tuple[Path, ...] = ()
     network: bool = False
     on_host: bool = False
+    users_own: bool = False
 
 
 class ToolRunner(Protocol):
@@ -148,6 +150,8 @@ class Sandbox(Protocol):
         programs: PostgreSQL's programs.
         kind: Kind of sandbox and user of the server, in words, for the evidence.
         network: How the network is cut off, in words, for the evidence.
+        confinement: What the server can reach of this machine, in words, for the evidence.
+        confined: Whether anything but permissions keeps it from the files of this machine.
         client_address: How our clients connect: host, port, and passfile if a password is needed.
     """
 
@@ -160,6 +164,8 @@ class Sandbox(Protocol):
     port: int
     kind: str
     network: str
+    confinement: str
+    confined: bool
 
     @property
     def client_address(self) -> dict[str, str]: ...
@@ -206,6 +212,13 @@ class Sandbox(Protocol):
 
     def exit_status(self) -> int | None:
         """Return the server's exit status, negative for a signal; None while it runs."""
+        ...
+
+    def server_process(self) -> int | None:
+        """Return the process id of the running server, as this machine counts.
+
+        It is the process that listens at the socket; None if it is not known.
+        """
         ...
 
     def why_ended(self) -> str | None:

@@ -6,13 +6,10 @@ The processes of the run share it. It is removed when the last of them has ended
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import timedelta
 from hashlib import sha256
@@ -21,6 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes import watchdog
+from pytest_pgrestore.sandboxes.base_directory import base_directory
 from pytest_pgrestore.system.account import server_account
 from pytest_pgrestore.system.process import child_environment, spawn
 
@@ -68,6 +66,9 @@ class RunDirectory:
         watcher = _start_watchdog(base / run_id, max_lifetime_seconds)
         unlocked.mkdir(mode=0o700)
         lock = (unlocked / watchdog.LOCK).open("w")
+        # A program of a copy that opens it could hold it, and the run would never end. Root of a
+        # container has to open it, and has no rights to files of an ordinary user's own.
+        (unlocked / watchdog.LOCK).chmod(0o600 if account.drop else 0o644)
         fcntl.flock(lock, fcntl.LOCK_SH)
         for folder in FOLDERS:
             (unlocked / folder).mkdir()
@@ -198,51 +199,6 @@ def is_abandoned(root: Path) -> bool:
         return False
     except FileNotFoundError:
         return True
+    except PermissionError:
+        return False  # another user's run, on the same Docker daemon: it is theirs to sweep
     return True
-
-
-def base_directory(parent: Path | None, account: Account) -> Path:
-    """Return the directory that holds all runs of this user. It is made on first use.
-
-    Other users may write to its parent, so a directory of that name may be theirs: it is refused.
-
-    Raises:
-        HarnessError: It cannot be made, belongs to another user, or `account` cannot enter it.
-    """
-    parent = parent or Path(tempfile.gettempdir())
-    base = parent / f"pgrestore-{os.geteuid()}"
-    try:
-        base.mkdir(mode=0o700, exist_ok=True)
-        facts = base.lstat()
-        if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid():
-            raise HarnessError(
-                f"{base} belongs to somebody else",
-                hint="remove it, or set sandbox.directory to a place of your own.",
-            )
-        base.chmod(0o711 if account.drop else 0o700)
-    except OSError as exc:
-        raise HarnessError(
-            f"could not make {base}: {exc.strerror}",
-            hint="set sandbox.directory to a directory that can be written.",
-        ) from exc
-    if account.drop:
-        require_traversable(parent, account)
-    return base
-
-
-def require_traversable(parent: Path, account: Account) -> None:
-    """Check that `account` can enter `parent`.
-
-    Raises:
-        HarnessError: It, or a directory above it, is closed to other users.
-    """
-    closed = [
-        folder
-        for folder in (parent, *parent.resolve().parents)
-        if not folder.stat().st_mode & stat.S_IXOTH
-    ]
-    if closed:
-        raise HarnessError(
-            f"user {account.name}, which the server runs as, cannot enter {closed[0]}",
-            hint="set sandbox.directory to a place every user can enter, such as /var/tmp.",
-        )

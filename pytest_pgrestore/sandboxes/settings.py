@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from pytest_pgrestore.model.sandbox_choice import ConnectBy, Storage
+    from pytest_pgrestore.model.sandbox_choice import Confine, ConnectBy, Storage
 
 DEFAULT_BASE_IMAGE = "postgres:{major}"
 MAX_LIFETIME_SECONDS = 12 * 3600.0
@@ -26,12 +26,14 @@ class SandboxSettings:
         user: The unprivileged user that root changes to; None is nobody.
         timeout_seconds: Deadline of one tool or one wait.
         max_lifetime_seconds: How long copies may live, kept ones too. Then they are removed.
+        confine: Whether processes of this machine are confined; see `confinement.choose`.
     """
 
     directory: Path | None = None
     user: str | None = None
     timeout_seconds: float = 3600.0
     max_lifetime_seconds: float = MAX_LIFETIME_SECONDS
+    confine: Confine = "auto"
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any], **overrides: Any) -> Self:

@@ -24,9 +24,11 @@ from pytest_pgrestore.system.process_table import (
     QUIT_SECONDS,
     Memory,
     segments,
+    signal_process,
     start_time,
     stop_processes,
 )
+from pytest_pgrestore.system.regular_file import read_limited
 
 LOCK = "run.lock"
 """In the run's directory; held shared by every process of the run."""
@@ -48,6 +50,7 @@ OVERDUE = "overdue"
 
 _REMOVE_SECONDS = 10.0
 _LINGER_SECONDS = 1.0
+_PIDFILE_BYTES = 64 * 1024
 _SHMEM_LINE = 7
 """Line of postmaster.pid with key and id of the server's System V segment.
 
@@ -86,11 +89,7 @@ def stop_server(drill: Path, signals: tuple[int, ...] = (signal.SIGQUIT, signal.
     """
     server = server_of(drill)
     for number in signals:
-        if server is None or not alive(server):
-            return
-        try:
-            os.kill(server[0], number)
-        except ProcessLookupError:
+        if server is None or not signal_process(server[0], server[1], number):
             return
         _wait_until_gone(server)
 
@@ -113,7 +112,9 @@ def memory_of_dead_server(drill: Path) -> Memory:
     """
     server = server_of(drill)
     try:
-        lines = (drill / "data" / "postmaster.pid").read_text().splitlines()
+        # The server's user can write there: a link, a FIFO or an endless file is not read.
+        path = drill / "data" / "postmaster.pid"
+        lines = read_limited(path, _PIDFILE_BYTES, follow=False).decode().splitlines()
         pid, segment = int(lines[0]), int(lines[_SHMEM_LINE - 1].split()[1])
     except (OSError, IndexError, ValueError):
         return Memory(set(), set())

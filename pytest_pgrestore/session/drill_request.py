@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_pgrestore.model.drill import Drill
-from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.model.errors import ConfigError, MistakesError
 from pytest_pgrestore.model.objectives import Objectives
 from pytest_pgrestore.model.target import (
     AtLsn,
@@ -134,11 +134,11 @@ def copies_of(source: str, sources: Mapping[str, SourceTable]) -> dict[str, str]
     return found
 
 
-def _combined(wrong: list[ConfigError]) -> ConfigError:
+def _combined(wrong: list[ConfigError]) -> MistakesError:
     """Return one error with all problems, each with its hint. `wrong` is not empty."""
     *first, last = wrong
     problems = [*(str(error) for error in first), last.problem]
-    return ConfigError("\n".join(problems), hint=last.hint)
+    return MistakesError("\n".join(problems), hint=last.hint)
 
 
 class _Reader:

@@ -119,8 +119,8 @@ def connect(instance: RestoredInstance) -> psycopg.Connection[Any]:
 
 def _databases(instance: RestoredInstance) -> list[str]:
     """Return the databases that accept connections."""
-    with instance.access.open("template1") as connection:
+    with instance.access.ask("template1") as connection:
         rows = connection.execute(
-            "select datname from pg_database where datallowconn order by 1"
+            "select datname from pg_catalog.pg_database where datallowconn order by 1"
         ).fetchall()
     return [str(name) for (name,) in rows]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from pytest_pgrestore.model.visible import visible
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
@@ -31,7 +33,7 @@ class Progress:
         """Show `text`."""
         if self._terminal is None:
             return
-        line = f"{self._key}: {text}"
+        line = visible(f"{self._key}: {text}")
         if self._terminal.isatty:
             self._uncaptured(lambda: self._terminal.rewrite(line, erase=True))
         elif self._verbose:

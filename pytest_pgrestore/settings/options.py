@@ -11,11 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.model.sandbox_choice import STORAGES
+from pytest_pgrestore.model.sandbox_choice import CONFINES, STORAGES
 from pytest_pgrestore.model.target import Latest, parse_target, parse_timeline
 from pytest_pgrestore.settings.durations import parse_duration
-from pytest_pgrestore.settings.suggest import known_names
+from pytest_pgrestore.settings.words import one_of, parse_switch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +24,6 @@ PREFIX = "PGRESTORE_"
 
 DEFAULT_REPORT_DIRECTORY = "pgrestore-report"
 """Below the root directory of the pytest run."""
-
-_TRUE = frozenset({"1", "true", "yes", "on"})
-_FALSE = frozenset({"0", "false", "no", "off"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,29 +72,6 @@ class Setting:
     def variable(self) -> str:
         """Environment spelling."""
         return f"{PREFIX}{self.name.upper()}"
-
-
-def parse_switch(text: str) -> bool:
-    """Return the truth value `text` spells.
-
-    Raises:
-        ConfigError: Neither yes nor no.
-    """
-    word = text.strip().lower()
-    if word in _TRUE | _FALSE:
-        return word in _TRUE
-    raise ConfigError(f"{text!r} is neither true nor false", hint="write true or false.")
-
-
-def parse_storage(text: str) -> str:
-    """Return the kind of storage `text` names.
-
-    Raises:
-        ConfigError: There is no such kind.
-    """
-    if text not in STORAGES:
-        raise ConfigError(f"unknown storage {text!r}", hint=known_names(text, STORAGES))
-    return text
 
 
 SETTINGS = (
@@ -192,7 +165,7 @@ SETTINGS = (
     ),
     Setting(
         name="storage",
-        parse=parse_storage,
+        parse=one_of("storage", STORAGES),
         default="volume",
         metavar="STORAGE",
         file_key="sandbox.storage",
@@ -206,6 +179,15 @@ SETTINGS = (
         metavar="DIR",
         file_key="sandbox.directory",
         help="where copies live while a drill runs; the system's temporary directory otherwise",
+    ),
+    Setting(
+        name="confine",
+        parse=one_of("confinement", CONFINES),
+        default="auto",
+        metavar="WHEN",
+        file_key="sandbox.confine",
+        help="confine processes of this machine by bubblewrap and Landlock: "
+        "auto (as far as possible), required (or refuse to run) or off",
     ),
     Setting(
         name="report_dir",

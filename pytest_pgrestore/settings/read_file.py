@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.model.sandbox_choice import ConnectBy, Storage
+from pytest_pgrestore.model.errors import MistakesError
+from pytest_pgrestore.model.sandbox_choice import Confine, ConnectBy, Storage
 from pytest_pgrestore.settings.source_tables import SourceTable
 from pytest_pgrestore.settings.suggest import known_names
 from pytest_pgrestore.settings.toml import Duration, Table, read_table, read_toml
@@ -59,6 +59,7 @@ class SandboxTable(Table):
     ryuk: bool = False
     tool_network: str = "bridge"
     max_lifetime: Duration | None = None
+    confine: Confine | None = None
 
 
 class ReportsTable(Table):
@@ -72,7 +73,8 @@ RUNTIMES = ("docker", "local")
 
 _PATH_KEYS = frozenset(
     {
-        *("config", "delta", "path", "globals", "read_paths", "schema_file", "wal"),
+        *("config", "delta", "path", "globals", "linked_paths", "read_paths", "schema_file"),
+        "wal",
         *("bindir", "directory"),
     }
 )
@@ -114,7 +116,7 @@ def load_config(
         runtimes: The known types of sandboxes.
 
     Raises:
-        ConfigError: With every mistake in the file at once.
+        MistakesError: With every mistake in the file at once.
     """
     mistakes: list[str] = []
     document = _document(path, environ, mistakes)
@@ -131,7 +133,7 @@ def load_config(
     reports = read_table(ReportsTable, document.get("reports", {}), "reports", mistakes)
     if mistakes or sandbox is None or reports is None:
         count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        raise ConfigError(
+        raise MistakesError(
             f"{path} has {count}:\n" + "\n".join(mistakes),
             hint="docs/configuration.md lists every key.",
         )

@@ -15,6 +15,21 @@ if TYPE_CHECKING:
     from pytest_pgrestore.system.process import Completed
 
 
+_READ_FOR_CAUSE = 16_384
+"""Characters at each end of a tool's messages that are searched for the cause of an error.
+
+The repository's author may fill the middle: some patterns look at the rest of the text from each
+place where they begin.
+"""
+
+
+def ends_of(text: str) -> str:
+    """Return the beginning and the end of a tool's messages, where the cause of an error is."""
+    if len(text) <= 2 * _READ_FOR_CAUSE:
+        return text
+    return f"{text[:_READ_FOR_CAUSE]}\n{text[-_READ_FOR_CAUSE:]}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupTool:
     """Runs one tool for one restore.

@@ -1,26 +1,35 @@
 """Copying backups into the sandbox.
 
-Copies are never hard links, because recovery writes into its files.
+Copies are never hard links, because recovery writes into its files. The author of a backup may have
+put anything into its directories, also while they are read: each file is opened by name in an open
+directory, no link is followed, and only regular files are read.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
 
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.sources.codecs import CHUNK_BYTES, codec_of, open_plain, reading
+from pytest_pgrestore.system.regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 _T = TypeVar("_T")
 
+LARGEST_WAL_FILE = 1 << 30
+"""Bytes of the largest WAL segment that ``initdb --wal-segsize`` accepts; no WAL file is larger."""
+
 WORKERS = min(4, max(2, os.cpu_count() or 2))
 """Threads that copy. One reads while another writes; more threads only wait for the disk."""
+
+LARGEST_WAL_FILE = 1 << 30
+"""Bytes of the largest WAL segment that ``initdb --wal-segsize`` accepts; no WAL file is larger."""
 
 _RANGE_BYTES = 1 << 30
 """Most bytes copied by one call of copy_file_range(2)."""
@@ -40,15 +49,26 @@ A full disk (ENOSPC) is a real error and not in this set.
 """
 
 
-def create(target: Path) -> IO[bytes]:
-    """Create and open `target`, readable by its owner only. It must not exist."""
-    return os.fdopen(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
+def create(target: Path | str, directory: int | None = None) -> IO[bytes]:
+    """Create and open `target`, readable by its owner only. It must not exist.
+
+    Args:
+        target: Its path.
+        directory: Descriptor of the directory that `target` is relative to; None for ours.
+    """
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+    return os.fdopen(os.open(target, flags, 0o600, dir_fd=directory), "wb")
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file; the copy shares its blocks if the file system can do that (reflinks)."""
-    with source.open("rb") as reader, create(target) as writer:
-        copy_part(reader, 0, os.fstat(reader.fileno()).st_size, writer)
+    """Copy a regular file, not a link; the copy shares its blocks if the file system can do that.
+
+    Raises:
+        BackupNotRestorable: `source` is a link, a FIFO or a device.
+        HarnessError: It became shorter meanwhile.
+    """
+    with reading(source), open_regular(source, follow=False) as reader, create(target) as writer:
+        copy_whole(reader, writer, source)
 
 
 def copy_part(reader: IO[bytes], offset: int, size: int, writer: IO[bytes]) -> int:
@@ -77,37 +97,27 @@ def copy_part(reader: IO[bytes], offset: int, size: int, writer: IO[bytes]) -> i
     return size - left
 
 
-def copy_plain(source: Path, target: Path) -> None:
-    """Copy `source`; a compressed file is decompressed.
+def copy_plain(source: Path, target: Path, limit_bytes: int = LARGEST_WAL_FILE) -> None:
+    """Copy the WAL file `source`; a compressed file is decompressed. A link is followed.
+
+    Args:
+        source: The file.
+        target: It must not exist.
+        limit_bytes: Most bytes of the copy.
 
     Raises:
-        BackupNotRestorable: The file is cut short or damaged.
+        BackupNotRestorable: The file is cut short, damaged, no regular file, or too large.
     """
     with reading(source):
         if codec_of(source) == "none":
-            copy_file(source, target)
+            with open_regular(source) as plain, create(target) as writer:
+                _require_size(os.fstat(plain.fileno()).st_size, limit_bytes, source)
+                copy_whole(plain, writer, source)
             return
         with open_plain(source) as reader, create(target) as writer:
-            shutil.copyfileobj(reader, writer, CHUNK_BYTES)
-
-
-def copy_tree(source: Path, target: Path, *, without: Iterable[str] = ()) -> int:
-    """Copy the tree below `source` into the directory `target`; return the number of files.
-
-    Args:
-        source: Directory to copy. Symbolic links in it are copied as links.
-        target: Existing directory.
-        without: Names directly below `source` that are left out.
-    """
-    left_out = set(without)
-    pairs: list[tuple[str, str]] = []
-    links: list[tuple[str, str]] = []
-    with reading(source):
-        _walk(str(source), str(target), left_out, pairs, links)
-        for link, to in links:
-            os.symlink(os.readlink(link), to)  # noqa: PTH115, PTH211 - Path is slow
-        in_parallel(lambda pair: copy_file(Path(pair[0]), Path(pair[1])), pairs)
-    return len(pairs)
+            while data := reader.read(CHUNK_BYTES):
+                _require_size(writer.tell() + len(data), limit_bytes, source)
+                writer.write(data)
 
 
 def in_parallel(work: Callable[[_T], object], items: Iterable[_T]) -> None:
@@ -121,26 +131,28 @@ def in_parallel(work: Callable[[_T], object], items: Iterable[_T]) -> None:
             raise
 
 
-def _walk(
-    source: str,
-    target: str,
-    left_out: set[str],
-    files: list[tuple[str, str]],
-    links: list[tuple[str, str]],
-) -> None:
-    """Make the directories below `target`; collect files and links as pairs of paths.
+def copy_whole(reader: IO[bytes], writer: IO[bytes], source: object) -> None:
+    """Copy an open regular file.
 
-    Sockets and other special files are left out.
+    Raises:
+        HarnessError: It became shorter meanwhile.
     """
-    with os.scandir(source) as entries:
-        for entry in entries:
-            if entry.name in left_out:
-                continue
-            to = f"{target}/{entry.name}"
-            if entry.is_symlink():
-                links.append((entry.path, to))
-            elif entry.is_dir():
-                os.mkdir(to, 0o700)  # noqa: PTH102 - Path is slow for many files
-                _walk(entry.path, to, set(), files, links)
-            elif entry.is_file():
-                files.append((entry.path, to))
+    size = os.fstat(reader.fileno()).st_size
+    if copy_part(reader, 0, size, writer) != size:
+        raise changed(source)
+
+
+def changed(place: object) -> HarnessError:
+    """Return the error for a backup that somebody writes to while it is read."""
+    return HarnessError(
+        f"{place} changed while it was copied",
+        hint="drill a backup that nothing writes to: is its job still running?",
+    )
+
+
+def _require_size(size: int, limit_bytes: int, source: Path) -> None:
+    if size > limit_bytes:
+        raise BackupNotRestorable(
+            f"{source} has more than {limit_bytes:,} bytes, and no file of its kind is that large",
+            hint="find out what wrote it.",
+        )

@@ -6,9 +6,14 @@ from configparser import ConfigParser, Error
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.system.regular_file import read_limited
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_LARGEST_BYTES = 4 << 20
+"""Bytes of a configuration file: 4 MiB, enough for thousands of servers."""
 
 
 def read_ini(path: Path, tool: str, parser: ConfigParser) -> dict[str, dict[str, str]]:
@@ -23,7 +28,8 @@ def read_ini(path: Path, tool: str, parser: ConfigParser) -> dict[str, dict[str,
         HarnessError: The file cannot be read, or has another format.
     """
     try:
-        parser.read_string(path.read_text(encoding="utf-8"), str(path))
+        content = read_limited(path, _LARGEST_BYTES)
+        parser.read_string(content.decode(), str(path))
     except OSError as exc:
         raise HarnessError(
             f"{tool}'s configuration {path} cannot be read: {exc.strerror}",

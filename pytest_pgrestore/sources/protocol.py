@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from pytest_pgrestore.sources.connection import Connection
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
@@ -25,6 +27,18 @@ if TYPE_CHECKING:
         ToolRequirements,
         ToolRunner,
     )
+
+
+__all__ = [
+    "ChosenBackup",
+    "CommonSource",
+    "Connection",
+    "LocateRequest",
+    "LogicalSource",
+    "PhysicalSource",
+    "Source",
+    "is_logical",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,53 +184,6 @@ class PhysicalSource(CommonSource, Protocol):
     def reachable(self, chosen: ChosenBackup, sandbox: Sandbox) -> list[str]:
         """Return the reachable points nearest to the target, for the error of a missed target."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """How a tool or psycopg connects to a running server: through a socket, without a password.
-
-    Attributes:
-        socket_directory: Value of `host`.
-        port: Value of `port`.
-        user: A superuser.
-        database: The database to connect to.
-        options: Startup options, which override ALTER ROLE/DATABASE ... SET.
-        client_address: Host and port for psycopg if this process cannot use the socket.
-    """
-
-    socket_directory: Path
-    port: int
-    user: str
-    database: str
-    options: str = ""
-    client_address: Mapping[str, str] | None = None
-
-    def conninfo(self, database: str | None = None) -> str:
-        """Return a connection string for ``psycopg.connect``; `database` replaces the default."""
-        from psycopg.conninfo import make_conninfo
-
-        client_address = self.client_address or {
-            "host": str(self.socket_directory),
-            "port": str(self.port),
-        }
-        return make_conninfo(
-            **client_address,
-            user=self.user,
-            dbname=database or self.database,
-            options=self.options,
-        )
-
-    def arguments(self) -> list[str]:
-        """Return the connection arguments of psql, pg_restore and PostgreSQL's other clients."""
-        return [
-            "--host",
-            str(self.socket_directory),
-            "--port",
-            str(self.port),
-            "--username",
-            self.user,
-        ]
 
 
 class LogicalSource(CommonSource, Protocol):

@@ -100,7 +100,13 @@ def _basebackup(name: str, table: BasebackupTable, timeout_seconds: float) -> Ph
     from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 
     return BasebackupSource(
-        name, table.path, wal=table.wal, verify=table.verify, timeout_seconds=timeout_seconds
+        name,
+        table.path,
+        wal=table.wal,
+        verify=table.verify,
+        linked_paths=tuple(table.linked_paths),
+        max_files=table.max_files,
+        timeout_seconds=timeout_seconds,
     )
 
 

@@ -48,14 +48,26 @@ class Account:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def own_tree(self, path: Path) -> None:
-        """Make this user the owner of `path` and of everything below it."""
+        """Make this user the owner of `path` and of everything below it.
+
+        Directories are entered by descriptor, and a link is never followed, so nobody who can write
+        in the tree can lead us out of it.
+
+        Raises:
+            NotADirectoryError: `path` became a link meanwhile.
+        """
         if not self.drop:
             return
         self.own(path)
-        for folder, folders, files in os.walk(path):
-            for name in (*folders, *files):
-                entry = os.path.join(folder, name)  # noqa: PTH118 - hot: thousands of files
-                os.chown(entry, self.uid, self.gid, follow_symlinks=False)
+        if path.is_symlink() or not path.is_dir():
+            return
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            for _, folders, files, inside in os.fwalk(dir_fd=descriptor):
+                for name in (*folders, *files):
+                    os.chown(name, self.uid, self.gid, dir_fd=inside, follow_symlinks=False)
+        finally:
+            os.close(descriptor)
 
 
 def server_account(wanted: str | None = None) -> Account:

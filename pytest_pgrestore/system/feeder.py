@@ -5,8 +5,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.model.errors import HarnessError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+
+_FINISH_SECONDS = 60.0
+"""Time for a chunk that is being read, after the program has ended."""
 
 
 class Feeder:
@@ -53,8 +59,17 @@ class Feeder:
                 return  # the program ended first; its exit status gives the reason
 
     def finish(self) -> None:
-        """Wait until the thread has closed the input."""
-        self._thread.join()
+        """Wait until the thread has closed the input of a program that has ended.
+
+        A process that the program left behind may hold the pipe and not read: the thread then stays
+        behind too, and `error` says so.
+        """
+        self._thread.join(_FINISH_SECONDS)
+        if self._thread.is_alive() and self.error is None:
+            self.error = HarnessError(
+                "a program ended, and something it started still holds its input",
+                hint="look for processes that the program left behind.",
+            )
 
     def raise_error(self) -> None:
         """Raise what the iterable raised, if it did."""

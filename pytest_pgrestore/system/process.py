@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.model.visible import quoted
+from pytest_pgrestore.system import process_output as output
 from pytest_pgrestore.system.feeder import Feeder
 from pytest_pgrestore.system.process_group import end_group, ends_within
 
@@ -25,12 +28,7 @@ if TYPE_CHECKING:
 TAIL_LINES = 20
 """Lines of output kept in an error: enough for a tool's reason, short enough for JUnit."""
 
-OUTPUT_BYTES = 100 << 20
-"""Most output of a program that is read: the definitions of a hundred thousand tables."""
-
-MESSAGES_BYTES = 8 << 20
-"""Most messages of a program that are read. SQL can print as many as it likes."""
-
+_LOOK_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -50,8 +48,8 @@ class Completed:
 
 
 def tail(text: str, lines: int = TAIL_LINES) -> str:
-    """Return the last `lines` lines of `text`."""
-    return "\n".join(text.strip().splitlines()[-lines:])
+    """Return the last `lines` lines of `text`, quoted for a message of ours."""
+    return quoted(text.strip().splitlines()[-lines:])
 
 
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -94,7 +92,7 @@ def die_with_parent(number: int = signal.SIGTERM, parent: int | None = None) -> 
     return _bind
 
 
-def run(
+def run(  # noqa: PLR0913 - keywords, as those of subprocess.run
     argv: Sequence[str],
     *,
     timeout_seconds: float,
@@ -103,6 +101,7 @@ def run(
     stdin: Iterable[bytes] | None = None,
     cwd: Path | None = None,
     check: bool = True,
+    confine: Callable[[], None] | None = None,
 ) -> Completed:
     """Run `argv` without a shell and return what it printed.
 
@@ -115,23 +114,33 @@ def run(
             by the iterable ends the child and is raised here.
         cwd: Its working directory; None is the root directory, so no mount is kept busy.
         check: Whether a status other than 0 raises.
+        confine: Runs in the child between fork and exec, after the change to `account`.
 
     Raises:
-        HarnessError: It could not be started, did not end in time, or (with `check`) ended with
-            an error.
+        HarnessError: It could not be started, did not end in time, printed too much, or (with
+            `check`) ended with an error.
     """
+    bind = die_with_parent()
+
+    def prepare() -> None:
+        bind()
+        if confine is not None:
+            confine()
+
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = spawn(
             argv,
             env=env,
             streams=(out, err),
-            prepare=die_with_parent(),
+            prepare=prepare,
             stdin=stdin is not None,
             cwd=cwd,
             account=account,
         )
-        _feed_and_wait(child, argv[0], stdin, timeout_seconds)
-        done = Completed(tuple(argv), child.returncode, text_of(out), text_of(err, cut=True))
+        _feed_and_wait(child, argv[0], stdin, timeout_seconds, (out, err))
+        done = Completed(
+            tuple(argv), child.returncode, output.whole(out, argv[0]), output.ends_of(err)
+        )
     if check and done.status != 0:
         raise HarnessError(
             f"{Path(argv[0]).name} exited with status {done.status}: {done.tail()}",
@@ -145,6 +154,7 @@ def _feed_and_wait(
     program: str,
     stdin: Iterable[bytes] | None,
     timeout_seconds: float,
+    streams: tuple[IO[bytes], IO[bytes]],
 ) -> None:
     """Feed the child and wait for its end; nothing of its process group is left afterwards."""
     feeder = None
@@ -152,7 +162,11 @@ def _feed_and_wait(
         feeder = Feeder(stdin, child.stdin.write, child.stdin.close, failed=child.kill)
     ended = False
     try:
-        ended = ends_within(child, timeout_seconds)
+        deadline = time.monotonic() + timeout_seconds
+        while not ended and (left := deadline - time.monotonic()) > 0:
+            ended = ends_within(child, min(left, _LOOK_SECONDS))
+            if not ended and output.is_endless(streams):
+                raise output.too_much(program)
         if not ended:
             raise HarnessError(
                 f"{Path(program).name} did not end within {timeout_seconds:g} s",
@@ -166,7 +180,7 @@ def _feed_and_wait(
         feeder.raise_error()
 
 
-def spawn(
+def spawn(  # noqa: PLR0913 - keywords, as those of Popen
     argv: Sequence[str],
     *,
     env: Mapping[str, str],
@@ -175,6 +189,7 @@ def spawn(
     stdin: bool = False,
     cwd: Path | None = None,
     account: Account | None = None,
+    passed: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start `argv` in a session of its own and return at once. Servers are started with this.
 
@@ -186,6 +201,7 @@ def spawn(
         stdin: Whether to give it a pipe to read from.
         cwd: Its working directory; None is the root directory.
         account: The user who runs it; None is the caller.
+        passed: Descriptors that stay open in it.
 
     Raises:
         HarnessError: It could not be started.
@@ -200,6 +216,7 @@ def spawn(
             env=dict(env),
             cwd=str(cwd) if cwd is not None else "/",
             start_new_session=True,
+            pass_fds=tuple(passed),
             preexec_fn=prepare,  # noqa: PLW1509 - a few system calls, bound before the fork
             **identity,
         )
@@ -208,31 +225,3 @@ def spawn(
             f"could not start {argv[0]}: {exc}",
             hint="run `pgrestore doctor` to see which programs were found where.",
         ) from exc
-
-
-def text_of(stream: IO[bytes], *, cut: bool = False) -> str:
-    r"""Return everything in `stream` as text; bytes that are not UTF-8 appear as ``\xff``.
-
-    Args:
-        stream: What a program printed.
-        cut: Whether the middle may be left out of more than `MESSAGES_BYTES`.
-
-    Raises:
-        HarnessError: It is longer than `OUTPUT_BYTES`.
-    """
-    size = stream.seek(0, 2)
-    if size > OUTPUT_BYTES and not cut:
-        raise HarnessError(
-            f"a program printed {size:,} bytes, and {OUTPUT_BYTES:,} are read at most",
-            hint="find out what makes it print so much.",
-        )
-    if cut and size > MESSAGES_BYTES:
-        half = MESSAGES_BYTES // 2
-        stream.seek(0)
-        start = stream.read(half)
-        stream.seek(size - half)
-        return (start + b"\n...\n" + stream.read(half)).decode("utf-8", errors="backslashreplace")
-    stream.seek(0)
-    # Not surrogateescape: execnet, which carries the messages of xdist workers, encodes text as
-    # strict UTF-8, so a lone surrogate ends the worker.
-    return stream.read().decode("utf-8", errors="backslashreplace")

@@ -64,6 +64,33 @@ def start_time(pid: int) -> str | None:
     return None if process is None else process.started
 
 
+def signal_process(pid: int, started: str, number: int) -> bool:
+    """Send a signal to the process with that pid and start time; return whether it was there.
+
+    The process is held by a descriptor while its start time is read, so a pid that is used again in
+    between names no other process (pidfd_open(2), Linux 5.3).
+    """
+    try:
+        process = os.pidfd_open(pid)
+    except AttributeError:  # not Linux
+        process = -1
+    except OSError:
+        return False
+    try:
+        if start_time(pid) != started:
+            return False
+        if process < 0:
+            os.kill(pid, number)
+        else:
+            signal.pidfd_send_signal(process, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    finally:
+        if process >= 0:
+            os.close(process)
+    return True
+
+
 def processes_of(root: Path, spare: tuple[Path, ...] = ()) -> list[Process]:
     """Return our processes below `root`: servers, tools, and the processes those started.
 
@@ -108,7 +135,7 @@ def stop_processes(root: Path, spare: tuple[Path, ...] = ()) -> Memory:
                     break
             _note_memory(memory, left - signalled)
             for process in left - signalled:
-                _send(process.pid, number)
+                _send(process, number)
             signalled |= left
             _reap(left)
             time.sleep(POLL_SECONDS)
@@ -120,14 +147,11 @@ def _running(processes: set[Process]) -> set[Process]:
     return {process for process in processes if start_time(process.pid) == process.started}
 
 
-def _send(pid: int, number: int | None) -> None:
+def _send(process: Process, number: int | None) -> None:
     # SIGQUIT is PostgreSQL's immediate shutdown: the server removes its shared memory, and its
     # backends end at once (PostgreSQL docs, "Shutting Down the Server"). Tools end on SIGTERM.
-    name = number or (signal.SIGQUIT if _program(pid) == "postgres" else signal.SIGTERM)
-    try:
-        os.kill(pid, name)
-    except (ProcessLookupError, PermissionError):
-        pass
+    gentle = signal.SIGQUIT if _program(process.pid) == "postgres" else signal.SIGTERM
+    signal_process(process.pid, process.started, number or gentle)
 
 
 def _reap(processes: set[Process]) -> None:
@@ -212,7 +236,7 @@ def _program(pid: int) -> str:
 
 def _is_postgres(pid: int) -> bool:
     name = _program(pid)
-    return name in {"postgres", "initdb", "psql"} or name.startswith("pg_")
+    return name in {"bwrap", "initdb", "postgres", "psql"} or name.startswith("pg_")
 
 
 def processes_below(root: Path) -> list[int]:

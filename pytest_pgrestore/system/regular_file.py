@@ -22,13 +22,16 @@ class TooLargeError(OSError):
     """The file is larger than the reader's limit."""
 
 
-def open_regular(path: Path, *, follow: bool = True) -> IO[bytes]:
+def open_regular(
+    path: Path | str, *, follow: bool = True, directory: int | None = None
+) -> IO[bytes]:
     """Open `path` for reading, without buffering surprises: it is a regular file when we return.
 
     Args:
         path: The file.
         follow: Whether a link as the last part of the path is followed. Never where a less
             privileged user can make one.
+        directory: Descriptor of the directory that `path` is relative to; None for ours.
 
     Raises:
         NotRegularError: It is no regular file, or a link and `follow` is false.
@@ -38,7 +41,7 @@ def open_regular(path: Path, *, follow: bool = True) -> IO[bytes]:
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     try:
-        descriptor = os.open(path, flags)
+        descriptor = os.open(path, flags, dir_fd=directory)
     except OSError as exc:
         if exc.errno == errno.ELOOP and not follow:
             raise NotRegularError(exc.errno, "is a link", str(path)) from exc

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_pgrestore.session.control.unfinished import BEGUN, NOT_BEGUN
 from pytest_pgrestore.system.waiting import wait_until
 from tests.plugin.conftest import removed
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 DEADLINE_SECONDS = 120
 
 WAITS = """
-    import threading
     from pathlib import Path
 
     import pytest
@@ -30,10 +30,29 @@ WAITS = """
     def test_first(pgrestore_conn):
         Path("first").write_text("done")
 
-    def test_waits(pgrestore_instance):
+    def test_waits(pgrestore_instance, pgrestore_conn):
         Path("directory.new").write_text(pgrestore_instance.access.socket_directory)
         Path("directory.new").rename("directory")
-        threading.Event().wait(300)
+        pgrestore_conn.execute("select pg_sleep(300)")
+
+    def test_last(pgrestore_conn):
+        pass
+"""
+
+ON_DEMAND = """
+    from pathlib import Path
+
+    import pytest
+
+    @pytest.fixture
+    def shop(pgrestore):
+        return pgrestore.restore("shop")
+
+    def test_waits(shop):
+        Path("directory.new").write_text(shop.access.socket_directory)
+        Path("directory.new").rename("directory")
+        with shop.connect() as connection:
+            connection.execute("select pg_sleep(300)")
 """
 
 
@@ -48,6 +67,68 @@ def test_an_interrupted_run_cleans_up_and_reports(
 ) -> None:
     """CI systems, Kubernetes and systemd end a job by SIGTERM, people by Ctrl-C."""
     drills.write(test_waits=WAITS)
+
+    status, output = interrupted(drills, workers, number, group=group)
+
+    assert status == 2, output
+    assert not Path((drills.pytester.path / "directory").read_text()).exists()
+    evidence = drills.evidence()
+    assert evidence.problems[0].startswith("the run was interrupted")
+    assert evidence.verdict() == "could not verify"
+    (record,) = evidence.drills
+    assert record.failure is None
+    assert removed(record)
+
+
+@pytest.mark.parametrize("text", [WAITS, ON_DEMAND], ids=["marker", "on demand"])
+def test_an_assertion_that_did_not_end_is_no_passed_one(
+    drills: Drills, workers: list[str], text: str
+) -> None:
+    """A view that sleeps would else leave a drill that passed, without the assertion."""
+    drills.write(test_waits=text)
+
+    _, output = interrupted(drills, workers, signal.SIGTERM, group=False)
+
+    record = drills.record("shop@latest")
+    assert record.verdict() == "could not verify", output
+    outcomes = drills.outcomes()
+    assert outcomes["test_waits"] == ("could not verify", BEGUN)
+    if text == WAITS and not workers:
+        assert outcomes["test_first"] == ("passed", "")
+        assert outcomes["test_last"] == ("could not verify", NOT_BEGUN)
+    junit = (drills.reports / "junit.xml").read_text()
+    assert "test_waits" in junit
+    assert BEGUN in junit
+
+
+def test_tests_that_an_early_end_left_out_are_no_passed_ones(drills: Drills) -> None:
+    """After -x the drill has no word of them: its copy was restored, and never asked."""
+    drills.write(
+        test_a="""
+            import pytest
+
+            @pytest.mark.pgrestore("shop")
+            def test_a(pgrestore_conn): pass
+
+            def test_b():
+                assert False
+
+            @pytest.mark.pgrestore("shop")
+            def test_c(pgrestore_conn): pass
+        """
+    )
+
+    result = drills.run("-x")
+
+    assert result.ret == 1
+    assert drills.outcomes() == {
+        "test_a": ("passed", ""),
+        "test_c": ("could not verify", NOT_BEGUN),
+    }
+
+
+def interrupted(drills: Drills, workers: list[str], number: int, *, group: bool) -> tuple[int, str]:
+    """Interrupt a run while its test waits; return its exit status and output."""
     here = drills.pytester.path
     with (here / "output").open("w") as output:
         child = subprocess.Popen(
@@ -68,15 +149,7 @@ def test_an_interrupted_run_cleans_up_and_reports(
         finally:
             child.kill()
             child.wait()
-
-    assert status == 2, (here / "output").read_text()
-    assert not Path((here / "directory").read_text()).exists()
-    evidence = drills.evidence()
-    assert evidence.problems[0].startswith("the run was interrupted")
-    assert evidence.verdict() == "could not verify"
-    (record,) = evidence.drills
-    assert record.failure is None
-    assert removed(record)
+    return status, (here / "output").read_text()
 
 
 def test_the_handler_of_somebody_else_is_put_back(drills: Drills) -> None:

@@ -325,9 +325,8 @@ def assertions(number: int) -> tuple[AssertionOutcome, ...]:
     )
 
 
-def hostile() -> DrillRecord:
-    """Return a drill in which every text is hostile."""
-    bad = HOSTILE
+def hostile(bad: str = HOSTILE) -> DrillRecord:
+    """Return a drill in which every text is `bad`."""
     return healthy_pitr(
         drill=f"{bad}@latest",
         source=bad,

@@ -13,6 +13,8 @@ from pytest_pgrestore.cli.doctor.docker import examine_docker
 from pytest_pgrestore.cli.doctor.place import examine_place
 from pytest_pgrestore.cli.doctor.programs import examine_programs
 from pytest_pgrestore.cli.doctor.sources import examine_sources
+from pytest_pgrestore.model.visible import visible
+from pytest_pgrestore.sandboxes import confinement
 from pytest_pgrestore.settings.find_file import find_config
 from pytest_pgrestore.settings.options import BY_NAME
 from pytest_pgrestore.settings.read_file import Config, load_config
@@ -36,7 +38,7 @@ def examine(
         environ: The environment variables.
         echo: Prints a line.
     """
-    diagnosis = Diagnosis(echo)
+    diagnosis = Diagnosis(lambda line: echo(visible(line)))
     settings = _read(config, here, environ, diagnosis)
     sandbox = settings.sandbox if settings else Config().sandbox
     runtime = environ.get(BY_NAME["runtime"].variable) or sandbox.runtime or "docker"
@@ -62,14 +64,26 @@ def _read(
 def _examine_local(sandbox: SandboxTable, diagnosis: Diagnosis) -> None:
     examine_programs(Path(sandbox.bindir) if sandbox.bindir else None, diagnosis)
     account = examine_place(sandbox, diagnosis)
-    if account is not None:
-        cut = network.can_be_cut(account)
-        diagnosis.echo(f"network of the copy: {network.CUT if cut else network.OPEN}")
+    if account is None:
+        return
+    with diagnosis.problems_from():
+        found = confinement.choose(sandbox.confine or "auto", account)
+        diagnosis.echo(f"confinement: {found.words}")
+        if found.bwrap is None:
+            cut = network.can_be_cut(account)
+            diagnosis.echo(f"network of the copy: {network.CUT if cut else network.OPEN}")
+            diagnosis.echo(
+                "without bubblewrap a program that SQL of a copy starts may survive the drill, and"
+                " sockets of this machine are closed by permissions only: install bubblewrap"
+            )
+        else:
+            diagnosis.echo(f"network of the copy: {confinement.ALONE}")
 
 
 def _conclude(diagnosis: Diagnosis) -> int:
     for problem in diagnosis.problems:
-        diagnosis.echo(f"problem: {problem}")
+        for line in f"problem: {problem}".split("\n"):
+            diagnosis.echo(line)
     if diagnosis.problems:
         diagnosis.echo("a drill may fail here: see the problems above")
         return 1

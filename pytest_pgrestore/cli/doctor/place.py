@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.sandboxes.run_directory import require_traversable
+from pytest_pgrestore.sandboxes.base_directory import require_traversable
 from pytest_pgrestore.system.account import server_account
 
 if TYPE_CHECKING:

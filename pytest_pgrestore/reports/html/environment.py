@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.model.visible import visible_lines
 from pytest_pgrestore.reports import findings, wording
 from pytest_pgrestore.reports import format as words
 from pytest_pgrestore.reports.html import waterfall
@@ -73,7 +74,7 @@ def shown(value: Any) -> Any:
     if value is None:
         raise TypeError("a report template shows None: use words for a missing value")
     # Markup is a subclass of str. Its parts have passed this function already.
-    return words.visible(value) if type(value) is str or isinstance(value, Verdict) else value
+    return visible_lines(value) if type(value) is str or isinstance(value, Verdict) else value
 
 
 def _of_kind(found: Sequence[Finding], *kinds: str, bad: bool | None = None) -> list[Finding]:

@@ -3,16 +3,16 @@
 What junit-xml 1.9 does, and this file corrects: it counts a failure without message as a pass; it
 raises on lone surrogates and silently drops other characters; it leaves out a time of zero and
 writes floats with all their digits; it writes `disabled`, which Jenkins' schema does not allow.
-Imports only formatting.
+Imports only values.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
+from xml.etree import ElementTree as ET  # nosec B405 # it writes XML and parses none
 
-from pytest_pgrestore.reports.format import visible
+from pytest_pgrestore.model.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -105,9 +105,9 @@ def _case(case: Case, *, strict: bool) -> TestCase:
         classname=visible(case.classname),
         file=None if strict else visible(case.file),
         line=None if strict else case.line,
-        stdout=None if case.result else visible(case.text),
+        stdout=None if case.result else visible_lines(case.text),
     )
-    message, text = visible(case.message) or NO_MESSAGE, visible(case.text)
+    message, text = visible(case.message) or NO_MESSAGE, visible_lines(case.text)
     match case.result:
         case "failure":
             made.add_failure_info(message, text)

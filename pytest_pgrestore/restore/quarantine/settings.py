@@ -89,6 +89,8 @@ _SINCE = {
     "log_parameter_max_length_on_error": (13, "0"),
     # "Client Connection Defaults / Statement Behavior".
     "idle_session_timeout": (14, "0"),
+    # "Connections and Authentication / Connection Settings": a statement ends whose client gave up.
+    "client_connection_check_interval": (14, "1s"),
     # "Write-Ahead Log / Archiving".
     "archive_library": (15, ""),
     # "Developer Options". Tablespaces made after the backup are kept inside the data directory:
@@ -129,6 +131,7 @@ _PER_CONNECTION = (
     "idle_in_transaction_session_timeout",
     "idle_session_timeout",
     "transaction_timeout",
+    "client_connection_check_interval",
 )
 """Settings above that ALTER ROLE and ALTER DATABASE can change; each keeps its value above."""
 
@@ -138,6 +141,32 @@ _EMPTY_PER_CONNECTION = (
     "default_tablespace",
 )
 """Such settings whose value is empty."""
+
+_QUESTION = {
+    # A search path of the copy's could give our words other meanings. Temporary objects come last.
+    "search_path": "pg_catalog,pg_temp",
+    # How answers are spelled, and in which language.
+    "DateStyle": "ISO,MDY",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "lc_messages": "C",
+    # How questions are read.
+    "standard_conforming_strings": "on",
+    "transform_null_equals": "off",
+    "quote_all_identifiers": "off",
+    "session_replication_role": "origin",
+    # An answer without the rows that a policy hides would be wrong; an error is not.
+    "row_security": "off",
+    "default_transaction_isolation": r"read\ committed",
+    "default_transaction_deferrable": "off",
+    "jit": "off",
+}
+"""Settings of connections that ask our own questions: name to value, as libpq's `options` has it.
+
+ALTER ROLE and ALTER DATABASE ... SET of the copy could change each of them.
+"""
 
 ASKED = (
     "archive_mode",
@@ -184,3 +213,9 @@ def connection_options(major: int, *, read_only: bool) -> str:
     # set, because production may have made the cluster read-only.
     words += ["-c role=none", f"-c default_transaction_read_only={'on' if read_only else 'off'}"]
     return " ".join(words)
+
+
+def question_options(major: int) -> str:
+    """Return startup options of connections that ask our own questions; they may write."""
+    words = [f"-c {name}={value}" for name, value in _QUESTION.items()]
+    return " ".join([connection_options(major, read_only=False), *words])

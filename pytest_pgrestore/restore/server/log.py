@@ -8,10 +8,13 @@ recovery complete" is in xlog.c, "ready to accept connections" in postmaster.c.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.wal import Lsn
+from pytest_pgrestore.system.regular_file import NotRegularError, open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,52 +42,114 @@ _BAD_WAL = re.compile(
 )
 
 
+_FIRST = {
+    "redo starts": _REDO_STARTS,
+    "redo done": _REDO_DONE,
+    "promoted": _PROMOTED,
+    "ready": _READY,
+    "stopping": _STOPPING,
+    "consistent": _CONSISTENT,
+    "last commit": _LAST_COMMIT,
+    "bad wal": _BAD_WAL,
+}
+"""Messages of which the first counts."""
+
+_READ_BYTES = 16 * 1024 * 1024
+"""Most that one call of `refresh` reads: half a second of work, so that deadlines are kept."""
+
+_LINE_BYTES = 8192
+"""Most of a line that is kept: no message that is looked for is longer."""
+
+
+@dataclass(slots=True)
 class ServerLog:
-    """The messages of one server start.
+    """The messages of one server start, as far as they matter. It keeps no text.
 
     Attributes:
         path: The log file, which may not be there yet.
-        text: Its content at the last `refresh`.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.text = ""
-        self._offset = 0
+    path: Path
+    _offset: int = 0
+    _rest: bytes = b""
+    _skipping: bool = False
+    _first: dict[str, re.Match[str]] = field(default_factory=dict)
+    _replayed: re.Match[str] | None = None
+    _fatal: str | None = None
+    _detail_wanted: bool = False
 
-    def refresh(self) -> str:
-        """Read what was added since the last call, and return the whole text."""
+    def refresh(self) -> bool:
+        """Read what was added since the last call; return whether that was all there is.
+
+        Raises:
+            HarnessError: The log is no regular file any more.
+        """
         try:
-            with self.path.open("rb") as stream:
+            with open_regular(self.path, follow=False) as stream:
                 stream.seek(self._offset)
-                added = stream.read()
+                added = stream.read(_READ_BYTES)
         except FileNotFoundError:
-            return self.text
+            return True
+        except NotRegularError as exc:
+            raise HarnessError(
+                f"the server's log {exc.strerror}: {self.path.name}",
+                hint="something in the backup replaced it; find out who can write the backup.",
+            ) from exc
         self._offset += len(added)
-        self.text += added.decode("utf-8", errors="backslashreplace")
-        return self.text
+        *lines, rest = (self._rest + added).split(b"\n")
+        for line in lines:
+            if not self._skipping:
+                self._note(line[:_LINE_BYTES].decode("utf-8", errors="backslashreplace"))
+            self._skipping = False
+        if len(rest) > _LINE_BYTES and not self._skipping:
+            self._note(rest[:_LINE_BYTES].decode("utf-8", errors="backslashreplace"))
+            self._skipping = True
+        self._rest = b"" if self._skipping else rest
+        return len(added) < _READ_BYTES
+
+    def _note(self, line: str) -> None:
+        """Note what one line tells."""
+        if self._detail_wanted:
+            self._detail_wanted = False
+            if detail := _DETAIL.search(line):
+                self._fatal = f"{self._fatal} ({detail[1]})"
+        if ":  " not in line:
+            return
+        for name, pattern in _FIRST.items():
+            if name not in self._first and (found := pattern.search(line)):
+                self._first[name] = found
+        self._replayed = _PROGRESS.search(line) or self._replayed
+        fatal = _FATAL.search(line) if self._fatal is None else None
+        # A login that came too early is FATAL, too.
+        if fatal is not None and "the database system is" not in line:
+            self._fatal, self._detail_wanted = fatal[1], True
+
+    def _found(self, name: str) -> str | None:
+        """Return the first group of the first message called `name`."""
+        match = self._first.get(name)
+        return None if match is None else match[1]
 
     def stage(self) -> str:
         """Return the stage the server is in, one of `STAGES`."""
-        if _PROMOTED.search(self.text) or self.says_ready():
+        if "promoted" in self._first or self.says_ready():
             return "ready"
-        if _REDO_DONE.search(self.text):
+        if "redo done" in self._first:
             return "promote"
-        return "replay" if _REDO_STARTS.search(self.text) else "start"
+        return "replay" if "redo starts" in self._first else "start"
 
     def says_ready(self) -> bool:
         """Tell whether the log reports that the server accepts connections."""
-        return _READY.search(self.text) is not None
+        return "ready" in self._first
 
     def replayed(self) -> tuple[float, Lsn] | None:
         """Return the newest progress report: seconds of replay and the position reached."""
-        reports = _PROGRESS.findall(self.text)
-        return (float(reports[-1][0]), Lsn.parse(reports[-1][1])) if reports else None
+        newest = self._replayed
+        return None if newest is None else (float(newest[1]), Lsn.parse(newest[2]))
 
     def stopping(self) -> str | None:
         """Return the server's message where it stopped; None when it ran to the end of WAL."""
-        match = _STOPPING.search(self.text)
-        return match[1].strip() if match else None
+        message = self._found("stopping")
+        return None if message is None else message.strip()
 
     def stopped_transaction(self) -> tuple[str, int] | None:
         """Return ``("before" or "after", xid)`` where recovery stopped at a transaction's end."""
@@ -93,31 +158,21 @@ class ServerLog:
 
     def consistent_at(self) -> Lsn | None:
         """Return where the backup became consistent."""
-        match = _CONSISTENT.search(self.text)
-        return Lsn.parse(match[1]) if match else None
+        position = self._found("consistent")
+        return None if position is None else Lsn.parse(position)
 
     def last_commit(self) -> datetime | None:
         """Return the aware time of the last transaction replayed; log_timezone is UTC."""
-        match = _LAST_COMMIT.search(self.text)
-        if match is None:
+        text = self._found("last commit")
+        if text is None:
             return None
-        return datetime.fromisoformat(match[1].removesuffix("+00")).replace(tzinfo=UTC)
+        return datetime.fromisoformat(text.removesuffix("+00")).replace(tzinfo=UTC)
 
     def bad_wal(self) -> str | None:
         """Return the message of damaged WAL that ended replay; None when WAL simply ended."""
-        match = _BAD_WAL.search(self.text)
-        return match[1].strip() if match else None
+        message = self._found("bad wal")
+        return None if message is None else message.strip()
 
     def fatal(self) -> str | None:
-        """Return the first FATAL or PANIC message with its detail; None when there is none.
-
-        A login refused with "the database system is ..." is FATAL too, and left out.
-        """
-        lines = self.text.splitlines()
-        for number, line in enumerate(lines):
-            match = _FATAL.search(line)
-            if match is None or "the database system is" in line:
-                continue
-            detail = _DETAIL.search(lines[number + 1]) if number + 1 < len(lines) else None
-            return match[1] + (f" ({detail[1]})" if detail else "")
-        return None
+        """Return the first FATAL or PANIC message with its detail; None when there is none."""
+        return self._fatal

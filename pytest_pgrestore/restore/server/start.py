@@ -28,8 +28,8 @@ def wait_until_open(sandbox: Sandbox, name: str, timeout_seconds: float) -> None
     def is_open() -> bool:
         # The status first: the log of a server that has ended is then complete.
         ended = sandbox.exit_status()
-        log.refresh()
-        if ended is not None:
+        complete = log.refresh()
+        if ended is not None and complete:
             reason = sandbox.why_ended() or log.fatal() or "no reason given"
             raise HarnessError(
                 f"{name} did not start: {reason}",

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes import watchdog
 from pytest_pgrestore.sandboxes.base_run import BaseRun
+from pytest_pgrestore.sandboxes.base_sandbox import passable
 from pytest_pgrestore.sandboxes.docker.container_state import state_of
 from pytest_pgrestore.sandboxes.docker.daemon import removal
 from pytest_pgrestore.sandboxes.docker.daemon.client import Engine, boot_identity, connect
+from pytest_pgrestore.sandboxes.docker.drill_place import prepare, written_in
 from pytest_pgrestore.sandboxes.docker.drill_removal import remove_drill
 from pytest_pgrestore.sandboxes.docker.programs import (
     ContainerPrograms,
@@ -137,15 +139,15 @@ class DockerRun(BaseRun[DockerSettings]):
     ) -> DockerSandbox:
         """Start the drill's container."""
         place, copy = self.drill_root(drill_key), self._copy(drill_key)
-        DockerSandbox.prepare(place, self.account)
+        prepare(place, self.account)
         if self.settings.storage == "bind":
-            copy.mkdir(mode=0o700)
-            self.account.own(copy)
+            copy.mkdir()
+            copy.chmod(passable(self.account))
         spec = self._containers.spec(
             drill_key,
             (*mountable(reads), place),
             keep=place / watchdog.KEEP,
-            writes=DockerSandbox.written_in(place),
+            writes=written_in(place),
             copy=copy,
             published=self.settings.connect_by == "port",
         )

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.sandboxes.base_directory import base_directory
 from pytest_pgrestore.sandboxes.docker.daemon.image import Image, image_for
-from pytest_pgrestore.sandboxes.run_directory import base_directory
 
 if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.docker.daemon.client import Engine

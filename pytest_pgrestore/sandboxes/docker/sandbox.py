@@ -10,24 +10,22 @@ Source: proc(5), /proc/pid/root.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes import watchdog
 from pytest_pgrestore.sandboxes.base_sandbox import (
-    SOCKET_ONLY_HBA,
-    SOCKETS,
     STOP_SIGNALS,
     BaseSandbox,
+    passable,
     server_record,
-    write_config_files,
 )
 from pytest_pgrestore.sandboxes.docker.container_state import state_of
 from pytest_pgrestore.sandboxes.docker.daemon.detached import Detached, start_detached
 from pytest_pgrestore.sandboxes.docker.daemon.removal import TOOL, remove_all
+from pytest_pgrestore.sandboxes.docker.drill_place import begin_log, log_name
 from pytest_pgrestore.sandboxes.docker.drill_removal import remove_drill
-from pytest_pgrestore.sandboxes.docker.port_login import PORT_HBA, PortLogin
+from pytest_pgrestore.sandboxes.docker.port_login import PortLogin
 from pytest_pgrestore.sandboxes.docker.programs import environment
 
 if TYPE_CHECKING:
@@ -42,11 +40,12 @@ if TYPE_CHECKING:
     from pytest_pgrestore.system.account import Account
 
 NO_NETWORK = "cut: a container without network (--network none)"
+CONTAINER = "server: a container without capabilities, its root file system read-only"
 PUBLISHED = (
     "NOT cut: the server's port is published on 127.0.0.1, which takes a network that leads out"
 )
 
-_START = 'umask 077; exec "$0" "$@" >>{log} 2>&1'
+_START = 'exec "$0" "$@" >>{log} 2>&1'
 _CHOWN_SECONDS = 30.0
 
 
@@ -73,6 +72,8 @@ class DockerSandbox(BaseSandbox):
     ) -> None:
         super().__init__(place=place, root=copy)
         self.kind = f"docker, storage {settings.storage}"
+        self.confinement = CONTAINER
+        self.confined = True
         self.network = PUBLISHED if settings.connect_by == "port" else NO_NETWORK
         self._programs = programs
         self._settings = settings
@@ -111,32 +112,14 @@ class DockerSandbox(BaseSandbox):
             return ""
         return self._login.allow(user, options, self.programs, super().client_address)
 
-    @classmethod
-    def prepare(cls, place: Path, account: Account) -> None:
-        """Make what the container mounts from this machine, private to the server's user.
-
-        Raises:
-            HarnessError: The file system refuses.
-        """
-        try:
-            place.mkdir(mode=0o700)
-            for folder in ("logs", SOCKETS, "config"):
-                (place / folder).mkdir(mode=0o700)
-            write_config_files(place / "config", SOCKET_ONLY_HBA + PORT_HBA)
-        except OSError as exc:
-            raise HarnessError(
-                f"could not make {place}: {exc.strerror}",
-                hint="free the disk or set sandbox.directory to a place that can be written.",
-            ) from exc
-        account.own_tree(place)
-
-    @staticmethod
-    def written_in(place: Path) -> tuple[Path, ...]:
-        """Return the directories of `place` that the server writes to."""
-        return place / SOCKETS, place / "logs"
+    def server_log(self) -> Path:
+        """Return the file that holds the server's messages since the last start."""
+        return self.logs / log_name(self._starts)
 
     def create(self) -> None:
         """Link the path of the copy into the container, and make the directories there.
+
+        The server's user owns the data directory, and the tablespaces when they are there.
 
         Raises:
             HarnessError: The container's files cannot be reached from here.
@@ -146,7 +129,8 @@ class DockerSandbox(BaseSandbox):
         self.kind += f", as user {self.account.name}"
         for folder in (self.data, self.tablespaces, self.wal):
             folder.mkdir(mode=0o700)
-            self.account.own(folder)
+        self.tablespaces.chmod(passable(self.account))
+        self.account.own(self.data)
 
     def _link_into_container(self) -> None:
         inside = self.container.files / self.root.relative_to("/")
@@ -165,10 +149,9 @@ class DockerSandbox(BaseSandbox):
             ) from exc
 
     def _own_volume(self, inside: Path) -> None:
-        """Make the server's user the owner of the volume, which root owns at first."""
+        """Make us the owner of the volume, which root owns at first."""
         if self.account.drop:
-            os.chown(inside, self.account.uid, self.account.gid)
-            inside.chmod(0o700)
+            inside.chmod(passable(self.account))
             return
         # We are not root here. Root of the container has the capability CHOWN, and no other.
         self.container.execute(
@@ -209,7 +192,7 @@ class DockerSandbox(BaseSandbox):
         self._server = start_detached(
             self.container.engine,
             self.container.identity,
-            ["sh", "-c", _START.format(log=f"'{self.server_log()}'"), *program],
+            ["sh", "-c", _START.format(log=f"'{begin_log(self.server_log())}'"), *program],
             user=self.container.user,
             env=environment(),
             action="starting the server in its container",

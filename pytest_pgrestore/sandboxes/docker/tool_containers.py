@@ -38,7 +38,10 @@ class ToolContainers:
         key = image.identity, requirements
         if key not in self._reading:
             spec = self._containers.spec(
-                READER, _reads_of(requirements), network=self._network_of(requirements)
+                READER,
+                (*_reads_of(requirements), self._secrets()),
+                network=self._network_of(requirements),
+                tool=True,
             )
             self._reading[key] = self._containers.start(image, spec)
         return self._runner(requirements, image, self._reading[key])
@@ -64,10 +67,11 @@ class ToolContainers:
             return self._on_host(requirements)
         spec = self._containers.spec(
             drill_key,
-            _reads_of(requirements),
+            (*_reads_of(requirements), self._secrets()),
             labels={**self._containers.labels(drill_key), removal.TOOL: "true"},
             network=self._network_of(requirements),
             copy=copy,
+            tool=True,
             shared=box.volume_at(copy),
             writes=requirements.writes,
             capabilities=self._capabilities_of(requirements),
@@ -98,8 +102,15 @@ class ToolContainers:
             container,
             f"Docker network {settings.tool_network}" if requirements.network else "",
             self._containers.scratch,
+            self._secrets(),
             settings.timeout_seconds,
         )
+
+    def _secrets(self) -> Path:
+        """Return the directory of the tools' secrets, which no container with a server sees."""
+        folder = self._containers.directory.root / "programs" / "secrets"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
 
     def _network_of(self, requirements: ToolRequirements) -> str:
         return self._containers.settings.tool_network if requirements.network else "none"

@@ -40,6 +40,7 @@ class ContainerToolRunner:
         container: Where it runs.
         network: The container's network, in words; empty for none.
         scratch: Directory of ours that the container sees.
+        secrets: One that no container with a server sees.
         timeout_seconds: Deadline of a call without one of its own.
     """
 
@@ -48,6 +49,7 @@ class ContainerToolRunner:
     container: Container
     network: str
     scratch: Path
+    secrets: Path
     timeout_seconds: float
 
     @property
@@ -96,7 +98,7 @@ class ContainerToolRunner:
             yield []
             return
         # Made with mode 0600, in a directory that is removed with the run.
-        descriptor, name = tempfile.mkstemp(dir=self.scratch, prefix=".env-")
+        descriptor, name = tempfile.mkstemp(dir=self.secrets, prefix=".env-")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
                 stream.writelines(f"{key}={shlex.quote(value)}\n" for key, value in secrets.items())

@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.sandboxes.confinement import NONE, system_reach
 from pytest_pgrestore.sandboxes.local.find_programs import Installation
+from pytest_pgrestore.system import capabilities
 from pytest_pgrestore.system.process import Completed, child_environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pytest_pgrestore.sandboxes.confinement import Confinement
     from pytest_pgrestore.system.account import Account
+    from pytest_pgrestore.system.landlock import Reach
 
 _PROBE_SECONDS = 20.0
 _WITHOUT_HEADERS = shutil.ignore_patterns("include")
@@ -32,12 +36,18 @@ class LocalPrograms:
         account: The user who runs them.
         timeout_seconds: Deadline of a call without one of its own.
         directory: Their working directory. The watchdog finds our processes by it.
+        confinement: Of programs of this machine.
+        reads: Files and directories that they may read, beside the system's.
+        writes: Files and directories that they may change.
     """
 
     installation: Installation
     account: Account
     timeout_seconds: float
     directory: Path
+    confinement: Confinement = NONE
+    reads: tuple[Path, ...] = ()
+    writes: tuple[Path, ...] = ()
 
     @property
     def major(self) -> int:
@@ -80,16 +90,51 @@ class LocalPrograms:
         check: bool = True,
         as_caller: bool = False,
     ) -> Completed:
-        """Run one program; see the protocol."""
-        return run(
-            [str(self.path(tool)), *arguments],
-            timeout_seconds=self.timeout_seconds if timeout_seconds is None else timeout_seconds,
-            env=child_environment(env),
-            account=None if as_caller else self.account,
-            stdin=stdin,
-            cwd=self.directory,
-            check=check,
+        """Run one program; see the protocol.
+
+        As root it keeps few of root's rights: it reads what only root can read, and in a sandbox it
+        also writes in directories of the server's user.
+        """
+        few = capabilities.RESTORER if self.writes else capabilities.READER
+        keeps = few if as_caller and self.account.drop else None
+        with self.confinement.child(self.reach(), root_keeps=keeps) as confine:
+            return run(
+                [str(self.path(tool)), *arguments],
+                timeout_seconds=self.timeout_seconds
+                if timeout_seconds is None
+                else timeout_seconds,
+                env=child_environment(env),
+                account=None if as_caller else self.account,
+                stdin=stdin,
+                cwd=self.directory,
+                check=check,
+                confine=confine,
+            )
+
+    def reach(self) -> Reach:
+        """Return what the programs can reach."""
+        return system_reach(
+            (*program_files(self.installation), self.scratch, *self.reads), self.writes
         )
+
+
+def program_files(installation: Installation) -> tuple[Path, ...]:
+    """Return every directory that the programs of an installation and their libraries are in.
+
+    A user's directory may hold links to the programs only.
+    """
+    real = (installation.directory / "postgres").resolve().parent
+    return (*_homes(installation.directory), *_homes(real))
+
+
+def _homes(bindir: Path) -> tuple[Path, Path]:
+    """Return the home of programs, and of the libraries that a wheel has beside it.
+
+    auditwheel puts them into ``PACKAGE.libs`` beside the package; programs find them relative to
+    their own path (RPATH $ORIGIN).
+    """
+    home = bindir.parent
+    return home, home.parent.with_name(f"{home.parent.name}.libs")
 
 
 def reachable_installation(
@@ -106,7 +151,7 @@ def reachable_installation(
         return installation
     copy = shelf / str(installation.major)
     if not copy.exists():
-        _shelve(installation.directory.parent, copy)
+        _shelve(_homes(installation.directory), copy)
     home = installation.directory.parent
     shelved = replace(installation, directory=copy / home.parent.name / home.name / "bin")
     if not _runs_for(shelved, account):
@@ -118,17 +163,13 @@ def reachable_installation(
     return shelved
 
 
-def _shelve(home: Path, copy: Path) -> None:
-    """Copy an installation to ``copy/PARENT/HOME``, readable by everybody.
-
-    Shared libraries of a wheel come along. auditwheel puts them into ``PACKAGE.libs`` beside the
-    package, and programs find them relative to their own path (RPATH $ORIGIN).
-    """
+def _shelve(homes: tuple[Path, Path], copy: Path) -> None:
+    """Copy an installation and its libraries to ``copy/PARENT/HOME``, readable by everybody."""
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.parent.chmod(copy.parent.stat().st_mode | 0o011)
     # Made under another name and renamed when complete: another worker may make the same copy.
     half = Path(tempfile.mkdtemp(prefix=".", dir=copy.parent))
-    homes = [home, home.parent.with_name(f"{home.parent.name}.libs")]
+    home = homes[0]
     targets = [half / home.parent.name / home.name, half / homes[1].name]
     for origin, target in zip(homes, targets, strict=True):
         if origin.is_dir():
@@ -136,7 +177,7 @@ def _shelve(home: Path, copy: Path) -> None:
                 origin, target, symlinks=True, ignore=_WITHOUT_HEADERS, copy_function=_link_or_copy
             )
     for folder, _, _ in os.walk(half):
-        os.chmod(folder, 0o755)  # noqa: PTH101, S103 - hot; programs, not data
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103 - hot; programs, not data # nosec B103 # likewise
     try:
         half.rename(copy)
     except OSError:

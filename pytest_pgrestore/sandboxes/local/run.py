@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.sandboxes import run_directory
@@ -54,7 +55,7 @@ class LocalRun(BaseRun[LocalSettings]):
         major: int | None,
         *,
         at_least: bool = False,
-        reads: Sequence[Path] = (),  # noqa: ARG002 - programs here can read every path
+        reads: Sequence[Path] = (),
         requirements: ToolRequirements | None = None,  # noqa: ARG002 - tools are on this machine
     ) -> LocalPrograms:
         """Return PostgreSQL's programs for `major`, which the server's user can run."""
@@ -63,7 +64,14 @@ class LocalRun(BaseRun[LocalSettings]):
         else:
             found = find_programs.choose(major, self.settings.bindir)
         usable = reachable_installation(found, self.account, self.root / "programs")
-        return LocalPrograms(usable, self.account, self.timeout_seconds, self.root)
+        return LocalPrograms(
+            usable,
+            self.account,
+            self.timeout_seconds,
+            self.root,
+            confinement=self.confinement,
+            reads=tuple(reads),
+        )
 
     def tool_runner(
         self,
@@ -71,14 +79,14 @@ class LocalRun(BaseRun[LocalSettings]):
         major: int | None,  # noqa: ARG002 - this machine has one version of a tool
     ) -> HostToolRunner:
         """Return where a backup tool runs that only reads."""
-        return HostToolRunner(requirements, self.root, self.timeout_seconds)
+        return HostToolRunner(requirements, self.root, self.timeout_seconds, self.confinement)
 
     def sandbox(
         self,
         drill_key: str,
         programs: PostgresPrograms,
         needed_bytes: int | None = None,
-        reads: Sequence[Path] = (),  # noqa: ARG002 - programs here can read every path
+        reads: Sequence[Path] = (),
     ) -> LocalSandbox:
         """Return a fresh sandbox for one drill; `programs` come from `find_programs`.
 
@@ -90,6 +98,7 @@ class LocalRun(BaseRun[LocalSettings]):
         own = (
             programs if isinstance(programs, LocalPrograms) else self.find_programs(programs.major)
         )
+        own = replace(own, reads=(*own.reads, *reads))
         made = LocalSandbox(self.drill_root(drill_key), own, cut=self.cut)
         made.create()
         self._sandboxes[drill_key] = made

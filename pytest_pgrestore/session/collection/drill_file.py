@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pytest
 from pydantic import BeforeValidator, Field
 
-from pytest_pgrestore.model.errors import AssertionFailed, ConfigError
+from pytest_pgrestore.model.errors import AssertionFailed, ConfigError, MistakesError
 from pytest_pgrestore.session.collection.expectations import Expectation, parse_expectation
 from pytest_pgrestore.session.drill_request import DrillRequest, copies_of, make_request
 from pytest_pgrestore.session.drill_session import SESSION
@@ -150,7 +150,7 @@ def read_drill(path: Path) -> DrillTable:
     """Return the drill file at `path`.
 
     Raises:
-        ConfigError: With every mistake in the file at once.
+        MistakesError: With every mistake in the file at once.
     """
     document = read_toml(path)
     mistakes: list[str] = []
@@ -163,7 +163,7 @@ def read_drill(path: Path) -> DrillTable:
             if names.count(name) > 1
         ]
     if mistakes or table is None:
-        raise ConfigError(
+        raise MistakesError(
             "\n".join(mistakes), hint="docs/configuration.md lists every key of a drill file."
         )
     return table

@@ -10,9 +10,17 @@ import pytest
 from pytest_pgrestore.model.errors import PgRestoreError
 from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.model.visible import visible_lines
 from pytest_pgrestore.session.collection.drill_items import USAGE
 from pytest_pgrestore.session.drill_session import SESSION, DrillSession
-from pytest_pgrestore.session.keys import INPUT_KEY, INPUT_REFUSAL, INPUT_ROOT, REQUEST
+from pytest_pgrestore.session.keys import (
+    INPUT_KEY,
+    INPUT_REFUSAL,
+    INPUT_ROOT,
+    IS_DRILL_CHECK,
+    REQUEST,
+)
+from pytest_pgrestore.session.outcomes.outcomes import drills_of
 from pytest_pgrestore.session.outcomes.received import Outcomes
 
 if TYPE_CHECKING:
@@ -64,9 +72,17 @@ class Controller:
         # Drills by test, and the number of tests of each drill that have not ended.
         self._keys: dict[str, str] = {}
         self._open: Counter[str] = Counter()
+        # Drills of each test of the user's, and the tests that began.
+        self._tests: dict[str, set[str]] = {}
+        self._begun: set[str] = set()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Count the tests of each drill: its copy is removed after the last one."""
+        self._tests = {
+            item.nodeid: {item.stash[REQUEST].drill.key}
+            for item in session.items
+            if REQUEST in item.stash and not item.stash.get(IS_DRILL_CHECK, False)
+        }
         if any(FACTORY in getattr(item, "fixturenames", ()) for item in session.items):
             return  # a fixture may ask for a drill after its last marked test
         self._keys = {
@@ -93,6 +109,10 @@ class Controller:
         self._print(session.config, ["", *lines])
         return True
 
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Note that a test began."""
+        self._begun.add(nodeid)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the outcome of a test."""
         self._outcomes.add(report)
@@ -117,6 +137,9 @@ class Controller:
         self._state.term_signal.disarm()
         text = str(excinfo.value)
         self._interruption = f": {text}" if text else ""
+        item = self._state.fixture_usage.current
+        if item is not None:
+            self._tests.setdefault(item.nodeid, set()).update(drills_of(item))
         if self._state.opened:
             from pytest_pgrestore.session.control.worker import interrupt_workers
 
@@ -171,7 +194,8 @@ class Controller:
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Print the drills and the paths of the reports."""
         if self._usage_error is not None:
-            terminalreporter.write_line(f"ERROR: {self._usage_error}", red=True)
+            error = visible_lines(f"ERROR: {self._usage_error}")
+            terminalreporter.write_line(error, red=True)
         if self._end is None:
             return
         if self._end.evidence is not None:
@@ -188,13 +212,23 @@ class Controller:
     def _close(self, exit_status: int) -> RunEnd:
         from pytest_pgrestore.session.control.finish import close
 
+        if self._state.opened:
+            self._add_unfinished()
         return close(self._state, self._outcomes, exit_status, self._interruption)
+
+    def _add_unfinished(self) -> None:
+        """Add the tests that have no outcome, also those of xdist's workers."""
+        from pytest_pgrestore.session.control.unfinished import add_unfinished
+        from pytest_pgrestore.session.control.worker import tests_of_workers
+
+        tests = self._tests | tests_of_workers(self._state.run.root)
+        add_unfinished(self._outcomes, tests, self._begun, self._state.results.results())
 
     @staticmethod
     def _print(config: pytest.Config, lines: list[str]) -> None:
         terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
         for line in lines if terminal is not None else ():
-            terminal.write_line(line)
+            terminal.write_line(visible_lines(line))
 
 
 def _status_of_plan(verdicts: list[Verdict]) -> int:

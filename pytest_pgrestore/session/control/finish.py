@@ -165,7 +165,7 @@ def finish_one(state: DrillSession, key: str, result: DrillResult) -> None:
         logs = state.settings.report_directory / "logs"
         state.finished[key] = finish_drill(state.run, key, result.access, logs)
     except (PgRestoreError, OSError) as exc:
-        message = f"the removal failed: {exc}"
+        message = f"the removal failed: {exc.problem if isinstance(exc, PgRestoreError) else exc}"
         teardown = Teardown(removed=False, message=message, at=datetime.now(UTC))
         state.finished[key] = Finish((), teardown, ())
 

@@ -32,6 +32,7 @@ class Worker:
 
     def __init__(self, state: DrillSession) -> None:
         self._state = state
+        self._tests: dict[str, tuple[str, bool]] = {}
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:
@@ -46,25 +47,37 @@ class Worker:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write a file with the drill of each test: the report of a crash does not hold it."""
-        from pytest_pgrestore.system.atomic_file import write_atomically
-        from pytest_pgrestore.system.process_table import start_time
-
-        root = self._state.worker_input.get(INPUT_ROOT)
-        tests = {
+        self._tests = {
             item.nodeid: (item.stash[REQUEST].drill.key, item.stash.get(IS_DRILL_CHECK, False))
             for item in session.items
             if REQUEST in item.stash
         }
-        if root is None or not tests:
-            return
-        pid = os.getpid()
-        note = {"pid": pid, "started": start_time(pid), "tests": tests}
-        write_atomically(Path(root) / f"worker-{pid}.json", json.dumps(note))
+        self._write_note({})
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:
-        """Ignore later signals: terminal and controller may both send one."""
+        """Ignore later signals: terminal and controller may both send one.
+
+        Add the drills of the test that did not end: those asked for on demand are not noted yet.
+        """
+        from pytest_pgrestore.session.outcomes.outcomes import drills_of
+
         self._state.term_signal.disarm()
+        item = self._state.fixture_usage.current
+        if item is not None:
+            self._write_note({item.nodeid: sorted(drills_of(item))})
+
+    def _write_note(self, ended: dict[str, list[str]]) -> None:
+        """Write the drill of each test, and the drills of the test that did not end."""
+        from pytest_pgrestore.system.atomic_file import write_atomically
+        from pytest_pgrestore.system.process_table import start_time
+
+        root = self._state.worker_input.get(INPUT_ROOT)
+        if root is None or not Path(root).is_dir():
+            return
+        pid = os.getpid()
+        note = {"pid": pid, "started": start_time(pid), "tests": self._tests, "ended": ended}
+        write_atomically(Path(root) / f"worker-{pid}.json", json.dumps(note))
 
 
 def install(config: pytest.Config) -> None:
@@ -94,6 +107,18 @@ def mark_crash(root: Path, report: pytest.TestReport) -> None:
     vars(report)[ATTRIBUTE] = {"drills": [key], "outcome": None if own else outcome, "lost": own}
 
 
+def tests_of_workers(root: Path) -> dict[str, set[str]]:
+    """Return the drills of each test of the user's that workers were to run, by its node id."""
+    found: dict[str, set[str]] = {}
+    for note in _notes(root):
+        for name, (key, own) in note["tests"].items():
+            if not own:
+                found.setdefault(name, set()).add(key)
+        for name, keys in note["ended"].items():
+            found.setdefault(name, set()).update(keys)
+    return found
+
+
 def interrupt_workers(root: Path) -> None:
     """Send SIGTERM to the workers of an interrupted run; xdist lets them run for 5 seconds."""
     from pytest_pgrestore.system.process_table import start_time
@@ -104,6 +129,6 @@ def interrupt_workers(root: Path) -> None:
 
 
 def _notes(root: Path) -> Iterator[dict[str, Any]]:
-    """Yield what each worker wrote: "pid", "started", and "tests" by node id."""
+    """Yield what each worker wrote: "pid", "started", "tests" and "ended" by node id."""
     for path in sorted(root.glob("worker-*.json")):
         yield json.loads(path.read_text(encoding="utf-8"))

@@ -47,6 +47,14 @@ class Outcomes:
         for key in attached["drills"]:
             _put(self._by_drill.setdefault(key, {}), outcome, context)
 
+    def put(self, key: str, outcome: AssertionOutcome) -> None:
+        """Add an outcome of drill `key` that no report holds."""
+        _put(self._by_drill.setdefault(key, {}), outcome, None)
+
+    def has(self, key: str, name: str) -> bool:
+        """Return whether drill `key` has an outcome of the test called `name`."""
+        return name in self._by_drill.get(key, {})
+
     def drills(self) -> list[str]:
         """Return the keys of the drills that tests belong to."""
         return list(self._by_drill)

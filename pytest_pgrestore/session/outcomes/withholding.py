@@ -3,7 +3,8 @@
 pytest shows a failing assertion with the values it compared, on the terminal and in ``--junitxml``,
 and CI systems keep both. The report of such a test is therefore made again from the exception, of
 parts that may be shown: file, line, source text, type, and values in redacted form. With
-``--pgrestore-show-values`` it stays as pytest made it; secrets are masked all the same.
+``--pgrestore-show-values`` it stays as pytest made it. In either case secrets are masked, and text
+is made visible.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pgrestore.model.version import PACKAGE
+from pytest_pgrestore.model.visible import visible, visible_lines
+from pytest_pgrestore.privacy.rewriting import rewritten
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import COMPARED, IS_DRILL_CHECK, WORDS_OWN_FAILURE
 from pytest_pgrestore.session.outcomes.outcomes import ATTRIBUTE, drills_of
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.privacy.row_values import Redactor
     from pytest_pgrestore.session.drill_session import DrillSession
+    from pytest_pgrestore.session.redaction import Redaction
 
 WITHHELD = "withheld: it may hold values of rows; --pgrestore-show-values shows it"
 """What stands in place of captured output."""
@@ -44,12 +48,11 @@ def withhold(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestR
     redaction = state.redaction
     if not redaction.shows_values and not item.stash.get(IS_DRILL_CHECK, False):
         _withhold_values(item, call, report, redaction.redactor)
-    mask = redaction.masker.mask
-    report.longrepr = mask(report.longrepr)
-    report.sections = mask(report.sections)
-    report.user_properties = mask(report.user_properties)
+    report.longrepr = _publishable(report.longrepr, redaction)
+    report.sections = _publishable(report.sections, redaction)
+    report.user_properties = _publishable(report.user_properties, redaction)
     if hasattr(report, "wasxfail"):
-        report.wasxfail = mask(report.wasxfail)
+        report.wasxfail = _publishable(report.wasxfail, redaction)
 
 
 def explain_comparison(
@@ -89,14 +92,21 @@ class LateReports:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the output out of a subtest's report: it is added after the report was made."""
+        """Take the output out of a subtest's report: it is added after the report was made.
+
+        The name of a subtest may come from the backup: a test asks for its tables, say.
+        """
         attached = getattr(report, ATTRIBUTE, None)
         if attached is None:
             return
         redaction = self._state.redaction
         if attached["outcome"] is not None and not redaction.shows_values:
             report.sections = _withheld_sections(report)
-        report.sections = redaction.masker.mask(report.sections)
+        report.sections = _publishable(report.sections, redaction)
+        context = getattr(report, "context", None)  # a subtest: pytest 9, or pytest-subtests
+        for name in ("msg", "kwargs") if context is not None else ():
+            # The class is frozen, and replacing it would take the repr of every value again.
+            object.__setattr__(context, name, rewritten(getattr(context, name), visible))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_warning_recorded(
@@ -106,12 +116,22 @@ class LateReports:
         item = self._state.fixture_usage.current
         if item is None or item.nodeid != nodeid or not drills_of(item):
             return
-        if self._state.redaction.shows_values:
-            return
         kind = type(warning_message.message).__name__
         users = Path(warning_message.filename).is_relative_to(self._config.rootpath)
-        if users or kind in _FROM_ELSEWHERE:
+        text = str(warning_message.message)
+        if (users or kind in _FROM_ELSEWHERE) and not self._state.redaction.shows_values:
             warning_message.message = UserWarning(f"{kind}: {WITHHELD}")
+        elif (shown := _publishable(text, self._state.redaction)) != text:
+            warning_message.message = UserWarning(shown)
+
+
+def _publishable(value: Any, redaction: Redaction) -> Any:
+    """Return a part of a report without secrets, and with text that hides nothing.
+
+    Otherwise a value of a row could be a command for the terminal or for the CI system.
+    """
+    masked = redaction.masker.mask(value)
+    return rewritten(masked, lambda text: visible_lines(text, limit=None))
 
 
 def _withhold_values(

@@ -7,20 +7,28 @@ reached; a drill never can. Source: Barman manual, "diagnose", "Backup status".
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.backup import Backup
-from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.model.wal import Lsn
+from pytest_pgrestore.model.errors import BackupNotRestorable
+from pytest_pgrestore.sources.json_answer import (
+    Answer,
+    AnswerError,
+    parse_after_warnings,
+    understood,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
 COMPLETE = ("DONE", "WAITING_FOR_WALS")
 """Statuses of a backup that has all its files; with the second one, WAL may still be missing."""
+
+_LARGEST_OID = 0xFFFF_FFFF
+_NAME_DATA_LENGTH = 63
+"""Characters of the name of a tablespace (NAMEDATALEN - 1)."""
 
 UNPACKED_GROWTH = 4
 """Assumed size of a cluster as a multiple of its compressed files, if the catalogue has none."""
@@ -62,29 +70,30 @@ def parse(text: str, server: str, location: str) -> list[Entry]:
     Raises:
         HarnessError: The output has another format.
     """
-    try:
-        document = json.loads(text[text.index("{") :])
-        raw = document["servers"][server]["backups"]
-    except (ValueError, KeyError, TypeError):
-        raise HarnessError(
-            f"Barman's answer about server {server!r} is not understood",
-            hint="read the saved log of `catalogue`.",
-        ) from None
-    return entries(raw.values(), location)
+    with understood(
+        f"Barman's answer about server {server!r} is not understood",
+        hint="read the saved log of `catalogue`.",
+    ):
+        raw = parse_after_warnings(text)["servers"][server]["backups"]
+        return entries((backup for _, backup in raw.items()), location)
 
 
-def entries(raw: Iterable[Mapping[str, Any]], location: str) -> list[Entry]:
-    """Return the backups of raw entries, which have the keys of ``backup.info``; oldest first."""
-    every = sorted(raw, key=lambda one: str(one["backup_id"]))
-    parents = {str(one["backup_id"]): one.get("parent_backup_id") for one in every}
-    return [_entry(one, _chain(str(one["backup_id"]), parents), location) for one in every]
+def entries(raw: Iterable[Answer], location: str) -> list[Entry]:
+    """Return the backups of raw entries, which have the keys of ``backup.info``; oldest first.
+
+    Raises:
+        AnswerError: An entry has another format.
+    """
+    every = sorted(((one["backup_id"].name(), one) for one in raw), key=lambda pair: pair[0])
+    parents = {label: _name(one.get("parent_backup_id")) for label, one in every}
+    return [_entry(label, one, _chain(label, parents), location) for label, one in every]
 
 
 def version(text: str) -> str:
     """Return Barman's version from the output of ``diagnose``; empty if it is not there."""
     try:
-        return str(json.loads(text[text.index("{") :])["global"]["system_info"]["barman_ver"])
-    except (ValueError, KeyError, TypeError):
+        return parse_after_warnings(text)["global"]["system_info"]["barman_ver"].text(longest=100)
+    except AnswerError:
         return ""
 
 
@@ -107,59 +116,74 @@ def require_chain(entry: Entry, every: Iterable[Entry]) -> None:
 
 def _chain(label: str, parents: Mapping[str, str | None]) -> tuple[str, ...]:
     """Return the backups on which `label` depends, the full one first."""
-    chain: list[str] = []
+    # A dictionary keeps the order, and finds a circle at once.
+    chain: dict[str, None] = {}
     parent = parents.get(label)
     while parent and parent not in chain:
-        chain.insert(0, parent)
+        chain[parent] = None
         parent = parents.get(parent)
-    return tuple(chain)
+    return tuple(reversed(chain))
 
 
-def _entry(raw: Mapping[str, Any], chain: tuple[str, ...], location: str) -> Entry:
-    compression = raw.get("compression")
-    size = int(raw.get("size") or 0)
-    method = str(raw.get("mode") or "")
-    number = int(raw.get("version") or 0)
-    form = ", ".join(filter(None, (f"Barman {method}", compression, raw.get("encryption"))))
-    identity = raw.get("systemid")
+def _entry(label: str, raw: Answer, chain: tuple[str, ...], location: str) -> Entry:
+    compression = _text(raw.get("compression"))
+    size = _number(raw.get("size"))
+    method = _text(raw.get("mode"))
+    number = _number(raw.get("version"))
+    form = (f"Barman {method}", compression, _text(raw.get("encryption")))
+    identity, timeline = raw.get("systemid"), raw.get("timeline")
+    start, stop = raw.get("begin_xlog"), raw.get("end_xlog")
+    segment = raw.get("begin_wal")
     backup = Backup(
-        label=str(raw["backup_id"]),
+        label=label,
         location=location,
-        form=form,
+        form=", ".join(filter(None, form)),
         kind="incremental" if chain else "full",
         server_major=number // 10000 or None,
         started_at=_moment(raw.get("begin_time")),
         stopped_at=_moment(raw.get("end_time")),
-        start_lsn=Lsn.parse(raw["begin_xlog"]) if raw.get("begin_xlog") else None,
-        stop_lsn=Lsn.parse(raw["end_xlog"]) if raw.get("end_xlog") else None,
-        timeline=raw.get("timeline"),
-        system_identifier=None if identity is None else int(identity),
+        start_lsn=start.lsn() if start is not None and start.value else None,
+        stop_lsn=stop.lsn() if stop is not None and stop.value else None,
+        timeline=None if timeline is None else timeline.timeline(),
+        system_identifier=None if identity is None else identity.number(),
         chain=chain,
         size_bytes=size or None,
-        repository_bytes=raw.get("deduplicated_size") or None,
+        repository_bytes=_number(raw.get("deduplicated_size")) or None,
     )
-    restored = int(raw.get("cluster_size") or 0) or size * (UNPACKED_GROWTH if compression else 1)
+    restored = _number(raw.get("cluster_size")) or size * (UNPACKED_GROWTH if compression else 1)
     return Entry(
         backup,
-        str(raw.get("begin_wal") or ""),
-        str(raw.get("status") or ""),
-        str(raw.get("error") or ""),
+        segment.segment() if segment is not None and segment.value else "",
+        _text(raw.get("status")),
+        _text(raw.get("error")),
         method,
-        tuple((str(name), int(oid)) for name, oid, _ in raw.get("tablespaces") or ()),
+        tuple(_tablespace(space) for space in raw.each("tablespaces")),
         restored,
-        compression is not None,
+        compression != "",
     )
 
 
-def _moment(text: str | None) -> datetime | None:
-    """Return a time in UTC.
-
-    The input is ISO 8601, or what C's ctime() returns for UTC: barman-cloud writes the latter.
-    """
-    if not text:
-        return None
+def _tablespace(raw: Answer) -> tuple[str, int]:
+    """Return name and OID from the list of name, OID and path."""
     try:
-        found = datetime.fromisoformat(text)
+        name, oid, _ = raw.values()
     except ValueError:
-        found = datetime.strptime(text, "%a %b %d %H:%M:%S %Y").replace(tzinfo=UTC)
-    return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
+        raise AnswerError(f"{raw.place} is no list of three values") from None
+    return name.text(longest=_NAME_DATA_LENGTH), oid.number(1, _LARGEST_OID)
+
+
+def _text(raw: Answer | None) -> str:
+    return "" if raw is None else raw.text()
+
+
+def _name(raw: Answer | None) -> str | None:
+    return None if raw is None or not raw.value else raw.name()
+
+
+def _number(raw: Answer | None) -> int:
+    return 0 if raw is None else raw.size()
+
+
+def _moment(raw: Answer | None) -> datetime | None:
+    """Return a time in UTC; barman-cloud writes what ctime() of C returns."""
+    return None if raw is None or not raw.value else raw.moment()

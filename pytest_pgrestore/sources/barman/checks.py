@@ -7,12 +7,14 @@ it connects to production. Source: Barman manual, "check-backup", "verify-backup
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sources.barman.messages import cause_in
+from pytest_pgrestore.sources.codecs import reading
+from pytest_pgrestore.system.regular_file import TooLargeError, read_limited
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +28,9 @@ VERIFY_BACKUP = "barman verify-backup"
 NAMES = (CHECK_BACKUP, VERIFY_BACKUP)
 
 _DESCRIPTION = "backup.info"
+_DESCRIPTION_BYTES = 4 << 20
+"""Bytes of a description: 4 MiB. Barman writes some kilobytes, more with many tablespaces."""
+
 _BAD_STATUS = "FAILED"
 
 
@@ -34,7 +39,11 @@ def mirror(server: Server, directory: Path) -> dict[str, str]:
     base = directory / "base"
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     if (server.directory / "meta").is_dir():
-        shutil.copytree(server.directory / "meta", directory / "meta", dirs_exist_ok=True)
+        (directory / "meta").mkdir(mode=0o700, exist_ok=True)
+        for entry in sorted((server.directory / "meta").iterdir()):
+            # Barman 3.13 also keeps locks and the list of WAL there; only descriptions are needed.
+            if entry.name.endswith(_DESCRIPTION):
+                _copy_description(entry, directory / "meta" / entry.name)
     for backup in sorted(server.backups.iterdir()):
         if not backup.is_dir():
             continue
@@ -42,7 +51,7 @@ def mirror(server: Server, directory: Path) -> dict[str, str]:
         for entry in sorted(backup.iterdir()):
             image = base / backup.name / entry.name
             if entry.name == _DESCRIPTION:
-                shutil.copyfile(entry, image)
+                _copy_description(entry, image)
             elif not image.is_symlink():
                 image.symlink_to(entry)
     return {
@@ -50,6 +59,22 @@ def mirror(server: Server, directory: Path) -> dict[str, str]:
         "basebackups_directory": str(base),
         "wals_directory": str(server.wals),
     }
+
+
+def _copy_description(path: Path, into: Path) -> None:
+    """Copy the description of a backup.
+
+    Raises:
+        BackupNotRestorable: It is a link, no regular file, or far too large.
+    """
+    with reading(path):
+        try:
+            into.write_bytes(read_limited(path, _DESCRIPTION_BYTES, follow=False))
+        except TooLargeError as exc:
+            raise BackupNotRestorable(
+                f"{path} {exc.strerror}, and the description of a backup has a few lines",
+                hint="restore it from another copy of Barman's home.",
+            ) from None
 
 
 def linked(wals: Path, directory: Path) -> Path:

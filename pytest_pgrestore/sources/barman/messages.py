@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError
+from pytest_pgrestore.sources.backup_tool import ends_of
 
 if TYPE_CHECKING:
     from pytest_pgrestore.system.process import Completed
@@ -204,7 +205,7 @@ def failed(done: Completed, place: str, what: str) -> PgRestoreError:
         place: Path or address of the backups.
         what: The consequence, as in ``backup 20261123T054846 was not restored``.
     """
-    text = f"{done.stderr}\n{done.stdout}"
+    text = ends_of(f"{done.stderr}\n{done.stdout}")
     said = cause_in(text)
     for sign in _NOT_LEARNED:
         if sign.stands_in(text):
@@ -221,7 +222,7 @@ def cause_in(text: str) -> str:
     """Return the first error in `text`: its printable letters, at most `_LONGEST`."""
     lines = [
         _LOGGED.sub(lambda match: _level(match[0]), line.strip())
-        for line in text.splitlines()
+        for line in ends_of(text).splitlines()
         if line.strip()
     ]
     last = lines[-1] if lines else "no reason given"

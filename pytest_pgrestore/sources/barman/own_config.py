@@ -23,6 +23,9 @@ DEFAULT_CONFIGS = ("~/.barman.conf", "/etc/barman.conf", "/etc/barman/barman.con
 
 _PLACE = re.compile(r"%\((\w+)\)s")
 _QUOTED = re.compile(r"""^(["'])(.*)\1$""")
+_LONGEST = 10_000
+"""Characters of a value: each reference in it may stand for many more."""
+
 _DEEPEST = 10
 """Most options that refer to each other in a row."""
 
@@ -104,7 +107,15 @@ def server_of(config: Path | None, name: str) -> Server:
         HarnessError: The configuration cannot be read, or has no such server.
     """
     path = config_file(config)
-    found = _sections(path)
+    try:
+        found = _sections(path)
+    except (OSError, ValueError, RuntimeError) as exc:
+        # The name is too long or has a NUL, or ``~name`` is no user (Path.expanduser).
+        why = getattr(exc, "strerror", None) or "no such user"
+        raise HarnessError(
+            f"{path} names a path that cannot be: {why}",
+            hint="correct `barman_home` or `configuration_files_directory` there.",
+        ) from None
     common = found.get("barman", {})
     home = common.get("barman_home")
     if not home:
@@ -159,9 +170,12 @@ def _expanded(text: str, options: Mapping[str, str]) -> str:
         ConfigError: An option refers to itself.
     """
     for _ in range(_DEEPEST):
+        if len(text) > _LONGEST:
+            break
         if not _PLACE.search(text):
             return text.replace("%%", "%")
-        text = _PLACE.sub(lambda match: options.get(match[1], ""), text)
+        text = _PLACE.sub(lambda match: options.get(match[1], "")[: _LONGEST + 1], text)
     raise ConfigError(
-        f"{text!r} in Barman's configuration names itself", hint="correct that option."
+        f"{text[:100]!r} in Barman's configuration names itself, or is too long",
+        hint="correct that option.",
     )

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sources.basebackup.manifest import MANIFEST
+from pytest_pgrestore.sources.restored_files import is_file, own_directories, remove_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from pytest_pgrestore.sandboxes.protocol import Sandbox
 
@@ -29,12 +30,23 @@ def tablespace_options(tablespaces: Iterable[tuple[str, int]], sandbox: Sandbox)
     Args:
         tablespaces: Name and OID of each.
         sandbox: Where the backup is restored to.
+
+    Raises:
+        HarnessError: The name of a tablespace cannot be spelled for Barman.
     """
     options: list[str] = []
     for name, oid in tablespaces:
+        # Barman splits at the first colon, so a name with a colon would choose the directory.
+        # Source: Barman, barman/cli.py, function recover.
+        if ":" in name:
+            raise HarnessError(
+                f"Barman cannot be told where tablespace {name!r} is to go: its name has a colon",
+                hint="rename the tablespace in production and take a new backup, or drill another"
+                " kind of backup.",
+            )
         place = sandbox.tablespaces / str(oid)
         place.mkdir(mode=0o700)
-        options += ["--tablespace", f"{name}:{place}"]
+        options.append(f"--tablespace={name}:{place}")
     return options
 
 
@@ -45,25 +57,12 @@ def put_back(sandbox: Sandbox, label: str) -> None:
     """
     data = sandbox.data
     renamed = data / f"{MANIFEST}.{label}"
-    if renamed.exists():
+    if is_file(renamed):
         renamed.rename(data / MANIFEST)
-    for pattern in (f"*{_ORIGINAL}", f"*/*{_ORIGINAL}"):
-        for original in data.glob(pattern):
+    for folder in (data, *own_directories(data)):
+        for original in folder.glob(f"*{_ORIGINAL}"):
             changed = original.with_name(original.name.removesuffix(_ORIGINAL))
-            if changed.exists():
+            if is_file(original) and is_file(changed):
                 original.rename(changed)
     for name in (*_OF_BARMAN, *_SIGNALS):
-        _remove(data / name)
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or a directory, if it is there."""
-    if not path.is_dir() or path.is_symlink():
-        path.unlink(missing_ok=True)
-        return
-    for inner in sorted(path.rglob("*"), reverse=True):
-        if inner.is_dir():
-            inner.rmdir()
-        else:
-            inner.unlink()
-    path.rmdir()
+        remove_file(data, name)

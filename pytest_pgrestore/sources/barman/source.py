@@ -164,7 +164,8 @@ class BarmanSource(ToolSource[_Choice]):
             words = stored_wal.bring(choice.wal, GetWalBringer(tool, self._server), sandbox)
             way = "by get-wal"
         else:
-            words = stored_wal.bring(choice.wal, ShelfBringer(choice.shelves), sandbox)
+            shelves = ShelfBringer(choice.shelves, choice.wal.segment_bytes)
+            words = stored_wal.bring(choice.wal, shelves, sandbox)
             way = "read from Barman's home"
         shutil.rmtree(workspace_of(sandbox) / STAGING, ignore_errors=True)
         hand_over(sandbox)

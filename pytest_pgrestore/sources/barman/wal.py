@@ -7,6 +7,7 @@ Source: Barman manual, "WAL archiving", "get-wal".
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from pytest_pgrestore.sources.wal import segments
 from pytest_pgrestore.sources.wal.stored_wal import StoredWal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pytest_pgrestore.sources.backup_tool import BackupTool
@@ -85,7 +86,7 @@ def _notes_on_incoming(server: Server) -> list[str]:
 def _notes_on_streaming(server: Server) -> list[str]:
     received = _segments_in(server.streaming)
     # pg_receivewal gives this suffix to the segment that it is writing.
-    partial = sum(path.name.endswith(".partial") for path in _files_in(server.streaming))
+    partial = sum(name.endswith(".partial") for name in _names_in(server.streaming))
     if not received and not partial:
         return []
     return [
@@ -101,13 +102,14 @@ class ShelfBringer:
     """Decompresses segments from the home, several at a time and without a program."""
 
     shelves: Shelves
+    segment_bytes: int
 
     def __call__(self, names: Sequence[str], into: Path) -> None:
         """Write each of `names` to `into`; see `stored_wal.Bring`."""
 
         def one(name: str) -> None:
             with suppress(FileNotFoundError):
-                copy_plain(self.shelves.paths[name], into / name)
+                copy_plain(self.shelves.paths[name], into / name, self.segment_bytes)
 
         in_parallel(one, names)
 
@@ -137,13 +139,11 @@ class GetWalBringer:
         in_parallel(one, names)
 
 
-def _files_in(directory: Path) -> list[Path]:
-    """Return the files of a directory; none if it cannot be read."""
-    try:
-        return sorted(directory.iterdir())
-    except OSError:
-        return []
+def _names_in(directory: Path) -> Iterator[str]:
+    """Yield the names in a directory; none if it cannot be read."""
+    with suppress(OSError), os.scandir(directory) as entries:
+        yield from (entry.name for entry in entries)
 
 
 def _segments_in(directory: Path) -> int:
-    return sum(is_segment_name(path.name) for path in _files_in(directory))
+    return sum(is_segment_name(name) for name in _names_in(directory))

@@ -9,12 +9,11 @@ from pytest_pgrestore.model.backup import Backup
 from pytest_pgrestore.model.errors import TargetUnreachable
 from pytest_pgrestore.model.target import AtName, AtXid
 from pytest_pgrestore.sources.basebackup import incremental
-from pytest_pgrestore.sources.basebackup.directory import find_backups
+from pytest_pgrestore.sources.basebackup.find_backups import find_backups
 from pytest_pgrestore.sources.basebackup.sizes import stored_bytes
 from pytest_pgrestore.sources.selection import choose, no_backup
 from pytest_pgrestore.sources.wal import archive_findings, commits, segments, timelines
 from pytest_pgrestore.sources.wal.backup_label import moment
-from pytest_pgrestore.sources.wal.header import control_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.model.wal import Lsn
     from pytest_pgrestore.sources.basebackup.directory import BackupDirectory
+    from pytest_pgrestore.sources.basebackup.links import Rules
     from pytest_pgrestore.sources.basebackup.manifest import Manifest
     from pytest_pgrestore.sources.protocol import LocateRequest
     from pytest_pgrestore.sources.wal.backup_label import BackupLabel
@@ -60,6 +60,14 @@ class Catalogue:
         """Return the directory of an entry."""
         return self.directories[self.backups.index(backup)]
 
+    def unusable_beside(self, chain: Sequence[BackupDirectory]) -> list[str]:
+        """Return a sentence for each backup that cannot be used, and is not needed."""
+        return [
+            f"backup {entry.path.name} cannot be used: {entry.problem}"
+            for entry in self.directories
+            if entry.problem and entry not in chain
+        ]
+
     def _position(self, request: LocateRequest, files: WalFiles) -> Lsn | None:
         """Return the position of a name or xid target, read from the archived WAL.
 
@@ -81,10 +89,11 @@ class Catalogue:
         )
         found = segments.supply(files.segments, path, first.start_lsn, segment_bytes)
         programs = request.find_programs(self._major())
-        stops = commits.stops_in(found.files, programs, named=isinstance(target, AtName))
-        stop = commits.find(target, stops)
+        named = isinstance(target, AtName)
+        stop = commits.find(target, commits.stops_in(found.files, programs, named=named))
         if stop is None:
-            near = "; ".join(archive_findings.nearest_of(stops, found, target)) or "nothing"
+            nearest = archive_findings.nearest_stops(found.files, found, target, programs)
+            near = "; ".join(nearest) or "nothing"
             raise TargetUnreachable(
                 f"{target} is not in the WAL from {first.start_lsn} to {found.end};"
                 f" nearest reachable: {near}",
@@ -103,17 +112,18 @@ def _common_segment_bytes(labels: Sequence[BackupLabel]) -> int | None:
     return sizes.pop() if len(sizes) == 1 else None
 
 
-def read_catalogue(path: Path, files: WalFiles) -> Catalogue:
+def read_catalogue(path: Path, files: WalFiles, rules: Rules | None = None) -> Catalogue:
     """Return the catalogue of the directory `path`.
 
     Args:
         path: A backup, or a directory of backups.
         files: The WAL archive; its ``.backup`` files have facts about the backups.
+        rules: What the user allows a backup to have.
 
     Raises:
         HarnessError: The directory is missing or cannot be read.
     """
-    every = find_backups(path)
+    every = find_backups(path, rules)
     finished = [directory for directory in every if not directory.unfinished]
     return Catalogue(
         path=path,
@@ -184,4 +194,4 @@ def _stop_lsn(manifest: Manifest | None, history: BackupLabel | None) -> Lsn | N
 def _system_identifier(directory: BackupDirectory) -> int | None:
     if directory.manifest is not None and directory.manifest.system_identifier is not None:
         return directory.manifest.system_identifier
-    return None if directory.tar else control_identifier(directory.path)
+    return directory.control_identifier

@@ -6,7 +6,10 @@ import shutil
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.sources.basebackup.links import TABLESPACES, open_tablespace, tablespaces_of
 from pytest_pgrestore.sources.basebackup.unpacking import TABLESPACE_MAP, Places, lay_out
+from pytest_pgrestore.sources.codecs import reading
+from pytest_pgrestore.sources.trees import open_directory, require_no_links
 from pytest_pgrestore.sources.wal.staging import empty_wal
 
 if TYPE_CHECKING:
@@ -36,11 +39,14 @@ def chain_of(
         BackupNotRestorable: One of them is missing.
     """
     chain = [directory]
+    starts: dict[int, BackupDirectory] = {}
+    for other in all_of_them:
+        if other.label is not None and not other.unfinished:
+            starts.setdefault(other.label.start_lsn, other)
     while (label := chain[0].label) is not None and label.incremental_from is not None:
-        parent = next(
-            (other for other in all_of_them if _starts_at(other, label.incremental_from)), None
-        )
-        if parent is None or parent in chain:
+        parent = starts.get(label.incremental_from)
+        # A label that names itself or a child would lead round and round.
+        if parent is None or label.incremental_from >= label.start_lsn:
             raise BackupNotRestorable(
                 f"backup {chain[0].path.name} is incremental to a parent that starts at"
                 f" {label.incremental_from}, which is not there",
@@ -78,10 +84,11 @@ def combine(chain: Sequence[BackupDirectory], sandbox: Sandbox, timeout_seconds:
             f" and this is {sandbox.programs.major}",
             hint="set sandbox.bindir to newer programs.",
         )
-    inputs = [_as_plain(directory, sandbox, last=directory is chain[-1]) for directory in chain]
+    for directory in chain:
+        _prepare(directory, sandbox, last=directory is chain[-1])
     for way in _copy_options(chain, sandbox):
         # The tool fails at the first file if the file system does not support an option.
-        done = _run(inputs, way, sandbox, timeout_seconds)
+        done = _run(chain, way, sandbox, timeout_seconds)
         if done.status == 0:
             _tidy(sandbox)
             names = " + ".join(directory.path.name for directory in chain)
@@ -113,43 +120,54 @@ def forget(sandbox: Sandbox) -> None:
     shutil.rmtree(sandbox.root / WORKSHOP, ignore_errors=True)
 
 
-def _starts_at(directory: BackupDirectory, lsn: int) -> bool:
-    return (
-        directory.label is not None
-        and directory.label.start_lsn == lsn
-        and not directory.unfinished
-    )
-
-
 def _unpacked(directory: BackupDirectory, sandbox: Sandbox) -> Path:
     return sandbox.root / WORKSHOP / directory.path.name
 
 
-def _as_plain(directory: BackupDirectory, sandbox: Sandbox, *, last: bool) -> Path:
-    """Return the backup as a plain directory; unpack it if it is in tar format.
+def _prepare(directory: BackupDirectory, sandbox: Sandbox, *, last: bool) -> None:
+    """Make the backup ready for tools: unpack it if it is in tar format, otherwise look through it.
 
     Only the WAL of the last backup is unpacked.
+
+    Raises:
+        BackupNotRestorable: A plain backup has links or other things that no backup has. The tools
+            follow links, and may run as root.
     """
     if not directory.tar:
-        return directory.path
+        _require_plain_files(directory)
+        return
     data = _unpacked(directory, sandbox)
     tablespaces = data.with_name(f"{data.name}.tablespaces")
     for folder in (data, tablespaces):
         folder.mkdir(mode=0o700, parents=True)
     lay_out(directory, Places(data, tablespaces, sandbox.wal if last else None))
-    return data
+    sandbox.adopt(sandbox.root / WORKSHOP)
 
 
-def _run(inputs: Sequence[Path], way: str, sandbox: Sandbox, timeout_seconds: float) -> Completed:
+def _require_plain_files(directory: BackupDirectory) -> None:
+    path = directory.path
+    with reading(path), open_directory(path) as descriptor:
+        require_no_links(descriptor, str(path), {"pg_wal", TABLESPACES})
+    for oid in tablespaces_of(path):
+        with reading(path), open_tablespace(path, oid, directory.rules) as space:
+            require_no_links(space.descriptor, str(space.place))
+
+
+def _run(
+    chain: Sequence[BackupDirectory], way: str, sandbox: Sandbox, timeout_seconds: float
+) -> Completed:
     """Run pg_combinebackup with one option for copying.
 
     Raises:
         HarnessError: The disk is full.
     """
-    links = [entry for entry in sorted((inputs[-1] / "pg_tblspc").iterdir()) if entry.is_symlink()]
+    inputs = inputs_of(chain, sandbox)
+    spaces = inputs[-1] / TABLESPACES
+    links = [spaces / oid for oid in tablespaces_of(inputs[-1])]
     mappings = [
-        f"--tablespace-mapping={link.readlink()}={sandbox.tablespaces / link.name}"
+        f"--tablespace-mapping={_escaped(link.readlink())}={sandbox.tablespaces / link.name}"
         for link in links
+        if link.is_symlink()
     ]
     done = sandbox.programs.run(
         "pg_combinebackup",
@@ -160,8 +178,8 @@ def _run(inputs: Sequence[Path], way: str, sandbox: Sandbox, timeout_seconds: fl
         *mappings,
         timeout_seconds=timeout_seconds,
         check=False,
-        # Only the caller may be able to read the backups. The tool runs nothing of what it reads.
-        as_caller=True,
+        # Only the caller may be able to read plain backups. What was unpacked is the server's.
+        as_caller=not all(directory.tar for directory in chain),
     )
     if "No space left on device" in done.stderr:
         raise HarnessError(
@@ -169,6 +187,11 @@ def _run(inputs: Sequence[Path], way: str, sandbox: Sandbox, timeout_seconds: fl
             hint="free the disk or set sandbox.directory to a larger one.",
         )
     return done
+
+
+def _escaped(path: Path) -> str:
+    """Return a path as ``--tablespace-mapping`` wants it: the first ``=`` ends it."""
+    return str(path).replace("=", "\\=")
 
 
 def _tidy(sandbox: Sandbox) -> None:
@@ -186,3 +209,4 @@ def _clear(sandbox: Sandbox) -> None:
     for folder in (sandbox.data, sandbox.tablespaces):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
+        sandbox.adopt(folder)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.sources.basebackup.manifest import MANIFEST, read_manifest
+from pytest_pgrestore.sources.basebackup.manifest import MANIFEST, MAX_FILES, read_manifest
 from pytest_pgrestore.sources.basebackup.unpacking import TABLESPACE_MAP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from pytest_pgrestore.sandboxes.protocol import Sandbox
@@ -20,7 +20,13 @@ _FORMAT_SINCE = 18
 """First server major whose pg_verifybackup has the option ``--format``."""
 
 
-def verify(sandbox: Sandbox, inputs: Sequence[Path]) -> Check:
+def verify(
+    sandbox: Sandbox,
+    inputs: Sequence[Path],
+    *,
+    unpacked: Collection[Path] = (),
+    max_files: int = MAX_FILES,
+) -> Check:
     """Verify the backups of a chain, then the data directory.
 
     pg_combinebackup computes checksums of the files it writes. It does not verify the files it
@@ -30,6 +36,8 @@ def verify(sandbox: Sandbox, inputs: Sequence[Path]) -> Check:
     Args:
         sandbox: Contains the restored files.
         inputs: The backups of a chain, as plain directories; empty for a full backup.
+        unpacked: Those of `inputs` that the server's user can read.
+        max_files: Most files of a backup.
     """
     directories = [*inputs, sandbox.data]
     without = [path.name for path in inputs or directories if not (path / MANIFEST).is_file()]
@@ -40,15 +48,17 @@ def verify(sandbox: Sandbox, inputs: Sequence[Path]) -> Check:
             " backups with a manifest, or set verify = false to go without",
         )
     for path in directories:
-        problem = _problem(path, sandbox, ours=path == sandbox.data)
+        problem = _problem(path, sandbox, ours=path == sandbox.data or path in unpacked)
         if problem:
             return _check(Verdict.FAILED, f"{path.name}: {problem}" if path in inputs else problem)
-    return _check_of_manifests(directories, inputs)
+    return _check_of_manifests(directories, inputs, max_files)
 
 
-def _check_of_manifests(directories: Sequence[Path], inputs: Sequence[Path]) -> Check:
+def _check_of_manifests(
+    directories: Sequence[Path], inputs: Sequence[Path], max_files: int
+) -> Check:
     """Return the check for files that match: passed if the manifests have checksums."""
-    read = [read_manifest(path / MANIFEST) for path in directories]
+    read = [read_manifest(path / MANIFEST, max_files) for path in directories]
     unverifiable = sum(manifest.unverifiable for manifest in read if manifest is not None)
     if unverifiable:
         return _check(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,14 +16,16 @@ _COMPRESSED_GROWTH = 4
 
 
 def stored_bytes(directory: BackupDirectory) -> int:
-    """Return the size of the stored backup, in bytes."""
-    if directory.tar:
-        return sum(entry.stat().st_size for entry in directory.path.iterdir() if entry.is_file())
-    if directory.manifest is not None:
+    """Return the size of the stored backup, in bytes; what cannot be read counts as nothing."""
+    if directory.manifest is not None and not directory.tar:
         return directory.manifest.size_bytes
     found = 0
-    for folder, _, files in os.walk(directory.path):
-        found += sum(os.lstat(f"{folder}/{name}").st_size for name in files)
+    for folder, folders, files in os.walk(directory.path):
+        if directory.tar:
+            folders.clear()
+        for name in files:
+            with suppress(OSError):
+                found += os.lstat(f"{folder}/{name}").st_size
     return found
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.sources.basebackup import incremental, manifest_check, wal_needed
 from pytest_pgrestore.sources.basebackup.catalogue import read_catalogue
+from pytest_pgrestore.sources.basebackup.links import Rules, linked_tablespace
+from pytest_pgrestore.sources.basebackup.manifest import MAX_FILES
 from pytest_pgrestore.sources.basebackup.sizes import needed_bytes
 from pytest_pgrestore.sources.basebackup.unpacking import Places, lay_out
 from pytest_pgrestore.sources.protocol import ChosenBackup
@@ -16,6 +18,8 @@ from pytest_pgrestore.sources.wal import archive_findings, preflight, segments
 from pytest_pgrestore.sources.wal.segments import Supply, WalFile, WalFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.target import RecoveryTarget
@@ -50,6 +54,8 @@ class BasebackupSource:
         path: One backup, or a directory of several.
         wal: Directory of archived WAL, compressed or not; None uses the WAL inside the backup.
         verify: Whether the files are compared with the manifest.
+        linked_paths: Directories outside `path` that links in a backup may lead into.
+        max_files: Most files of a backup.
         timeout_seconds: Deadline of one tool.
     """
 
@@ -63,12 +69,15 @@ class BasebackupSource:
         *,
         wal: str | None = None,
         verify: bool = True,
+        linked_paths: Sequence[Path] = (),
+        max_files: int = MAX_FILES,
         timeout_seconds: float = 3600.0,
     ) -> None:
         self.name = name
         self._path = Path(path)
         self._wal = Path(wal) if wal is not None else None
         self._verify = verify
+        self._rules = Rules((self._path, *linked_paths), max_files, verify)
         self._timeout_seconds = timeout_seconds
         self._choices: dict[int, _Choice] = {}
 
@@ -76,11 +85,7 @@ class BasebackupSource:
     def places(self) -> tuple[Path, ...]:
         """The directories of backups, of the tablespaces of plain backups, and of the archive."""
         links = (*self._path.glob("pg_tblspc/*"), *self._path.glob("*/pg_tblspc/*"))
-        # A link is followed only to a tablespace: a backup must not give access to other places.
-        # Source: src/include/common/relpath.h, TABLESPACE_VERSION_DIRECTORY.
-        spaces = (
-            link.resolve() for link in links if link.is_symlink() and any(link.glob("PG_[0-9]*"))
-        )
+        spaces = (space for link in links if (space := linked_tablespace(link, self._rules)))
         return (self._path, *spaces, *((self._wal,) if self._wal is not None else ()))
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - protocol
@@ -92,15 +97,17 @@ class BasebackupSource:
 
     def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:  # noqa: ARG002 - protocol
         """Return the catalogue, oldest first. Backups that were never finished are left out."""
-        return read_catalogue(self._path, self._archive()).backups
+        return read_catalogue(self._path, self._archive(), self._rules).backups
 
     def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the backup for `request` and check that its target can be reached. Reads only."""
         files = self._archive()
-        catalogue = read_catalogue(self._path, files)
+        catalogue = read_catalogue(self._path, files, self._rules)
         backup, selection = catalogue.choose(request, files)
         directory = catalogue.directory_of(backup)
         chain = incremental.chain_of(directory, catalogue.directories)
+        for link in chain:
+            link.require_readable()
         wal = wal_needed.wal_for(request, backup, directory, files)
         self._require_some_from(files, wal.found)
         _require_reachable(request, wal, files)
@@ -113,7 +120,12 @@ class BasebackupSource:
             archive_end=wal.end if self._wal is not None else None,
             checks=(archive_findings.check(wal.found),) if self._wal is not None else (),
             not_checked=self._not_checked(),
-            notes=(*catalogue.left_out, *wal.notes, *self._notes(wal, files)),
+            notes=(
+                *catalogue.left_out,
+                *catalogue.unusable_beside(chain),
+                *wal.notes,
+                *self._notes(wal, files),
+            ),
             backup_paths=tuple(directory.path for directory in chain),
             wal_archive_paths=() if self._wal is None else (self._wal,),
         )
@@ -142,7 +154,12 @@ class BasebackupSource:
         if not self._verify:
             return (manifest_check.switched_off(),)
         inputs = incremental.inputs_of(chain, sandbox) if len(chain) > 1 else []
-        check = manifest_check.verify(sandbox, inputs)
+        check = manifest_check.verify(
+            sandbox,
+            inputs,
+            unpacked={path for path in inputs if path.is_relative_to(sandbox.root)},
+            max_files=self._rules.max_files,
+        )
         incremental.forget(sandbox)
         return (check,)
 

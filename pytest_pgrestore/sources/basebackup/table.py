@@ -5,9 +5,12 @@ Imports pydantic. So this module is imported inside functions only.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pytest_pgrestore.settings.source_tables import SourceTable
+from pydantic import Field
+
+from pytest_pgrestore.settings.source_tables import FilePath, SourceTable
+from pytest_pgrestore.sources.basebackup.manifest import MAX_FILES
 
 
 class BasebackupTable(SourceTable):
@@ -17,3 +20,5 @@ class BasebackupTable(SourceTable):
     path: str
     wal: str | None = None
     verify: bool = True
+    linked_paths: list[FilePath] = Field(default_factory=list)
+    max_files: Annotated[int, Field(ge=1)] = MAX_FILES

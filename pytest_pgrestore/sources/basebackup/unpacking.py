@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
+from pytest_pgrestore.sources.basebackup.budget import Budget
+from pytest_pgrestore.sources.basebackup.links import TABLESPACES, open_tablespace, tablespaces_of
 from pytest_pgrestore.sources.basebackup.manifest import MANIFEST
 from pytest_pgrestore.sources.basebackup.tars import extract, list_files
-from pytest_pgrestore.sources.copying import copy_file, copy_tree, in_parallel
+from pytest_pgrestore.sources.copying import LARGEST_WAL_FILE, copy_file, in_parallel
+from pytest_pgrestore.sources.trees import copy_tree, open_directory
 from pytest_pgrestore.sources.wal.header import HEADER_BYTES
 from pytest_pgrestore.sources.wal.segments import WalFile
 from pytest_pgrestore.sources.wal.staging import empty_wal
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_pgrestore.sources.basebackup.directory import BackupDirectory
+    from pytest_pgrestore.sources.basebackup.links import Tablespace
 
 TABLESPACE_MAP = "tablespace_map"
 """This file names production's directories, so it is never copied.
@@ -66,63 +70,83 @@ def wal_in_tars(directory: BackupDirectory, *, inside_base: bool) -> Iterator[Wa
         inside_base: Whether all of base.tar is searched if there is no pg_wal.tar:
             ``pg_basebackup --wal-method=fetch`` puts WAL there.
     """
-    if directory.wal_tar is not None:
-        for name, size, start in list_files(directory.wal_tar, HEADER_BYTES):
-            yield WalFile(name, directory.wal_tar, (size, start))
-    elif inside_base and directory.base_tar is not None:
-        for name, size, start in list_files(directory.base_tar, HEADER_BYTES):
+    most = directory.rules.max_files
+    wal_tar, base_tar = directory.wal_tar, directory.base_tar
+    if wal_tar is not None:
+        for name, size, start in list_files(wal_tar, HEADER_BYTES, most):
+            yield WalFile(name, wal_tar, (size, start))
+    elif inside_base and base_tar is not None:
+        for name, size, start in list_files(base_tar, HEADER_BYTES, most):
             folder, _, file = name.rpartition("/")
             if folder == "pg_wal":
-                yield WalFile(file, directory.base_tar, (size, start))
+                yield WalFile(file, base_tar, (size, start))
 
 
 def _from_tree(directory: BackupDirectory, places: Places) -> int:
-    files = copy_tree(directory.path, places.data, without=("pg_wal", "pg_tblspc", TABLESPACE_MAP))
-    links = places.data / "pg_tblspc"
-    links.mkdir(mode=0o700)
-    spaces = directory.path / "pg_tblspc"
-    for entry in sorted(spaces.iterdir()) if spaces.is_dir() else ():
-        if not entry.is_dir():
-            raise _no_tablespace(directory, entry)
-        into = _tablespace(places, entry.name)
-        files += copy_tree(entry.resolve(), into)
+    files = copy_tree(directory.path, places.data, without=("pg_wal", TABLESPACES, TABLESPACE_MAP))
+    (places.data / TABLESPACES).mkdir(mode=0o700)
+    for oid in tablespaces_of(directory.path):
+        into = _tablespace(places, oid)
+        with open_tablespace(directory.path, oid, directory.rules) as space:
+            if space.content is None:
+                files += copy_tree(space.descriptor, into, name=str(space.place))
+            else:
+                files += _copy_content(space, space.content, into)
     return files
 
 
-def _no_tablespace(directory: BackupDirectory, entry: Path) -> BackupNotRestorable:
-    what = "is no directory"
-    if entry.is_symlink():
-        what = f"is a link to {entry.readlink()}, which is not there"
-    return BackupNotRestorable(
-        f"tablespace {entry.name} of backup {directory.path.name} {what}",
-        hint="copy the tablespace directories along with the backup, or take it in tar format.",
-    )
+def _copy_content(space: Tablespace, content: str, into: Path) -> int:
+    """Copy what belongs to the backup in a directory that a link leads to."""
+    target = into / content
+    target.mkdir(mode=0o700)
+    with open_directory(content, space.descriptor, follow=False) as descriptor:
+        return copy_tree(descriptor, target, name=str(space.place / content))
 
 
 def _from_tars(directory: BackupDirectory, places: Places) -> int:
-    if directory.base_tar is None:
+    base_tar, wal_tar = directory.base_tar, directory.wal_tar
+    if base_tar is None:
         raise BackupNotRestorable(
             f"backup {directory.path.name} has no base.tar",
             hint="the backup is incomplete: take a new one.",
         )
     counts: list[int] = []
-    jobs = [(directory.base_tar, "")]
+    jobs = [(base_tar, "")]
     jobs += [(archive, oid) for oid, archive in directory.tablespace_tars().items()]
-    if directory.wal_tar is not None and places.wal is not None:
-        jobs.append((directory.wal_tar, "pg_wal"))
-    (places.data / "pg_tblspc").mkdir(mode=0o700)
+    if wal_tar is not None and places.wal is not None:
+        jobs.append((wal_tar, "pg_wal"))
+    (places.data / TABLESPACES).mkdir(mode=0o700)
     for _, oid in jobs:
         if oid.isdigit():
             _tablespace(places, oid)
+    budget = Budget(places.data, directory.manifest, directory.path.name)
 
     def unpack(job: tuple[Path, str]) -> None:
         archive, part = job
-        counts.append(extract(archive, lambda name: _target(name, part, places)))
+
+        def route(name: str, size: int) -> Path | None:
+            target = _target(name, part, places)
+            if target is not None:
+                in_wal = places.wal is not None and target.parent == places.wal
+                _require_wal_size(archive, name, size if in_wal else 0)
+                budget.take(size, listed=not in_wal)
+            return target
+
+        counts.append(extract(archive, route, directory.rules.max_files))
 
     in_parallel(unpack, jobs)
-    if (directory.path / MANIFEST).is_file():
-        copy_file(directory.path / MANIFEST, places.data / MANIFEST)
+    manifest = directory.manifest_file
+    if manifest is not None:
+        copy_file(manifest, places.data / MANIFEST)
     return sum(counts)
+
+
+def _require_wal_size(archive: Path, name: str, size_bytes: int) -> None:
+    if size_bytes > LARGEST_WAL_FILE:
+        raise BackupNotRestorable(
+            f"{archive} is damaged: {name} has {size_bytes:,} bytes, more than any WAL segment",
+            hint="find out what wrote it, and take the backup again.",
+        )
 
 
 def _target(name: str, part: str, places: Places) -> Path | None:
@@ -151,7 +175,7 @@ def _is_wal(rest: str) -> bool:
 def _tablespace(places: Places, oid: str) -> Path:
     into = places.tablespaces / oid
     into.mkdir(mode=0o700)
-    (places.data / "pg_tblspc" / oid).symlink_to(into)
+    (places.data / TABLESPACES / oid).symlink_to(into)
     return into
 
 
@@ -161,7 +185,7 @@ def _require_tablespaces(directory: BackupDirectory, places: Places) -> None:
     A server starts without it, and fails only when a query reads it.
     """
     missing = directory.tablespaces - {
-        entry.name for entry in (places.data / "pg_tblspc").iterdir()
+        entry.name for entry in (places.data / TABLESPACES).iterdir()
     }
     if missing:
         raise BackupNotRestorable(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
-from pytest_pgrestore.sources.basebackup.directory import scan_for_major
+from pytest_pgrestore.sources.basebackup.find_backups import scan_for_major
+from pytest_pgrestore.sources.basebackup.links import wal_folder
 from pytest_pgrestore.sources.basebackup.unpacking import wal_in_tars
 from pytest_pgrestore.sources.copying import copy_plain
 from pytest_pgrestore.sources.wal import preflight, segments, staging, timelines
@@ -75,7 +76,7 @@ def wal_for(
         expected=expected,
         major=expected.major or _major_by_reading(directory),
         histories=own.histories | files.histories,
-        notes=tuple(notes),
+        notes=(*notes, *_links_not_followed(directory)),
     )
 
 
@@ -106,13 +107,14 @@ def stage(wal: Wal, sandbox: Sandbox) -> str:
     outside = [file for file in wal.found.files if file.in_tar is None]
     staging.copy_segments(
         ((file.path, into / file.name) for file in outside),
+        wal.expected.segment_bytes,
         lambda path: _require_sound(path, expected),
     )
 
     def put(timeline: int, target: Path) -> bool:
         carried = sandbox.wal / target.name
         if timeline in wal.histories:
-            copy_plain(wal.histories[timeline], target)
+            copy_plain(wal.histories[timeline], target, timelines.LARGEST_HISTORY)
         elif carried.exists():
             carried.rename(target)
         else:
@@ -129,8 +131,8 @@ def _own_wal(
 ) -> WalFiles:
     """Return the WAL inside the backup."""
     if not directory.tar:
-        folder = directory.path / "pg_wal"
-        return segments.scan(folder) if folder.is_dir() else WalFiles()
+        folder = wal_folder(directory.path, directory.rules)
+        return segments.scan(folder) if folder is not None else WalFiles()
     own = WalFiles()
     timeline = directory.needed_label().start_timeline
     needed = (
@@ -143,6 +145,13 @@ def _own_wal(
         if is_segment_name(file.name):
             own.segments[file.name] = file
     return own
+
+
+def _links_not_followed(directory: BackupDirectory) -> list[str]:
+    link = directory.path / "pg_wal"
+    if directory.tar or not link.is_symlink() or wal_folder(directory.path, directory.rules):
+        return []
+    return [f"the backup's pg_wal is a link to {link.readlink()}, which was not followed"]
 
 
 def _expected(backup: Backup, found: Supply, segment_bytes: int) -> Expected:

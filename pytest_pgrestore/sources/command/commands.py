@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
+from pytest_pgrestore.sources.backup_tool import ends_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +25,9 @@ PLACEHOLDERS: Mapping[str, tuple[str, ...]] = {
 
 _REQUIRED = ("backup", "data", "file", "path")
 """Placeholders that a command must have if it may have them."""
+
+_LONGEST = 300
+"""Characters of the command's text in a message."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -93,8 +97,8 @@ def failed(done: Completed, what: str) -> HarnessError:
 
     The cause is not known, so it never means that the backup is bad.
     """
-    lines = (done.stderr or done.stdout).strip().splitlines()
-    first = lines[0] if lines else "it printed nothing"
+    lines = ends_of(done.stderr or done.stdout).strip().splitlines()
+    first = lines[0][:_LONGEST] if lines else "it printed nothing"
     return HarnessError(
         f"{what}: the command ended with status {done.status}: {first}", hint="read its saved log."
     )

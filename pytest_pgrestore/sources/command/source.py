@@ -25,6 +25,7 @@ from pytest_pgrestore.sources.command.commands import (
     run_command,
 )
 from pytest_pgrestore.sources.copying import in_parallel
+from pytest_pgrestore.sources.restored_files import remove_file
 from pytest_pgrestore.sources.selection import no_backup, pick_for
 from pytest_pgrestore.sources.tool_source import (
     Choice,
@@ -35,6 +36,7 @@ from pytest_pgrestore.sources.tool_source import (
 )
 from pytest_pgrestore.sources.wal import stored_wal
 from pytest_pgrestore.sources.wal.stored_wal import StoredWal
+from pytest_pgrestore.sources.wal.timelines import histories_among
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,7 +52,6 @@ _ABSENT = 1
 """Status of `wal_fetch` for a file that does not exist; any other one but 0 is an error."""
 
 _HISTORY = ".history"
-_HISTORY_DIGITS = 8
 _GROWTH = 1.2
 """Disk for a restore, as a multiple of the size that the catalogue reports."""
 
@@ -86,6 +87,7 @@ class CommandSource(ToolSource[Choice]):
             reads=tuple(dict.fromkeys(path for path in reads if path.exists())),
             network=bool(table.network),
             on_host=table.on_host,
+            users_own=True,
         )
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - of the protocol
@@ -138,7 +140,7 @@ class CommandSource(ToolSource[Choice]):
         # A server makes the links of tablespaces from this file, which names paths of production
         # (PostgreSQL, read_tablespace_map in access/transam/xlogrecovery.c). A link that leaves
         # the sandbox is refused later.
-        (sandbox.data / TABLESPACE_MAP).unlink(missing_ok=True)
+        remove_file(sandbox.data, TABLESPACE_MAP)
 
         def bring(names: Sequence[str], into: Path) -> None:
             in_parallel(lambda name: self._bring_one(tool, name, into / name), names)
@@ -176,9 +178,7 @@ class CommandSource(ToolSource[Choice]):
         names = done.stdout.split()
         segments = {name: None for name in names if is_segment_name(name)}
         histories = {
-            int(name[:_HISTORY_DIGITS], 16): self._history(tool, name)
-            for name in names
-            if name.endswith(_HISTORY)
+            timeline: self._history(tool, name) for timeline, name in histories_among(names).items()
         }
         return StoredWal(segments=segments, histories=histories)
 

@@ -96,7 +96,7 @@ def compare(
     count, problems = 0, []
     for database, entries in promised.items():
         wanted = Counter(_key(entry) for entry in entries if entry.type in _TYPES)
-        found, broken = _look(connection.conninfo(database), filled)
+        found, broken = _look(connection, database, filled)
         missing = sorted((wanted - found).elements())
         count += wanted.total()
         problems += [
@@ -141,12 +141,10 @@ def _key(entry: Entry) -> tuple[str, str, str]:
 
 
 def _look(
-    conninfo: str, filled: Iterable[Entry]
+    connection: Connection, database: str, filled: Iterable[Entry]
 ) -> tuple[Counter[tuple[str, str, str]], list[str]]:
     """Return the objects of a database, counted, and a message for each broken one."""
-    import psycopg
-
-    with psycopg.connect(conninfo, autocommit=True) as session:
+    with connection.ask(database) as session:
         found = Counter(
             (str(row[0]), str(row[1]), str(row[2]))
             for row in session.execute(_CATALOGUE).fetchall()

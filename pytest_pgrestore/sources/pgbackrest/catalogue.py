@@ -6,19 +6,19 @@ Source: pgBackRest command reference, "Info Command"; status codes of src/comman
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.backup import Backup
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.model.wal import Lsn
+from pytest_pgrestore.sources.json_answer import Answer, AnswerError, understood
+from pytest_pgrestore.sources.json_answer import parse as parse_json
 from pytest_pgrestore.sources.pgbackrest.messages import refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from pytest_pgrestore.sources.pgbackrest.own_config import Repository
 
@@ -30,6 +30,9 @@ _OK = 0
 _NO_BACKUPS = 2
 _MISSING = {1, 3}
 """Status codes of a stanza that is not in the repository, or has no data there."""
+
+_LARGEST_OID = 0xFFFF_FFFF
+_NOTHING = Answer({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,19 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Details:
+    """What ``info --set`` says of one backup beside its entry.
+
+    Attributes:
+        tablespaces: OID of each.
+        bad_files: Files whose pages had wrong checksums.
+    """
+
+    tablespaces: tuple[int, ...] = ()
+    bad_files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """The backups of a stanza in one repository.
 
@@ -69,97 +85,129 @@ def parse(text: str, stanza: str, repository: Repository) -> Catalogue:
     Raises:
         HarnessError: The repository cannot be read, or the stanza is not in it.
     """
-    found = _stanza(text, stanza)
-    number = repository.number
-    status = next(
-        (repo["status"] for repo in found.get("repo", ()) if repo["key"] == number), found["status"]
-    )
-    if status["code"] in _MISSING:
+    with _understood(stanza):
+        found = _stanza(text, stanza)
+        status = _status(found, repository.number)
+        code, message = status["code"].number(), status["message"].text()
+    if code in _MISSING:
         raise HarnessError(
-            f"stanza {stanza!r} is not in {repository.address} ({status['message']})",
+            f"stanza {stanza!r} is not in {repository.address} ({message})",
             hint="correct `stanza`, or the path of the repository: `pgbackrest info` lists the"
             " stanzas there are.",
         )
-    if status["code"] not in {_OK, _NO_BACKUPS}:
-        raise refused(str(status["message"]), repository)
-    databases = {
-        entry["id"]: entry
-        for entry in found.get("db", ())
-        if entry.get("repo-key", number) == number
-    }
+    if code not in {_OK, _NO_BACKUPS}:
+        raise refused(message, repository)
+    with _understood(stanza):
+        return _catalogue(found, repository)
+
+
+def details(text: str, stanza: str, label: str) -> Details:
+    """Return what ``info --set`` reports of one backup; nothing if it is not there.
+
+    Raises:
+        HarnessError: The answer is not understood.
+    """
+    with _understood(stanza):
+        for raw in _stanza(text, stanza).each("backup"):
+            if raw["label"].text() == label:
+                return Details(
+                    tablespaces=tuple(
+                        space["oid"].number(1, _LARGEST_OID) for space in raw.each("tablespace")
+                    ),
+                    bad_files=tuple(name.text() for name in raw.each("error-list")),
+                )
+    return Details()
+
+
+def _understood(stanza: str) -> AbstractContextManager[None]:
+    return understood(
+        f"pgBackRest's answer about stanza {stanza!r} is not understood",
+        hint="read the saved log of `info`; is this a version of pgBackRest from before 2.27?",
+    )
+
+
+def _stanza(text: str, stanza: str) -> Answer:
+    # A message may quote a file that was decrypted with a wrong passphrase.
+    # Bytes in it that are not UTF-8 arrive as \xNN, which is no escape of JSON.
+    for entry in parse_json(_BYTE.sub(r"\\\\", text), strict=False).values():
+        if entry["name"].value == stanza:
+            return entry
+    raise AnswerError("the stanza is not in it")
+
+
+def _status(found: Answer, number: int) -> Answer:
+    """Return the status of the repository of that number, or the one of the whole stanza."""
+    for repository in found.each("repo"):
+        if repository["key"].number() == number:
+            return repository["status"]
+    return found["status"]
+
+
+def _catalogue(found: Answer, repository: Repository) -> Catalogue:
+    def here(database: Answer) -> bool:
+        key = database.get("repo-key")
+        return key is None or key.number() == repository.number
+
+    databases = {entry["id"].number(): entry for entry in found.each("db") if here(entry)}
     archives = {
-        entry["database"]["id"]: str(entry["id"])
-        for entry in found.get("archive", ())
-        if entry["database"].get("repo-key", number) == number
+        entry["database"]["id"].number(): entry["id"].name()
+        for entry in found.each("archive")
+        if here(entry["database"])
     }
     entries = [
-        _entry(raw, databases, archives, repository)
-        for raw in found.get("backup", ())
-        if raw["database"].get("repo-key", number) == number
+        _entry(raw, databases.get(raw["database"]["id"].number()), archives, repository)
+        for raw in found.each("backup")
+        if here(raw["database"])
     ]
-    lock = found["status"].get("lock", {}).get("backup", {})
-    return Catalogue(tuple(entries), bool(lock.get("held")))
-
-
-def details(text: str, stanza: str, label: str) -> Mapping[str, Any]:
-    """Return what ``info --set`` reports of one backup; empty if it is not there.
-
-    The keys used here are ``tablespace`` and ``error-list``, the files with wrong page checksums.
-    """
-    for raw in _stanza(text, stanza).get("backup", ()):
-        if raw["label"] == label:
-            found: Mapping[str, Any] = raw
-            return found
-    return {}
-
-
-def _stanza(text: str, stanza: str) -> dict[str, Any]:
-    try:
-        # A message may quote a file that was decrypted with a wrong passphrase.
-        # Bytes in it that are not UTF-8 arrive as \xNN, which is no escape of JSON.
-        read = json.loads(_BYTE.sub(r"\\\\", text), strict=False)
-        return next(entry for entry in read if entry["name"] == stanza)
-    except (ValueError, StopIteration, KeyError, TypeError):
-        raise HarnessError(
-            f"pgBackRest's answer about stanza {stanza!r} is not understood",
-            hint="read the saved log of `info`; is this a version of pgBackRest from before 2.27?",
-        ) from None
+    lock = found["status"].get("lock")
+    backup = None if lock is None else lock.get("backup")
+    held = None if backup is None else backup.get("held")
+    return Catalogue(tuple(entries), held is not None and held.flag())
 
 
 def _entry(
-    raw: Mapping[str, Any],
-    databases: Mapping[int, Any],
-    archives: Mapping[int, str],
-    repository: Repository,
+    raw: Answer, database: Answer | None, archives: Mapping[int, str], repository: Repository
 ) -> Entry:
-    database = databases.get(raw["database"]["id"], {})
-    version = str(database.get("version", ""))
-    identity = database.get("system-id")
-    lsn = raw.get("lsn") or {}
-    stored = raw["info"]["repository"]
-    start_file = str((raw.get("archive") or {}).get("start") or "")
-    backup = Backup(
-        label=raw["label"],
-        location=repository.address,
-        form=f"pgBackRest format {raw['backrest']['format']}"
-        + (", encrypted" if repository.encrypted else ""),
-        kind=_KINDS.get(raw["type"], raw["type"]),
-        server_major=int(version.partition(".")[0]) if version else None,
-        started_at=_moment(raw["timestamp"]["start"]),
-        stopped_at=_moment(raw["timestamp"]["stop"]),
-        start_lsn=Lsn.parse(lsn["start"]) if lsn.get("start") else None,
-        stop_lsn=Lsn.parse(lsn["stop"]) if lsn.get("stop") else None,
-        timeline=int(start_file[:8], 16) if start_file else None,
-        system_identifier=None if identity is None else int(identity),
-        chain=tuple(raw.get("reference") or ()),
-        size_bytes=raw["info"]["size"],
-        written_by=f"pgBackRest {raw['backrest']['version']}",
-        # `size` counts the backup and all it refers to. A bundled repository reports only `delta`,
-        # which counts what this backup added.
-        repository_bytes=stored.get("size", stored.get("delta")),
+    version = None if database is None else database.get("version")
+    identity = None if database is None else database.get("system-id")
+    start, stop = (
+        (raw.get("lsn") or _NOTHING).get("start"),
+        (raw.get("lsn") or _NOTHING).get("stop"),
     )
-    return Entry(backup, start_file, archives.get(raw["database"]["id"], ""), raw.get("error"))
+    segment = (raw.get("archive") or _NOTHING).get("start")
+    start_file = "" if segment is None else segment.segment()
+    # `size` counts the backup and all it refers to. A bundled repository reports only `delta`,
+    # which counts what this backup added.
+    stored = raw["info"]["repository"]
+    stored_bytes = stored.get("size") or stored.get("delta")
+    kind = raw["type"].text()
+    errors = raw.get("error")
+    backup = Backup(
+        label=raw["label"].name(),
+        location=repository.address,
+        form=f"pgBackRest format {raw['backrest']['format'].number()}"
+        + (", encrypted" if repository.encrypted else ""),
+        kind=_KINDS.get(kind, kind),
+        server_major=None if version is None else _major(version),
+        started_at=raw["timestamp"]["start"].epoch(),
+        stopped_at=raw["timestamp"]["stop"].epoch(),
+        start_lsn=None if start is None else start.lsn(),
+        stop_lsn=None if stop is None else stop.lsn(),
+        timeline=int(start_file[:8], 16) if start_file else None,
+        system_identifier=None if identity is None else identity.number(),
+        chain=tuple(label.name() for label in raw.each("reference")),
+        size_bytes=raw["info"]["size"].size(),
+        written_by=f"pgBackRest {raw['backrest']['version'].text()}",
+        repository_bytes=None if stored_bytes is None else stored_bytes.size(),
+    )
+    return Entry(
+        backup,
+        start_file,
+        archives.get(raw["database"]["id"].number(), ""),
+        None if errors is None else errors.flag(),
+    )
 
 
-def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+def _major(version: Answer) -> int:
+    """Return the server major of a version: 9 of ``9.6``, 17 of ``17``."""
+    return Answer(version.text().partition(".")[0], version.place).major()

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pytest_pgrestore.sources.pgbackrest.catalogue import Entry
+    from pytest_pgrestore.sources.pgbackrest.catalogue import Details, Entry
     from pytest_pgrestore.system.process import Completed
 
 PAGES = "page checksums in the backup"
 VERIFY = "pgbackrest verify"
+_NAMED = 20
+"""Most files that a message names."""
+
 _STATUS = re.compile(r"^\s*status: (\w+)", re.MULTILINE)
 
 
-def pages(entry: Entry, about: Mapping[str, Any]) -> Check:
+def pages(entry: Entry, about: Details) -> Check:
     """Return the check of page checksums that pgBackRest made when it took the backup.
 
     ``info`` and ``restore`` end with status 0 for a backup with damaged pages too.
@@ -42,8 +43,8 @@ def pages(entry: Entry, about: Mapping[str, Any]) -> Check:
             verdict=Verdict.PASSED,
             message="no page had a wrong checksum when it was backed up",
         )
-    files = [str(name) for name in about.get("error-list") or ()]
-    where = f": {', '.join(files)}" if files else ""
+    named = ", ".join(about.bad_files[:_NAMED]) + (" ..." if about.bad_files[_NAMED:] else "")
+    where = f": {named}" if named else ""
     return Check(
         name=PAGES,
         verdict=Verdict.FAILED,

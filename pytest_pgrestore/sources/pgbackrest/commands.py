@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sources.backup_tool import BackupTool
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
+    from pytest_pgrestore.sources.pgbackrest.catalogue import Details
     from pytest_pgrestore.sources.pgbackrest.own_config import Repository
     from pytest_pgrestore.sources.pgbackrest.table import PgbackrestTable
     from pytest_pgrestore.system.process import Completed
@@ -71,7 +72,7 @@ class Pgbackrest:
             raise failed(done, self.repository, "the catalogue could not be read")
         return catalogue.parse(done.stdout, self.stanza, self.repository)
 
-    def details(self, label: str) -> Mapping[str, Any]:
+    def details(self, label: str) -> Details:
         """Return what ``info --set`` reports of one backup.
 
         Raises:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sources.copying import copy_tree
+from pytest_pgrestore.sources.trees import copy_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError
+from pytest_pgrestore.sources.backup_tool import ends_of
 
 if TYPE_CHECKING:
     from pytest_pgrestore.sources.pgbackrest.own_config import Repository
@@ -151,6 +152,7 @@ def refused(message: str, repository: Repository) -> PgRestoreError:
         message: Message of the status that ``info`` reports.
         repository: The repository.
     """
+    message = ends_of(message)
     for sign in _NOT_LEARNED:
         if sign.stands_in(message):
             return HarnessError(f"{sign.cause} ({repository.address})", hint=sign.hint)
@@ -173,6 +175,7 @@ def failed(done: Completed, repository: Repository, what: str) -> PgRestoreError
 
 def explained(text: str, repository: Repository, what: str) -> PgRestoreError:
     """Return the error for pgBackRest's output `text`; the other arguments as of `failed`."""
+    text = ends_of(text)
     match = _ERROR.search(text)
     said = _RAISED.sub("", _first(match[2] if match else text))
     for meaning in _NOT_LEARNED:

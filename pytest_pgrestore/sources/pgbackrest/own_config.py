@@ -25,8 +25,8 @@ DEFAULT_INCLUDE = Path("/etc/pgbackrest/conf.d")
 _DEFAULT_PATH = "/var/lib/pgbackrest"
 """Default of the option repoN-path."""
 
-_OPTION = re.compile(r"repo(\d+)-(.+)")
-_VARIABLE = re.compile(r"PGBACKREST_REPO(\d+)_(.+)")
+_OPTION = re.compile(r"repo(\d{1,3})-(.+)")
+_VARIABLE = re.compile(r"PGBACKREST_REPO(\d{1,3})_(.+)")
 _FILE_OPTIONS = (
     "azure-ca-file",
     "gcs-ca-file",

@@ -6,7 +6,7 @@ WAL is fetched from the repository before the server starts; see `sources.wal.st
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
@@ -26,7 +26,7 @@ from pytest_pgrestore.sources.tool_source import (
 from pytest_pgrestore.sources.wal import stored_wal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.evidence import Check
@@ -124,9 +124,7 @@ class PgbackrestSource(ToolSource[_Choice]):
             rto_not_comparable="" if self._table.delta is None else UNTIMED,
         )
         chosen = self._with_paths(chosen, entry, pgbackrest.repository)
-        choice = _Choice(
-            wal=wal, log=request.log, archive=archive, tablespaces=_tablespaces_of(about)
-        )
+        choice = _Choice(wal=wal, log=request.log, archive=archive, tablespaces=about.tablespaces)
         return self._keep(chosen, choice)
 
     def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
@@ -236,8 +234,3 @@ class PgbackrestSource(ToolSource[_Choice]):
         if found.locked:
             notes.append("a backup is being taken right now; it is not in the catalogue yet")
         return notes
-
-
-def _tablespaces_of(about: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the OIDs of a backup's tablespaces, from ``info --set``."""
-    return tuple(int(space["oid"]) for space in about.get("tablespace") or ())

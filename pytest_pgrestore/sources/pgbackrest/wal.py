@@ -7,26 +7,33 @@ several processes. Each segment is compared with the SHA-1 in its name in the re
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import file_digest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
+from pytest_pgrestore.sources.codecs import reading
 from pytest_pgrestore.sources.copying import in_parallel
+from pytest_pgrestore.sources.json_answer import parse, understood
 from pytest_pgrestore.sources.pgbackrest.messages import explained, failed
 from pytest_pgrestore.sources.wal.stored_wal import StoredWal
+from pytest_pgrestore.sources.wal.timelines import require_few
+from pytest_pgrestore.system.regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from io import BufferedReader
     from pathlib import Path
 
     from pytest_pgrestore.sources.pgbackrest.commands import Pgbackrest
 
-_SEGMENT = re.compile(r"(?:.*/)?([0-9A-F]{24})-([0-9a-f]{40})(?:\.[a-z0-9]+)?")
-_HISTORY = re.compile(r"((?:.*/)?([0-9A-F]{8})\.history)")
+_SEGMENT = re.compile(r"(?:[0-9A-F]{16}/)?([0-9A-F]{24})-([0-9a-f]{40})(?:\.[a-z0-9]+)?")
+_HISTORY = re.compile(r"(([0-9A-F]{8})\.history)")
+_MESSAGE_BYTES = 1 << 20
+"""Bytes that are read of a message in the spool: 1 MiB, far more than pgBackRest writes."""
+
 _AT_ONCE = 1000
 """Most names on one command line."""
 
@@ -42,7 +49,7 @@ class Archive:
     """
 
     wal: StoredWal
-    checksums: Mapping[str, tuple[str, ...]]
+    checksums: Mapping[str, Sequence[str]]
 
 
 def listed(pgbackrest: Pgbackrest, archive: str) -> Archive:
@@ -57,21 +64,42 @@ def listed(pgbackrest: Pgbackrest, archive: str) -> Archive:
     done = pgbackrest.run("repository", "repo-ls", place, *options, quiet=True)
     if done.status != 0:
         raise failed(done, pgbackrest.repository, "the archive could not be listed")
-    segments: dict[str, datetime | None] = {}
-    checksums: dict[str, tuple[str, ...]] = {}
-    histories: dict[int, str] = {}
-    for path, facts in json.loads(done.stdout or "{}").items():
-        if match := _SEGMENT.fullmatch(path):
-            segments[match[1]] = _stored_at(facts)
-            checksums[match[1]] = (*checksums.get(match[1], ()), match[2])
-        elif match := _HISTORY.fullmatch(path):
-            histories[int(match[2], 16)] = _history(pgbackrest, f"{place}/{match[1]}", match[2])
+    segments, checksums, paths = listed_in(done.stdout, place)
+    histories = {
+        timeline: _history(pgbackrest, f"{place}/{path}", f"{timeline:08X}")
+        for timeline, path in paths.items()
+    }
     return Archive(StoredWal(segments=segments, histories=histories), checksums)
 
 
-def _stored_at(facts: Mapping[str, int]) -> datetime | None:
-    """Return the modification time of a file; not every store has one."""
-    return datetime.fromtimestamp(facts["time"], UTC) if "time" in facts else None
+def listed_in(
+    text: str, place: str
+) -> tuple[dict[str, datetime | None], dict[str, list[str]], dict[int, str]]:
+    """Return segments, their checksums, and the names of ``.history`` files in a list.
+
+    Args:
+        text: Output of ``repo-ls``.
+        place: What was listed, for messages.
+
+    Raises:
+        HarnessError: The output has another format, or there are too many timelines.
+    """
+    segments: dict[str, datetime | None] = {}
+    checksums: dict[str, list[str]] = {}
+    paths: dict[int, str] = {}
+    with understood(
+        f"pgBackRest's list of {place} is not understood", hint="read the saved log of `repo-ls`."
+    ):
+        for path, facts in parse(text or "{}").items():
+            if match := _SEGMENT.fullmatch(path):
+                # Not every store has a modification time.
+                time = facts.get("time")
+                segments[match[1]] = None if time is None else time.epoch()
+                checksums.setdefault(match[1], []).append(match[2])
+            elif match := _HISTORY.fullmatch(path):
+                paths[int(match[2], 16)] = match[1]
+    require_few(paths)
+    return segments, checksums, paths
 
 
 def _history(pgbackrest: Pgbackrest, path: str, timeline: str) -> str:
@@ -120,7 +148,8 @@ class Bringer:
         """
         error = shelf / f"{name}.error"
         if error.exists():
-            text = error.read_text(encoding="utf-8", errors="backslashreplace")
+            with reading(error), open_regular(error, follow=False) as stream:
+                text = stream.read(_MESSAGE_BYTES).decode(errors="backslashreplace")
             code, _, message = text.partition("\n")
             raise explained(
                 f"ERROR: [{code.zfill(3)}]: {message}",
@@ -130,8 +159,8 @@ class Bringer:
         if not (shelf / name).exists():
             return
         path = (shelf / name).rename(into / name)
-        with path.open("rb") as stream:
-            digest = file_digest(stream, "sha1").hexdigest()
+        with reading(path), open_regular(path, follow=False) as stream:
+            digest = file_digest(cast("BufferedReader", stream), "sha1").hexdigest()
         # archive-get of 2.55 returns some damaged segments with status 0.
         if digest not in self.archive.checksums.get(name, (digest,)):
             raise BackupNotRestorable(

@@ -51,10 +51,5 @@ def nearest_stops(
 ) -> list[str]:
     """Return the stops in `files` nearest to `target`, and the gap that ends `found`, if any."""
     stops = commits.stops_in(files, programs, named=isinstance(target, AtName))
-    return nearest_of(stops, found, target)
-
-
-def nearest_of(stops: Sequence[commits.Stop], found: Supply, target: RecoveryTarget) -> list[str]:
-    """Return the few of `stops` nearest to `target`, and the gap that ends `found`, if any."""
     broken = found.break_words()
     return [*commits.nearest(stops, target), *([broken] if broken else [])]

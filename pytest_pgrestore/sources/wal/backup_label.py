@@ -16,7 +16,13 @@ from pytest_pgrestore.model.wal import Lsn, Segment
 SEGMENT_SIZES = tuple(1 << power for power in range(20, 31))
 """WAL segment sizes that ``initdb --wal-segsize`` accepts: 1 MiB to 1 GiB."""
 
-_START = re.compile(r"([0-9A-F]+/[0-9A-F]+) \(file ([0-9A-F]{24})\)")
+LARGEST_LABEL = 1 << 16
+"""Bytes of a label: 64 KiB. PostgreSQL writes ten lines, of which one has at most 1,024 bytes."""
+
+_LSN = re.compile(r"[0-9A-F]{1,8}/[0-9A-F]{1,8}")
+_START = re.compile(rf"({_LSN.pattern}) \(file ([0-9A-F]{{24}})\)")
+_TIMELINE = re.compile(r"[0-9]{1,10}")
+_LARGEST_TIMELINE = 0xFFFF_FFFF
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (\S+)")
 _OFFSET = re.compile(r"<?([+-])(\d\d)(?::?(\d\d))?>?")
 _QUARTER = 900
@@ -64,8 +70,10 @@ def parse_label(text: str, where: str) -> BackupLabel:
         where: Name of the file, for the error.
 
     Raises:
-        BackupNotRestorable: The text has no START WAL LOCATION.
+        BackupNotRestorable: The text is too long, has no START WAL LOCATION, or another format.
     """
+    if len(text) > LARGEST_LABEL:
+        raise _malformed(where, f"it has more than {LARGEST_LABEL} characters")
     fields = {
         key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())
     }
@@ -77,16 +85,28 @@ def parse_label(text: str, where: str) -> BackupLabel:
         )
     stop = _START.match(fields.get("STOP WAL LOCATION", ""))
     incremental = fields.get("INCREMENTAL FROM LSN")
-    timeline = fields.get("START TIMELINE", "")
+    if incremental is not None and _LSN.fullmatch(incremental) is None:
+        raise _malformed(where, "INCREMENTAL FROM LSN is no WAL position")
+    # PostgreSQL 11 and later write START TIMELINE; the file name contains it, too.
+    written = fields.get("START TIMELINE", str(int(start[2][:8], 16)))
+    timeline = int(written) if _TIMELINE.fullmatch(written) else 0
+    if not 0 < timeline <= _LARGEST_TIMELINE:
+        raise _malformed(where, "START TIMELINE is no timeline")
     return BackupLabel(
         start_lsn=Lsn.parse(start[1]),
         start_file=start[2],
-        # PostgreSQL 11 and later write START TIMELINE; the file name contains it, too.
-        start_timeline=int(timeline) if timeline.isdigit() else int(start[2][:8], 16),
+        start_timeline=timeline,
         start_time=fields.get("START TIME", ""),
         incremental_from=None if incremental is None else Lsn.parse(incremental),
         stop_lsn=None if stop is None else Lsn.parse(stop[1]),
         stop_time=fields.get("STOP TIME", ""),
+    )
+
+
+def _malformed(where: str, why: str) -> BackupNotRestorable:
+    return BackupNotRestorable(
+        f"{where} is damaged: {why}",
+        hint="the backup is cut short or its label was edited: take a new one.",
     )
 
 
@@ -101,11 +121,15 @@ def moment(written: str, reference: tuple[str, datetime] | None = None) -> datet
     match = _TIME.fullmatch(written)
     if match is None:
         return None
-    local, zone = datetime.fromisoformat(match[1]), match[2]
-    offset = _offset(zone)
-    if offset is None and reference is not None:
-        offset = _offset_by(zone, *reference)
-    return None if offset is None else local.replace(tzinfo=timezone(offset)).astimezone(UTC)
+    try:
+        local, zone = datetime.fromisoformat(match[1]), match[2]
+        offset = _offset(zone)
+        if offset is None and reference is not None:
+            offset = _offset_by(zone, *reference)
+        return None if offset is None else local.replace(tzinfo=timezone(offset)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        # There is no such day, no such offset, or the time in UTC is before the year 1.
+        return None
 
 
 def _offset(zone: str) -> timedelta | None:

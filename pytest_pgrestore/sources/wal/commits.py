@@ -1,41 +1,35 @@
 """Commits and restore points in WAL, read with pg_waldump: the points where recovery can stop.
 
-pg_waldump always ends with an error at the end of the last file. So its exit status is ignored.
-Source: PostgreSQL docs, pg_waldump; src/backend/access/rmgrdesc, xactdesc.c and xlogdesc.c for the
-format of its lines.
+Source: src/backend/access/rmgrdesc, xactdesc.c and xlogdesc.c for the format of its lines.
 """
 
 from __future__ import annotations
 
+import heapq
 import re
-import shutil
-import tempfile
-from contextlib import contextmanager
+from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.sources.codecs import CHUNK_BYTES, codec_of, open_plain, reading
+from pytest_pgrestore.sources.wal import waldump
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import PostgresPrograms
     from pytest_pgrestore.sources.wal.segments import WalFile
 
+_LSN = r"lsn: ([0-9A-F]{1,8}/[0-9A-F]{1,8}),"
+_TIME = r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC"
 _END = re.compile(
-    r"tx:\s+(\d+), lsn: ([0-9A-F]+/[0-9A-F]+),.*?desc: (COMMIT|ABORT)(?:_PREPARED (\d+):)?"
-    r" (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC"
+    rf"tx: +(\d{{1,10}}), {_LSN}.*?desc: (COMMIT|ABORT)(?:_PREPARED (\d{{1,10}}):)? {_TIME}"
 )
-_NAMED = re.compile(r"lsn: ([0-9A-F]+/[0-9A-F]+),.*?desc: RESTORE_POINT (.*)$")
-_BORN = re.compile(
-    r"lsn: ([0-9A-F]+/[0-9A-F]+),.*?desc: END_OF_RECOVERY .*"
-    r"time (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC"
-)
+_NAMED = re.compile(rf"{_LSN}.*?desc: RESTORE_POINT (.*)$")
+_BORN = re.compile(rf"{_LSN}.*?desc: END_OF_RECOVERY .*time {_TIME}")
 
 LOOK_BACK = 8
 """Segments searched for the last commit. An idle database archives segments without a commit."""
@@ -75,30 +69,32 @@ class Stop:
 
 def stops_in(
     files: Sequence[WalFile], programs: PostgresPrograms, *, named: bool = False
-) -> list[Stop]:
-    """Return the ends of transactions in consecutive segments, in order.
+) -> Iterator[Stop]:
+    """Yield the ends of transactions in consecutive segments, in order.
+
+    There may be 400,000 in a segment, so none of them is kept.
 
     Args:
         files: The segments, in order.
         programs: PostgreSQL's programs of the major that wrote them.
         named: Whether restore points are returned, too.
     """
-    found: dict[Lsn, Stop] = {}
+    last = -1
     for begin in range(0, len(files), WINDOW):
         # One segment more: a record may begin in one segment and end in the next.
         for line in _dump(files[begin : begin + WINDOW + 1], programs, named=named):
             stop = _parse(line)
-            if stop is not None:
-                found[stop.lsn] = stop
-    return [found[lsn] for lsn in sorted(found)]
+            if stop is not None and stop.lsn > last:
+                last = stop.lsn
+                yield stop
 
 
 def last_end(files: Sequence[WalFile], programs: PostgresPrograms) -> Stop | None:
     """Return the last end of a transaction in the newest `LOOK_BACK` segments; None without one."""
     for place in range(len(files) - 1, max(-1, len(files) - 1 - LOOK_BACK), -1):
-        ends = stops_in(files[place : place + 2], programs)
+        ends = deque(stops_in(files[place : place + 2], programs), maxlen=1)
         if ends:
-            return ends[-1]
+            return ends[0]
     return None
 
 
@@ -115,25 +111,36 @@ def first_moment(
     return None
 
 
-def nearest(stops: Sequence[Stop], target: RecoveryTarget) -> list[str]:
+def nearest(stops: Iterable[Stop], target: RecoveryTarget) -> list[str]:
     """Return the `SHOWN` stops nearest to `target`, in words."""
-    ends = [stop for stop in stops if stop.name is None and stop.commit]
-    names = [stop for stop in stops if stop.name is not None]
+    ends = (stop for stop in stops if stop.name is None and stop.commit)
     match target:
         case AtName():
-            chosen = names[-SHOWN:] or ends[-1:]
+            chosen = _last_named(stops)
         case AtTime(when):
-            chosen = sorted(ends, key=lambda stop: abs((stop.when or when) - when))[:SHOWN]
+            chosen = heapq.nsmallest(SHOWN, ends, lambda stop: abs((stop.when or when) - when))
         case AtXid(xid):
-            chosen = sorted(ends, key=lambda stop: abs((stop.xid or 0) - xid))[:SHOWN]
+            chosen = heapq.nsmallest(SHOWN, ends, lambda stop: abs((stop.xid or 0) - xid))
         case AtLsn(lsn):
-            chosen = sorted(ends, key=lambda stop: abs(stop.lsn - lsn))[:SHOWN]
+            chosen = heapq.nsmallest(SHOWN, ends, lambda stop: abs(stop.lsn - lsn))
         case _:
-            chosen = ends[-1:]
+            chosen = list(deque(ends, maxlen=1))
     return [str(stop) for stop in sorted(chosen, key=lambda stop: stop.lsn)]
 
 
-def find(target: RecoveryTarget, stops: Sequence[Stop]) -> Stop | None:
+def _last_named(stops: Iterable[Stop]) -> list[Stop]:
+    """Return the last `SHOWN` restore points; without any, the last commit."""
+    names: deque[Stop] = deque(maxlen=SHOWN)
+    last: deque[Stop] = deque(maxlen=1)
+    for stop in stops:
+        if stop.name is not None:
+            names.append(stop)
+        elif stop.commit:
+            last.append(stop)
+    return list(names or last)
+
+
+def find(target: RecoveryTarget, stops: Iterable[Stop]) -> Stop | None:
     """Return the stop that a name or xid target stands for; None if `stops` do not contain it."""
     for stop in stops:
         if isinstance(target, AtName) and stop.name == target.name:
@@ -143,61 +150,8 @@ def find(target: RecoveryTarget, stops: Sequence[Stop]) -> Stop | None:
     return None
 
 
-def _dump(files: Sequence[WalFile], programs: PostgresPrograms, *, named: bool) -> list[str]:
-    return lines_of(files, programs, "Transaction", *(("XLOG",) if named else ()))
-
-
-def lines_of(
-    files: Sequence[WalFile], programs: PostgresPrograms, *managers: str, start: Lsn | None = None
-) -> list[str]:
-    """Return pg_waldump's lines for consecutive segments, which may be of several timelines.
-
-    Args:
-        files: The segments, in order.
-        programs: PostgreSQL's programs of the major that wrote them.
-        managers: Resource managers whose records are returned (``pg_waldump --rmgr=list``).
-        start: Position in the first segment; None begins at its first record.
-    """
-    if not files:
-        return []
-    with _as_one_timeline(files, programs.scratch) as directory:
-        timeline = int(files[-1].name[:8], 16)
-        arguments = [f"--rmgr={manager}" for manager in managers]
-        arguments += [f"--start={start}"] if start is not None else []
-        first = str(directory / _renamed(files[0].name, timeline))
-        last = str(directory / _renamed(files[-1].name, timeline))
-        # As the caller, who may read the archive. pg_waldump runs nothing of what it reads.
-        done = programs.run("pg_waldump", *arguments, first, last, check=False, as_caller=True)
-    return done.stdout.splitlines()
-
-
-@contextmanager
-def _as_one_timeline(files: Sequence[WalFile], scratch: Path) -> Iterator[Path]:
-    """Yield a directory of the segments, decompressed and renamed to one timeline.
-
-    pg_waldump reads uncompressed segments of one timeline only (option ``--timeline``). The
-    directory contains production's data, so it is below `scratch`: the watchdog removes that even
-    if this process is killed.
-    """
-    timeline = int(files[-1].name[:8], 16)
-    with tempfile.TemporaryDirectory(prefix="wal-", dir=scratch) as made:
-        directory = Path(made)
-        for file in files:
-            plain = directory / _renamed(file.name, timeline)
-            if codec_of(file.path) == "none":
-                plain.symlink_to(file.path.absolute())
-            else:
-                _unpack(file.path, plain)
-        yield directory
-
-
-def _unpack(path: Path, into: Path) -> None:
-    with into.open("wb") as plain, reading(path), open_plain(path) as stream:
-        shutil.copyfileobj(stream, plain, CHUNK_BYTES)
-
-
-def _renamed(name: str, timeline: int) -> str:
-    return f"{timeline:08X}{name[8:]}"
+def _dump(files: Sequence[WalFile], programs: PostgresPrograms, *, named: bool) -> Iterator[str]:
+    return waldump.pages(files, programs, "Transaction", *(("XLOG",) if named else ()))
 
 
 def _parse(line: str) -> Stop | None:
@@ -211,5 +165,12 @@ def _parse(line: str) -> Stop | None:
     return None
 
 
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+def _moment(text: str) -> datetime | None:
+    """Return a time; None for a day that does not exist.
+
+    The name of a restore point may look like a line of its own.
+    """
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.model.wal import is_segment_name
+from pytest_pgrestore.sources.restored_files import is_file
 from pytest_pgrestore.sources.wal import archive_findings, preflight, segments, staging
 from pytest_pgrestore.sources.wal.header import Expected, control_identifier
 from pytest_pgrestore.sources.wal.segments import Supply, WalFile, WalFiles
@@ -46,7 +48,9 @@ def stage(wanted: WalPlan, sandbox: Sandbox) -> str:
 def _checked(wanted: WalPlan, sandbox: Sandbox) -> Supply:
     """Return the fetched segments that are sound; see `stage` for the errors raised."""
     programs = sandbox.programs
-    brought = segments.scan(sandbox.wal).segments
+    scanned = segments.scan(sandbox.wal).segments
+    # A tool wrote them. A link would be followed when recovery writes into it.
+    brought = {name: file for name, file in scanned.items() if is_file(file.path)}
     expected = Expected(wanted.segment_bytes, control_identifier(sandbox.data), programs.major)
     by_name = segments.supply(brought, wanted.path, wanted.start, wanted.segment_bytes)
     found = segments.sound(by_name, expected, preflight.until(wanted.target, wanted.stop))
@@ -63,6 +67,9 @@ def _checked(wanted: WalPlan, sandbox: Sandbox) -> Supply:
 
 def reachable(wanted: WalPlan, sandbox: Sandbox) -> list[str]:
     """Return the stops nearest to the target, and why the archive ends early, if it does."""
-    files = sorted((sandbox.data / "pg_wal").glob("?" * 24))
-    staged = [WalFile(path.name, path) for path in files]
+    # The server's user may have put anything there since.
+    files = sorted((sandbox.data / "pg_wal").iterdir())
+    staged = [
+        WalFile(path.name, path) for path in files if is_segment_name(path.name) and is_file(path)
+    ]
     return archive_findings.nearest_stops(staged, wanted.found, wanted.target, sandbox.programs)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.wal import Lsn
+from pytest_pgrestore.sources.codecs import reading
+from pytest_pgrestore.system.regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,12 +138,17 @@ def _differences(header: WalHeader, segment: Segment, expected: Expected) -> Ite
 def control_identifier(data: Path) -> int | None:
     """Return the system identifier of a data directory; None without a pg_control file.
 
+    Raises:
+        BackupNotRestorable: It is a link, a FIFO or a device.
+        HarnessError: It cannot be read.
+
     It is the first eight bytes of pg_control. Source: src/include/catalog/pg_control.h,
     ControlFileData.
     """
+    path = data / "global" / "pg_control"
     try:
-        with (data / "global" / "pg_control").open("rb") as stream:
+        with reading(path), open_regular(path, follow=False) as stream:
             start = stream.read(8)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return int.from_bytes(start, "little") if any(start) else None

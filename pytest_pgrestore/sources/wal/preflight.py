@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
 from pytest_pgrestore.model.target import AtLsn, AtTime, Immediate, Latest
 from pytest_pgrestore.sources.wal import commits
-from pytest_pgrestore.sources.wal.segments import run_of_timeline
+from pytest_pgrestore.sources.wal.timelines import run_of_timeline
 
 if TYPE_CHECKING:
     from datetime import datetime

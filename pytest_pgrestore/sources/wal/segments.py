@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
 from pytest_pgrestore.sources.codecs import codec_of, open_plain, plain_name, reading
-from pytest_pgrestore.sources.wal.backup_label import BackupLabel, parse_label
+from pytest_pgrestore.sources.wal.archive_names import names_in
+from pytest_pgrestore.sources.wal.backup_label import LARGEST_LABEL, BackupLabel, parse_label
 from pytest_pgrestore.sources.wal.header import HEADER_BYTES, Expected, fault
+from pytest_pgrestore.sources.wal.small_file import read_small
+from pytest_pgrestore.sources.wal.timelines import LARGEST_HISTORY, require_few
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,11 +23,6 @@ if TYPE_CHECKING:
 
 _HISTORY = re.compile(r"([0-9A-F]{8})\.history")
 _BACKUP_FILE = re.compile(r"([0-9A-F]{24})\.[0-9A-F]{8}\.backup")
-_SHELF = re.compile(r"[0-9A-F]{16}")
-"""A directory of segments, named by the first 16 digits of theirs.
-
-Barman (``wals/``) and pgBackRest sort archived WAL like that.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +31,20 @@ class WalFile:
 
     Attributes:
         name: Name of the segment, without the suffix of a compressor.
-        path: The file, or the tar that contains it.
+        place: The file, the tar that contains it, or the directory of `entry`.
         in_tar: Size and first bytes of a member of a tar; None for a file.
+        entry: Name in the directory `place`; empty if `place` is the file. Paths take much memory.
     """
 
     name: str
-    path: Path
+    place: Path
     in_tar: tuple[int, bytes] | None = None
+    entry: str = ""
+
+    @property
+    def path(self) -> Path:
+        """The file, or the tar that contains it."""
+        return self.place / self.entry if self.entry else self.place
 
     def head(self) -> tuple[int | None, bytes]:
         """Return the size in bytes, None for a compressed file, and the first bytes.
@@ -74,14 +79,22 @@ class WalFiles:
     partial: list[str] = field(default_factory=list)
 
     def history_texts(self) -> dict[int, str]:
-        """Return the text of each ``.history`` file by its timeline."""
-        return {timeline: _text(path) for timeline, path in self.histories.items()}
+        """Return the text of each ``.history`` file by its timeline.
+
+        Raises:
+            BackupNotRestorable: One is cut short, damaged, too large, or no regular file.
+            HarnessError: There are too many, or one cannot be read.
+        """
+        require_few(self.histories)
+        return {
+            timeline: read_small(path, LARGEST_HISTORY) for timeline, path in self.histories.items()
+        }
 
     def history_of(self, label: BackupLabel | None) -> BackupLabel | None:
         """Return the ``.backup`` file of the backup with `label`; None without one."""
         for path in self.backups.get(label.start_file, ()) if label else ():
             try:
-                said = parse_label(_text(path), path.name)
+                said = parse_label(read_small(path, LARGEST_LABEL), path.name)
             except BackupNotRestorable:
                 continue
             if label is not None and said.start_lsn == label.start_lsn:
@@ -93,34 +106,33 @@ def scan(directory: Path) -> WalFiles:
     """Return the WAL files of an archive directory.
 
     Raises:
-        HarnessError: The directory is missing or cannot be read.
+        HarnessError: The directory is missing, has too many files, or cannot be read.
     """
     found = WalFiles()
     try:
-        for entry in sorted(directory.iterdir()):
-            if _SHELF.fullmatch(entry.name) and entry.is_dir():
-                for inner in sorted(entry.iterdir()):
-                    _sort_in(inner, found)
-            else:
-                _sort_in(entry, found)
+        for folder, name in names_in(directory):
+            _sort_in(folder, name, found)
     except OSError as exc:
         raise HarnessError(
             f"the WAL archive {directory} cannot be read: {exc.strerror}",
             hint="check `wal` in the source, whether it is mounted, and who may read it.",
         ) from None
+    found.partial.sort()
     return found
 
 
-def _sort_in(path: Path, found: WalFiles) -> None:
-    name = plain_name(path.name)
+def _sort_in(folder: Path, entry: str, found: WalFiles) -> None:
+    name = plain_name(entry)
     if is_segment_name(name):
-        # If both exist, the plain file is taken: it need not be decompressed.
-        if name not in found.segments or name == path.name:
-            found.segments[name] = WalFile(name, path)
+        # The first name in order counts: the plain file, which need not be decompressed.
+        known = found.segments.get(name)
+        if known is None or entry < known.entry:
+            # For a plain file both names are one object.
+            found.segments[name] = WalFile(name, folder, entry=name if entry == name else entry)
     elif match := _HISTORY.fullmatch(name):
-        found.histories[int(match[1], 16)] = path
+        found.histories[int(match[1], 16)] = folder / entry
     elif match := _BACKUP_FILE.fullmatch(name):
-        found.backups.setdefault(match[1], []).append(path)
+        found.backups.setdefault(match[1], []).append(folder / entry)
     elif name.endswith(".partial"):
         found.partial.append(name)
 
@@ -151,20 +163,19 @@ class Supply:
 
     def break_words(self) -> str:
         """Return why the run ends early, for messages; empty if it does not."""
-        return (
-            f"{self.broken}; {self.cut_off} later segments cannot be reached" if self.broken else ""
-        )
+        later = f"; {self.cut_off} later segments cannot be reached"
+        return self.broken + later if self.broken else ""
 
 
 def supply(
     files: Mapping[str, WalFile], path: TimelinePath, start: Lsn, segment_bytes: int
 ) -> Supply:
     """Return the run of segments from `start` along `path` up to the first gap, by names alone."""
-    per_number = _per_number(files, path, segment_bytes)
+    per_number = path.choose(files, segment_bytes)
     number = start // segment_bytes
     run = []
     while number in per_number:
-        run.append(per_number[number])
+        run.append(files[per_number[number]])
         number += 1
     later = sum(other > number for other in per_number)
     broken = ""
@@ -172,32 +183,6 @@ def supply(
         missing = next(path.candidates(number, segment_bytes)).file_name(segment_bytes)
         broken = f"WAL segment {missing} is missing from the archive"
     return Supply(tuple(run), Lsn(number * segment_bytes), broken, later)
-
-
-def _per_number(
-    files: Mapping[str, WalFile], path: TimelinePath, segment_bytes: int
-) -> dict[int, WalFile]:
-    """Return the file PostgreSQL reads for each segment number, along `path`."""
-    found = {}
-    for number in {Segment.parse(name, segment_bytes).number for name in files}:
-        names = (
-            candidate.file_name(segment_bytes)
-            for candidate in path.candidates(number, segment_bytes)
-        )
-        chosen = next((files[name] for name in names if name in files), None)
-        if chosen is not None:
-            found[number] = chosen
-    return found
-
-
-def run_of_timeline(
-    files: Mapping[str, WalFile], timeline: int, first: int, segment_bytes: int
-) -> list[WalFile]:
-    """Return one timeline's segments from number `first` on, up to the first gap."""
-    run: list[WalFile] = []
-    while (name := Segment(timeline, first + len(run)).file_name(segment_bytes)) in files:
-        run.append(files[name])
-    return run
 
 
 def limited(found: Supply, segment_bytes: int, until: Lsn | None) -> Supply:
@@ -243,8 +228,3 @@ def fault_of(file: WalFile, segment: Segment, expected: Expected) -> str | None:
     except BackupNotRestorable as exc:
         return f"does not unpack: {exc.problem}"
     return fault(start, size, segment, expected)
-
-
-def _text(path: Path) -> str:
-    with reading(path), open_plain(path) as stream:
-        return stream.read().decode(errors="backslashreplace")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.sources.copying import copy_plain, in_parallel
+from pytest_pgrestore.sources.restored_files import remove_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,26 +21,27 @@ def empty_wal(data: Path) -> None:
     Some backup tools restore that link, which leads to production's directory; others leave it out.
     """
     wal = data / "pg_wal"
-    if wal.is_symlink():
-        wal.unlink()
-    shutil.rmtree(wal, ignore_errors=True)
+    remove_file(data, wal.name)
     for folder in (wal, wal / "archive_status"):
         folder.mkdir(mode=0o700)
 
 
-def copy_segments(pairs: Iterable[tuple[Path, Path]], finished: Callable[[Path], None]) -> None:
+def copy_segments(
+    pairs: Iterable[tuple[Path, Path]], segment_bytes: int, finished: Callable[[Path], None]
+) -> None:
     """Copy WAL files to where recovery finds them, decompressed.
 
     Args:
         pairs: Each file, compressed or not, and its new path.
+        segment_bytes: Size of a segment; nothing longer is written.
         finished: Called with each new path when the copy is complete; may raise.
 
     Raises:
-        BackupNotRestorable: A file is cut short or damaged.
+        BackupNotRestorable: A file is cut short, damaged, no regular file, or no segment.
     """
 
     def one(pair: tuple[Path, Path]) -> None:
-        copy_plain(*pair)
+        copy_plain(*pair, segment_bytes)
         finished(pair[1])
 
     in_parallel(one, pairs)

@@ -129,7 +129,7 @@ def plan(request: LocateRequest, backup: Backup, start_file: str, stored: Stored
     start, timeline, segment_bytes = _beginning(backup, start_file)
     stop = max(backup.stop_lsn or start, start)
     path, notes = timelines.follow(stored.histories, timeline, request.timeline, stop)
-    files = {name: WalFile(name, Path(name)) for name in stored.segments}
+    files = {name: WalFile(name, Path(), entry=name) for name in stored.segments}
     whole = segments.supply(files, path, start, segment_bytes)
     preflight.require_complete(request.target, stop, whole)
     if isinstance(request.target, AtTime):
@@ -176,7 +176,7 @@ def _beyond(
     for timeline, end in path.steps:
         if end is not None:
             first = int(end) // segment_bytes + 1
-            run = segments.run_of_timeline(files, timeline, first, segment_bytes)
+            run = timelines.run_of_timeline(files, timeline, first, segment_bytes)
             found += [file.name for file in run[: commits.LOOK_BACK]]
     return tuple(found)
 

@@ -12,14 +12,16 @@ src/include/access/xlogrecord.h.
 
 from __future__ import annotations
 
+import os
 import re
 import struct
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
-from pytest_pgrestore.sources.wal import commits
+from pytest_pgrestore.sources.wal import waldump
 from pytest_pgrestore.sources.wal.segments import WalFile
+from pytest_pgrestore.system.regular_file import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,13 +29,18 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.protocol import Sandbox
 
 # The path is read from the record: pg_waldump prints it unquoted, and it may contain line ends.
-_MADE = re.compile(r"lsn: ([0-9A-F]+/[0-9A-F]+),.*?desc: CREATE (\d+) ")
+_MADE = re.compile(r"lsn: ([0-9A-F]{1,8}/[0-9A-F]{1,8}),.*?desc: CREATE (\d+) ")
 _PAGE_BYTES = 8192
 _SHORT_HEADER_BYTES = 24
 _LONG_HEADER_BYTES = 40
 _RECORD_HEADER_BYTES = 24
 _CHECKSUM_AT = 20
-_LARGEST_RECORD_BYTES = 64 * 1024
+_LARGEST_RECORD_BYTES = 4096
+"""Bytes of the record of CREATE TABLESPACE: its headers, and a path of at most MAXPGPATH, 1,024."""
+
+_MOST_RECORDS = 1000
+"""Records about tablespaces after a backup began. Each is changed by hand and named in a note."""
+
 _OID_BYTES = 4
 _LENGTH_OF_HEADER = {0xFC: 4, 0xFD: 2}
 """Bytes after the markers XLR_BLOCK_ID_TOPLEVEL_XID and XLR_BLOCK_ID_ORIGIN."""
@@ -64,7 +71,17 @@ def keep_inside(sandbox: Sandbox, start: Lsn | None, segment_bytes: int) -> list
         files = {number: file for number, file in files.items() if number >= start // segment_bytes}
     notes = []
     ordered = [files[number] for number in sorted(files)]
-    for line in commits.lines_of(ordered, sandbox.programs, "Tablespace", start=start):
+    lines = waldump.lines_of(
+        ordered, sandbox.programs, "Tablespace", start=start, most=_MOST_RECORDS
+    )
+    if len(lines) > _MOST_RECORDS:
+        # Not read in parts: a path may look like a line that names a later position.
+        raise HarnessError(
+            f"production made or dropped {_MOST_RECORDS} tablespaces or more after the backup"
+            " began, and no more than that are kept inside the sandbox",
+            hint="take a new base backup, which holds the tablespaces from their beginning.",
+        )
+    for line in lines:
         match = _MADE.search(line)
         if match is None:
             continue
@@ -136,7 +153,7 @@ class _StagedRecord:
     def _read(self, size: int) -> bytes:
         parts = []
         for file, offset, length in self._places(size):
-            with file.path.open("rb") as stream:
+            with open_regular(file.path, follow=False) as stream:
                 stream.seek(offset)
                 parts.append(stream.read(length))
         return b"".join(parts)
@@ -144,10 +161,16 @@ class _StagedRecord:
     def _write(self, record: bytes) -> None:
         done = 0
         for file, offset, length in self._places(len(record)):
-            with file.path.open("r+b") as stream:
+            with _open_for_change(file.path) as stream:
                 stream.seek(offset)
                 stream.write(record[done : done + length])
             done += length
+
+
+def _open_for_change(path: Path) -> IO[bytes]:
+    """Open a staged segment to change its middle. A link, which a server may make, is refused."""
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags), "r+b")
 
 
 def _path_begins(record: bytes | bytearray) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.sources.json_answer import parse, understood
 from pytest_pgrestore.sources.walg.messages import failed
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ VERIFY = "wal-g wal-verify"
 FILES = "files"
 _NAMED = 3
 """Most files that a message names."""
+
+_LONGEST = 100
+"""Characters of a status."""
 
 _VERIFY_SECONDS = 120.0
 """WAL-G retries without a message if production or the store does not answer."""
@@ -63,7 +67,20 @@ def wal_verified(tool: BackupTool) -> Check:
     if done.status != 0:
         problem = failed(done, "wal-verify did not run").problem
         return Check(name=VERIFY, verdict=Verdict.COULD_NOT_VERIFY, message=problem)
-    found = {name: part["status"] for name, part in json.loads(done.stdout).items()}
+    found = statuses_in(done.stdout)
     words = ", ".join(f"{name} {status}" for name, status in found.items())
     bad = any(status == "FAILURE" for status in found.values())
     return Check(name=VERIFY, verdict=Verdict.FAILED if bad else Verdict.PASSED, message=words)
+
+
+def statuses_in(text: str) -> dict[str, str]:
+    """Return the status of each part of ``wal-verify``.
+
+    Raises:
+        HarnessError: The output has another format.
+    """
+    with understood("WAL-G's answer is not understood", hint="read the saved log of `verify`."):
+        return {
+            name: part["status"].text(longest=_LONGEST)
+            for name, part in islice(parse(text).items(), _NAMED)
+        }

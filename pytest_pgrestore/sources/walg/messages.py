@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError
+from pytest_pgrestore.sources.backup_tool import ends_of
 
 if TYPE_CHECKING:
     from pytest_pgrestore.system.process import Completed
@@ -115,7 +116,7 @@ def failed(done: Completed, what: str) -> PgRestoreError:
         done: The command with its output.
         what: The consequence, as in ``backup base_0001 was not fetched``.
     """
-    text = done.stderr + done.stdout
+    text = ends_of(done.stderr + done.stdout)
     error = _first_error(text)
     for signs, cause, hint in _NOT_LEARNED:
         if any(sign.lower() in text.lower() for sign in signs):

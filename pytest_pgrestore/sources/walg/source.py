@@ -9,7 +9,7 @@ import json
 import os
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
@@ -30,7 +30,7 @@ from pytest_pgrestore.sources.walg.restore_spec import link_tablespaces, restore
 from pytest_pgrestore.sources.walg.storage import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pytest_pgrestore.model.backup import Backup
@@ -60,10 +60,10 @@ class _Choice(Choice):
     """What `locate` found out, kept for the later steps of the same restore.
 
     Attributes:
-        spec: ``Spec`` of the backup's sentinel: its tablespaces.
+        tablespaces: OID of each.
     """
 
-    spec: Mapping[str, Any]
+    tablespaces: tuple[int, ...]
 
 
 class WalgSource(ToolSource[_Choice]):
@@ -134,8 +134,7 @@ class WalgSource(ToolSource[_Choice]):
             needed_bytes=_size_of(backup, backups) + wal.needed_bytes,
             not_checked=(_NO_CHECKSUMS,),
         )
-        spec = sentinel.get("Spec") or {}
-        choice = _Choice(wal=wal, log=request.log, spec=spec)
+        choice = _Choice(wal=wal, log=request.log, tablespaces=sentinel.tablespaces)
         return self._keep(self._with_paths(chosen), choice)
 
     def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
@@ -143,13 +142,13 @@ class WalgSource(ToolSource[_Choice]):
         choice, label = self._choice_of(chosen), chosen.backup.label
         tool = self._tool(sandbox.tool_runner(self.requirements), choice.log, choice.wal)
         spec = sandbox.wal / "restore-spec.json"
-        spec.write_text(json.dumps(restore_spec(choice.spec, sandbox)))
-        arguments = ("--restore-spec", str(spec)) if choice.spec.get("tablespaces") else ()
+        spec.write_text(json.dumps(restore_spec(choice.tablespaces, sandbox)))
+        arguments = ("--restore-spec", str(spec)) if choice.tablespaces else ()
         done = tool.run("restore", "backup-fetch", str(sandbox.data), label, *arguments)
         if done.status != 0:
             raise failed(done, f"backup {label} was not fetched")
         spec.unlink()
-        link_tablespaces(choice.spec, sandbox)
+        link_tablespaces(choice.tablespaces, sandbox)
 
         def bring(names: Sequence[str], into: Path) -> None:
             in_parallel(lambda name: _bring_one(tool, name, into), names)

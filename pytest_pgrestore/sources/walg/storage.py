@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.system.regular_file import read_limited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 _PREFIX = re.compile(r"(?:WALG|WALE)_\w*_PREFIX$|^WALG_FILE_PREFIX$")
 _SETTING = re.compile(r"""^\W*([A-Z][A-Z0-9_]+)["']?\s*:\s*["']?([^"',\n]+)""", re.MULTILINE)
 """A setting in JSON and in YAML: a name, a colon, and a value that may be in quotes."""
+
+
+_LARGEST_BYTES = 1 << 20
+"""Bytes of a configuration file: 1 MiB; WAL-G has some hundred settings."""
 
 
 class Storage:
@@ -61,7 +66,7 @@ def _settings_in(config: Path | None) -> dict[str, str]:
     if config is None:
         return {}
     try:
-        text = config.read_text(encoding="utf-8")
+        text = read_limited(config, _LARGEST_BYTES).decode()
     except (OSError, UnicodeDecodeError) as exc:
         raise HarnessError(
             f"WAL-G's configuration {config} cannot be read: {getattr(exc, 'strerror', exc)}",

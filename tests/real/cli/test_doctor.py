@@ -183,3 +183,14 @@ def test_a_backup_tool_runs_if_it_is_on_this_machine(tmp_path: Path, bindir: Pat
     assert f"source shop: stanza 'main' is not in repo1: {tmp_path}" in text
     assert absent[0] == 1
     assert "pgbackrost is not on this machine" in absent[1]
+
+
+def test_what_confines_a_copy_here_is_reported(tmp_path: Path, bindir: Path) -> None:
+    """A user learns before the first drill whether a hostile backup could reach anything."""
+    _, text = diagnosis(tmp_path, bindir)
+    _, without = diagnosis(tmp_path, bindir, 'confine = "off"')
+
+    assert "confinement: server: bubblewrap" in text
+    assert "no socket of this machine" in text
+    assert 'confinement: none: sandbox.confine is "off"' in without
+    assert "install bubblewrap" in without

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.checks.isolation import NetworkState, isolation
+from pytest_pgrestore.checks.isolation import NetworkState, OutsideView, isolation
 from pytest_pgrestore.demo.cluster import Cluster
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from pytest_pgrestore.system.network import interfaces_of
+from pytest_pgrestore.system.server_process import settings_of, titles_of_children
 from tests.real.hostile import LOGIN_TRIGGERS_SINCE
 from tests.real.worlds import MAJORS, Drilled
 
@@ -139,16 +140,21 @@ def test_the_check_fires_when_the_quarantine_does_not_hold(place: Path) -> None:
     """A check that cannot fail proves nothing: the same queries, on production itself."""
     # This process has the machine's own network, as a server has that was started without care.
     state = NetworkState("", cut=True, interfaces=interfaces_of(os.getpid()))
+    wanted = {"archive_mode": "off", "restart_after_crash": "off"}
     with Cluster.create(place) as production, production.connect() as connection:
-        check, settings = isolation(
-            connection, {"archive_mode": "off", "restart_after_crash": "off"}, state
-        )
+        check, settings = isolation(connection, wanted, state, OutsideView(None, None, None))
+        server = int((production.data / "postmaster.pid").read_text().split()[0])
+        outside = OutsideView(server, settings_of(server), titles_of_children(server, ""))
 
     assert check.verdict == "could not verify"
     assert "archive_mode is 'on'" in check.message
     assert "a 'logical replication launcher' process runs" in check.message
     assert "the server has network interface" in check.message
     assert settings["restart_after_crash"] == "on"
+    problems = outside.problems(wanted)
+    assert "archive_mode is 'on' in the server's arguments" in problems
+    assert any("logical replication launcher" in problem for problem in problems)
+    assert not any("checkpointer" in problem or "[local]" in problem for problem in problems)
 
 
 @pytest.mark.parametrize("major", [15, 18])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -25,9 +26,11 @@ def left_of(engine: Engine, run_id: str) -> list[str]:
     return containers + [volume["Name"] for volume in volumes]
 
 
-def empty_server(run: DockerRun, key: str = "shop@latest") -> DockerSandbox:
-    """Start a server on an empty cluster."""
-    sandbox = run.sandbox(key, run.find_programs(MAJOR))
+def empty_server(
+    run: DockerRun, key: str = "shop@latest", reads: tuple[Path, ...] = ()
+) -> DockerSandbox:
+    """Start a server on an empty cluster, in a container that sees `reads`."""
+    sandbox = run.sandbox(key, run.find_programs(MAJOR), reads=reads)
     sandbox.programs.run(
         "initdb", "-D", str(sandbox.data), "-U", "boss", "-A", "trust", "--no-sync"
     )

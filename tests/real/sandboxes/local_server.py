@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import psycopg
 
 from pytest_pgrestore.restore.quarantine.settings import server_settings
+from pytest_pgrestore.sandboxes.confinement import NONE, Confinement
 from pytest_pgrestore.sandboxes.local.run import LocalRun
 from pytest_pgrestore.sandboxes.local.sandbox import LocalSandbox
+from pytest_pgrestore.system import landlock
 from pytest_pgrestore.system.waiting import wait_until
 
 DEADLINE = 60.0
 
 
-def empty_server(run: LocalRun, major: int, key: str = "shop@latest") -> LocalSandbox:
+def empty_server(
+    run: LocalRun, major: int, key: str = "shop@latest", reads: Sequence[Path] = ()
+) -> LocalSandbox:
     """Return a sandbox with a running, empty server."""
-    sandbox = run.sandbox(key, run.find_programs(major))
+    sandbox = run.sandbox(key, run.find_programs(major, reads=reads))
     sandbox.programs.run(
         "initdb",
         "-D",
@@ -44,3 +51,17 @@ def connect(sandbox: LocalSandbox) -> psycopg.Connection[tuple[object, ...]]:
         dbname="postgres",
         autocommit=True,
     )
+
+
+WALLS = ("bubblewrap", "landlock", "none")
+"""What may confine a server on this machine."""
+
+
+def confined_by(wall: str, run: LocalRun) -> LocalRun:
+    """Return `run` as on a machine that has this wall and no better one."""
+    assert run.confinement.bwrap is not None, "tests/bootstrap/system installs bubblewrap"
+    if wall == "landlock":
+        run.__dict__["confinement"] = Confinement(landlock=landlock.version(), words=wall)
+    elif wall == "none":
+        run.__dict__["confinement"] = NONE
+    return run

@@ -20,7 +20,7 @@ from pytest_pgrestore.system import process_table
 from pytest_pgrestore.system.waiting import wait_until
 from tests.plugin.processes import orphaned_memory
 from tests.project import ROOT
-from tests.real.sandboxes.local_server import DEADLINE, empty_server
+from tests.real.sandboxes.local_server import DEADLINE, confined_by, empty_server
 
 LIMIT_SECONDS = 10.0
 """Long enough for a server to start on a busy machine."""
@@ -134,7 +134,7 @@ def test_the_sweep_takes_a_kept_copy_whose_time_is_over(local_settings: LocalSet
 
 def test_the_memory_of_another_server_is_left_alone(local_run: LocalRun) -> None:
     """A backup of files may contain production's postmaster.pid, with the id of its segment."""
-    production = empty_server(local_run, 18, "production@latest")
+    production = empty_server(confined_by("landlock", local_run), 18, "production@latest")
     copy = local_run.sandbox("copy@latest", local_run.find_programs(18))
     (copy.data / "postmaster.pid").write_text((production.data / "postmaster.pid").read_text())
     memory = watchdog.memory_of_dead_server(production.root)

@@ -15,14 +15,14 @@ from pytest_pgrestore.sandboxes import watchdog
 from pytest_pgrestore.sandboxes.local.run import LocalRun
 from pytest_pgrestore.sandboxes.settings import LocalSettings
 from pytest_pgrestore.system import network
-from tests.real.sandboxes.local_server import connect, empty_server
+from tests.real.sandboxes.local_server import confined_by, connect, empty_server
 from tests.real.worlds import MAJORS
 
 
 @pytest.mark.parametrize("major", MAJORS)
 def test_a_server_runs_and_nothing_of_it_is_left(local_run: LocalRun, major: int) -> None:
     """Every setting is known to that major: an unknown one is FATAL."""
-    sandbox = empty_server(local_run, major)
+    sandbox = empty_server(confined_by("landlock", local_run), major)
     with connect(sandbox) as connection:
         row = connection.execute(
             "select current_setting('server_version_num')::int / 10000"

@@ -69,7 +69,7 @@ def test_secrets_reach_the_tool_and_nobody_else(tool_run: Run) -> None:
 
     assert done.stdout.startswith(SECRET["STORE_KEY"])
     assert SECRET["STORE_KEY"] not in done.stdout.removeprefix(SECRET["STORE_KEY"])
-    assert not list((tool_run.root / "scratch").glob(".env-*"))
+    assert not list(tool_run.root.rglob(".env-*"))
 
 
 def test_a_program_that_is_not_there_is_named_with_its_package(tool_run: Run) -> None:

@@ -80,11 +80,19 @@ def test_no_manifest_is_not_green(world: World, run: Run, tmp_path: Path) -> Non
     """Without a manifest the files cannot be verified; verify = false accepts that."""
     backup = copy_of(world.backups / "a", tmp_path)
     (backup / "backup_manifest").unlink()
-    source = BasebackupSource("shop", str(backup), wal=str(world.archive))
+    source = BasebackupSource(
+        "shop", str(backup), wal=str(world.archive), linked_paths=[world.directory / "mapped"]
+    )
     chosen = source.locate(locate_request(run))
 
     (check,) = source.verify(chosen, fetched(source, run, chosen))
-    consenting = BasebackupSource("shop", str(backup), wal=str(world.archive), verify=False)
+    consenting = BasebackupSource(
+        "shop",
+        str(backup),
+        wal=str(world.archive),
+        linked_paths=[world.directory / "mapped"],
+        verify=False,
+    )
 
     assert check.verdict is Verdict.COULD_NOT_VERIFY
     assert consenting.check_names(Latest()) == ("archive",)

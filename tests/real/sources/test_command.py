@@ -116,7 +116,7 @@ locally = pytest.mark.parametrize("tool_run", ["local"], indirect=True)
             {"list": ["sh", "-c", "echo no >&2; exit 3"]},
             "the backups could not be listed: the command ended with status 3: no",
         ),
-        ({"list": ["echo", "hello"]}, "the list command printed no JSON"),
+        ({"list": ["echo", "hello"]}, "the list command is not understood: it is no JSON"),
         ({"list": ["echo", '[{"label": "a", "sise": 1}]']}, "'a' lacks server_major"),
         ({"list": ["no-such-program"]}, "no-such-program is not on this machine"),
         (

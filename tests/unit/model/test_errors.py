@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import pickle  # nosec B403 # our own bytes
 
 import pytest
 
@@ -17,6 +17,7 @@ from pytest_pgrestore.model.verdict import Verdict
         (errors.TargetUnreachable, Verdict.FAILED),
         (errors.HarnessError, Verdict.COULD_NOT_VERIFY),
         (errors.ConfigError, Verdict.COULD_NOT_VERIFY),
+        (errors.MistakesError, Verdict.COULD_NOT_VERIFY),
     ],
 )
 def test_an_error_knows_who_is_to_blame_and_crosses_processes(

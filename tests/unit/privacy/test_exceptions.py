@@ -21,6 +21,7 @@ from pytest_pgrestore.privacy.exceptions import message_without_values, sqlstate
         (psycopg.errors.UniqueViolation("secret"), "UniqueViolation (SQLSTATE 23505)"),
         (HarnessError("no disk", "free it."), "no disk\nHINT: free it."),
         (AssertionFailed("expected no rows"), "expected no rows"),
+        (AssertionFailed("the value is a\n::error::b"), r"the value is a\n::error::b"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
@@ -57,10 +58,18 @@ class Diagnosis:
             Diagnosis('relation "shop" does not exist'),
             ': relation "shop" does not exist',
         ),
+        (
+            psycopg.errors.UndefinedTable,
+            Diagnosis('relation "a\n::error::b\x1b[31m" does not exist'),
+            r': relation "a\n::error::b\x1b[31m" does not exist',
+        ),
         (psycopg.errors.RaiseException, Diagnosis("Bob"), ""),
         (psycopg.errors.CheckViolation, Diagnosis("Bob", "exec_stmt_raise"), ""),
     ],
-    ids=["quoted", "bytes", "other language", "none", "identifier", "raise", "raise with a code"],
+    ids=[
+        *("quoted", "bytes", "other language", "none", "identifier", "hostile identifier"),
+        *("raise", "raise with a code"),
+    ],
 )
 def test_a_primary_message_is_shown_without_the_values_in_it(
     kind: type[psycopg.Error], diagnosis: Diagnosis, shown: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pytest_pgrestore.privacy.log_text import without_values
 from tests.unit.server_log import RECOVERED
 
@@ -39,3 +41,21 @@ def test_a_raise_with_a_code_of_its_own_is_not_kept() -> None:
     assert "secret" not in kept
     assert "kept one" in kept
     assert "kept two" in kept
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["ERROR:  a", *["\tDETAIL:  x"] * 5000],
+        ["ERROR:  " * 5000],
+        ["ERROR:  a", "DETAIL:  " * 5000],
+        ["ERROR:  a", "DETAIL:  x"] * 5000,
+        ["x" * 40_000 + " ERROR:  a"],
+    ],
+    ids=["parts that begin with a tab", "labels", "labels of parts", "parts", "long line"],
+)
+def test_what_a_log_looks_like_does_not_change_how_long_it_takes(lines: list[str]) -> None:
+    """Fifty such lines took longer than a life: whoever writes the backup chooses its messages."""
+    begun = f"{RECOVERED}2026-03-01 12:00:03.000 UTC [12] XX000 "
+
+    assert without_values(begun + "\n".join(lines))

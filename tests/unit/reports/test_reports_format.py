@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -70,35 +69,6 @@ def test_a_moment_is_in_utc() -> None:
     assert words.moment(moment) == "2026-06-15 14:30:00.871 UTC"
     assert words.moment(datetime(2026, 6, 15, tzinfo=UTC)) == "2026-06-15 00:00:00 UTC"
     assert words.moment(None) == "not known"
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("plain ü 🐘\t\r\n", "plain ü 🐘\t\r\n"),
-        ("\x00", "#x00"),
-        ("\x1b[31m", "#x1B[31m"),
-        ("\x7f\x9f", "#x7F#x9F"),
-        ("\ud800", "#xD800"),
-        ("\ufffe\uffff", "#xFFFE#xFFFF"),
-        ("drill\u202egpj", "drill#x202Egpj"),
-    ],
-)
-def test_what_cannot_be_shown_is_spelled_out(text: str, shown: str) -> None:
-    """Dropped, it would hide evidence; kept, it would break the file or mislead the reader."""
-    assert words.visible(text) == shown
-
-
-def test_visible_text_is_valid_in_xml() -> None:
-    """Every character is checked with an independent parser."""
-    from lxml import etree
-
-    every = "".join(map(chr, range(sys.maxunicode + 1)))
-
-    element = etree.Element("text")
-    element.text = words.visible(every)  # raises on a character that XML forbids
-
-    assert len(element.text) > len(every)
 
 
 def test_long_text_is_cut_with_a_note() -> None:

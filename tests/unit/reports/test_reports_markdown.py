@@ -44,7 +44,7 @@ def test_hostile_text_is_no_markup() -> None:
     text.encode()
 
     assert not re.search(r"(?<!\\)[<`$]", text)
-    assert "#xD800#x00#x1B" in text
+    assert r"\\ud800\\x00\\x1b" in text
     assert r"https\://evil.example" in render(run(problems=("see https://evil.example",)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
+import pickle  # nosec B403 # our own bytes
 import stat
 from dataclasses import replace
 from pathlib import Path

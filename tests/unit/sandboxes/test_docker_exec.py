@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import http.client
-import io
 import socket
+import tempfile
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes.docker.daemon.exec import _read_frames, _reader
 
 if TYPE_CHECKING:
@@ -44,10 +45,11 @@ def printed(
     theirs.close()
     # As docker-py returns them: the raw socket, and the response on it.
     stream = SimpleNamespace(_response=SimpleNamespace(raw=SimpleNamespace(_fp=answer)))
-    out, err = io.BytesIO(), io.BytesIO()
-    with answer:
-        _read_frames(_reader(stream), ours, (out, err), time.monotonic() + 60)
-    return out.getvalue(), err.getvalue()
+    with answer, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        _read_frames(_reader(stream), ours, (out, err), "psql", time.monotonic() + 60)
+        out.seek(0)
+        err.seek(0)
+        return out.read(), err.read()
 
 
 @pytest.mark.parametrize(
@@ -60,3 +62,11 @@ def test_output_is_complete_wherever_the_first_packet_ends(
     everything = frame(1, b"PostgreSQL 18") + frame(2, b"a warning")
 
     assert printed(ends, everything[:split], everything[split:]) == (b"PostgreSQL 18", b"a warning")
+
+
+def test_a_chunk_of_gigabytes_is_no_answer_of_a_daemon(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    """It would be collected in memory before it is written."""
+    with pytest.raises(HarnessError, match="sent 4,294,967,295 bytes at once while psql ran"):
+        printed(ends, bytes([1, 0, 0, 0]) + b"\xff" * 4, b"x")

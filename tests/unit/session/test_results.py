@@ -40,6 +40,9 @@ ACCESS = ConnectionInfo(
     nonce="n",
     system_identifier="1",
     options="",
+    question_options="",
+    timeout_seconds=60.0,
+    server=None,
     log="log",
 )
 

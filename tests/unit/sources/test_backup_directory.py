@@ -12,7 +12,7 @@ import pytest
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.sources.basebackup.catalogue import facts
-from pytest_pgrestore.sources.basebackup.directory import (
+from pytest_pgrestore.sources.basebackup.find_backups import (
     find_backups,
     read_backup,
     scan_for_major,

@@ -10,6 +10,7 @@ import pytest
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.sources.barman import catalogue
+from pytest_pgrestore.sources.json_answer import Answer
 
 FULL: dict[str, object] = {
     "backup_id": "20261123T054831",
@@ -85,6 +86,7 @@ def test_an_answer_that_is_not_understood() -> None:
 
 def test_a_time_as_barman_cloud_tells_it() -> None:
     """It is what C's ctime() returns, in UTC."""
-    entry = catalogue.entries([FULL | {"end_time": "Mon Nov 23 05:48:32 2026"}], "s3://b")[0]
+    raw = FULL | {"end_time": "Mon Nov 23 05:48:32 2026"}
+    entry = catalogue.entries([Answer(raw)], "s3://b")[0]
 
     assert entry.backup.stopped_at == datetime(2026, 11, 23, 5, 48, 32, tzinfo=UTC)

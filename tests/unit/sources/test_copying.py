@@ -9,7 +9,8 @@ import pytest
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.sources.codecs import codec_of, open_plain, reading
-from pytest_pgrestore.sources.copying import copy_plain, copy_tree
+from pytest_pgrestore.sources.copying import copy_plain
+from pytest_pgrestore.sources.trees import copy_tree
 from tests.unit.sources.backup_files import CODECS
 
 BYTES = os.urandom(300_000) + bytes(300_000)

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.sources.pgbackrest.catalogue import parse
+from pytest_pgrestore.sources.pgbackrest.catalogue import Details, parse
 from pytest_pgrestore.sources.pgbackrest.checks import pages, verified
 from pytest_pgrestore.sources.pgbackrest.own_config import Repository
 from pytest_pgrestore.system.process import Completed
@@ -102,19 +102,19 @@ def test_a_catalogue_that_says_nothing(text: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("error", "about", "verdict", "said"),
     [
-        (False, {}, "passed", "no page had a wrong checksum"),
+        (False, Details(), "passed", "no page had a wrong checksum"),
         (
             True,
-            {"error": True, "error-list": ["base/5/16389"]},
+            Details(bad_files=("base/5/16389",)),
             "failed",
             "was taken: base/5/16389",
         ),
-        (True, {"error": True}, "failed", "was taken"),
-        (None, {}, "skipped", "did not look"),
+        (True, Details(), "failed", "was taken"),
+        (None, Details(), "skipped", "did not look"),
     ],
 )
 def test_what_the_catalogue_says_of_pages(
-    error: bool | None, about: dict[str, object], verdict: str, said: str
+    error: bool | None, about: Details, verdict: str, said: str
 ) -> None:
     """`info` and its status are 0 for a backup of damaged pages; `info --set` names the files."""
     entry = parse(answer((0, "ok"), {**BACKUP, "error": error}), "main", POSIX).entries[0]

@@ -18,7 +18,10 @@ HISTORIES = {
 
 def test_a_history_names_its_ancestors() -> None:
     """Comments and empty lines are allowed."""
-    assert parse_history("# a comment\n" + HISTORIES[3]) == [(1, Lsn(0x300500)), (2, Lsn(0x500000))]
+    assert parse_history("# a comment\n" + HISTORIES[3], 3) == [
+        (1, Lsn(0x300500)),
+        (2, Lsn(0x500000)),
+    ]
 
 
 @pytest.mark.parametrize(

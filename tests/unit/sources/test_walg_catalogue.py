@@ -13,6 +13,7 @@ from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.walg import catalogue
+from pytest_pgrestore.sources.walg.answers import Sentinel
 from pytest_pgrestore.system.process import Completed
 
 FULL = "base_000000010000000000000009"
@@ -131,7 +132,7 @@ def test_a_chain_back_to_the_full_backup(tool: Callable[[dict[str, str]], Backup
     """The full backup comes first."""
     said = {f"st cat basebackups_005/{FULL}_backup_stop_sentinel.json": "{}"}
 
-    assert catalogue.chain_of(tool(said), DELTA, {"DeltaFrom": FULL}, {FULL}) == (FULL,)
+    assert catalogue.chain_of(tool(said), DELTA, Sentinel(parent=FULL), {FULL}) == (FULL,)
 
 
 def test_a_chain_that_is_broken(tool: Callable[[dict[str, str]], BackupTool]) -> None:
@@ -139,4 +140,4 @@ def test_a_chain_that_is_broken(tool: Callable[[dict[str, str]], BackupTool]) ->
     with pytest.raises(
         BackupNotRestorable, match=f"is a delta to {FULL}, which is not in the catalogue"
     ):
-        catalogue.chain_of(tool({}), DELTA, {"DeltaFrom": FULL}, set())
+        catalogue.chain_of(tool({}), DELTA, Sentinel(parent=FULL), set())

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.system.process import run
+from pytest_pgrestore.system.process_output import OUTPUT_BYTES
 
 DEADLINE = 60.0
 
@@ -25,6 +26,21 @@ def test_output_that_is_not_text_cannot_harm_a_report() -> None:
     done = run(["printf", r"\377"], timeout_seconds=DEADLINE, env={"PATH": os.defpath})
 
     assert done.stdout == r"\xff"
+
+
+def test_what_a_tool_printed_last_is_quoted_line_by_line() -> None:
+    """A backup chooses the words of a tool: none of its lines can pass for one of ours."""
+    script = r"printf 'first\n::error::a\n\033[31mHINT: all is well.\n' >&2; exit 3"
+
+    with pytest.raises(HarnessError) as caught:
+        run(["sh", "-c", script], timeout_seconds=DEADLINE, env={"PATH": os.defpath})
+
+    assert str(caught.value).split("\n") == [
+        "sh exited with status 3: first",
+        r"  | \x3a:error::a",
+        r"  | \x1b[31mHINT: all is well.",
+        "HINT: fix the cause above.",
+    ]
 
 
 def failing_chunks(error: Exception) -> Iterator[bytes]:
@@ -53,3 +69,29 @@ def test_a_program_that_reads_only_a_part_of_its_input_ends_as_it_likes() -> Non
     )
 
     assert done.stdout == "x"
+
+
+def test_a_program_that_prints_without_end_is_stopped() -> None:
+    """Its output would fill the disk, and then our memory."""
+    with pytest.raises(HarnessError, match=r"yes printed more than [\d,]+ bytes"):
+        run(["yes"], timeout_seconds=DEADLINE, env={"PATH": os.defpath})
+
+
+def test_an_answer_that_is_too_long_is_not_read() -> None:
+    """A program that ended is asked for no more than its answer can be."""
+    size = str(OUTPUT_BYTES + 1)
+
+    with pytest.raises(HarnessError, match="head printed more than"):
+        run(["head", "-c", size, "/dev/zero"], timeout_seconds=DEADLINE, env={"PATH": os.defpath})
+
+
+def test_of_endless_messages_both_ends_are_kept() -> None:
+    """The first cause is at the beginning, the program's conclusion at the end."""
+    script = "echo first >&2; head -c 20000000 /dev/zero | tr '\\0' x >&2; echo last >&2"
+
+    done = run(["sh", "-c", script], timeout_seconds=DEADLINE, env={"PATH": os.defpath})
+
+    assert done.stderr.startswith("first\n")
+    assert done.stderr.endswith("last\n")
+    assert "bytes left out" in done.stderr
+    assert len(done.stderr) < 5_000_000

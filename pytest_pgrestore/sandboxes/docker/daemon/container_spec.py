@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.settings import DockerSettings
     from pytest_pgrestore.system.account import Account
 
+_TEMPORARY_BYTES = 256 << 20
+"""Size of /tmp beside a server: nothing of PostgreSQL's is there. It is memory of this machine."""
+
 _LIFELINE = 'flock -x "$0" true; while [ -n "$1" ] && [ -e "$1" ]; do sleep 5; done'
 """First process: waits for the run's lock, then as long as the user keeps the drill."""
 
@@ -37,6 +40,7 @@ class ContainerSpec:
         copy: Where the copy lives in it; None if it holds none.
         published: Whether the server's port is published on 127.0.0.1.
         network: Network of a container that no server runs in.
+        tool: Whether a backup tool runs in it, whose temporary files may be large.
         shared: Volume of another container, mounted at `copy`; None makes a new one.
         capabilities: Capabilities it has more than others.
     """
@@ -50,6 +54,7 @@ class ContainerSpec:
     copy: Path | None = None
     published: bool = False
     network: str = "none"
+    tool: bool = False
     shared: str | None = None
     capabilities: tuple[str, ...] = ()
 
@@ -104,7 +109,8 @@ def _mounts(settings: DockerSettings, spec: ContainerSpec) -> Iterator[Any]:
     yield Mount("/etc/passwd", str(spec.passwd), type="bind", read_only=True)
     temporary = Path("/tmp")  # noqa: S108 - the container's own
     if temporary not in spec.reads:
-        yield Mount(str(temporary), None, type="tmpfs")
+        size = None if spec.tool else _TEMPORARY_BYTES
+        yield Mount(str(temporary), None, type="tmpfs", tmpfs_size=size)
     if spec.copy is not None:
         yield _mount_of_copy(settings, spec, str(spec.copy))
 

@@ -13,8 +13,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes.docker.daemon.client import speaking
+from pytest_pgrestore.system import process_output as output
 from pytest_pgrestore.system.feeder import Feeder
-from pytest_pgrestore.system.process import Completed, text_of
+from pytest_pgrestore.system.process import Completed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,9 @@ CANNOT_RUN = (126, 127)
 """Exit status for a program that cannot be executed, or does not exist (POSIX, sh)."""
 
 _HEADER = 8
+_LARGEST_FRAME = 16 << 20
+"""The daemon sends what it reads at once: 32 KiB (moby, `pools.Copy`). More is no such stream."""
+
 _CHUNK = 1 << 16
 _STDERR = 2
 _GRACE_SECONDS = 5.0
@@ -82,7 +86,7 @@ def execute(
                 " the container or the Docker daemon ended in the middle",
                 hint="read the saved logs, and the daemon's.",
             )
-        return Completed(tuple(argv), int(status), text_of(out), text_of(err, cut=True))
+        return Completed(tuple(argv), int(status), output.whole(out, argv[0]), output.ends_of(err))
 
 
 def _name(argv: Sequence[str]) -> str:
@@ -102,7 +106,7 @@ def _converse(
     if stdin is not None:
         feeder = Feeder(stdin, raw.sendall, lambda: raw.shutdown(sockets.SHUT_WR))
     try:
-        _read_frames(_reader(stream), raw, streams, time.monotonic() + timeout_seconds)
+        _read_frames(_reader(stream), raw, streams, name, time.monotonic() + timeout_seconds)
     except TimeoutError:
         raise HarnessError(
             f"{name} did not end within {timeout_seconds:g} s",
@@ -128,9 +132,14 @@ def _reader(stream: Any) -> IO[bytes]:
 
 
 def _read_frames(
-    reader: Any, raw: Any, streams: tuple[IO[bytes], IO[bytes]], deadline: float
+    reader: Any, raw: Any, streams: tuple[IO[bytes], IO[bytes]], name: str, deadline: float
 ) -> None:
-    """Write what the program prints to its two streams until the connection ends."""
+    """Write what the program prints to its two streams until the connection ends.
+
+    Raises:
+        TimeoutError: The deadline passed.
+        HarnessError: It prints more than any answer has, or the daemon sends something else.
+    """
     waiting = b""
     while True:
         left = deadline - time.monotonic()
@@ -143,10 +152,17 @@ def _read_frames(
         waiting += chunk
         while len(waiting) >= _HEADER:
             size = int.from_bytes(waiting[4:_HEADER], "big")
+            if size > _LARGEST_FRAME:
+                raise HarnessError(
+                    f"the Docker daemon sent {size:,} bytes at once while {name} ran",
+                    hint="is there a proxy between this machine and the daemon?",
+                )
             if len(waiting) < _HEADER + size:
                 break
             streams[1 if waiting[0] == _STDERR else 0].write(waiting[_HEADER : _HEADER + size])
             waiting = waiting[_HEADER + size :]
+        if output.is_endless(streams):
+            raise output.too_much(name)
 
 
 def _close(stream: Any, raw: Any) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import tarfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.model.visible import quoted
 from pytest_pgrestore.sandboxes.docker.daemon.client import speaking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pytest_pgrestore.sandboxes.docker.daemon.client import Engine
     from pytest_pgrestore.sandboxes.settings import DockerSettings
@@ -147,8 +149,10 @@ def _pull(engine: Engine, name: str, timeout_seconds: float) -> None:
     )
     with speaking(f"pulling image {name}"), _patience(engine, timeout_seconds):
         try:
-            for line in engine.client.api.pull(
-                repository, tag=tag or "latest", stream=True, decode=True
+            for line in _in_time(
+                engine.client.api.pull(repository, tag=tag or "latest", stream=True, decode=True),
+                f"the pull of image {name}",
+                timeout_seconds,
             ):
                 if "error" in line:
                     raise HarnessError(
@@ -176,7 +180,7 @@ def _build(engine: Engine, settings: DockerSettings, name: str, base: str, major
     }
     printed: list[str] = []
     with speaking(f"building image {name}"), _patience(engine, settings.timeout_seconds):
-        for line in engine.client.api.build(
+        answers = engine.client.api.build(
             fileobj=_build_context(),
             custom_context=True,
             tag=name,
@@ -186,17 +190,36 @@ def _build(engine: Engine, settings: DockerSettings, name: str, base: str, major
             buildargs=arguments,
             network_mode=settings.build_network,
             labels={"pgrestore.image": "true", "pgrestore.major": str(major)},
-        ):
+        )
+        for line in _in_time(answers, f"the build of image {name}", settings.timeout_seconds):
             printed += str(line.get("stream", "")).splitlines()
             if "error" in line:
-                last = "\n".join(text for text in printed[-_TAIL:] if text.strip())
-                problem = str(line["error"]).strip()
+                last = [text for text in printed[-_TAIL:] if text.strip()]
+                problem = quoted([str(line["error"]).strip(), *last])
                 raise HarnessError(
-                    f"image {name} could not be built on {base}: {problem}\n{last}",
+                    f"image {name} could not be built on {base}: {problem}",
                     hint="is the package list right, and can the build reach the distribution's"
                     ' packages (sandbox.build_network = "host")?'
                     " An image of your own goes into sandbox.image.",
                 )
+
+
+def _in_time(
+    answers: Iterable[dict[str, Any]], what: str, timeout_seconds: float
+) -> Iterator[dict[str, Any]]:
+    """Yield the daemon's answers until the deadline passes: it may go on answering for ever.
+
+    Raises:
+        HarnessError: The deadline passed.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    for answer in answers:
+        if time.monotonic() > deadline:
+            raise HarnessError(
+                f"{what} did not end within {timeout_seconds:g} s",
+                hint="raise --pgrestore-timeout, or pull or build it by hand.",
+            )
+        yield answer
 
 
 @contextmanager

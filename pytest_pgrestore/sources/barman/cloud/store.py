@@ -6,17 +6,19 @@ Source: Barman manual, "barman-cloud-backup-list", "barman-cloud-restore",
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.model.wal import is_segment_name
 from pytest_pgrestore.sources.barman import catalogue
 from pytest_pgrestore.sources.barman.cloud import scripts
 from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.copying import WORKERS, in_parallel
+from pytest_pgrestore.sources.json_answer import parse_after_warnings, understood
 from pytest_pgrestore.sources.wal.stored_wal import StoredWal
+from pytest_pgrestore.sources.wal.timelines import histories_among
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,11 +26,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.backup_tool import BackupTool
     from pytest_pgrestore.sources.barman.catalogue import Entry
     from pytest_pgrestore.sources.barman.table import BarmanTable
-    from pytest_pgrestore.system.process import Completed
+    from pytest_pgrestore.sources.json_answer import Answer
 
 LIST, RESTORE, WAL = "barman-cloud-backup-list", "barman-cloud-restore", "barman-cloud-wal-restore"
-_SEGMENT_DIGITS = 24
-_HISTORY = ".history"
 _AT_ONCE = 32
 """Most segments for one process: its start costs little then, and several processes can run."""
 
@@ -91,26 +91,27 @@ class Store:
             # No backup was read yet, so the error is never a finding about one.
             error = failed(done, self.place, "the catalogue could not be read")
             raise HarnessError(error.problem, hint=error.hint)
-        document = self._document(done)
-        if not (document["backups"] or document["wals"] or document["unreadable"]):
+        with understood(
+            f"barman-cloud's answer about {self.place} is not understood",
+            hint="read the saved log of `catalogue`.",
+        ):
+            stored = self.stored_in(parse_after_warnings(done.stdout))
+        if not (stored.entries or stored.names or stored.unreadable):
             raise HarnessError(
                 f"there is nothing of server {self.table.server!r} in {self.url}",
                 hint="correct `server` or `url`.",
             )
-        location = f"{self.url.rstrip('/')}/{self.table.server}"
-        entries = catalogue.entries(document["backups"], location)
-        return Stored(entries, document["unreadable"], document["wals"], document["version"])
+        return stored
 
-    def _document(self, done: Completed) -> dict[str, Any]:
-        """Return the JSON object that the script printed; warnings may stand before it."""
-        try:
-            document: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{") :])
-        except ValueError:
-            raise HarnessError(
-                f"barman-cloud's answer about {self.place} is not understood",
-                hint="read the saved log of `catalogue`.",
-            ) from None
-        return document
+    def stored_in(self, answer: Answer) -> Stored:
+        """Return what the JSON object says that the script printed."""
+        location = f"{self.url.rstrip('/')}/{self.table.server}"
+        return Stored(
+            entries=catalogue.entries(answer["backups"].values(), location),
+            unreadable=[label.text() for label in answer["unreadable"].values()],
+            names=[name.text() for name in answer["wals"].values()],
+            version=answer["version"].text(longest=100),
+        )
 
     def wal(self, tool: BackupTool, names: Sequence[str]) -> StoredWal:
         """Return the WAL among `names`; history files are downloaded.
@@ -119,12 +120,9 @@ class Store:
             BackupNotRestorable: A history file is damaged.
             HarnessError: The store cannot be read.
         """
-        segments = [name for name in names if len(name) == _SEGMENT_DIGITS]
-        histories = {
-            int(name.removesuffix(_HISTORY), 16): self._history(tool, name)
-            for name in names
-            if name.endswith(_HISTORY)
-        }
+        segments = [name for name in names if is_segment_name(name)]
+        timelines = histories_among(names)
+        histories = {timeline: self._history(tool, name) for timeline, name in timelines.items()}
         return StoredWal(segments=dict.fromkeys(segments), histories=histories)
 
     def _history(self, tool: BackupTool, name: str) -> str:

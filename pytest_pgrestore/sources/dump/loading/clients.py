@@ -142,6 +142,4 @@ class Clients:
 
     def session(self) -> psycopg.Connection[Any]:
         """Return a connection of psycopg, in autocommit mode."""
-        import psycopg
-
-        return psycopg.connect(self._connection.conninfo(), autocommit=True)
+        return self._connection.ask()

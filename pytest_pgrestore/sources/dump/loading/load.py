@@ -5,12 +5,13 @@ Any error that a tool reports makes the load fail, whatever the tool's exit stat
 
 from __future__ import annotations
 
+import os
+import tempfile
 from contextlib import nullcontext
 from itertools import count
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.sources.copying import create
 from pytest_pgrestore.sources.dump.loading import archive_input, causes
 from pytest_pgrestore.sources.dump.loading.clients import Clients
 from pytest_pgrestore.sources.dump.loading.options import PARALLEL_FORMS
@@ -127,10 +128,12 @@ class Loading:
             found += ["--data-only", "--disable-triggers"]
         if self._options.tables:
             chosen = choose_tables(contents, self._options.tables)
-            listed = self._sandbox.root / "tables.list"
-            with create(listed) as stream:
+            # Not in the sandbox: programs of the dump may run in it, and make links there.
+            scratch = self._sandbox.programs.scratch
+            descriptor, listed = tempfile.mkstemp(".list", "tables-", scratch)
+            with os.fdopen(descriptor, "wb") as stream:
+                os.fchmod(descriptor, 0o644)
                 stream.write(use_list(contents, chosen).encode())
-            self._sandbox.adopt(listed)
             found.append(f"--use-list={listed}")
         return found
 

@@ -6,11 +6,14 @@ already, the grantors of memberships, and the DROP statements of ``--clean``. No
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sources.dump.reading import toc
+from pytest_pgrestore.sources.trees import open_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -127,11 +130,15 @@ class Rewriter:
     def _move(self, match: re.Match[bytes]) -> bytes:
         place = self._sandbox.tablespaces / f"dump-{next(self._places)}"
         try:
-            # mkdir(2) follows no link in the last part of a path, and fails if there is anything.
-            place.mkdir(mode=0o700)
-        except FileExistsError:
+            # Neither part of the path may be a link: programs of the dump may run already, in a
+            # container even as our own user. mkdir(2) follows none, and fails if anything is there.
+            with open_directory(place.parent, follow=False) as parent:
+                os.mkdir(place.name, 0o700, dir_fd=parent)
+        except OSError as exc:
+            if exc.errno not in {errno.EEXIST, errno.ENOTDIR, errno.ELOOP}:
+                raise
             raise HarnessError(
-                f"{place} exists, and is not ours",
+                f"{place} exists or is a link, and is not ours",
                 hint="a program that the dump started made it: read the dump for COPY ... PROGRAM.",
             ) from None
         self._sandbox.adopt(place)
