@@ -343,8 +343,13 @@ def test_a_program_of_the_dump_cannot_install_an_extension(
 ) -> None:
     """The directory of control files belongs to root."""
     text = (
-        b"copy (select 'default_version = ''1''') to program"
-        b' \'cat > "$(dirname "$(readlink /proc/self/exe)")/evil.control" ; true\';\n'
+        b"create table public.tried (place text, said text);\n"
+        b"do $$ declare place text := (select setting from pg_config() where name = 'SHAREDIR')"
+        b" || '/extension/evil.control'; begin"
+        b" execute format('copy public.tried (said) from program %L',"
+        b" format('echo default_version = 1 2>&1 > %s && echo written || echo refused', place));"
+        b" if exists (select from public.tried where said like '%written%') then"
+        b" raise exception 'the control file was written'; end if; end $$;\n"
         b"create extension evil;\n"
     )
 

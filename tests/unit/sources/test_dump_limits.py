@@ -177,7 +177,7 @@ def test_links_in_circles_and_to_nothing_are_passed_by(tmp_path: Path) -> None:
     ids=lambda text: repr(text[:12]),
 )
 def test_reading_is_linear(text: bytes) -> None:
-    """Each of them took a quadratic pattern minutes; the time-out is for a hang."""
+    """Each repeats what a pattern with backtracking tries again; the time-out is for a hang."""
     code = (
         "import sys\n"
         "from pytest_pgrestore.model.errors import PgRestoreError\n"
