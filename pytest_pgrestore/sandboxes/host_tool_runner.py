@@ -35,12 +35,14 @@ class HostToolRunner:
         directory: Its working directory. The watchdog finds our processes by it.
         timeout_seconds: Deadline of a call without one of its own.
         confinement: Of programs of this machine.
+        fills: Directories of a sandbox that it fills.
     """
 
     requirements: ToolRequirements
     directory: Path
     timeout_seconds: float
     confinement: Confinement = confinement.NONE
+    fills: tuple[Path, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -95,7 +97,7 @@ class HostToolRunner:
         reach = confinement.tool_reach(
             home,
             (program, program.resolve().parent, *wanted.reads),
-            (self.scratch, *wanted.writes),
+            (self.scratch, *self.fills, *wanted.writes),
             network=wanted.network,
         )
         keeps = capabilities.RESTORER if os.geteuid() == 0 else None

@@ -129,7 +129,13 @@ class Production:
 
     def source(self, copy: Path) -> BasebackupSource:
         """Return the source that restores `copy`."""
-        return BasebackupSource("shop", str(copy), wal=str(self.cluster.archive), verify=False)
+        return BasebackupSource(
+            "shop",
+            str(copy),
+            wal=str(self.cluster.archive),
+            verify=False,
+            linked_paths=[self.space],
+        )
 
     @contextmanager
     def naive(self, copy: Path, settings: dict[str, str]) -> Iterator[Cluster]:

@@ -54,12 +54,13 @@ class LocalSandbox(BaseSandbox):
         bwrap = programs.confinement.bwrap is not None
         self.kind = f"local, as user {programs.account.name}"
         self.network = confinement.ALONE if bwrap else network.CUT if cut else network.OPEN
+        self.scratch = root / "scratch"
         self.confinement = programs.confinement.words
         self.confined = not programs.confinement.none
         self._programs = replace(
             programs,
             reads=(*programs.reads, root),
-            writes=(self.data, self.tablespaces, self.wal),
+            writes=(self.data, self.tablespaces),
         )
         self._process = ServerProcess(self._programs, root, cut=cut)
 
@@ -84,7 +85,7 @@ class LocalSandbox(BaseSandbox):
             for folder in (self.root, self.tablespaces, self.config):
                 folder.mkdir()
                 folder.chmod(passable(self.account))
-            for folder in (self.data, self.wal, self.logs, self.socket_directory):
+            for folder in (self.data, self.wal, self.logs, self.scratch, self.socket_directory):
                 folder.mkdir(mode=0o700)
             for folder in (self.data, self.socket_directory):
                 self.account.own(folder)
@@ -112,6 +113,7 @@ class LocalSandbox(BaseSandbox):
             self.root,
             self.programs.timeout_seconds,
             self.programs.confinement,
+            fills=(self.data, self.tablespaces, self.wal),
         )
 
     def stop_tools(self) -> None:
