@@ -164,11 +164,14 @@ def _run(
     inputs = inputs_of(chain, sandbox)
     spaces = inputs[-1] / TABLESPACES
     links = [spaces / oid for oid in tablespaces_of(inputs[-1])]
-    mappings = [
-        f"--tablespace-mapping={_escaped(link.readlink())}={sandbox.tablespaces / link.name}"
-        for link in links
-        if link.is_symlink()
-    ]
+    mappings = []
+    for link in links:
+        if link.is_symlink():
+            # The tool takes an empty directory. It could make none: the one above is the caller's.
+            place = sandbox.tablespaces / link.name
+            place.mkdir(mode=0o700, exist_ok=True)
+            sandbox.adopt(place)
+            mappings.append(f"--tablespace-mapping={_escaped(link.readlink())}={place}")
     done = sandbox.programs.run(
         "pg_combinebackup",
         *(str(path) for path in inputs),

@@ -29,7 +29,7 @@ UNPACKED_MEBIBYTES = 300
 LIMIT_BYTES = 300 << 20
 
 READER = """
-import resource, sys
+import sys
 from pathlib import Path
 from pytest_pgrestore.model.errors import PgRestoreError
 from pytest_pgrestore.sources.dump.loading.sql_stream import SqlStream
@@ -41,7 +41,9 @@ try:
     print("read")
 except PgRestoreError as exc:
     print(type(exc).__name__)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+# Not ru_maxrss: after fork and exec it contains the memory of the parent, which is pytest.
+lines = Path("/proc/self/status").read_text().splitlines()
+print(next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")))
 """
 
 
