@@ -6,7 +6,6 @@ import io
 import json
 import math
 import tarfile
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.visible import quoted
+from pytest_pgrestore.sandboxes.docker.daemon.answers import in_time
 from pytest_pgrestore.sandboxes.docker.daemon.client import speaking
 
 if TYPE_CHECKING:
@@ -149,15 +149,15 @@ def _pull(engine: Engine, name: str, timeout_seconds: float) -> None:
     )
     with speaking(f"pulling image {name}"), _patience(engine, timeout_seconds):
         try:
-            for line in _in_time(
-                engine.client.api.pull(repository, tag=tag or "latest", stream=True, decode=True),
-                f"the pull of image {name}",
-                timeout_seconds,
-            ):
-                if "error" in line:
-                    raise HarnessError(
-                        f"image {name} could not be pulled: {line['error']}", hint=hint
-                    )
+            answers = engine.client.api.pull(
+                repository, tag=tag or "latest", stream=True, decode=True
+            )
+            with in_time(answers, f"the pull of image {name}", timeout_seconds) as lines:
+                for line in lines:
+                    if "error" in line:
+                        raise HarnessError(
+                            f"image {name} could not be pulled: {line['error']}", hint=hint
+                        )
         except APIError as exc:
             reason = str(exc.explanation or exc).splitlines()[0]
             raise HarnessError(f"image {name} could not be pulled: {reason}", hint=hint) from exc
@@ -178,7 +178,6 @@ def _build(engine: Engine, settings: DockerSettings, name: str, base: str, major
         "PACKAGES": " ".join(settings.packages),
         "LOCALES": " ".join(settings.locales),
     }
-    printed: list[str] = []
     with speaking(f"building image {name}"), _patience(engine, settings.timeout_seconds):
         answers = engine.client.api.build(
             fileobj=_build_context(),
@@ -191,35 +190,27 @@ def _build(engine: Engine, settings: DockerSettings, name: str, base: str, major
             network_mode=settings.build_network,
             labels={"pgrestore.image": "true", "pgrestore.major": str(major)},
         )
-        for line in _in_time(answers, f"the build of image {name}", settings.timeout_seconds):
-            printed += str(line.get("stream", "")).splitlines()
-            if "error" in line:
-                last = [text for text in printed[-_TAIL:] if text.strip()]
-                problem = quoted([str(line["error"]).strip(), *last])
-                raise HarnessError(
-                    f"image {name} could not be built on {base}: {problem}",
-                    hint="is the package list right, and can the build reach the distribution's"
-                    ' packages (sandbox.build_network = "host")?'
-                    " An image of your own goes into sandbox.image.",
-                )
-
-
-def _in_time(
-    answers: Iterable[dict[str, Any]], what: str, timeout_seconds: float
-) -> Iterator[dict[str, Any]]:
-    """Yield the daemon's answers until the deadline passes: it may go on answering for ever.
-
-    Raises:
-        HarnessError: The deadline passed.
-    """
-    deadline = time.monotonic() + timeout_seconds
-    for answer in answers:
-        if time.monotonic() > deadline:
+        what = f"the build of image {name}"
+        with in_time(answers, what, settings.timeout_seconds) as lines:
+            problem = _first_error(lines)
+        if problem:
             raise HarnessError(
-                f"{what} did not end within {timeout_seconds:g} s",
-                hint="raise --pgrestore-timeout, or pull or build it by hand.",
+                f"image {name} could not be built on {base}: {problem}",
+                hint="is the package list right, and can the build reach the distribution's"
+                ' packages (sandbox.build_network = "host")?'
+                " An image of your own goes into sandbox.image.",
             )
-        yield answer
+
+
+def _first_error(lines: Iterable[dict[str, Any]]) -> str:
+    """Return the error that ended a build, with what it printed last; empty if there was none."""
+    printed: list[str] = []
+    for line in lines:
+        printed += str(line.get("stream", "")).splitlines()
+        if "error" in line:
+            last = [text for text in printed[-_TAIL:] if text.strip()]
+            return quoted([str(line["error"]).strip(), *last])
+    return ""
 
 
 @contextmanager
