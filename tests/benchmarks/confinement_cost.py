@@ -12,8 +12,15 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from pytest_pgrestore.demo.cluster import short_directory
-from tests.benchmarks.drill_against_script import CONFIG, LOCAL, build, print_machine, run_drill
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
+from tests.benchmarks.drill_against_script import (
+    CONFIG,
+    LOCAL,
+    MAJOR,
+    build,
+    print_machine,
+    run_drill,
+)
 from tests.benchmarks.figures import options, print_median, print_phases
 
 DUMP_CONFIG = """
@@ -58,10 +65,12 @@ def main() -> None:
     arguments = options("drills with confinement and without", pairs=6, scale=20).parse_args()
     directory = short_directory()
     try:
-        backups, cluster = build(directory, arguments.scale)
-        dump = backups / "bench.sql"
-        with cluster:
-            cluster.client("pg_dump", "--file", str(dump), "--create", "bench")
+        backups, _ = build(directory, arguments.scale)
+        with Cluster.create(directory / "d", MAJOR) as cluster:
+            cluster.sql("create database bench")
+            cluster.client("pgbench", "--initialize", "--quiet", f"-s{arguments.scale}", "bench")
+            cluster.sql("insert into pgbench_history values (1, 1, 1)", database="bench")
+            dump = cluster.dump(directory / "dumps" / "bench.sql", "bench", form="plain")
         print_machine(backups)
         compare("base backup", CONFIG.format(backups=backups), directory, arguments.pairs)
         compare("dump", DUMP_CONFIG.format(dump=dump), directory, arguments.pairs)
