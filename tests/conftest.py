@@ -28,12 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def is_daily(item: pytest.Item) -> bool:
-    """Return whether this is a unit or fuzz test, or a short plugin test without container."""
+    """Return whether this is a short unit, fuzz or plugin test, and in no container."""
     rooms = ("unit", "fuzz", "plugin")
     room = next((name for name in rooms if TESTS / name in item.path.parents), None)
-    if room == "plugin":
-        return "docker" not in parameters(item) and item.get_closest_marker("long") is None
-    return room is not None
+    if item.get_closest_marker("long") is not None:
+        return False
+    return room is not None and (room != "plugin" or "docker" not in parameters(item))
 
 
 def parameters(item: pytest.Item) -> list[object]:

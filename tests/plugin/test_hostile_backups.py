@@ -113,8 +113,7 @@ def _cases() -> Iterator[object]:
             for person in people:
                 words = [f"row{way.row:02d}", way.make.__name__, runtime, person]
                 words += ["xdist"] if way.arguments else []
-                marks = [pytest.mark.long] if runtime == "docker" else []
-                yield pytest.param(way, runtime, person, id="-".join(words), marks=marks)
+                yield pytest.param(way, runtime, person, id="-".join(words), marks=pytest.mark.long)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,8 @@ from pytest_pgrestore.sources.dump.loading.sql_rewrite import role_named
 from pytest_pgrestore.sources.dump.reading import dump_file, globs, toc
 from pytest_pgrestore.sources.dump.reading.entries import entry_of
 
+pytestmark = pytest.mark.long
+
 HEAD = b"--\n-- PostgreSQL database dump\n--\n\n"
 ZEROS = b"x" * (1 << 20)
 UNPACKED_MEBIBYTES = 300

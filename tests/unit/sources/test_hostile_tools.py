@@ -21,6 +21,8 @@ from pytest_pgrestore.sources.walg.restore_spec import link_tablespaces
 from tests.memory import LIMIT_BYTES, measured
 from tests.unit.sources.hostile_files import NO_FILES
 
+pytestmark = pytest.mark.long
+
 
 @dataclass
 class Places:

@@ -20,6 +20,8 @@ from tests.memory import LIMIT_BYTES, measured
 from tests.unit.sources.backup_files import CODECS, EXPECTED, MIB, header, write_segments
 from tests.unit.sources.hostile_files import BOMBS, NO_FILES, bomb
 
+pytestmark = pytest.mark.long
+
 HISTORY = "1\t0/300500\tno recovery target specified\n"
 LABEL = (
     "START WAL LOCATION: 0/300028 (file 000000010000000000000003)\n"
