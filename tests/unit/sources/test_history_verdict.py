@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
@@ -150,6 +150,17 @@ def test_a_stray_copys_backup_is_not_productions() -> None:
 
     assert isinstance(found, BackupNotRestorable)
     assert "timeline 1 was written to until" in found.problem
+
+
+@pytest.mark.parametrize(("hour", "bad"), [(8, True), (10, False)])
+def test_a_backup_since_shows_where_production_is(hour: int, bad: bool) -> None:
+    """The old server wrote on for a while after a failover; a later backup is of timeline 2."""
+    backup = replace(a_backup("new", 2, 6 * MIB, 6 * MIB), started_at=NOON + timedelta(hours=hour))
+    way, _ = require_way(TWO, backup, "latest")
+
+    found = refusal(require_one_production, TWO, way, Latest(), Clock({1: (1, 9), 2: (3, 12)}))
+
+    assert (found is not None) is bad
 
 
 @pytest.mark.parametrize(("end", "bad"), [(FORK - 1, True), (FORK, False), (9 * MIB, False)])
