@@ -143,10 +143,11 @@ def test_a_timeline_beside_the_path(hours: dict[int, tuple[float, float]], bad: 
     assert found is None or "timeline 2 was written to until" in found.problem
 
 
-def test_a_stray_copys_backup_is_not_productions() -> None:
+@pytest.mark.parametrize("target", [Latest(), Immediate()], ids=str)
+def test_a_stray_copys_backup_is_not_productions(target: RecoveryTarget) -> None:
     """The newest backup is of timeline 2, and timeline 1 goes on."""
     way, _ = require_way(TWO, a_backup("stray", 2, 6 * MIB, 6 * MIB), "latest")
-    found = refusal(require_one_production, TWO, way, Latest(), Clock({1: (1, 9), 2: (3, 4)}))
+    found = refusal(require_one_production, TWO, way, target, Clock({1: (1, 9), 2: (3, 4)}))
 
     assert isinstance(found, BackupNotRestorable)
     assert "timeline 1 was written to until" in found.problem
