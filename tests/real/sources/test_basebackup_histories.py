@@ -181,11 +181,10 @@ def abandoned(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 on_15 = pytest.mark.parametrize("abandoned", [15], indirect=True)
-on_both = pytest.mark.parametrize("abandoned", [15, 18], indirect=True)
 
 
 @local
-@on_both
+@on_15
 @pytest.mark.parametrize("target", [Latest(), Immediate()], ids=str)
 def test_the_newest_backup_lies_on_a_branch_that_production_left(
     abandoned: World, run: Run, target: RecoveryTarget
@@ -199,7 +198,9 @@ def test_the_newest_backup_lies_on_a_branch_that_production_left(
     assert "current" not in error.hint
 
 
-@on_both
+@pytest.mark.parametrize(
+    ("abandoned", "run"), [(15, "local"), (15, "docker"), (18, "local")], indirect=True
+)
 def test_the_hint_is_what_a_restore_by_hand_does(abandoned: World, run: Run) -> None:
     """The older backup reaches what production has now; the newer one does not start."""
     assert by_hand(abandoned, "f1") == 80
