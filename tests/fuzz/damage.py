@@ -39,24 +39,29 @@ class Damage:
     def _damaged(self, data: bytes) -> bytes:
         start = int(self.place * max(0, len(data) - 1))
         end = start + self.length
+        before, here, after = data[:start], data[start:end], data[end:]
         match self.kind:
             case "cut":
-                return data[:start]
+                damaged = before
             case "flip":
-                return data[:start] + bytes([data[start] ^ (1 << self.length % 8)]) + data[start + 1 :]
+                damaged = before + bytes([byte ^ 1 << self.length % 8 for byte in here[:1]])
+                damaged += here[1:] + after
             case "drop":
-                return data[:start] + data[end:]
+                damaged = before + after
             case "double":
-                return data[:end] + data[start:]
+                damaged = before + here + here + after
             case "zero":
-                return data[:start] + bytes(len(data[start:end])) + data[end:]
+                damaged = before + bytes(len(here)) + after
             case "drop line" | "double line":
                 lines = data.splitlines(keepends=True)
                 number = int(self.place * max(0, len(lines) - 1))
                 times = 2 if self.kind == "double line" else 0
-                return b"".join([*lines[:number], *lines[number : number + 1] * times, *lines[number + 1 :]])
+                damaged = b"".join(
+                    [*lines[:number], *lines[number : number + 1] * times, *lines[number + 1 :]]
+                )
             case _:
-                return b""
+                damaged = b""
+        return damaged
 
 
 _PLACES = st.floats(0, 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -80,6 +81,10 @@ _NAMES = (
 )
 
 
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+"""What hypothesis gives to a composite strategy."""
+
+
 def quoted(name: str) -> str:
     """Return an identifier as SQL."""
     return '"' + name.replace('"', '""') + '"'
@@ -94,7 +99,7 @@ def _short(name: str) -> str:
     return name.encode()[:LONGEST_NAME].decode(errors="ignore")
 
 
-_LETTERS = st.characters(exclude_categories=("Cs",), exclude_characters="\0")
+_LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 NAMES = st.one_of(
     st.sampled_from(_NAMES), st.text(_LETTERS, min_size=1, max_size=LONGEST_NAME).map(_short)
 ).filter(lambda name: bool(name) and not name.startswith("pg_"))
@@ -124,7 +129,7 @@ class Database:
 class _Making:
     """Statements in the making, with what exists so far to refer to."""
 
-    def __init__(self, draw: Callable[[st.SearchStrategy], object]) -> None:
+    def __init__(self, draw: Draw) -> None:
         self.draw = draw
         self.made = Database()
         self._taken: set[str] = set()
@@ -196,12 +201,12 @@ def _schema(make: _Making) -> None:
 
 def _table(make: _Making) -> None:
     name = make.full()
-    kind, value = make.draw(st.sampled_from(_VALUES))  # type: ignore[misc] - a pair
+    kind, value = make.draw(st.sampled_from(_VALUES))
     column = make.fresh()
     unlogged = make.draw(st.sampled_from(["", "", "unlogged "]))
     make.run(f"create {unlogged}table {name} (id int primary key, v text, {column} {kind})")
     rows = make.draw(st.lists(TEXTS, min_size=1, max_size=4))
-    for number, text in enumerate(rows):  # type: ignore[arg-type] - a list
+    for number, text in enumerate(rows):
         make.run(f"insert into {name} values ({number}, {literal(text)}, {value})")
     make.made.tables.append(name)
 
@@ -225,19 +230,21 @@ def _sequence(make: _Making) -> None:
 
 def _view(make: _Making) -> None:
     kind = make.draw(st.sampled_from(["view", "materialized view"]))
-    make.run(f"create {kind} {make.full()} as select v, {make.text()}::text as c from {make.table()}")
+    make.run(
+        f"create {kind} {make.full()} as select v, {make.text()}::text as c from {make.table()}"
+    )
 
 
 def _function(make: _Making) -> None:
     name, body = make.full(), make.text()
     form = make.draw(st.integers(0, 3))
     if form == 0:
-        make.run(f"create function {name}(a int) returns text language sql as $f$ select {body} $f$")
+        make.run(
+            f"create function {name}(a int) returns text language sql as $f$ select {body} $f$"
+        )
     elif form == 1:
         code = f"begin return {body}; end"
-        make.run(
-            f"create function {name}(a int) returns text language plpgsql as {literal(code)}"
-        )
+        make.run(f"create function {name}(a int) returns text language plpgsql as {literal(code)}")
     elif form == 2:
         make.run(
             f"create function {name}(a int) returns text language sql"
@@ -274,9 +281,7 @@ def _type(make: _Making) -> None:
 
 
 def _index(make: _Making) -> None:
-    make.run(
-        f"create index {make.fresh()} on {make.table()} (md5(v), id) where v <> {make.text()}"
-    )
+    make.run(f"create index {make.fresh()} on {make.table()} (md5(v), id) where v <> {make.text()}")
 
 
 def _foreign_key(make: _Making) -> None:
@@ -426,13 +431,11 @@ KINDS: tuple[Callable[[_Making], None], ...] = (
 
 
 @st.composite
-def databases(draw: Callable[[st.SearchStrategy], object]) -> Database:
+def databases(draw: Draw) -> Database:
     """Return databases of one to eight kinds of objects, with at least one table."""
     make = _Making(draw)
     kinds = draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=8))
-    for kind in kinds:  # type: ignore[attr-defined] - a list
+    for kind in kinds:
         kind(make)
     make.table()
     return make.made
-
-

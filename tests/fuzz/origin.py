@@ -92,7 +92,9 @@ class Origin:
             if not creates:
                 self.cluster.sql(f"create database {quoted(NAME)} template template0")
             if form == "plain":
-                done = self._run("psql", "-X", "-q", "-o", "/dev/null", "-d", where, "-f", str(path))
+                done = self._run(
+                    "psql", "-X", "-q", "-o", "/dev/null", "-d", where, "-f", str(path)
+                )
             else:
                 create = ("--create",) if creates else ()
                 done = self._run("pg_restore", *create, "-d", where, str(path))

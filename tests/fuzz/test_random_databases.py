@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from pytest_pgrestore.model.drill import Drill
@@ -21,7 +21,7 @@ from pytest_pgrestore.restore.drill import DrillSettings, finish_drill, run_dril
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.dump.source import DumpSource
 from tests.fuzz.damage import DAMAGES, Damage
-from tests.fuzz.databases import Database, databases
+from tests.fuzz.databases import Database, Draw, databases
 from tests.fuzz.origin import NAME, Origin, contents_of, origin
 from tests.real.runtimes import opened_run
 
@@ -69,14 +69,14 @@ class Dumped:
 
 
 @st.composite
-def dumped(draw: Callable[[st.SearchStrategy], object]) -> Dumped:
+def dumped(draw: Draw) -> Dumped:
     """Return databases with a form and options that pg_dump knows."""
     flags = draw(st.lists(st.sampled_from(_FLAGS), max_size=4, unique=True))
     clean, part = draw(st.sampled_from(_CLEAN)), draw(st.sampled_from(_PARTS))
     return Dumped(
-        draw(databases()),  # type: ignore[arg-type] - what the strategy gives
+        draw(databases()),
         str(draw(st.sampled_from(FORMS))),
-        (*flags, *clean, *part),  # type: ignore[misc] - tuples of words
+        (*flags, *clean, *part),
     )
 
 
@@ -94,11 +94,11 @@ def run() -> Iterator[Run]:
         yield opened
 
 
-def drill(run: Run, logs: Path, made: Origin, path: Path) -> tuple[DrillRecord, Counter[str] | None]:
+def drill(
+    run: Run, logs: Path, made: Origin, path: Path
+) -> tuple[DrillRecord, Counter[str] | None]:
     """Drill a dump; return the evidence, and the contents of what came up."""
-    backups = DumpSource(
-        "shop", str(path), globals_path=str(made.globals), database=NAME, jobs=2
-    )
+    backups = DumpSource("shop", str(path), globals_path=str(made.globals), database=NAME, jobs=2)
     asked = Drill("shop")
     result = run_drill(
         asked, backups, DrillSettings(), run, log_directory=logs, progress=lambda _: None
@@ -130,7 +130,10 @@ def test_what_is_restored_is_what_was_dumped(
     path = source.dump(case.form, case.options)
     if path is None:
         return
-    note(f"pg_dump {source.major}: {case.form} {case.options}\n" + ";\n".join(case.database.statements))
+    note(
+        f"pg_dump {source.major}: {case.form} {case.options}\n"
+        + ";\n".join(case.database.statements)
+    )
     right = source.by_hand(path, case.form, creates="--create" in case.options)
     record, found = drill(run, tmp_path_factory.mktemp("logs"), source, path)
     if not right.complaints:
