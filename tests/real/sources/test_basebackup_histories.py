@@ -313,10 +313,12 @@ def stray() -> Iterator[tuple[World, Path]]:
         made.grow("one", 10)
         made.cluster.switch_wal()
         with forked(made, made.backups / "f1", None) as loose:
+            # The copy commits nothing before production's last commit: its beginning must tell.
+            made.cluster.sql("select pg_sleep(1.1)")
+            made.grow("two", 10)
+            made.cluster.switch_wal()
             loose.sql("insert into ledger (note) values ('foreign')")
             loose.switch_wal()
-        made.grow("two", 10)
-        made.cluster.switch_wal()
         early = made.directory / "early"
         shutil.copytree(made.archive, early)
         made.cluster.programs.account.own_tree(early)
