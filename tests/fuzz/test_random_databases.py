@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given, note
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from pytest_pgrestore.model.drill import Drill
@@ -24,6 +24,11 @@ from tests.fuzz.damage import DAMAGES, Damage
 from tests.fuzz.databases import Database, Draw, databases
 from tests.fuzz.origin import NAME, Origin, contents_of, origin
 from tests.real.runtimes import opened_run
+
+pytestmark = pytest.mark.long
+
+DRILLS = settings(max_examples=max(1, (settings.default or settings()).max_examples // 25))
+"""A drill takes a second, and a parser less than a thousandth."""
 
 FORMS = ("plain", "custom", "directory", "tar")
 MAJORS = (15, 17, 18)
@@ -121,6 +126,7 @@ def words(record: DrillRecord) -> str:
     return "; ".join([*first, *(f"{check.name}: {check.message}" for check in record.checks)])
 
 
+@DRILLS
 @given(case=dumped())
 def test_what_is_restored_is_what_was_dumped(
     source: Origin, run: Run, tmp_path_factory: pytest.TempPathFactory, case: Dumped
@@ -144,6 +150,7 @@ def test_what_is_restored_is_what_was_dumped(
         assert found == right.contents, sorted((found - right.contents) | (right.contents - found))
 
 
+@DRILLS
 @given(case=dumped(), damage=DAMAGES)
 def test_a_damaged_dump_is_never_green_with_other_contents(
     source: Origin,
