@@ -58,7 +58,7 @@ def _drill(run: Run, place: Path, form: str) -> tuple[str, str]:
     """Return the verdict and its reason."""
     source: DumpSource | BasebackupSource
     if form == "base":
-        source = BasebackupSource("regression", place / "base", None)
+        source = BasebackupSource("regression", str(place / "base"))
     else:
         globals_path = None if form == "all" else str(place / "globals")
         source = DumpSource(
