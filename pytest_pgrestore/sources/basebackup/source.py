@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
-from pytest_pgrestore.sources.basebackup import incremental, manifest_check, wal_needed
+from pytest_pgrestore.sources.basebackup import incremental, manifest_check, stopped, wal_needed
 from pytest_pgrestore.sources.basebackup.catalogue import read_catalogue
 from pytest_pgrestore.sources.basebackup.links import Rules, linked_tablespace
 from pytest_pgrestore.sources.basebackup.manifest import MAX_FILES
@@ -109,7 +109,7 @@ class BasebackupSource:
         for link in chain:
             link.require_readable()
         wal = wal_needed.wal_for(request, backup, directory, files)
-        self._require_some_from(files, wal.found)
+        self._require_some_from(files, wal.found, directory)
         _require_reachable(request, wal, files)
         chosen = ChosenBackup(
             backup=backup,
@@ -183,7 +183,9 @@ class BasebackupSource:
     def _archive(self) -> WalFiles:
         return segments.scan(self._wal) if self._wal is not None else WalFiles()
 
-    def _require_some_from(self, files: WalFiles, found: Supply) -> None:
+    def _require_some_from(
+        self, files: WalFiles, found: Supply, directory: BackupDirectory
+    ) -> None:
         """Refuse an archive without any segment for this backup.
 
         The WAL inside the backup would be enough to restore it, and would hide the bad archive.
@@ -191,7 +193,7 @@ class BasebackupSource:
         Raises:
             BackupNotRestorable: The archive has none of the needed segments.
         """
-        if self._wal is None or found.broken:
+        if self._wal is None or found.broken or stopped.precedes(files, directory):
             return
         if not any(files.segments.get(file.name) is file for file in found.files):
             first = found.files[0].name if found.files else "its first one"
