@@ -18,7 +18,7 @@ _OWN_FILE = re.compile(
     # md.c, fd.c, relmapper.c: 'could not open file "base/5/16392": No such file or directory'.
     r'could not (?:open|read|stat|access)[^"\n]*'
     r' "(?:base/(?!pgsql_tmp)|global/|pg_tblspc/[0-9]+/(?!.*pgsql_tmp)|pg_xact|pg_multixact'
-    r'|pg_commit_ts|pg_filenode\.map)'
+    r"|pg_commit_ts|pg_filenode\.map)"
     # slru.c; the file is in its DETAIL.
     r"|could not access status of transaction"
     # InitPostgres in postinit.c: 'The database subdirectory "base/16389" is missing.'

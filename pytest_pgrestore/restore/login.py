@@ -180,7 +180,7 @@ def _connect(
             raise LoginNotReadyError(message) from exc
     raise HarnessError(
         f"no connection is taken by {', '.join(ways_in)} (not there, or allow_connections = false)",
-        hint="set `database` in the source to one of production's databases that takes connections.",
+        hint="set `database` in the source to a database of production that takes connections.",
     )
 
 

@@ -9,6 +9,7 @@ from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.restore.login import LockedOutError, wait_and_log_in
+from pytest_pgrestore.restore.quarantine.carried_settings import notes_on_copy
 from pytest_pgrestore.restore.quarantine.files import sanitise
 from pytest_pgrestore.restore.quarantine.recovery_settings import recovery_settings
 from pytest_pgrestore.restore.quarantine.settings import server_settings
@@ -50,7 +51,7 @@ def restore_backup(attempt: Attempt, source: PhysicalSource) -> None:
     with watch.phase("configure") as lap:
         control = control_data.read(sandbox)
         stopped = _needs_no_label(sandbox, control)
-        lap.detail = _configure(sandbox, source, chosen)
+        lap.detail = _configure(attempt, sandbox, source, chosen)
         _stop_tools(attempt, sandbox)
         attempt.notes += tablespaces.keep_inside(
             sandbox, chosen.backup.start_lsn, control.segment_bytes
@@ -107,12 +108,15 @@ def _require_stopped(control: ControlData, reached: str | None) -> None:
         )
 
 
-def _configure(sandbox: Sandbox, source: PhysicalSource, chosen: ChosenBackup) -> str:
+def _configure(
+    attempt: Attempt, sandbox: Sandbox, source: PhysicalSource, chosen: ChosenBackup
+) -> str:
     """Make the copy harmless and lay out the WAL it needs. Nothing of it has run yet.
 
     Returns words for the phase.
     """
     moved = sanitise(sandbox)
+    attempt.notes += notes_on_copy(sandbox, moved, attempt.source.type)
     staged = source.stage_wal(chosen, sandbox)
     return f"{staged}; moved away {len(moved)} files that would steer the server"
 

@@ -1,4 +1,4 @@
-"""Drills of base backups in the local sandbox alone: for cases in which the sandbox is no matter."""
+"""Drills in the local sandbox alone: for cases in which the kind of sandbox does not matter."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class ControlData:
     timeline: int
     segment_bytes: int
     floors: dict[str, int]
-    checkpoint: Lsn = Lsn(0)
+    checkpoint: Lsn
 
     @property
     def stopped(self) -> bool:

@@ -97,8 +97,8 @@ def label_of_stopped(data: Path) -> tuple[BackupLabel | None, str]:
     if control.state in STOPPED:
         return control.label(), ""
     return None, (
-        f"it has no backup_label, and its pg_control says {control.state!r}: a copy of a server that"
-        " was not stopped"
+        f"it has no backup_label, and its pg_control says {control.state!r}: a copy of a server"
+        " that was not stopped"
     )
 
 

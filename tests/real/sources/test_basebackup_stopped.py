@@ -1,4 +1,4 @@
-"""Copies of a server's directory: of a stopped one they are backups, of a running one they are not."""
+"""Copies of a directory: of a stopped server they are backups, of a running one they are not."""
 
 from __future__ import annotations
 

@@ -41,9 +41,7 @@ def looked_at(path: Path, clock: Clock) -> str | None:
     """Return what is wrong with a segment, whose size alone is its first fault."""
 
     def fault() -> str | None:
-        if path.suffix == ".gz" or (
-            path.stat().st_size == SIZE and any(path.read_bytes()[:64])
-        ):
+        if path.suffix == ".gz" or (path.stat().st_size == SIZE and any(path.read_bytes()[:64])):
             return None
         return f"is {path.stat().st_size} bytes long"
 
