@@ -13,6 +13,7 @@ from pytest_pgrestore.restore.databases import (
 )
 from pytest_pgrestore.restore.instance import ConnectionInfo
 from pytest_pgrestore.restore.quarantine.settings import connection_options, question_options
+from pytest_pgrestore.restore.server.log import ServerLog
 from pytest_pgrestore.system.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -128,8 +129,12 @@ def _require_running(sandbox: Sandbox) -> None:
         raise HarnessError(
             why_ended, hint="read the saved logs; container.json has the daemon's own words."
         )
+    log = ServerLog(sandbox.server_log())
+    log.refresh()
+    said = log.fatal()
     raise BackupNotRestorable(
-        "the server ended just after it opened", hint="read the saved server log."
+        "the server ended just after it opened" + (f": {said}" if said else ""),
+        hint="read the saved server log; take a new backup if the copy is damaged.",
     )
 
 

@@ -23,6 +23,7 @@ from pytest_pgrestore.restore.quarantine.carried_settings import (
 )
 from pytest_pgrestore.restore.quarantine.files import ATTIC
 from pytest_pgrestore.restore.quarantine.settings import ASKED, server_settings
+from pytest_pgrestore.restore.relation_files import check_relation_files, is_needed
 from pytest_pgrestore.sources.protocol import is_logical
 from pytest_pgrestore.system import server_process
 from pytest_pgrestore.system.regular_file import read_limited
@@ -76,6 +77,9 @@ def measure(attempt: Attempt) -> None:
             version=_version(connection),
             system_identifier=access.system_identifier,
         )
+        # Before the user's own query, which may read a file that is lost.
+        if not is_logical(attempt.source) and is_needed(attempt):
+            check_relation_files(attempt, sandbox, access)
         attempt.data_loss = data_loss(attempt, access)
         attempt.notes += leftovers(connection)
         # A dump is sorted anew and loaded by this server, so it fits by its nature.

@@ -91,7 +91,7 @@ class BasebackupSource:
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - protocol
         """Return the names of the checks this source reports."""
         return (
-            *((manifest_check.NAME,) if self._verify else ()),
+            manifest_check.NAME if self._verify else manifest_check.INSTEAD,
             *((archive_findings.CHECK,) if self._wal is not None else ()),
         )
 
