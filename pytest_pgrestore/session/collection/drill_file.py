@@ -119,8 +119,11 @@ class SqlAssertion(pytest.Item):
         Raises:
             AssertionFailed: The answer is not as expected.
         """
+        from pytest_pgrestore.system.bounded_connection import spell_for_us
+
         connection = connect(self._instance)
         try:
+            spell_for_us(connection)
             # psycopg's type of a query that is no literal of the source code is bytes.
             cursor = connection.execute(self._table.sql.encode())
             rows = [] if cursor.description is None else cursor.fetchall()

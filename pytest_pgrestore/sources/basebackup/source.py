@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.target import Immediate
-from pytest_pgrestore.sources.basebackup import incremental, manifest_check, wal_needed
+from pytest_pgrestore.sources.basebackup import incremental, manifest_check, stopped, wal_needed
 from pytest_pgrestore.sources.basebackup.catalogue import read_catalogue
 from pytest_pgrestore.sources.basebackup.links import Rules, linked_tablespace
 from pytest_pgrestore.sources.basebackup.manifest import MAX_FILES
@@ -97,7 +97,7 @@ class BasebackupSource:
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - protocol
         """Return the names of the checks this source reports."""
         return (
-            *((manifest_check.NAME,) if self._verify else ()),
+            manifest_check.NAME if self._verify else manifest_check.INSTEAD,
             *((archive_findings.CHECK,) if self._wal is not None else ()),
         )
 
@@ -115,7 +115,8 @@ class BasebackupSource:
         for link in chain:
             link.require_readable()
         wal = wal_needed.wal_for(request, backup, directory, files, catalogue.backups)
-        self._require_some_from(files, wal.found, request.target)
+        if not stopped.precedes(files, directory):
+            self._require_some_from(files, wal.found, request.target)
         _require_reachable(request, wal)
         chosen = ChosenBackup(
             backup=backup,
