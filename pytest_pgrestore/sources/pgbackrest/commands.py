@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.pgbackrest import catalogue
+from pytest_pgrestore.sources.pgbackrest.config_files import config_files
 from pytest_pgrestore.sources.pgbackrest.messages import failed
 
 if TYPE_CHECKING:
@@ -170,8 +171,7 @@ def _required(
         "PGBACKREST_LOG_TIMESTAMP": "n",
         "PGBACKREST_ARCHIVE_ASYNC": "n",
     }
-    if table.config is not None:
-        variables["PGBACKREST_CONFIG"] = str(table.config)
+    variables |= config_files(table.config, table.env).variables
     if sandbox is not None:
         variables |= {
             "PGBACKREST_PG1_PATH": str(sandbox.data),

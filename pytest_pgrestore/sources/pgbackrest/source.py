@@ -5,6 +5,7 @@ WAL is fetched from the repository before the server starts; see `sources.wal.st
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,9 @@ from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 from pytest_pgrestore.sources.pgbackrest import checks
 from pytest_pgrestore.sources.pgbackrest.choosing import choose_entry
 from pytest_pgrestore.sources.pgbackrest.commands import Pgbackrest, open_pgbackrest
+from pytest_pgrestore.sources.pgbackrest.config_files import config_files
 from pytest_pgrestore.sources.pgbackrest.delta import UNTIMED, Kept
-from pytest_pgrestore.sources.pgbackrest.own_config import DEFAULT_INCLUDE, repositories
+from pytest_pgrestore.sources.pgbackrest.own_config import repositories
 from pytest_pgrestore.sources.pgbackrest.wal import Archive, Bringer, listed
 from pytest_pgrestore.sources.tool_source import (
     Choice,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
     from pytest_pgrestore.sources.pgbackrest.catalogue import Catalogue, Entry
+    from pytest_pgrestore.sources.pgbackrest.config_files import ConfigFiles
     from pytest_pgrestore.sources.pgbackrest.own_config import Repository
     from pytest_pgrestore.sources.pgbackrest.table import PgbackrestTable
     from pytest_pgrestore.sources.protocol import ChosenBackup, LocateRequest
@@ -78,14 +81,11 @@ class PgbackrestSource(ToolSource[_Choice]):
             HarnessError: Its configuration cannot be read.
         """
         table, repository = self._table, self._repository()
-        if table.config is None:
-            config = [DEFAULT_INCLUDE.parent, *repository.files(), DEFAULT_INCLUDE]
-        else:
-            config = [table.config, *repository.files()]
+        reads = [*self._config_files().places(), *repository.files()]
         return ToolRequirements(
             program=table.program,
             packages=("pgbackrest", "ca-certificates"),
-            reads=tuple(dict.fromkeys(path for path in config if path.exists())),
+            reads=tuple(path for path in dict.fromkeys(reads) if os.path.exists(path)),  # noqa: PTH110 - Path.exists raises where this one says no
             writes=() if table.delta is None else (table.delta,),
             network=repository.remote if table.network is None else table.network,
             on_host=table.on_host,
@@ -156,7 +156,11 @@ class PgbackrestSource(ToolSource[_Choice]):
         return (checks.verified(pgbackrest.verify()),)
 
     def _repositories(self) -> tuple[Repository, ...]:
-        return repositories(self._table.config, self._table.stanza, self._table.env)
+        table = self._table
+        return repositories(self._config_files(), table.stanza, table.env, table.secrets)
+
+    def _config_files(self) -> ConfigFiles:
+        return config_files(self._table.config, self._table.env)
 
     def _repository(self) -> Repository:
         """Return the repository of the settings, or the first one.

@@ -170,9 +170,12 @@ class WalgSource(ToolSource[_Choice]):
         directory = self._storage.directory
         if directory is None:
             return chosen
+        backups = directory / "basebackups_005"
+        labels = (*chosen.backup.chain, chosen.backup.label)
+        sentinels = (f"{label}_backup_stop_sentinel.json" for label in labels)
         return replace(
             chosen,
-            backup_paths=(directory / "basebackups_005",),
+            backup_paths=tuple(backups / name for name in (*labels, *sentinels)),
             wal_archive_paths=(directory / "wal_005",),
         )
 
