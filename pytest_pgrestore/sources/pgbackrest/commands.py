@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
-    from pytest_pgrestore.sources.pgbackrest.catalogue import Details
+    from pytest_pgrestore.sources.pgbackrest.entries import Catalogue, Details
     from pytest_pgrestore.sources.pgbackrest.own_config import Repository
     from pytest_pgrestore.sources.pgbackrest.table import PgbackrestTable
     from pytest_pgrestore.system.process import Completed
@@ -62,7 +62,7 @@ class Pgbackrest:
         number = f"--repo={self.repository.number}"
         return self.tool.run(step, number, *arguments, quiet=quiet, more=more)
 
-    def catalogue(self) -> catalogue.Catalogue:
+    def catalogue(self) -> Catalogue:
         """Return all backups of the stanza.
 
         Raises:

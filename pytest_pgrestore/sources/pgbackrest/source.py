@@ -12,10 +12,16 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 from pytest_pgrestore.sources.pgbackrest import checks
-from pytest_pgrestore.sources.pgbackrest.choosing import choose_entry
+from pytest_pgrestore.sources.pgbackrest.choosing import choose_entry, other_cluster_words
 from pytest_pgrestore.sources.pgbackrest.commands import Pgbackrest, open_pgbackrest
 from pytest_pgrestore.sources.pgbackrest.config_files import config_files
 from pytest_pgrestore.sources.pgbackrest.delta import UNTIMED, Kept
+from pytest_pgrestore.sources.pgbackrest.kept_wal import (
+    kept_words,
+    require_archive,
+    take_kept,
+    with_kept,
+)
 from pytest_pgrestore.sources.pgbackrest.own_config import repositories
 from pytest_pgrestore.sources.pgbackrest.wal import Archive, Bringer, listed
 from pytest_pgrestore.sources.tool_source import (
@@ -34,8 +40,8 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
-    from pytest_pgrestore.sources.pgbackrest.catalogue import Catalogue, Entry
     from pytest_pgrestore.sources.pgbackrest.config_files import ConfigFiles
+    from pytest_pgrestore.sources.pgbackrest.entries import Catalogue, Entry
     from pytest_pgrestore.sources.pgbackrest.own_config import Repository
     from pytest_pgrestore.sources.pgbackrest.table import PgbackrestTable
     from pytest_pgrestore.sources.protocol import ChosenBackup, LocateRequest
@@ -111,8 +117,9 @@ class PgbackrestSource(ToolSource[_Choice]):
             request, picked, first, lambda tool_runner: self._open(tool_runner, request.log)
         )
         about = pgbackrest.details(picked.backup.label)
-        archive = listed(pgbackrest, entry.archive)
+        archive = with_kept(pgbackrest, entry, listed(pgbackrest, entry.archive))
         wal = stored_wal.plan(request, picked.backup, entry.start_file, archive.wal)
+        require_archive(archive, wal.found, request.target, picked.backup.label)
         restored_by = f"{pgbackrest.version}, {pgbackrest.tool.tool_runner.origin}"
         chosen = self._chosen(picked, wal, restored_by)
         chosen = replace(
@@ -120,7 +127,12 @@ class PgbackrestSource(ToolSource[_Choice]):
             needed_bytes=int((picked.backup.size_bytes or 0) * _GROWTH) + wal.needed_bytes,
             checks=(*chosen.checks, checks.pages(entry, about)),
             not_checked=self._not_checked(),
-            notes=(*chosen.notes, *self._notes(found, pgbackrest.repository)),
+            notes=(
+                *chosen.notes,
+                *other_cluster_words(found, entry),
+                *kept_words(archive, wal.found),
+                *self._notes(found, pgbackrest.repository),
+            ),
             rto_not_comparable="" if self._table.delta is None else UNTIMED,
         )
         chosen = self._with_paths(chosen, entry, pgbackrest.repository)
@@ -138,6 +150,7 @@ class PgbackrestSource(ToolSource[_Choice]):
             pgbackrest.restore(backup.label, places)
         else:
             pgbackrest = self._restore_kept(Kept(self._table.delta), chosen, sandbox)
+        take_kept(choice.archive.kept, sandbox)
         words = stored_wal.bring(choice.wal, Bringer(pgbackrest, choice.archive), sandbox)
         hand_over(sandbox)
         return (
