@@ -15,7 +15,7 @@ from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.copying import in_parallel
-from pytest_pgrestore.sources.selection import no_backup, pick_for
+from pytest_pgrestore.sources.selection import pick_for
 from pytest_pgrestore.sources.tool_source import (
     Choice,
     ToolSource,
@@ -25,6 +25,7 @@ from pytest_pgrestore.sources.tool_source import (
 )
 from pytest_pgrestore.sources.wal import stored_wal
 from pytest_pgrestore.sources.walg import catalogue, checks
+from pytest_pgrestore.sources.walg.empty_storage import no_backup
 from pytest_pgrestore.sources.walg.messages import failed
 from pytest_pgrestore.sources.walg.restore_spec import link_tablespaces, restore_spec
 from pytest_pgrestore.sources.walg.storage import Storage
@@ -92,11 +93,10 @@ class WalgSource(ToolSource[_Choice]):
             HarnessError: Its configuration cannot be read.
         """
         table, storage = self._table, self._storage
-        config = [] if table.config is None else [table.config]
         return ToolRequirements(
             program=table.program,
             packages=("ca-certificates",),
-            reads=tuple(dict.fromkeys([*config, *storage.files])),
+            reads=tuple(dict.fromkeys(storage.files)),
             network=storage.directory is None if table.network is None else table.network,
             on_host=table.on_host,
         )
@@ -117,7 +117,7 @@ class WalgSource(ToolSource[_Choice]):
         version = _version(tool)
         entries = catalogue.read(tool, self._storage.location)
         if not entries:
-            raise no_backup(self._storage.location)
+            raise no_backup(tool, self._storage)
         backups = [entry.backup for entry in entries]
         picked = pick_for(backups, request.target, self._table.backup)
         start_file = entries[backups.index(picked.backup)].start_file
