@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.restore.attempt import Attempt
     from pytest_pgrestore.restore.instance import ConnectionInfo
+    from pytest_pgrestore.restore.server.control_data import ControlData
     from pytest_pgrestore.sandboxes.protocol import Sandbox
     from pytest_pgrestore.sources.protocol import ChosenBackup, PhysicalSource
 
@@ -44,7 +45,7 @@ def restore_backup(attempt: Attempt, source: PhysicalSource) -> None:
         attempt.checks.extend(check for check in found if check.verdict is not Verdict.SKIPPED)
     with watch.phase("configure") as lap:
         control = control_data.read(sandbox)
-        lap.detail = _configure(sandbox, source, chosen)
+        lap.detail = _configure(sandbox, source, chosen, control)
         _stop_tools(attempt, sandbox)
         attempt.notes += tablespaces.keep_inside(
             sandbox, chosen.backup.start_lsn, control.segment_bytes
@@ -59,12 +60,14 @@ def restore_backup(attempt: Attempt, source: PhysicalSource) -> None:
     judge_end(attempt, access, chosen, control, log)
 
 
-def _configure(sandbox: Sandbox, source: PhysicalSource, chosen: ChosenBackup) -> str:
+def _configure(
+    sandbox: Sandbox, source: PhysicalSource, chosen: ChosenBackup, control: ControlData
+) -> str:
     """Make the copy harmless and lay out the WAL it needs. Nothing of it has run yet.
 
     Returns words for the phase.
     """
-    if not (sandbox.data / "backup_label").exists():
+    if not (sandbox.data / "backup_label").exists() and not control.stopped:
         raise BackupNotRestorable(
             "the backup has no backup_label: a server would open it as if it had crashed, with"
             " wrong rows and no word",
