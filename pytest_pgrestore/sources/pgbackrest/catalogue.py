@@ -35,21 +35,24 @@ _LARGEST_OID = 0xFFFF_FFFF
 _NOTHING = Answer({})
 
 
+class NoStanzaError(HarnessError):
+    """The stanza is not in the repository."""
+
+
 def parse(text: str, stanza: str, repository: Repository) -> Catalogue:
     """Return the backups of one repository from `text`, the output of ``info``.
 
     Raises:
-        HarnessError: The repository cannot be read, or the stanza is not in it.
+        HarnessError: The repository cannot be read, or (NoStanzaError) the stanza is not in it.
     """
     with _understood(stanza):
         found = _stanza(text, stanza)
         status = _status(found, repository.number)
         code, message = status["code"].number(), status["message"].text()
     if code in _MISSING:
-        raise HarnessError(
+        raise NoStanzaError(
             f"stanza {stanza!r} is not in {repository.address} ({message})",
-            hint="correct `stanza`, or the path of the repository: `pgbackrest info` lists the"
-            " stanzas there are.",
+            hint="correct `stanza`, or the path of the repository.",
         )
     if code not in {_OK, _NO_BACKUPS}:
         raise refused(message, repository)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sources.backup_tool import BackupTool
+from pytest_pgrestore.sources.json_answer import is_name
 from pytest_pgrestore.sources.pgbackrest import catalogue
 from pytest_pgrestore.sources.pgbackrest.config_files import config_files
 from pytest_pgrestore.sources.pgbackrest.messages import failed
@@ -33,6 +34,9 @@ _WHOLE_AND_INSIDE = (
     "--reset-db-exclude",
 )
 """Cancel options of production's file that restore files elsewhere, or some databases only."""
+
+_NAMED = 10
+"""Most stanzas that a hint names."""
 
 _VERSION = re.compile(r"^pgBackRest (\d+)\.(\d+)(?:\.(\d+))?", re.MULTILINE)
 _ROOT_REFUSED_SINCE = (2, 59)
@@ -71,7 +75,22 @@ class Pgbackrest:
         done = self.run("catalogue", "info", "--output=json")
         if done.status != 0:
             raise failed(done, self.repository, "the catalogue could not be read")
-        return catalogue.parse(done.stdout, self.stanza, self.repository)
+        try:
+            return catalogue.parse(done.stdout, self.stanza, self.repository)
+        except catalogue.NoStanzaError as exc:
+            raise HarnessError(exc.problem, hint=self._stanzas()) from None
+
+    def _stanzas(self) -> str:
+        """Return what to do about a missing stanza: the hint names those that are there."""
+        done = self.run("catalogue", "repo-ls", "backup", quiet=True)
+        names = [line for line in done.stdout.split("\n") if is_name(line)]
+        if done.status != 0 or not names:
+            return (
+                "the repository has no stanza at all: correct its path in the configuration, or"
+                " mount it."
+            )
+        more = " ..." if names[_NAMED:] else ""
+        return f"correct `stanza`: the repository has {', '.join(names[:_NAMED])}{more}."
 
     def details(self, label: str) -> Details:
         """Return what ``info --set`` reports of one backup.
