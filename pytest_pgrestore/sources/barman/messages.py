@@ -15,6 +15,9 @@ from pytest_pgrestore.sources.backup_tool import ends_of
 if TYPE_CHECKING:
     from pytest_pgrestore.system.process import Completed
 
+UNKNOWN_INTERFACE = "has code that this plugin does not know"
+"""Part of the error of our programs for Barman's Python if its code is not as they expect."""
+
 _LONGEST = 300
 """Characters of Barman's text in a message."""
 
@@ -37,6 +40,12 @@ class _Sign(NamedTuple):
 
 
 _NOT_LEARNED = (
+    _Sign(
+        (UNKNOWN_INTERFACE,),
+        "this version of barman-cloud is not known",
+        "name a version of docs/barman.md in `program`, and report the message: the backup may be"
+        " good.",
+    ),
     _Sign(
         ("No space left on device",),
         "no space is left on the device",

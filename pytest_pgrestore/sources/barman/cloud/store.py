@@ -16,12 +16,18 @@ from pytest_pgrestore.sources.barman import catalogue
 from pytest_pgrestore.sources.barman.cloud import scripts
 from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.copying import WORKERS, in_parallel
-from pytest_pgrestore.sources.json_answer import parse_after_warnings, understood
+from pytest_pgrestore.sources.json_answer import (
+    AnswerError,
+    parse,
+    parse_after_warnings,
+    understood,
+)
 from pytest_pgrestore.sources.wal.stored_wal import StoredWal
-from pytest_pgrestore.sources.wal.timelines import histories_among
+from pytest_pgrestore.sources.wal.timelines import LARGEST_HISTORY, histories_among
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from pytest_pgrestore.sources.backup_tool import BackupTool
     from pytest_pgrestore.sources.barman.catalogue import Entry
@@ -40,13 +46,15 @@ class Stored:
     Attributes:
         entries: Its backups, oldest first, with incomplete ones.
         unreadable: Labels of backups whose description cannot be read.
-        names: Names of its WAL files.
+        names: Names of its WAL files, with the time each was stored; None if unknown.
+        unknown: Names of segments with a suffix that this Barman does not know.
         version: Version of barman-cloud.
     """
 
     entries: list[Entry]
     unreadable: list[str]
-    names: list[str]
+    names: dict[str, datetime | None]
+    unknown: list[str]
     version: str
 
 
@@ -109,30 +117,60 @@ class Store:
         return Stored(
             entries=catalogue.entries(answer["backups"].values(), location),
             unreadable=[label.text() for label in answer["unreadable"].values()],
-            names=[name.text() for name in answer["wals"].values()],
+            names={name: _stored_at(answer["wals"], name) for name, _ in answer["wals"].items()},
+            unknown=[name.text() for name in answer["unknown"].values()],
             version=answer["version"].text(longest=100),
         )
 
-    def wal(self, tool: BackupTool, names: Sequence[str]) -> StoredWal:
-        """Return the WAL among `names`; history files are downloaded.
+    def wal(self, tool: BackupTool, found: Stored) -> StoredWal:
+        """Return the WAL that was found; history files are downloaded.
 
         Raises:
             BackupNotRestorable: A history file is damaged.
             HarnessError: The store cannot be read.
         """
-        segments = [name for name in names if is_segment_name(name)]
-        timelines = histories_among(names)
-        histories = {timeline: self._history(tool, name) for timeline, name in timelines.items()}
-        return StoredWal(segments=dict.fromkeys(segments), histories=histories)
+        segments = {name: when for name, when in found.names.items() if is_segment_name(name)}
+        timelines = histories_among(found.names)
+        texts = self.beginnings(tool, list(timelines.values()), LARGEST_HISTORY + 1)
+        histories = {
+            timeline: texts.get(name, b"").decode(errors="backslashreplace")
+            for timeline, name in timelines.items()
+        }
+        return StoredWal(segments=segments, histories=histories)
 
-    def _history(self, tool: BackupTool, name: str) -> str:
-        # The tool may run in a container, with other files and memory than ours.
-        # Only its output comes back, so `cat` prints the file there.
-        path = str(tool.tool_runner.writable / name)
-        done = tool.run("catalogue", *self.arguments(), name, path, program=self.program(WAL))
+    def beginnings(self, tool: BackupTool, names: Sequence[str], count: int) -> dict[str, bytes]:
+        """Return the first `count` bytes of each WAL file that is still there, uncompressed.
+
+        Raises:
+            BackupNotRestorable: One is damaged.
+            HarnessError: The store cannot be read.
+        """
+        found: dict[str, bytes] = {}
+        into = str(tool.tool_runner.writable)
+        for at in range(0, len(names), _AT_ONCE):
+            batch = ",".join(names[at : at + _AT_ONCE])
+            self.fetch(tool, "catalogue", into, batch)
+            show = ("-c", scripts.BESIDE, self.program(WAL), scripts.SHOW, into, str(count), batch)
+            done = tool.run("catalogue", *show, program="sh", quiet=True)
+            with understood(
+                f"WAL files of {self.place} could not be read", hint="read the saved log."
+            ):
+                if done.status != 0:
+                    raise AnswerError(f"status {done.status}")
+                found |= {name: _bytes(text) for name, text in parse(done.stdout).items()}
+        return found
+
+    def fetch(self, tool: BackupTool, step: str, into: str, batch: str) -> None:
+        """Write WAL files, whose names have commas between them, to the tool's directory `into`.
+
+        Raises:
+            BackupNotRestorable: One is damaged.
+            HarnessError: The store cannot be read.
+        """
+        script = ("-c", scripts.BESIDE, self.program(WAL), scripts.WAL)
+        done = tool.run(step, *script, *self.arguments(), into, batch, program="sh", quiet=True)
         if done.status != 0:
-            raise failed(done, self.place, f"{name} could not be read")
-        return tool.run("catalogue", path, program="cat").stdout
+            raise failed(done, self.place, "WAL could not be brought")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +187,17 @@ class Bringer:
         in_parallel(lambda batch: self._fetch(batch, into), batches)
 
     def _fetch(self, batch: Sequence[str], into: Path) -> None:
-        script = ("-c", scripts.BESIDE, self.store.program(WAL), scripts.WAL)
-        arguments = (*self.store.arguments(), str(into), ",".join(batch))
-        done = self.tool.run("wal", *script, *arguments, program="sh", quiet=True)
-        if done.status != 0:
-            raise failed(done, self.store.place, "WAL could not be brought")
+        self.store.fetch(self.tool, "wal", str(into), ",".join(batch))
+
+
+def _stored_at(wals: Answer, name: str) -> datetime | None:
+    when = wals.get(name)
+    return None if when is None else when.epoch()
+
+
+def _bytes(text: Answer) -> bytes:
+    """Return the bytes that a text spells with hexadecimal digits."""
+    try:
+        return bytes.fromhex(text.text(longest=2 * LARGEST_HISTORY + 2))
+    except ValueError:
+        raise AnswerError(f"{text.place} is not written with hexadecimal digits") from None
