@@ -91,7 +91,7 @@ class CloudPlace:
         return max(str(entry["backup_id"]) for entry in listed["backups_list"])
 
     def upload(self, server: str) -> None:
-        """Archive what the local archive got since the last call, each file compressed otherwise."""
+        """Archive what the local archive got since the last call, each compressed otherwise."""
         new = sorted({path.name for path in self.cluster.archive.iterdir()} - self.archived)
         for at, name in enumerate(new):
             option, suffix = list(SUFFIXES.items())[at % len(SUFFIXES)]
