@@ -172,12 +172,14 @@ def supply(
 ) -> Supply:
     """Return the run of segments from `start` along `path` up to the first gap, by names alone."""
     per_number = path.choose(files, segment_bytes)
-    number = start // segment_bytes
-    run = []
-    while number in per_number:
-        run.append(files[per_number[number]])
+    number, place, run = start // segment_bytes, 0, []
+    while number in per_number and per_number[number][0] >= place:
+        place, name = per_number[number]
+        run.append(files[name])
         number += 1
-    later = sum(other > number for other in per_number)
+    later = sum(
+        other > number and other_place >= place for other, (other_place, _) in per_number.items()
+    )
     broken = ""
     if later:
         missing = next(path.candidates(number, segment_bytes)).file_name(segment_bytes)

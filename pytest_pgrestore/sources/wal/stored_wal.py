@@ -7,15 +7,23 @@ fetched before the server starts; see `fetched_wal` for what follows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.target import AtTime
-from pytest_pgrestore.sources.wal import archive_findings, commits, preflight, segments, timelines
+from pytest_pgrestore.sources.wal import (
+    archive_findings,
+    commits,
+    history_verdict,
+    preflight,
+    segments,
+)
+from pytest_pgrestore.sources.wal.activity import ActivityInList
 from pytest_pgrestore.sources.wal.backup_label import BackupLabel
+from pytest_pgrestore.sources.wal.history_graph import HistoryGraph
 from pytest_pgrestore.sources.wal.segments import WalFile
 
 if TYPE_CHECKING:
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.wal import Lsn
     from pytest_pgrestore.sandboxes.protocol import Sandbox
     from pytest_pgrestore.sources.protocol import LocateRequest
+    from pytest_pgrestore.sources.wal.history_graph import Way
     from pytest_pgrestore.sources.wal.segments import Supply
     from pytest_pgrestore.sources.wal.timelines import TimelinePath
 
@@ -36,6 +45,9 @@ CHECK = archive_findings.CHECK
 
 _BATCH = 8
 """Segments fetched at a time if only their content shows whether the target is among them."""
+
+_FIRST = 2
+"""Segments of a branch that are read for its first commit: a record may end in the second."""
 
 _MARGIN = timedelta(seconds=5)
 """Allowed difference between the clocks of a server and a store. Extra WAL is harmless."""
@@ -79,10 +91,12 @@ class WalPlan:
     Attributes:
         target: Where recovery stops.
         now: Start of the drill.
+        graph: The timelines of the repository.
+        way: What a restore of the backup does with them.
         path: Timelines that recovery follows.
         found: Segments by name. Their paths are not files.
-        beyond: Later segments of timelines that recovery leaves. They show whether production
-            stayed on such a timeline.
+        beyond: Segments of timelines that recovery leaves or never takes, and those it reads
+            instead. They show which of them is production's.
         end: End of the run of segments without a gap, needed or not.
         start: Where replay begins.
         stop: Where the backup ended.
@@ -93,6 +107,8 @@ class WalPlan:
 
     target: RecoveryTarget
     now: datetime
+    graph: HistoryGraph
+    way: Way
     path: TimelinePath
     found: Supply
     beyond: tuple[str, ...]
@@ -113,7 +129,28 @@ class WalPlan:
         return len(self.found.files) * self.segment_bytes
 
 
-def plan(request: LocateRequest, backup: Backup, start_file: str, stored: StoredWal) -> WalPlan:
+def graph_of(stored: StoredWal, backups: Sequence[Backup], start_file: str) -> HistoryGraph:
+    """Return the timelines of a repository, for `history_choice.choose_backup` and `plan`.
+
+    Args:
+        stored: All WAL of the repository.
+        backups: The backups that can be restored, oldest first; one at least.
+        start_file: Name of the segment in which the newest of them starts.
+
+    Raises:
+        BackupNotRestorable: The catalogue contradicts itself.
+    """
+    _, _, segment_bytes = _beginning(backups[-1], start_file)
+    return HistoryGraph(stored.histories, stored.segments.keys(), segment_bytes, backups)
+
+
+def plan(
+    request: LocateRequest,
+    backup: Backup,
+    start_file: str,
+    stored: StoredWal,
+    graph: HistoryGraph | None = None,
+) -> WalPlan:
     """Return the WAL the chosen backup needs for the target.
 
     Args:
@@ -121,31 +158,42 @@ def plan(request: LocateRequest, backup: Backup, start_file: str, stored: Stored
         backup: The chosen backup, with its start, its stop and its timeline.
         start_file: Name of the segment in which the backup starts.
         stored: All WAL of the repository.
+        graph: Its timelines; None if the source knows no other backup.
 
     Raises:
-        BackupNotRestorable: WAL the backup needs is missing, or `latest` would end at a gap.
+        BackupNotRestorable: WAL the backup needs is missing, `latest` would end at a gap, or a
+            default restore does not follow production.
         TargetUnreachable: The target is outside of the stored WAL.
     """
     start, timeline, segment_bytes = _beginning(backup, start_file)
     stop = max(backup.stop_lsn or start, start)
-    path, notes = timelines.follow(stored.histories, timeline, request.timeline, stop)
+    graph = graph or HistoryGraph(stored.histories, stored.segments.keys(), segment_bytes)
+    placed = replace(backup, timeline=timeline)
+    activity = ActivityInList(stored.segments)
+    way, path = history_verdict.require_way(graph, placed, request.timeline, activity)
     files = {name: WalFile(name, Path(), entry=name) for name in stored.segments}
     whole = segments.supply(files, path, start, segment_bytes)
     preflight.require_complete(request.target, stop, whole)
+    history_verdict.require_fork_archived(path, request.target, whole.end)
     if isinstance(request.target, AtTime):
         preflight.require_past(request.target, request.now)
     return WalPlan(
         target=request.target,
         now=request.now,
+        graph=graph,
+        way=way,
         path=path,
         found=segments.limited(whole, segment_bytes, preflight.until(request.target, stop)),
-        beyond=_beyond(path, files, segment_bytes) if request.timeline == "latest" else (),
+        beyond=_beyond(graph, path) if request.timeline == "latest" else (),
         end=whole.end,
         start=start,
         stop=stop,
         segment_bytes=segment_bytes,
         stored=stored,
-        notes=(*notes, *archive_findings.notes(path, whole)),
+        notes=(
+            *history_verdict.not_followed(graph, way),
+            *archive_findings.notes(path, whole),
+        ),
     )
 
 
@@ -168,17 +216,15 @@ def _beginning(backup: Backup, start_file: str) -> tuple[Lsn, int, int]:
     )
 
 
-def _beyond(
-    path: TimelinePath, files: Mapping[str, WalFile], segment_bytes: int
-) -> tuple[str, ...]:
-    """Return the first segments that timelines wrote after recovery leaves them."""
+def _beyond(graph: HistoryGraph, path: TimelinePath) -> tuple[str, ...]:
+    """Return the segments that show when each timeline beside the path was written to."""
     found: list[str] = []
-    for timeline, end in path.steps:
-        if end is not None:
-            first = int(end) // segment_bytes + 1
-            run = timelines.run_of_timeline(files, timeline, first, segment_bytes)
-            found += [file.name for file in run[: commits.LOOK_BACK]]
-    return tuple(found)
+    for branch in graph.branches(path):
+        found += branch.names[:_FIRST]
+        found += branch.names[-commits.LOOK_BACK :]
+        beside = branch.child_names
+        found += beside[-commits.LOOK_BACK :] if branch.child is None else beside[:_FIRST]
+    return tuple(dict.fromkeys(found))
 
 
 def bring(wanted: WalPlan, fetch: Bring, sandbox: Sandbox) -> str:
