@@ -15,7 +15,7 @@ from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 from pytest_pgrestore.sources.barman import catalogue, checks
-from pytest_pgrestore.sources.barman.choosing import choose_entry
+from pytest_pgrestore.sources.barman.choosing import Catalogue, choose_entry
 from pytest_pgrestore.sources.barman.commands import (
     Found,
     Setup,
@@ -124,15 +124,16 @@ class BarmanSource(ToolSource[_Choice]):
         require_home(server)
         first = self._read(request.find_tool_runner(None), request.log)
         place = place_of(server)
-        best = choose_entry(first.entries, request.target, self._table.backup, place)
+        shelves = listed(server)
+        known = Catalogue(first.entries, shelves.wal, shelves.files, place)
+        best = choose_entry(known, request, self._table.backup)
         entry, backup = best.entry, best.picked.backup
         catalogue.require_chain(entry, first.entries)
         tool_runner, found = self._read_again(
             request, best.picked, first, lambda runner: self._read(runner, request.log)
         )
         require_files(server, backup)
-        shelves = listed(server)
-        wal = stored_wal.plan(request, backup, entry.start_file, shelves.wal)
+        wal = stored_wal.plan(request, backup, entry.start_file, shelves.wal, best.graph)
         chosen = self._chosen(best.picked, wal, f"Barman {found.version}, {tool_runner.origin}")
         # To combine a chain of incremental backups, its files are needed a second time.
         files = entry.restored_bytes * (2 if backup.chain else 1)

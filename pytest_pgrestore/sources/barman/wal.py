@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.sources.backup_tool import BackupTool
     from pytest_pgrestore.sources.barman.own_config import Server
+    from pytest_pgrestore.sources.wal.segments import WalFile
 
 _NOT_THERE = re.compile(r"WAL file '\w+' not found in server")
 """Message of ``get-wal`` for a missing file; its status is 1 for every error."""
@@ -37,12 +38,12 @@ class Shelves:
 
     Attributes:
         wal: Names, times and histories.
-        paths: Name of each segment to its file.
+        files: Name of each segment to its file.
         notes: Which WAL of the home is not used.
     """
 
     wal: StoredWal
-    paths: Mapping[str, Path]
+    files: Mapping[str, WalFile]
     notes: tuple[str, ...]
 
 
@@ -53,15 +54,14 @@ def listed(server: Server) -> Shelves:
         HarnessError: It cannot be read.
     """
     found = segments.scan(server.wals)
-    paths = {name: file.path for name, file in found.segments.items()}
     wal = StoredWal(
-        segments={name: _stored_at(path) for name, path in paths.items()},
+        segments={name: _stored_at(file.path) for name, file in found.segments.items()},
         histories=found.history_texts(),
     )
     notes = [*_notes_on_incoming(server), *_notes_on_streaming(server)]
     if found.partial:
         notes.append(f"not used, because not complete: {', '.join(found.partial)}")
-    return Shelves(wal, paths, tuple(notes))
+    return Shelves(wal, found.segments, tuple(notes))
 
 
 def _stored_at(path: Path) -> datetime | None:
@@ -109,7 +109,7 @@ class ShelfBringer:
 
         def one(name: str) -> None:
             with suppress(FileNotFoundError):
-                copy_plain(self.shelves.paths[name], into / name, self.segment_bytes)
+                copy_plain(self.shelves.files[name].path, into / name, self.segment_bytes)
 
         in_parallel(one, names)
 

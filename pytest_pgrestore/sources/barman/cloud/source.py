@@ -13,7 +13,7 @@ from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.barman import catalogue
-from pytest_pgrestore.sources.barman.choosing import choose_entry
+from pytest_pgrestore.sources.barman.choosing import Catalogue, choose_entry
 from pytest_pgrestore.sources.barman.cloud.store import LIST, RESTORE, Bringer, Store, Stored
 from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.barman.put_back import put_back, tablespace_options
@@ -94,16 +94,18 @@ class BarmanCloudSource(ToolSource[_Choice]):
     def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the backup for `request` and check that its target can be reached; read only."""
         place = self._store.place
-        first = self._read(request.find_tool_runner(None), request.log)
+        tool = self._tool(request.find_tool_runner(None), request.log)
+        first = self._store.read(tool)
         _require_readable(first, place)
-        best = choose_entry(first.entries, request.target, self._table.backup, place)
+        stored = self._store.wal(tool, first)
+        known = Catalogue(first.entries, stored, {}, place)
+        best = choose_entry(known, request, self._table.backup)
         tool_runner, found = self._read_again(
             request, best.picked, first, lambda runner: self._read(runner, request.log)
         )
         entry, backup = best.entry, best.picked.backup
         _require_known_suffixes(found, entry.start_file)
-        stored = self._store.wal(self._tool(tool_runner, request.log), found)
-        wal = stored_wal.plan(request, backup, entry.start_file, stored)
+        wal = stored_wal.plan(request, backup, entry.start_file, stored, best.graph)
         restored_by = f"barman-cloud {found.version}, {tool_runner.origin}"
         chosen = self._chosen(best.picked, wal, restored_by)
         unreadable = [
