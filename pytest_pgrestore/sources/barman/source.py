@@ -87,8 +87,12 @@ class BarmanSource(ToolSource[_Choice]):
 
     @property
     def places(self) -> tuple[Path, ...]:
-        """Path of the backups: pg_verifybackup reads the chain of an incremental one."""
-        return (self._server.backups,)
+        """Paths of the backups and of WAL.
+
+        pg_verifybackup reads the chain of an incremental backup; pg_waldump looks for a name or a
+        transaction in WAL.
+        """
+        return (self._server.backups, self._server.wals)
 
     @property
     def requirements(self) -> ToolRequirements:
