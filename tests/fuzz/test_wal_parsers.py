@@ -21,6 +21,7 @@ from pytest_pgrestore.sources.wal.backup_label import SEGMENT_SIZES, moment, par
 from pytest_pgrestore.sources.wal.history_graph import HistoryGraph
 from pytest_pgrestore.sources.wal.history_verdict import not_followed, require_way
 from pytest_pgrestore.sources.wal.segments import fault_of, scan, sound, supply
+from pytest_pgrestore.sources.wal.side_branches import branches_beside
 from pytest_pgrestore.sources.wal.timelines import TimelinePath
 from tests.fuzz.mutate import mutated
 from tests.fuzz.ours import only_our_errors
@@ -139,7 +140,7 @@ def test_timelines_in_any_order(
     with only_our_errors():
         way, path = require_way(graph, a_backup(stop=0), "latest")
         assert len(not_followed(graph, way)) < 10
-        for branch in graph.branches(path):
+        for branch in branches_beside(graph, path):
             assert branch.names
         chosen = path.choose(names, size)
         for number, (_, name) in chosen.items():

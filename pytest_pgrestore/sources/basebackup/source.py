@@ -17,6 +17,7 @@ from pytest_pgrestore.sources.basebackup.unpacking import Places, lay_out
 from pytest_pgrestore.sources.protocol import ChosenBackup
 from pytest_pgrestore.sources.wal import archive_findings, history_verdict, preflight, segments
 from pytest_pgrestore.sources.wal.activity import ActivityInWal
+from pytest_pgrestore.sources.wal.production_timeline import require_one_production
 from pytest_pgrestore.sources.wal.segments import Supply, WalFile, WalFiles
 
 if TYPE_CHECKING:
@@ -233,9 +234,7 @@ def _any_from(files: WalFiles, found: Supply) -> bool:
 def _require_reachable(request: LocateRequest, wal: Wal) -> None:
     """Refuse a target that the WAL cannot reach; see the called functions for the errors raised."""
     programs = request.find_programs(wal.major)
-    history_verdict.require_one_production(
-        wal.graph, wal.way, request.target, ActivityInWal(wal.files, programs)
-    )
+    require_one_production(wal.graph, wal.way, request.target, ActivityInWal(wal.files, programs))
     preflight.require_reachable(
         preflight.Question(request.target, wal.stop, wal.found, request.now, programs)
     )

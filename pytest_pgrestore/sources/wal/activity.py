@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ActivityInWal:
-    """Implements `history_verdict.Activity` by reading segments that are on this machine.
+    """Implements `production_timeline.Activity` by reading segments that are on this machine.
 
     Attributes:
         files: The segments by name. Those of them that are not there, or damaged, tell nothing.
@@ -52,7 +52,7 @@ class ActivityInWal:
 
 @dataclass(frozen=True, slots=True)
 class ActivityInList:
-    """Implements `history_verdict.Activity` by the times at which segments were stored.
+    """Implements `production_timeline.Activity` by the times at which segments were stored.
 
     Good for a hint and for nothing else: a copy of a repository has new times.
     """

@@ -9,7 +9,7 @@ from pytest_pgrestore.sources.restored_files import is_file
 from pytest_pgrestore.sources.wal import archive_findings, preflight, segments, staging
 from pytest_pgrestore.sources.wal.activity import ActivityInWal
 from pytest_pgrestore.sources.wal.header import Expected, control_identifier
-from pytest_pgrestore.sources.wal.history_verdict import require_one_production
+from pytest_pgrestore.sources.wal.production_timeline import require_one_production
 from pytest_pgrestore.sources.wal.segments import Supply, WalFile
 from pytest_pgrestore.sources.wal.stored_wal import BEYOND
 

@@ -16,7 +16,6 @@ Source: src/backend/access/transam/timeline.c, findNewestTimeLine; xlogrecovery.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.target import Timeline
 
+_BEGINNING = Lsn(0)
 _NAMED = 3
 """Most timelines that a message names."""
 
@@ -60,29 +60,6 @@ class Way:
     def complete(self) -> bool:
         """Whether the server starts, and finds every timeline that descends from the backup."""
         return self.path is not None and self.missing is None
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """WAL beside the path that recovery follows.
-
-    Attributes:
-        timeline: Whose WAL it is.
-        start: Where it left the path; None if its history does not touch the path.
-        names: Its segments from `start` on, in order.
-        end: End of the last of them.
-        child: The timeline that recovery follows instead; None if the branch left the last one.
-        child_start: Where `child` begins; where the branch left if there is none.
-        child_names: The segments that recovery reads instead from there on, in order.
-    """
-
-    timeline: int
-    start: Lsn | None
-    names: tuple[str, ...]
-    end: Lsn
-    child: int | None
-    child_start: Lsn
-    child_names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,59 +144,15 @@ class HistoryGraph:
             older = []
         return [*older, *path.steps]
 
-    def branches(self, path: TimelinePath) -> list[Branch]:
-        """Return the WAL beside `path`: of timelines it leaves, and of those it never takes."""
-        steps = self.lineage(path)
-        found = []
-        for (timeline, end), (child, _) in pairwise(steps):
-            if end is not None and (names := self.segments_from(timeline, end)):
-                found.append(self._branch(timeline, end, names, child, end))
-        on_path = {timeline for timeline, _ in steps}
-        others = sorted(self._names.keys() - on_path)
-        return [*found, *(self._off(timeline, steps) for timeline in others)]
+    @property
+    def with_segments(self) -> set[int]:
+        """The timelines of which there are segments."""
+        return set(self._names)
 
-    def segments_from(self, timeline: int, start: Lsn) -> tuple[str, ...]:
+    def segments_from(self, timeline: int, start: Lsn = _BEGINNING) -> tuple[str, ...]:
         """Return the segments of a timeline from the one on that contains `start`, in order."""
         first = Segment.holding(start, timeline, self.segment_bytes).file_name(self.segment_bytes)
         return tuple(sorted(name for name in self._names.get(timeline, ()) if name >= first))
-
-    def _branch(
-        self,
-        timeline: int,
-        start: Lsn | None,
-        names: tuple[str, ...],
-        other: int,
-        at: Lsn,
-        parent: int | None = None,
-    ) -> Branch:
-        """Return a branch beside `other`, the timeline that recovery reads from `at` on.
-
-        `parent` is the last timeline of the path if the branch left that one.
-        """
-        end = Segment.parse(names[-1], self.segment_bytes).end(self.segment_bytes)
-        beside = self.segments_from(other, at)
-        child = None if other == parent else other
-        return Branch(timeline, start, names, end, child, at, beside)
-
-    def _off(self, timeline: int, steps: Sequence[tuple[int, Lsn | None]]) -> Branch:
-        """Return the branch of a timeline that is not on the path."""
-        try:
-            own = self.ancestors(timeline)
-        except BackupNotRestorable:
-            own = []
-        names = tuple(sorted(self._names[timeline]))
-        ends = dict(steps)
-        shared = [(parent, at) for parent, at in own if parent in ends]
-        last = steps[-1][0]
-        begin = next((end for _, end in reversed(steps[:-1]) if end is not None), Lsn(0))
-        if not shared:
-            return self._branch(timeline, None, names, last, begin)
-        parent, left = shared[-1]
-        left_by_path = ends[parent]
-        if left_by_path is None:
-            return self._branch(timeline, left, names, parent, left, parent)
-        child = next(number for number, _ in steps if number > parent)
-        return self._branch(timeline, left, names, child, left_by_path)
 
     def _descendants(self, timeline: int, stop: Lsn, after: int) -> Iterator[int]:
         """Yield the timelines above `after` that can be reached from a backup, in order."""

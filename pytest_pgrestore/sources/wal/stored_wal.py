@@ -12,7 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.target import AtTime
 from pytest_pgrestore.sources.wal import (
     archive_findings,
@@ -22,9 +21,10 @@ from pytest_pgrestore.sources.wal import (
     segments,
 )
 from pytest_pgrestore.sources.wal.activity import ActivityInList
-from pytest_pgrestore.sources.wal.backup_label import BackupLabel
+from pytest_pgrestore.sources.wal.backup_label import beginning_of
 from pytest_pgrestore.sources.wal.history_graph import HistoryGraph
 from pytest_pgrestore.sources.wal.segments import WalFile
+from pytest_pgrestore.sources.wal.side_branches import witnesses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,9 +45,6 @@ CHECK = archive_findings.CHECK
 
 _BATCH = 8
 """Segments fetched at a time if only their content shows whether the target is among them."""
-
-_FIRST = 2
-"""Segments of a branch that are read for its first commit: a record may end in the second."""
 
 _MARGIN = timedelta(seconds=5)
 """Allowed difference between the clocks of a server and a store. Extra WAL is harmless."""
@@ -140,7 +137,7 @@ def graph_of(stored: StoredWal, backups: Sequence[Backup], start_file: str) -> H
     Raises:
         BackupNotRestorable: The catalogue contradicts itself.
     """
-    _, _, segment_bytes = _beginning(backups[-1], start_file)
+    _, _, segment_bytes = beginning_of(backups[-1], start_file)
     return HistoryGraph(stored.histories, stored.segments.keys(), segment_bytes, backups)
 
 
@@ -165,7 +162,7 @@ def plan(
             default restore does not follow production.
         TargetUnreachable: The target is outside of the stored WAL.
     """
-    start, timeline, segment_bytes = _beginning(backup, start_file)
+    start, timeline, segment_bytes = beginning_of(backup, start_file)
     stop = max(backup.stop_lsn or start, start)
     graph = graph or HistoryGraph(stored.histories, stored.segments.keys(), segment_bytes)
     placed = replace(backup, timeline=timeline)
@@ -184,7 +181,7 @@ def plan(
         way=way,
         path=path,
         found=segments.limited(whole, segment_bytes, preflight.until(request.target, stop)),
-        beyond=_beyond(graph, path) if request.timeline == "latest" else (),
+        beyond=witnesses(graph, path) if request.timeline == "latest" else (),
         end=whole.end,
         start=start,
         stop=stop,
@@ -195,36 +192,6 @@ def plan(
             *archive_findings.notes(path, whole),
         ),
     )
-
-
-def _beginning(backup: Backup, start_file: str) -> tuple[Lsn, int, int]:
-    """Return where replay begins, on which timeline, and the size of a segment.
-
-    Raises:
-        BackupNotRestorable: The catalogue contradicts itself.
-    """
-    timeline = int(start_file[:8], 16)
-    if backup.start_lsn is not None:
-        label = BackupLabel(backup.start_lsn, start_file, timeline, "")
-        segment_bytes = label.segment_bytes()
-        if segment_bytes is not None:
-            return backup.start_lsn, timeline, segment_bytes
-    raise BackupNotRestorable(
-        f"the catalogue says that backup {backup.label} starts at {backup.start_lsn} in"
-        f" {start_file}, which cannot be",
-        hint="the catalogue is damaged: take a new backup.",
-    )
-
-
-def _beyond(graph: HistoryGraph, path: TimelinePath) -> tuple[str, ...]:
-    """Return the segments that show when each timeline beside the path was written to."""
-    found: list[str] = []
-    for branch in graph.branches(path):
-        found += branch.names[:_FIRST]
-        found += branch.names[-commits.LOOK_BACK :]
-        beside = branch.child_names
-        found += beside[-commits.LOOK_BACK :] if branch.child is None else beside[:_FIRST]
-    return tuple(dict.fromkeys(found))
 
 
 def bring(wanted: WalPlan, fetch: Bring, sandbox: Sandbox) -> str:

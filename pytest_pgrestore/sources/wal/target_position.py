@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import HarnessError, TargetUnreachable
 from pytest_pgrestore.model.target import AtName, AtXid
 from pytest_pgrestore.sources.wal import archive_findings, commits, segments
+from pytest_pgrestore.sources.wal.side_branches import branches_beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.wal import Lsn
     from pytest_pgrestore.sandboxes.protocol import PostgresPrograms
     from pytest_pgrestore.sources.protocol import LocateRequest
-    from pytest_pgrestore.sources.wal.history_graph import Branch, HistoryGraph
+    from pytest_pgrestore.sources.wal.history_graph import HistoryGraph
     from pytest_pgrestore.sources.wal.segments import Supply, WalFile
+    from pytest_pgrestore.sources.wal.side_branches import Branch
     from pytest_pgrestore.sources.wal.timelines import TimelinePath
 
 
@@ -44,7 +46,7 @@ def find_position(
     if oldest is None or oldest.start_lsn is None:
         return None
     path = graph.way(oldest, request.timeline).path
-    branches = graph.branches(path) if path and request.timeline == "latest" else []
+    branches = branches_beside(graph, path) if path and request.timeline == "latest" else []
     if path is None or (len(graph.backups) == 1 and not branches):
         return None
     programs = request.find_programs(oldest.server_major)
