@@ -91,7 +91,7 @@ class History:
 
     def crash(self) -> None:
         """End the server as a power failure does: its last segment is not archived."""
-        child = self.cluster._child  # noqa: SLF001 - a server of the tests
+        child = self.cluster._child
         assert child is not None
         self.cluster.programs.run("pg_ctl", "-D", str(self.cluster.data), "-m", "immediate", "stop")
         child.wait()
@@ -132,6 +132,26 @@ class History:
             **programs.account.popen_arguments(),
         )
         assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
+
+    @contextmanager
+    def another_cluster(self, first: str = "") -> Iterator[History]:
+        """Run a new cluster that archives to the same server of Barman.
+
+        Args:
+            first: Name of its first segment, as pg_upgrade chooses it; empty is that of initdb.
+        """
+        place = short_directory()
+        try:
+            with Cluster.create(place, MAJOR) as cluster:
+                cluster.stop()
+                if first:
+                    cluster.programs.run("pg_resetwal", "-l", first, "-D", str(cluster.data))
+                other = History(self.directory, self.name, cluster, place / "archive", self.labels)
+                cluster.start(other.settings)
+                cluster.sql("create table ledger (i int primary key)")
+                yield other
+        finally:
+            shutil.rmtree(place)
 
     def copied(self, without: str = "") -> Path:
         """Return the configuration of a copy of the home; WAL that fits `without` is not in it."""

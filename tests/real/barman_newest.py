@@ -90,14 +90,15 @@ class CloudPlace:
         listed = json.loads(self.tool("barman-cloud-backup-list", "--format", "json", *place))
         return max(str(entry["backup_id"]) for entry in listed["backups_list"])
 
-    def upload(self, server: str) -> None:
-        """Archive what the local archive got since the last call, each compressed otherwise."""
-        new = sorted({path.name for path in self.cluster.archive.iterdir()} - self.archived)
+    def upload(self, server: str, archive: Path | None = None) -> None:
+        """Archive what an archive got since the last call, each segment compressed otherwise."""
+        kept = archive or self.cluster.archive
+        new = sorted({path.name for path in kept.iterdir()} - self.archived)
         for at, name in enumerate(new):
             option, suffix = list(SUFFIXES.items())[at % len(SUFFIXES)]
             if name.endswith((".history", ".backup")):
                 option, suffix = "", ""
-            place = (f"s3://{BUCKET}/cnpg", server, str(self.cluster.archive / name))
+            place = (f"s3://{BUCKET}/cnpg", server, str(kept / name))
             self.tool("barman-cloud-wal-archive", *filter(None, (option,)), *place)
             self.uploaded.append(name + suffix)
         self.archived.update(new)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.sources.barman.catalogue import COMPLETE
+from pytest_pgrestore.sources.barman.other_cluster import require_own_cluster
 from pytest_pgrestore.sources.selection import no_backup
 from pytest_pgrestore.sources.wal import stored_wal
 from pytest_pgrestore.sources.wal.history_choice import choose_backup
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_pgrestore.sources.barman.catalogue import Entry
+    from pytest_pgrestore.sources.barman.other_cluster import Trace
     from pytest_pgrestore.sources.protocol import LocateRequest
     from pytest_pgrestore.sources.selection import Picked
     from pytest_pgrestore.sources.wal.history_graph import HistoryGraph
@@ -48,12 +50,14 @@ class Catalogue:
         entries: The backups, oldest first, with incomplete ones.
         stored: The archived WAL.
         files: Its segments, if they are on this machine.
+        traces: Which clusters wrote it.
         place: Path or address of the backups, for messages.
     """
 
     entries: Sequence[Entry]
     stored: StoredWal
     files: Mapping[str, WalFile]
+    traces: Sequence[Trace]
     place: str
 
 
@@ -66,8 +70,8 @@ def choose_entry(found: Catalogue, request: LocateRequest, wanted: str | None) -
         wanted: Id or name of the backup that the user names; None names none.
 
     Raises:
-        BackupNotRestorable: There is no complete backup, the named one is not complete, or its
-            entry lacks what a restore needs.
+        BackupNotRestorable: There is no complete backup, the named one is not complete, its entry
+            lacks what a restore needs, or another cluster archives here.
         TargetUnreachable: The target lies before the end of every backup, or not in the WAL.
         HarnessError: The named one is not there, or was made by snapshots of disks.
     """
@@ -83,6 +87,7 @@ def choose_entry(found: Catalogue, request: LocateRequest, wanted: str | None) -
     backups = [entry.backup for entry in placed]
     graph = stored_wal.graph_of(found.stored, backups, placed[-1].start_file)
     label = None if named is None else named.backup.label
+    require_own_cluster(graph, found.traces, request, label)
     position = None if named else find_position(graph, request, found.files)
     picked = choose_backup(graph, request, label, position)
     entry = next(entry for entry in placed if entry.backup is picked.backup)

@@ -69,6 +69,11 @@ class Server:
         return Path(self.options.get("streaming_wals_directory") or self.directory / "streaming")
 
     @property
+    def errors(self) -> Path:
+        """Path to which Barman moves WAL that it does not archive."""
+        return Path(self.options.get("errors_directory") or self.directory / "errors")
+
+    @property
     def places(self) -> tuple[Path, ...]:
         """Directories that are needed to read it."""
         return tuple(dict.fromkeys((self.directory, self.backups, self.wals)))

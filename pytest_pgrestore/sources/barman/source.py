@@ -28,7 +28,7 @@ from pytest_pgrestore.sources.barman.drill_config import STAGING
 from pytest_pgrestore.sources.barman.home import require_files, require_home
 from pytest_pgrestore.sources.barman.own_config import Server, config_file, server_of
 from pytest_pgrestore.sources.barman.put_back import put_back, tablespace_options
-from pytest_pgrestore.sources.barman.wal import GetWalBringer, ShelfBringer, Shelves, listed
+from pytest_pgrestore.sources.barman.wal import GetWalBringer, ShelfBringer, Shelves, listed, traces
 from pytest_pgrestore.sources.basebackup import manifest_check
 from pytest_pgrestore.sources.tool_source import (
     Choice,
@@ -129,7 +129,7 @@ class BarmanSource(ToolSource[_Choice]):
         first = self._read(request.find_tool_runner(None), request.log)
         place = place_of(server)
         shelves = listed(server)
-        known = Catalogue(first.entries, shelves.wal, shelves.files, place)
+        known = Catalogue(first.entries, shelves.wal, shelves.files, traces(server, shelves), place)
         best = choose_entry(known, request, self._table.backup)
         entry, backup = best.entry, best.picked.backup
         catalogue.require_chain(entry, first.entries)

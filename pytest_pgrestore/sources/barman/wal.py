@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import is_segment_name
 from pytest_pgrestore.sources.barman.messages import failed
+from pytest_pgrestore.sources.barman.other_cluster import Trace, telling
 from pytest_pgrestore.sources.copying import copy_plain, in_parallel
 from pytest_pgrestore.sources.wal import segments
+from pytest_pgrestore.sources.wal.segments import WalFile
 from pytest_pgrestore.sources.wal.stored_wal import StoredWal
 
 if TYPE_CHECKING:
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.sources.backup_tool import BackupTool
     from pytest_pgrestore.sources.barman.own_config import Server
-    from pytest_pgrestore.sources.wal.segments import WalFile
+
+_BEGINS = re.compile(r"[0-9A-F]{24}(?![0-9A-F])")
+"""Beginning of the name of a segment; a suffix may follow, such as .partial or .duplicate."""
 
 _NOT_THERE = re.compile(r"WAL file '\w+' not found in server")
 """Message of ``get-wal`` for a missing file; its status is 1 for every error."""
@@ -62,6 +67,28 @@ def listed(server: Server) -> Shelves:
     if found.partial:
         notes.append(f"not used, because not complete: {', '.join(found.partial)}")
     return Shelves(wal, found.segments, tuple(notes))
+
+
+def traces(server: Server, shelves: Shelves) -> list[Trace]:
+    """Return which clusters wrote WAL of the home, also WAL that Barman has not archived.
+
+    A segment whose name is archived already, with another content, is moved to ``errors``.
+    """
+    files = [(name, shelves.files[name].path) for name in telling(shelves.wal)]
+    for directory in (server.incoming, server.streaming, server.errors):
+        waiting = [directory / name for name in _names_in(directory) if _BEGINS.match(name)]
+        times = {path: when for path in waiting if (when := _stored_at(path)) is not None}
+        newest = max(times, key=lambda path: times[path], default=None)
+        if newest is not None:
+            files.append((newest.name[:24], newest))
+    return [trace for name, path in files if (trace := _trace(name, path)) is not None]
+
+
+def _trace(name: str, path: Path) -> Trace | None:
+    """Return the trace of a segment; None if it cannot be read or is none."""
+    with suppress(BackupNotRestorable, HarnessError, OSError):
+        return Trace.read(name, WalFile(name, path).head()[1], _stored_at(path), str(path.parent))
+    return None
 
 
 def _stored_at(path: Path) -> datetime | None:

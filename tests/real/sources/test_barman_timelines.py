@@ -41,7 +41,8 @@ def passed(drilled: Drilled, rows: int) -> None:
 @pytest.fixture(scope="module")
 def failovers() -> Iterator[History]:
     """Two power failures, each with a promotion; one backup, taken before them."""
-    with history("failovers") as made:
+    with history("failovers") as first:
+        made = first
         made.grow()
         made.back_up("a")
         made.grow()

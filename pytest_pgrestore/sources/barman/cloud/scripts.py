@@ -11,6 +11,11 @@ has, and an unknown interface is an error of its own, with the version.
 from __future__ import annotations
 
 from pytest_pgrestore.sources.barman.messages import UNKNOWN_INTERFACE
+from pytest_pgrestore.sources.wal.header import HEADER_BYTES
+from pytest_pgrestore.sources.wal.timelines import LARGEST_HISTORY
+
+HISTORY_BYTES = LARGEST_HISTORY + 1
+"""Bytes that are read of a ``.history`` file: one more than it may have."""
 
 BESIDE = 'exec "$(sed -n "1s/^#! *//p" "$(command -v "$0")")" -c "$@"'
 """Shell script: run a program in the Python of the command that is the first argument.
@@ -119,10 +124,11 @@ with known():
 with a suffix that this Barman does not know.
 """
 
-WAL = (
+_FETCH = (
     _KNOWN
     + """
 def fetch(config, names, into):
+    # Yield each name, with what went wrong: None, or "" for a file that is not there.
     configure_logging(config)
     # Its spool is by default /var/tmp/walrestore for all servers of a machine, and a file there
     # is taken by its bare name.
@@ -136,17 +142,16 @@ def fetch(config, names, into):
             values.update(wal_name=name, wal_dest=into + "/" + name)
             try:
                 call(downloader.download_wal, values)
+                yield name, None
             except SystemExit as ended:
                 # OperationErrorExit: there is no such file. Others are errors.
-                if ended.code != 1:
-                    if isinstance(ended.code, str):
-                        raise
-                    sys.exit("ERROR: %s: barman-cloud ended with %s" % (name, ended.code))
-                print("absent", name)
+                if isinstance(ended.code, str):
+                    raise
+                yield name, "" if ended.code == 1 else "barman-cloud ended with %s" % ended.code
             except (AttributeError, TypeError):
                 raise
             except Exception as problem:
-                sys.exit("ERROR: %s: %s" % (name, problem))
+                yield name, str(problem) or type(problem).__name__
 
 with known():
     import barman.clients.cloud_walrestore as module
@@ -155,7 +160,18 @@ with known():
 
     parse_arguments, CloudWalDownloader = module.parse_arguments, module.CloudWalDownloader
     into, names = sys.argv[-2], sys.argv[-1].split(",")
-    fetch(parse_arguments(sys.argv[1:-2] + [names[0], into]), names, into)
+    config = parse_arguments(sys.argv[1:-2] + [names[0], into])
+"""
+)
+
+WAL = (
+    _FETCH
+    + """
+    for name, problem in fetch(config, names, into):
+        if problem:
+            sys.exit("ERROR: %s: %s" % (name, problem))
+        if problem is not None:
+            print("absent", name)
 """
 )
 """Takes the arguments of ``barman-cloud-wal-restore``, but a directory and several names.
@@ -163,17 +179,23 @@ with known():
 Prints ``absent NAME`` for a file that the store does not have.
 """
 
-SHOW = """
-import json, os, sys
-found = {}
-for name in sys.argv[3].split(","):
-    path = sys.argv[1] + "/" + name
-    if os.path.exists(path):
-        with open(path, "rb") as stream:
-            found[name] = stream.read(int(sys.argv[2])).hex()
-        os.unlink(path)
-print(json.dumps(found))
+BEGINNINGS = (
+    _FETCH
+    + f"""
+    found, problems = dict(), dict()
+    for name, problem in fetch(config, names, into):
+        path = into + "/" + name
+        if os.path.exists(path):
+            with open(path, "rb") as stream:
+                most = {HISTORY_BYTES} if name.endswith(".history") else {HEADER_BYTES}
+                found[name] = stream.read(most).hex()
+            os.unlink(path)
+        if problem:
+            problems[name] = problem
+    print(json.dumps(dict(found=found, problems=problems)))
 """
-"""Takes a directory, a number of bytes and names: prints the beginning of each file there and
-removes it. The tool may run in a container, with files of its own.
+)
+"""Takes the arguments of `WAL`; prints the beginning of each file, and what went wrong, as JSON.
+
+The tool may run in a container, with files of its own, so nothing is left behind.
 """

@@ -97,8 +97,8 @@ class BarmanCloudSource(ToolSource[_Choice]):
         tool = self._tool(request.find_tool_runner(None), request.log)
         first = self._store.read(tool)
         _require_readable(first, place)
-        stored = self._store.wal(tool, first)
-        known = Catalogue(first.entries, stored, {}, place)
+        stored, traces = self._store.wal(tool, first)
+        known = Catalogue(first.entries, stored, {}, traces, place)
         best = choose_entry(known, request, self._table.backup)
         tool_runner, found = self._read_again(
             request, best.picked, first, lambda runner: self._read(runner, request.log)

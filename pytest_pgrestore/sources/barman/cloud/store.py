@@ -6,7 +6,7 @@ Source: Barman manual, "barman-cloud-backup-list", "barman-cloud-restore",
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,15 +15,15 @@ from pytest_pgrestore.model.wal import is_segment_name
 from pytest_pgrestore.sources.barman import catalogue
 from pytest_pgrestore.sources.barman.cloud import scripts
 from pytest_pgrestore.sources.barman.messages import failed
+from pytest_pgrestore.sources.barman.other_cluster import Trace, telling
 from pytest_pgrestore.sources.copying import WORKERS, in_parallel
 from pytest_pgrestore.sources.json_answer import (
     AnswerError,
-    parse,
     parse_after_warnings,
     understood,
 )
 from pytest_pgrestore.sources.wal.stored_wal import StoredWal
-from pytest_pgrestore.sources.wal.timelines import LARGEST_HISTORY, histories_among
+from pytest_pgrestore.sources.wal.timelines import histories_among
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,8 +122,10 @@ class Store:
             version=answer["version"].text(longest=100),
         )
 
-    def wal(self, tool: BackupTool, found: Stored) -> StoredWal:
-        """Return the WAL that was found; history files are downloaded.
+    def wal(self, tool: BackupTool, found: Stored) -> tuple[StoredWal, list[Trace]]:
+        """Return the WAL that was found, and which clusters wrote it.
+
+        History files are downloaded, and a few segments.
 
         Raises:
             BackupNotRestorable: A history file is damaged.
@@ -131,33 +133,39 @@ class Store:
         """
         segments = {name: when for name, when in found.names.items() if is_segment_name(name)}
         timelines = histories_among(found.names)
-        texts = self.beginnings(tool, list(timelines.values()), LARGEST_HISTORY + 1)
+        probed = telling(StoredWal(segments=segments, histories={}))
+        starts = self._beginnings(tool, [*timelines.values(), *probed])
         histories = {
-            timeline: texts.get(name, b"").decode(errors="backslashreplace")
+            timeline: starts.get(name, b"").decode(errors="backslashreplace")
             for timeline, name in timelines.items()
         }
-        return StoredWal(segments=segments, histories=histories)
+        traces = (Trace.read(name, starts.get(name, b""), segments[name]) for name in probed)
+        stored = StoredWal(segments=segments, histories=histories)
+        return stored, [trace for trace in traces if trace is not None]
 
-    def beginnings(self, tool: BackupTool, names: Sequence[str], count: int) -> dict[str, bytes]:
-        """Return the first `count` bytes of each WAL file that is still there, uncompressed.
+    def _beginnings(self, tool: BackupTool, names: Sequence[str]) -> dict[str, bytes]:
+        """Return the beginning of each WAL file that is still there, uncompressed.
 
-        Raises:
-            BackupNotRestorable: One is damaged.
-            HarnessError: The store cannot be read.
+        A segment that cannot be read is left out: whether the drill needs it is not known yet.
         """
         found: dict[str, bytes] = {}
         into = str(tool.tool_runner.writable)
+        script = ("-c", scripts.BESIDE, self.program(WAL), scripts.BEGINNINGS)
         for at in range(0, len(names), _AT_ONCE):
-            batch = ",".join(names[at : at + _AT_ONCE])
-            self.fetch(tool, "catalogue", into, batch)
-            show = ("-c", scripts.BESIDE, self.program(WAL), scripts.SHOW, into, str(count), batch)
-            done = tool.run("catalogue", *show, program="sh", quiet=True)
+            words = (*self.arguments(), into, ",".join(names[at : at + _AT_ONCE]))
+            done = tool.run("catalogue", *script, *words, program="sh", quiet=True)
+            if done.status != 0:
+                raise failed(done, self.place, "WAL could not be read")
             with understood(
-                f"WAL files of {self.place} could not be read", hint="read the saved log."
+                f"barman-cloud's answer about WAL of {self.place} is not understood",
+                hint="read the saved log of `catalogue`.",
             ):
-                if done.status != 0:
-                    raise AnswerError(f"status {done.status}")
-                found |= {name: _bytes(text) for name, text in parse(done.stdout).items()}
+                answer = parse_after_warnings(done.stdout)
+                found |= {name: _bytes(text) for name, text in answer["found"].items()}
+                for name, problem in answer["problems"].items():
+                    if not is_segment_name(name):
+                        bad = replace(done, status=1, stdout="", stderr=problem.text())
+                        raise failed(bad, self.place, f"{name} could not be read")
         return found
 
     def fetch(self, tool: BackupTool, step: str, into: str, batch: str) -> None:
@@ -198,6 +206,6 @@ def _stored_at(wals: Answer, name: str) -> datetime | None:
 def _bytes(text: Answer) -> bytes:
     """Return the bytes that a text spells with hexadecimal digits."""
     try:
-        return bytes.fromhex(text.text(longest=2 * LARGEST_HISTORY + 2))
+        return bytes.fromhex(text.text(longest=2 * scripts.HISTORY_BYTES))
     except ValueError:
         raise AnswerError(f"{text.place} is not written with hexadecimal digits") from None
