@@ -10,7 +10,11 @@ import re
 import shutil
 from pathlib import Path
 
-_FIRST_LINE = re.compile(rb"#!\s*(/[^\s\0]+)")
+_PYTHON = re.compile(rb"#!\s*(/[^\s\0]+)\n")
+_SHELL = re.compile(rb"""#!/bin/sh\n'{3}exec' "?(/[^"\0\n]+?)"? "\$0" "\$@"\n""")
+"""A first line names at most 127 bytes and no space, so pip lets a shell start such a Python.
+Source: distlib/scripts.py, ScriptMaker._build_shebang."""
+
 _HOME = re.compile(r"^home\s*=\s*(/.*?)\s*$", re.MULTILINE)
 _LONGEST = 4096
 """Bytes of a first line or of pyvenv.cfg: both have less."""
@@ -19,7 +23,8 @@ _LONGEST = 4096
 def python_places(program: str) -> tuple[Path, ...]:
     """Return the directories of the Python that runs `program`; none if they cannot be found."""
     found = shutil.which(program)
-    match = _FIRST_LINE.match(_beginning(Path(found))) if found else None
+    start = _beginning(Path(found)) if found else b""
+    match = _SHELL.match(start) or _PYTHON.match(start)
     if match is None:
         return ()
     # Not resolved: the Python of a virtual environment is a link to the one that it was made with.

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 UNKNOWN_INTERFACE = "has code that this plugin does not know"
 """Part of the error of our programs for Barman's Python if its code is not as they expect."""
 
+NO_PROGRAM = "there is no program"
+NO_PYTHON = "the first line names no Python:"
+"""Part of the errors of the shell script that looks for Barman's Python."""
+
 _LONGEST = 300
 """Characters of Barman's text in a message."""
 
@@ -40,6 +44,17 @@ class _Sign(NamedTuple):
 
 
 _NOT_LEARNED = (
+    _Sign(
+        (NO_PROGRAM,),
+        "barman-cloud is not installed",
+        "install the package barman-cli-cloud (barman alone does not have it): here, or in"
+        " sandbox.packages; or name its path in `program`.",
+    ),
+    _Sign(
+        (NO_PYTHON,),
+        "this is a wrapper and not barman-cloud itself",
+        "name the directory of barman-cloud's own programs in `program`.",
+    ),
     _Sign(
         (UNKNOWN_INTERFACE,),
         "this version of barman-cloud is not known",

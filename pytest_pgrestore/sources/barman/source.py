@@ -26,6 +26,7 @@ from pytest_pgrestore.sources.barman.commands import (
 )
 from pytest_pgrestore.sources.barman.drill_config import STAGING
 from pytest_pgrestore.sources.barman.home import require_files, require_home
+from pytest_pgrestore.sources.barman.open_place import require_open
 from pytest_pgrestore.sources.barman.own_config import Server, config_file, server_of
 from pytest_pgrestore.sources.barman.put_back import put_back, tablespace_options
 from pytest_pgrestore.sources.barman.wal import GetWalBringer, ShelfBringer, Shelves, listed, traces
@@ -99,10 +100,12 @@ class BarmanSource(ToolSource[_Choice]):
         """What Barman needs to run.
 
         Raises:
-            HarnessError: Its configuration cannot be read.
+            HarnessError: Its configuration or its home cannot be read.
         """
         table = self._table
         reads = (config_file(table.config), *self._server.places)
+        for path in reads:
+            require_open(path)
         return ToolRequirements(
             program=table.program,
             packages=("barman", "rsync"),

@@ -10,17 +10,27 @@ has, and an unknown interface is an error of its own, with the version.
 
 from __future__ import annotations
 
-from pytest_pgrestore.sources.barman.messages import UNKNOWN_INTERFACE
+from pytest_pgrestore.sources.barman.messages import NO_PROGRAM, NO_PYTHON, UNKNOWN_INTERFACE
 from pytest_pgrestore.sources.wal.header import HEADER_BYTES
 from pytest_pgrestore.sources.wal.timelines import LARGEST_HISTORY
 
 HISTORY_BYTES = LARGEST_HISTORY + 1
 """Bytes that are read of a ``.history`` file: one more than it may have."""
 
-BESIDE = 'exec "$(sed -n "1s/^#! *//p" "$(command -v "$0")")" -c "$@"'
+BESIDE = rf"""
+program=$(command -v "$0") || {{ echo "ERROR: {NO_PROGRAM} $0" >&2; exit 69; }}
+python=$(sed -n "1s/^#! *//p" "$program")
+case $python in *python*) exec $python -c "$@" ;; esac
+python=$(sed -n "2s/^'''exec' \"*\([^\"]*\)\"* \"\$0\" \"\$@\"\$/\1/p" "$program")
+[ -z "$python" ] || exec "$python" -c "$@"
+echo "ERROR: {NO_PYTHON} $program" >&2
+exit 69
+"""
 """Shell script: run a program in the Python of the command that is the first argument.
 
-The first line of that command names its Python, which may differ from the first one in PATH.
+The first line of that command names its Python, which may differ from the first one in PATH. If the
+path is long or has a space, pip names a shell there, and Python in the second line.
+Source: distlib/scripts.py, ScriptMaker._build_shebang.
 """
 
 _KNOWN = f"""
