@@ -287,9 +287,7 @@ def test_a_secret_with_another_name_outside(write: Any) -> None:
     ],
     ids=["value", "list", "text"],
 )
-def test_a_secret_written_into_the_file_does_not_show(
-    write: Any, secrets: str, says: str
-) -> None:
+def test_a_secret_written_into_the_file_does_not_show(write: Any, secrets: str, says: str) -> None:
     """Somebody writes the value in the place of a name; the message does not repeat it."""
     text = mistakes(
         write(

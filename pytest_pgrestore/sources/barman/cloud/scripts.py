@@ -10,7 +10,7 @@ has, and an unknown interface is an error of its own, with the version.
 
 from __future__ import annotations
 
-from pytest_pgrestore.sources.barman.messages import NO_PROGRAM, NO_PYTHON, UNKNOWN_INTERFACE
+from pytest_pgrestore.sources.barman.signs import NO_PROGRAM, NO_PYTHON, UNKNOWN_INTERFACE
 from pytest_pgrestore.sources.wal.header import HEADER_BYTES
 from pytest_pgrestore.sources.wal.timelines import LARGEST_HISTORY
 
