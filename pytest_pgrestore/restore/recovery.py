@@ -87,7 +87,13 @@ def judge_end(
     reached = _end_of_recovery(access, log)
     attempt.checks.append(
         end_of_recovery.target_reached(
-            attempt.drill.target, reached, chosen.archive_end, control.segment_bytes
+            attempt.drill.target,
+            reached,
+            chosen.archive_end,
+            control.segment_bytes,
+            None
+            if chosen.timeline is None
+            else end_of_recovery.Followed(chosen.timeline, chosen.timeline_begins),
         )
     )
     stopped = reached.stopped_transaction

@@ -88,6 +88,7 @@ class ToolSource(Generic[ChoiceT]):
             selection=picked.selection,
             server_major=picked.backup.server_major or 0,
             timeline=wal.path.last,
+            timeline_begins=wal.path.last_begins,
             archive_end=wal.end,
             checks=(wal.check(),),
             notes=wal.notes,

@@ -123,6 +123,7 @@ class BasebackupSource:
             server_major=wal.major,
             needed_bytes=needed_bytes(chain, len(wal.found.files) * wal.expected.segment_bytes),
             timeline=wal.path.last,
+            timeline_begins=wal.path.last_begins,
             archive_end=wal.end if self._wal is not None else None,
             checks=(archive_findings.check(wal.found),) if self._wal is not None else (),
             not_checked=self._not_checked(),

@@ -99,7 +99,8 @@ def _fatal(graph: HistoryGraph, way: Way, activity: Activity | None) -> BackupNo
     return BackupNotRestorable(
         f"a default restore of backup {way.backup.label} does not start: it follows timeline"
         f" {newest}, the newest in the archive, and the backup does not lie on it; {way.fatal}"
-        f' (PostgreSQL: "requested timeline {newest} is not a child of this server\'s history")',
+        f' (PostgreSQL says "requested timeline {newest} is not a child of this server\'s history",'
+        ' or "could not locate required checkpoint record")',
         hint=hints[_own_is_later(graph, way, activity)] + ".",
     )
 

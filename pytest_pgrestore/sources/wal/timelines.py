@@ -43,6 +43,11 @@ class TimelinePath:
         """The timeline recovery ends on."""
         return self.steps[-1][0]
 
+    @property
+    def last_begins(self) -> Lsn | None:
+        """Where that timeline begins; None if it is the backup's own."""
+        return self.steps[-2][1] if len(self.steps) > 1 else None
+
     def choose(self, names: Iterable[str], segment_bytes: int) -> dict[int, tuple[int, str]]:
         """Return the name that PostgreSQL reads for each segment number, and its place.
 
