@@ -11,6 +11,7 @@ from pytest_pgrestore.extending import hookspecs
 from pytest_pgrestore.session.collection.drill_items import insert_drills
 from pytest_pgrestore.session.control import controller
 from pytest_pgrestore.session.control.interruption import give_lines
+from pytest_pgrestore.session.control.run_reports import replace_early
 from pytest_pgrestore.session.drill_session import SESSION, DrillSession
 from pytest_pgrestore.session.fixtures import (  # noqa: F401 - pytest finds fixtures by name, here
     pgrestore,
@@ -36,6 +37,12 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register flags and ini keys."""
     add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Let no report of the last run stand for this one, however early it ends."""
+    replace_early(early_config, os.environ)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -241,6 +241,8 @@ class Evidence(VisibleValue):
     drills: tuple[DrillRecord, ...] = ()
     problems: tuple[str, ...] = ()
     """Why a run is not green although its drills are, e.g. no drill ran, or an interruption."""
+    undrilled: tuple[str, ...] = ()
+    """Configured sources that no test of a full run drilled."""
 
     def verdict(self) -> Verdict:
         """Return the verdict of the run."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +16,7 @@ from pytest_pgrestore.session.marker import marker_arguments
 from pytest_pgrestore.session.progress import Progress
 from pytest_pgrestore.session.redaction import Redaction
 from pytest_pgrestore.session.results import DrillResults
+from pytest_pgrestore.session.run_start import run_start
 from pytest_pgrestore.settings.run_settings import RunSettings
 from pytest_pgrestore.system.signals import TermSignal
 
@@ -46,6 +45,7 @@ class DrillSession:
         fixture_usage: Which tests use drills that are restored on demand.
         finished: The last results of drills whose copy was removed already, by the drill's key.
         refusal: Why there is no place to restore to; None if there is one, or none was needed.
+        start: Identity and begin of the run.
         term_signal: Makes SIGTERM an interruption.
         redaction: What may be shown of row values and secrets.
     """
@@ -54,7 +54,7 @@ class DrillSession:
         self.config = config
         self.environ = environ
         self.settings = RunSettings(config, environ, self._known_kinds)
-        self.started_at = datetime.now(UTC)
+        self.start = run_start(config)
         # xdist puts `workerinput` on the config of a worker, and of no other process.
         self.is_worker = hasattr(config, "workerinput")
         self.worker_input: Mapping[str, Any] = getattr(config, "workerinput", {})
@@ -74,17 +74,12 @@ class DrillSession:
             pytest.UsageError: With every mistake at once.
         """
         if self.settings.asked_for:
-            self.settings.check()
+            self.settings.check(self.start.refusal)
             self.term_signal.install()
 
     def end(self) -> None:
         """Restore the signal handler that was there before."""
         self.term_signal.restore()
-
-    @cached_property
-    def run_id(self) -> str:
-        """Identity of the run."""
-        return uuid.uuid4().hex[:12]
 
     @cached_property
     def run(self) -> Run:
@@ -100,7 +95,7 @@ class DrillSession:
         root = Path(self.worker_input[INPUT_ROOT]) if INPUT_ROOT in self.worker_input else None
         try:
             runtime = runtimes(self.config)[self.settings.runtime]
-            run = runtime.enter(self.settings, self.run_id, root)
+            run = runtime.enter(self.settings, self.start.run_id, root)
         except HarnessError as exc:
             self.refusal = exc
             raise

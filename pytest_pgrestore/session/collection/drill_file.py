@@ -18,6 +18,7 @@ from pytest_pgrestore.session.drill_request import DrillRequest, copies_of, make
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.instances import connect, instance_for
 from pytest_pgrestore.session.keys import MARKER, REQUEST, WORDS_OWN_FAILURE
+from pytest_pgrestore.settings.run_settings import is_listing
 from pytest_pgrestore.settings.toml import Table, read_table, read_toml
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ class SqlAssertion(pytest.Item):
 
     def setup(self) -> None:
         """Get the restored instance."""
-        self._instance = instance_for(self)
+        if not is_listing(self.config):  # --setup-plan shows what would be set up
+            self._instance = instance_for(self)
 
     def runtest(self) -> None:
         """Run the query, and compare its answer.

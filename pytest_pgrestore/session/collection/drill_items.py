@@ -17,6 +17,7 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.drill_request import DrillRequest
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import IS_DRILL_CHECK, MARKER, NO_SERVER, REQUEST
+from pytest_pgrestore.settings.run_settings import is_listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,8 @@ class DrillItem(pytest.Item):
 
     def setup(self) -> None:
         """Restore, if no process of this run has; end here if the check could not be made."""
+        if is_listing(self.config):  # --setup-plan shows what would be set up
+            return
         verdict, self._message = self._judged()
         self._failed = verdict is Verdict.FAILED
         if verdict is Verdict.COULD_NOT_VERIFY:
