@@ -9,6 +9,7 @@ import pytest
 
 from pytest_pgrestore.extending import hookspecs
 from pytest_pgrestore.session.collection.drill_items import insert_drills
+from pytest_pgrestore.session.collection.near_misses import is_drill_file, mistyped_drill_file
 from pytest_pgrestore.session.control import controller
 from pytest_pgrestore.session.control.interruption import give_lines
 from pytest_pgrestore.session.control.run_reports import replace_early
@@ -85,8 +86,11 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect drill files."""
-    if file_path.suffix != ".toml" or not file_path.name.startswith("drill_"):
+    """Collect drill files, and refuse those whose name is almost right."""
+    if not is_drill_file(file_path):
+        wrong = mistyped_drill_file(file_path)
+        if wrong is not None:
+            parent.config.stash[SESSION].usage_errors.add(str(file_path), wrong)
         return None
     from pytest_pgrestore.session.collection.drill_file import DrillFile
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from pytest_pgrestore.model.errors import ConfigError, MistakesError
+from pytest_pgrestore.model.errors import MistakesError
 from pytest_pgrestore.model.sandbox_choice import Confine, ConnectBy, Storage
+from pytest_pgrestore.settings.file_content import read_content
 from pytest_pgrestore.settings.source_tables import SourceTable
 from pytest_pgrestore.settings.suggest import known_names
-from pytest_pgrestore.settings.toml import Duration, Table, read_table, read_toml
+from pytest_pgrestore.settings.toml import Duration, Table, read_table
 from pytest_pgrestore.settings.variables import fill_in
 
 if TYPE_CHECKING:
@@ -133,58 +134,15 @@ def load_config(
     reports = read_table(ReportsTable, document.get("reports", {}), "reports", mistakes)
     if mistakes or sandbox is None or reports is None:
         count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        raise MistakesError(
-            f"{path} has {count}:\n" + "\n".join(mistakes),
-            hint="docs/configuration.md lists every key.",
-        )
+        raise MistakesError(f"{path} has {count}:\n" + "\n".join(mistakes))
     return Config(path, sources, sandbox, reports)
 
 
 def _document(path: Path, environ: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:
     """Return the content of the file, with absolute paths and variables filled in."""
-    return _filled_in(_content(path), path, environ, mistakes)
-
-
-def _content(path: Path) -> dict[str, Any]:
-    """Return the content of the file as it was written.
-
-    Raises:
-        ConfigError: It cannot be read, or has no settings of ours.
-    """
-    document: Any = read_toml(path)
-    if path.name == "pyproject.toml":
-        document = document.get("tool", {})
-        document = document.get("pgrestore") if isinstance(document, dict) else None
-    if not isinstance(document, dict):
-        raise ConfigError(
-            f"{path} has no table [tool.pgrestore]",
-            hint="write [tool.pgrestore.sources.NAME] and keys below it, or name another file.",
-        )
-    return document
-
-
-def _filled_in(
-    document: dict[str, Any], path: Path, environ: Mapping[str, str], mistakes: list[str]
-) -> dict[str, Any]:
-    absolute: dict[str, Any] = _absolute(
-        fill_in(document, environ, mistakes), path.parent.absolute()
-    )
+    document = fill_in(read_content(path), environ, mistakes)
+    absolute: dict[str, Any] = _absolute(document, path.parent.absolute())
     return absolute
-
-
-def directory_in(path: Path, environ: Mapping[str, str]) -> str | None:
-    """Return `reports.directory` of the file at `path`; None if there is none, or no good one.
-
-    Mistakes elsewhere in the file do not matter.
-    """
-    mistakes: list[str] = []
-    try:
-        reports = {"reports": _content(path).get("reports")}
-    except ConfigError:
-        return None
-    found = _filled_in(reports, path, environ, mistakes)["reports"]
-    directory = found.get("directory") if isinstance(found, dict) else None
-    return directory if isinstance(directory, str) and not mistakes else None
 
 
 def _read_sources(

@@ -97,11 +97,11 @@ class RunSettings:
 
         Types of sources are not all known yet, and what is wrong with the file is told later.
         """
-        from pytest_pgrestore.settings.read_file import directory_in
+        from pytest_pgrestore.settings.file_content import report_directory_in
 
         found = resolve(self._config, self._environ, only=("report_dir",))["report_dir"]
         if found is None and self.path is not None:
-            found = directory_in(self.path, self._environ)
+            found = report_directory_in(self.path, self._environ)
         return self._config.rootpath / DEFAULT_REPORT_DIRECTORY if found is None else Path(found)
 
     @cached_property

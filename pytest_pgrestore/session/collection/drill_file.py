@@ -207,9 +207,7 @@ def read_drill(path: Path) -> DrillTable:
             if names.count(name) > 1
         ]
     if mistakes or table is None:
-        raise MistakesError(
-            "\n".join(mistakes), hint="docs/configuration.md lists every key of a drill file."
-        )
+        raise MistakesError("\n".join(mistakes))
     return table
 
 

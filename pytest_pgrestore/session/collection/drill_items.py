@@ -14,6 +14,7 @@ import pytest
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.session.collection.near_misses import NearMarkers
 from pytest_pgrestore.session.drill_request import DrillRequest
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import IS_DRILL_CHECK, MARKER, NO_SERVER, REQUEST
@@ -105,7 +106,10 @@ def _with_drills(session: pytest.Session, items: list[pytest.Item]) -> list[pyte
     state = session.config.stash[SESSION]
     ordered: list[pytest.Item] = []
     seen = set()
+    near = NearMarkers(session.config.getini("markers"))
     for item in items:
+        for wrong in near.mistakes(item):
+            state.usage_errors.add(item.nodeid, wrong)
         request = state.belongs(item)
         if request is not None and request.drill.key not in seen and not state.usage_errors.places:
             seen.add(request.drill.key)
