@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -90,7 +91,12 @@ class RunSettings:
     @cached_property
     def lists_only(self) -> bool:
         """Whether the run restores nothing and leaves the reports of the last run alone."""
-        return is_listing(self._config) or self.planning
+        return self.is_listing or self.planning
+
+    @property
+    def is_listing(self) -> bool:
+        """Whether pytest itself only lists something."""
+        return is_listing(self._config)
 
     def early_report_directory(self) -> Path:
         """Return `report_directory` without reading the other settings.
@@ -99,10 +105,12 @@ class RunSettings:
         """
         from pytest_pgrestore.settings.file_content import report_directory_in
 
-        found = resolve(self._config, self._environ, only=("report_dir",))["report_dir"]
-        if found is None and self.path is not None:
-            found = report_directory_in(self.path, self._environ)
-        return self._config.rootpath / DEFAULT_REPORT_DIRECTORY if found is None else Path(found)
+        found: Path | None = None
+        with suppress(pytest.UsageError):
+            found = resolve(self._config, self._environ, only=("report_dir",))["report_dir"]
+            if found is None and self.path is not None:
+                found = report_directory_in(self.path, self._environ)
+        return self._config.rootpath / DEFAULT_REPORT_DIRECTORY if found is None else found
 
     @cached_property
     def given(self) -> ExplicitSettings:

@@ -81,16 +81,18 @@ def replace_last(start: RunStart, settings: RunSettings, environ: Mapping[str, s
     if start.directory is not None or start.refusal:
         return
     try:
-        if settings.lists_only or not settings.asked_for:
-            return
-        directory = settings.early_report_directory()
+        wanted = settings.asked_for and not settings.lists_only
     except pytest.UsageError:
+        wanted = not settings.is_listing
+    if not wanted:
         return
     began = (
         f"run {start.run_id} began at {start.started_at:%Y-%m-%d %H:%M:%S} UTC and has not ended; "
         "if it is not running now, it died before it could report"
     )
-    _replace(start, directory, evidence_of(start, environ, problems=(began,)))
+    _replace(
+        start, settings.early_report_directory(), evidence_of(start, environ, problems=(began,))
+    )
 
 
 def _replace(start: RunStart, directory: Path, evidence: Evidence) -> None:

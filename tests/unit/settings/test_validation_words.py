@@ -45,15 +45,17 @@ def test_no_words_of_the_library_are_shown(name: str) -> None:
 
 def test_one_table_in_place_of_several_names_the_brackets() -> None:
     """`[assert]` is one bracket away from the right spelling."""
-    assert mistakes_in(DrillTable, {"assert": {"name": "a", "sql": "select 1", "expect": 1}}) == [
-        "T.assert: one table is written where several may be\nHINT: write [[T.assert]] in its place."
-    ]
+    entry = {"name": "a", "sql": "select 1", "expect": 1}
+
+    (mistake,) = mistakes_in(DrillTable, {"assert": entry})
+    assert mistake.startswith("T.assert: one table is written where several may be\n")
+    assert mistake.endswith("HINT: write [[T.assert]] in its place.")
 
 
 def test_a_misspelt_key_is_one_mistake_and_not_two() -> None:
     """`expected` is there; calling `expect` missing would send the reader elsewhere."""
     entry = {"name": "a", "sql": "select 1", "expected": 1}
 
-    assert mistakes_in(DrillTable, {"assert": [entry]}) == [
-        "T.assert.0.expected: unknown key\nHINT: did you mean expect? There are: expect, name, sql."
-    ]
+    (mistake,) = mistakes_in(DrillTable, {"assert": [entry]})
+    assert mistake.startswith("T.assert.0.expected: unknown key\n")
+    assert mistake.endswith("HINT: did you mean expect? There are: expect, name, sql.")
