@@ -154,7 +154,7 @@ class RunSettings:
             try:
                 read()
             except pytest.UsageError as exc:
-                mistakes.append(str(exc))
+                mistakes += [] if str(exc) in mistakes else [str(exc)]
         if refusal:
             mistakes.append(refusal)
         if mistakes:

@@ -17,7 +17,7 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.collection.near_misses import NearMarkers
 from pytest_pgrestore.session.drill_request import DrillRequest
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.keys import IS_DRILL_CHECK, MARKER, NO_SERVER, REQUEST
+from pytest_pgrestore.session.keys import IS_DRILL_CHECK, MARKER, NO_SERVER, REQUEST, RESTORED
 from pytest_pgrestore.settings.run_settings import is_listing
 
 if TYPE_CHECKING:
@@ -31,20 +31,14 @@ ROOT = "pgrestore"
 USAGE = "pgrestore_usage"
 """In the output of an xdist worker: what is wrong with markers and drill files."""
 
-RESTORED = "restored"
-"""The item that reports why a restore failed; the others only refer to it."""
-
 
 class DrillNode(pytest.Collector):
     """One drill in the tree of the session."""
 
     def collect(self) -> Iterator[DrillItem]:
         """Yield an item per check; their names are known before anything runs."""
-        from pytest_pgrestore.restore.drill import check_names
-
         request = self.stash[REQUEST]
-        source = self.config.stash[SESSION].source(request.drill.source)
-        for name in check_names(request.drill, source):
+        for name in self.config.stash[SESSION].check_names(request.drill):
             item = DrillItem.from_parent(self, name=name)
             item.stash[REQUEST] = request
             item.stash[IS_DRILL_CHECK] = True

@@ -123,7 +123,7 @@ class Controller:
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Remove the copy of a drill after its last test: a run holds few copies at a time."""
         key = self._keys.get(nodeid)
-        if key is None or not self._state.opened:
+        if key is None or not self._state.opened or self._state.forked:
             return
         self._open[key] -= 1
         if self._open[key] == 0 and not self._state.settings.switch("keep"):
@@ -137,6 +137,8 @@ class Controller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note why the run ended early, and interrupt xdist's workers, too."""
+        if self._state.forked:
+            return
         self._state.term_signal.disarm()
         text = str(excinfo.value)
         self._interruption = f": {text}" if text else ""
@@ -176,6 +178,8 @@ class Controller:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Remove the copies and write the reports; xdist's workers have ended by now."""
         self._finished = True
+        if self._state.forked:
+            return
         if self._usage_error is not None:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif self._planned is not None:
@@ -193,7 +197,7 @@ class Controller:
 
         After a mistake in the settings pytest does not finish one either.
         """
-        if self._finished or self._state.start.directory is None:
+        if self._finished or self._state.forked or self._state.start.directory is None:
             return
         broken_off = self._interruption is None
         status = pytest.ExitCode.USAGE_ERROR if broken_off else pytest.ExitCode.INTERRUPTED
@@ -218,11 +222,14 @@ class Controller:
         self._print(config, [f"pgrestore: {remark}" for remark in self._end.remarks])
 
     def _close(self, exit_status: int) -> RunEnd:
-        from pytest_pgrestore.session.control.finish import close
+        from pytest_pgrestore.session.control.finish import close, close_after_fault
 
-        if self._state.opened:
-            self._add_unfinished()
-        return close(self._state, self._outcomes, exit_status, self._interruption)
+        try:
+            if self._state.opened:
+                self._add_unfinished()
+            return close(self._state, self._outcomes, exit_status, self._interruption)
+        except Exception as exc:  # noqa: BLE001 - pytest would show it as an error of its own
+            return close_after_fault(self._state, exit_status, exc)
 
     def _add_unfinished(self) -> None:
         """Add the tests that have no outcome, also those of xdist's workers."""

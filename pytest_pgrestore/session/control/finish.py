@@ -16,6 +16,7 @@ from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.control.coverage import undrilled
 from pytest_pgrestore.session.control.run_reports import evidence_of
+from pytest_pgrestore.session.own_faults import own_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -81,12 +82,12 @@ def close(
     """
     remarks: list[str] = []
     records = tuple(_settle(state, outcomes, remarks)) if state.opened else ()
-    if state.opened:
-        remarks += [f"could not remove {path}" for path in state.run.close()]
+    faults = _remove_run(state, remarks) if state.opened else []
     if not records and not state.settings.asked_for:
         return RunEnd(exit_status, remarks=tuple(remarks))
     broken = _BROKEN_OFF.get(exit_status)
     problems = find_problems(state, records, outcomes, interruption) if broken is None else [broken]
+    problems += faults
     # Without strictness a run without drills is no fault. It proves nothing either.
     unimportant = not records and not problems
     if unimportant:
@@ -102,6 +103,35 @@ def close(
     if unimportant or broken is not None:
         return RunEnd(exit_status, remarks=tuple(remarks))
     status = choose_exit_status(exit_status, evidence, outcomes, written=written)
+    return RunEnd(status, evidence, paths, tuple(remarks))
+
+
+def _remove_run(state: DrillSession, remarks: list[str]) -> list[str]:
+    """Remove the run's directory; return the problem if our code failed, or a plugin's."""
+    try:
+        remarks += [f"could not remove {path}" for path in state.run.close()]
+    except Exception as exc:  # noqa: BLE001 - the reports must still be written
+        fault = own_fault(exc, "removing the directory of the run", state.logs)
+        return [f"{fault.problem}; {fault.hint}"]
+    return []
+
+
+def close_after_fault(state: DrillSession, exit_status: int, error: Exception) -> RunEnd:
+    """Report that `close` raised, whatever it was, and leave nothing behind.
+
+    Args:
+        state: The run's drills.
+        exit_status: The one that pytest would end with.
+        error: What it raised.
+    """
+    fault = own_fault(error, "ending the run", state.logs)
+    remarks: list[str] = []
+    problems = [f"{fault.problem}; {fault.hint}"]
+    if state.opened:
+        problems += _remove_run(state, remarks)
+    evidence = evidence_of(state.start, state.environ, problems=tuple(problems))
+    paths, _ = _write(state, evidence, remarks)
+    status = exit_status if exit_status != pytest.ExitCode.OK else COULD_NOT_VERIFY
     return RunEnd(status, evidence, paths, tuple(remarks))
 
 
@@ -183,10 +213,12 @@ def finish_one(state: DrillSession, key: str, result: DrillResult) -> None:
     if key in state.finished:
         return
     try:
-        logs = state.settings.report_directory / "logs"
-        state.finished[key] = finish_drill(state.run, key, result.access, logs)
-    except (PgRestoreError, OSError) as exc:
-        message = f"the removal failed: {exc.problem if isinstance(exc, PgRestoreError) else exc}"
+        state.finished[key] = finish_drill(state.run, key, result.access, state.logs)
+    except Exception as exc:  # noqa: BLE001 - the other drills must still be removed
+        known = isinstance(exc, PgRestoreError | OSError)
+        error = exc if known else own_fault(exc, f"removing the copy of {key}", state.logs)
+        why = error.problem if isinstance(error, PgRestoreError) else error
+        message = f"the removal failed: {why}"
         teardown = Teardown(removed=False, message=message, at=datetime.now(UTC))
         state.finished[key] = Finish((), teardown, ())
 
@@ -216,10 +248,8 @@ def _write(
     """Write the reports; return their paths, and whether all of them were written."""
     from pytest_pgrestore.reports.write import ReportsIncompleteError, write_all
 
-    # After a mistake in the settings, it is known from the start alone.
-    directory = state.start.directory or state.settings.report_directory
     try:
-        return write_all(evidence, directory), True
+        return write_all(evidence, state.logs.parent), True
     except ReportsIncompleteError as exc:
         remarks.append(str(exc))
         return exc.paths, False

@@ -17,6 +17,7 @@ import pytest
 
 from pytest_pgrestore.model.evidence import Evidence
 from pytest_pgrestore.model.version import __version__
+from pytest_pgrestore.session.own_faults import FAULT_LOGS
 from pytest_pgrestore.session.run_start import run_start
 from pytest_pgrestore.settings.run_settings import KnownKinds, RunSettings
 
@@ -121,6 +122,7 @@ def _old_logs(directory: Path) -> Iterator[Path]:
     """Yield the logs that runs have left. The directory may be the user's: others stay."""
     if directory.is_symlink() or not directory.is_dir():
         return
+    yield from directory.glob(FAULT_LOGS)
     for folder in directory.iterdir():
         if _DRILL_LOGS.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
             yield from (path for path in folder.iterdir() if _LOG.fullmatch(path.name))
