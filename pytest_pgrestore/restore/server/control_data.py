@@ -54,11 +54,6 @@ class ControlData:
         """Whether the server was stopped in order, as a primary or a standby."""
         return self.state in STOPPED
 
-    @property
-    def stopped(self) -> bool:
-        """Whether the server was stopped in order: its files need no WAL to be consistent."""
-        return self.state in {"shut down", "shut down in recovery"}
-
 
 def read(sandbox: Sandbox) -> ControlData:
     """Read ``global/pg_control`` with the sandbox's own pg_controldata.
