@@ -7,6 +7,7 @@ system identifier. A restore of the newest backup brings the old cluster back, w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
@@ -15,8 +16,7 @@ from pytest_pgrestore.sources.wal import commits
 from pytest_pgrestore.sources.wal.header import read_header
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.sandboxes.protocol import PostgresPrograms
@@ -36,9 +36,9 @@ def moved(backup: Backup, identifier: int, until: datetime | None) -> BackupNotR
     Args:
         backup: The newest backup.
         identifier: System identifier of the other cluster.
-        until: When it was last written to, as far as is known.
+        until: A moment at which it was in use, the last that is known.
     """
-    wrote = "" if until is None else f", and was written to until {until.isoformat()}"
+    wrote = "" if until is None else f", which was in use at {until.isoformat()}"
     own = "" if backup.system_identifier is None else f" {backup.system_identifier}"
     return BackupNotRestorable(
         f"the newest WAL is that of another cluster: it has the system identifier {identifier}"
@@ -87,7 +87,7 @@ def require_no_other(
         if (other.header.major or 0) > (backup.server_major or 0):
             # An upgrade: pg_waldump of the old major cannot read it, and it can only be newer.
             raise moved(backup, other.header.system_identifier, None)
-        last = _last(other.files, programs)
+        last = _last(other, programs)
         if last is not None and (since is None or last > since):
             raise moved(backup, other.header.system_identifier, last)
     identifiers = sorted({other.header.system_identifier for other in others})
@@ -138,9 +138,15 @@ def _header(file: WalFile) -> WalHeader | None:
         return None
 
 
-def _last(files: Sequence[WalFile], programs: PostgresPrograms) -> datetime | None:
+def _last(other: _Foreign, programs: PostgresPrograms) -> datetime | None:
+    """Return when a cluster was last written to, as far as is known; it was made then or before.
+
+    Its identifier begins with the seconds since 1970 at which initdb ran.
+    Source: src/backend/access/transam/xlog.c, BootStrapXLOG.
+    """
+    made = datetime.fromtimestamp(other.header.system_identifier >> 32, UTC)
     try:
-        found = commits.last_end(files, programs)
+        found = commits.last_end(other.files, programs)
     except BackupNotRestorable:
-        return None
-    return None if found is None else found.when
+        return made
+    return made if found is None or found.when is None else max(made, found.when)
