@@ -18,8 +18,10 @@ DAMAGE = [
     ("", 'FATAL:  could not open relation mapping file "global/pg_filenode.map": No such file'),
     (
         "",
-        'FATAL:  database "shop" does not exist\n'
-        'DETAIL:  The database subdirectory "base/16389" is missing.',
+        (
+            'FATAL:  database "shop" does not exist\n'
+            'DETAIL:  The database subdirectory "base/16389" is missing.'
+        ),
     ),
     (None, 'FATAL:  could not open file "base/5/1259": No such file or directory'),
 ]
