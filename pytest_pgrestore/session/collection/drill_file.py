@@ -19,6 +19,7 @@ from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.instances import connect, instance_for
 from pytest_pgrestore.session.keys import MARKER, REQUEST, WORDS_OWN_FAILURE
 from pytest_pgrestore.settings.toml import Table, read_table, read_toml
+from pytest_pgrestore.system.spelling import spell_for_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,8 +120,6 @@ class SqlAssertion(pytest.Item):
         Raises:
             AssertionFailed: The answer is not as expected.
         """
-        from pytest_pgrestore.system.bounded_connection import spell_for_us
-
         connection = connect(self._instance)
         try:
             spell_for_us(connection)
