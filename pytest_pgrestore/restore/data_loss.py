@@ -9,6 +9,7 @@ from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.model.evidence import DataLossFigures
 from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.sources.protocol import is_logical
+from pytest_pgrestore.system.spelling import spell_for_us
 
 if TYPE_CHECKING:
     import psycopg
@@ -93,8 +94,6 @@ def _freshest(connection: psycopg.Connection[Any], query: str) -> datetime | Non
     Raises:
         ConfigError: It answers something else than one time.
     """
-    from pytest_pgrestore.system.bounded_connection import spell_for_us
-
     spell_for_us(connection)
     row = connection.execute(query.encode()).fetchone()
     value = row[0] if row else None
