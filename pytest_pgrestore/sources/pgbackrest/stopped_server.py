@@ -12,10 +12,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
+from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError, TargetUnreachable
 from pytest_pgrestore.model.target import AtLsn
 from pytest_pgrestore.model.wal import Lsn, Segment
 from pytest_pgrestore.sources.wal import stored_wal
+from pytest_pgrestore.sources.wal.backup_label import SEGMENT_SIZES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,9 +108,18 @@ def _position(label: str, sandbox: Sandbox) -> _Position:
             f" not stopped: {state}",
             hint="stop the server before such a backup, or take it online.",
         )
-    return _Position(
-        redo=Lsn.parse(facts["Latest checkpoint's REDO location"]),
-        checkpoint=Lsn.parse(facts["Latest checkpoint location"]),
-        timeline=int(facts["Latest checkpoint's TimeLineID"]),
-        segment_bytes=int(facts["Bytes per WAL segment"]),
-    )
+    try:
+        position = _Position(
+            redo=Lsn.parse(facts["Latest checkpoint's REDO location"]),
+            checkpoint=Lsn.parse(facts["Latest checkpoint location"]),
+            timeline=int(facts["Latest checkpoint's TimeLineID"]),
+            segment_bytes=int(facts["Bytes per WAL segment"]),
+        )
+    except (ConfigError, KeyError, ValueError):
+        position = None
+    if position is None or position.segment_bytes not in SEGMENT_SIZES:
+        raise BackupNotRestorable(
+            f"pg_control of backup {label} is damaged: it does not say where the server stopped",
+            hint="restore the file from another copy of the repository, or take a new backup.",
+        )
+    return position
