@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -183,6 +184,24 @@ def _pick_in(
     start_file = next(name for backup, name in entries if backup is picked.backup)
     newest = wanted is None and picked.backup is backups[-1]
     return Pick(picked, start_file, graph, newest)
+
+
+def untested(
+    tool: str, version: str, oldest: tuple[int, ...], newest: tuple[int, ...]
+) -> tuple[str, ...]:
+    """Return a note if a tool's version lies outside of the releases that our tests ran with.
+
+    Args:
+        tool: Name of the tool.
+        version: Its version, beginning with numbers and dots.
+        oldest: The oldest release tested.
+        newest: The newest one; versions that begin with these numbers count as tested.
+    """
+    found = tuple(int(part) for part in re.findall(r"\d+", version)[: len(oldest)])
+    if oldest <= found <= newest:
+        return ()
+    releases = " to ".join(".".join(map(str, part)) for part in dict.fromkeys((oldest, newest)))
+    return (f"{tool} {version} was not tested with this plugin; {releases} was",)
 
 
 def required(tool_runner: ToolRunner | None, tool: str) -> ToolRunner:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.sources.pgbackrest import checks
+from pytest_pgrestore.sources.pgbackrest.commands import TESTED
 from pytest_pgrestore.sources.pgbackrest.delta import UNTIMED, Kept
 from pytest_pgrestore.sources.pgbackrest.kept_wal import (
     kept_words,
@@ -27,6 +28,7 @@ from pytest_pgrestore.sources.tool_source import (
     hand_over,
     log_nothing,
     required,
+    untested,
 )
 from pytest_pgrestore.sources.wal import stored_wal
 
@@ -129,6 +131,7 @@ class PgbackrestSource(ToolSource[Choice]):
                 *chosen.notes,
                 *other_cluster_words(catalogue, entry),
                 *self._stanza.notes(catalogue),
+                *untested("pgBackRest", pgbackrest.version.partition(" ")[2], *TESTED),
             ),
             rto_not_comparable="" if self._table.delta is None else UNTIMED,
         )
