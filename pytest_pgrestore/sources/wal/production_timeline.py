@@ -40,10 +40,18 @@ def require_one_production(
     way: Way,
     target: RecoveryTarget,
     activity: Activity,
+    position: Lsn | None = None,
 ) -> None:
     """Refuse a default restore that may follow a timeline which is not production's.
 
     Nothing is asked of the user who names a timeline, or whose target lies before the branches.
+
+    Args:
+        graph: The timelines of the archive.
+        way: What the restore does.
+        target: Where recovery stops.
+        activity: When each timeline was written to.
+        position: Where a target that is a name or an xid lies; None if that is not known.
 
     Raises:
         BackupNotRestorable: A timeline beside the path was written to after the path left it.
@@ -52,8 +60,9 @@ def require_one_production(
     """
     if way.wanted != "latest" or way.path is None or isinstance(target, Immediate):
         return
+    where = target if position is None else AtLsn(position)
     for branch in branches_beside(graph, way.path):
-        _require_meant(way.path, branch, target, activity)
+        _require_meant(way.path, branch, where, activity)
 
 
 def _require_meant(
