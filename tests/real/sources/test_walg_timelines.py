@@ -136,9 +136,14 @@ def replaced() -> Iterator[History]:
 
 def test_a_new_cluster_without_a_backup(replaced: History, tool_drill: Drilling) -> None:
     """A default restore brings the old cluster back without a word. To name its backup is green."""
-    source = replaced.repository.source
+    source, delta = replaced.repository.source, f'backup = "{replaced.labels["delta"]}"'
 
-    failed(tool_drill(source()), "production has no backup", "system identifier", "name its backup")
+    failed(
+        tool_drill(source()),
+        "the newest WAL is that of another cluster",
+        "system identifier",
+        delta,
+    )
     named = tool_drill(source(backup=replaced.labels["delta"]), timeline=1, database="postgres")
     passed(named, 20)
 
