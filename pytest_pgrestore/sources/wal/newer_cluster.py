@@ -83,14 +83,13 @@ def _telling(wanted: WalPlan, ended: datetime) -> list[str]:
     stored = {name: when for name, when in wanted.stored.segments.items() if name not in used}
     times = {name: when for name, when in stored.items() if when is not None and when > ended}
     newest = sorted(times, key=lambda name: (times[name], name))[-_READ:]
-    unknown = sorted(name for name, when in stored.items() if when is None)
     size = wanted.segment_bytes
-    numbers = [Segment.parse(name, size) for name in unknown]
-    ends = [
+    unknown = {Segment.parse(name, size) for name, when in stored.items() if when is None}
+    ends = sorted(
         segment.file_name(size)
-        for segment, after in zip(numbers, [*numbers[1:], None], strict=True)
-        if after != Segment(segment.timeline, segment.number + 1)
-    ]
+        for segment in unknown
+        if Segment(segment.timeline, segment.number + 1) not in unknown
+    )
     return list(dict.fromkeys([*newest, *ends[:_READ], *ends[-_READ:]]))
 
 
