@@ -34,6 +34,8 @@ from pytest_pgrestore.model.target import (
 )
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
+from pytest_pgrestore.sources.basebackup.table import BasebackupTable
+from pytest_pgrestore.sources.registry import make_source
 from tests.real.basebackup_fixtures import (
     Restored,
     World,
@@ -76,9 +78,16 @@ class Choice:
     archive: Path | None = None
 
     def source(self, world: World) -> BasebackupSource:
-        """Return the source."""
-        wal = str(self.archive or world.archive)
-        return BasebackupSource("shop", str(world.backups), wal=wal, backup=self.backup)
+        """Return the source of a table in a settings file."""
+        table = BasebackupTable(
+            type="basebackup",
+            path=str(world.backups),
+            wal=str(self.archive or world.archive),
+            backup=self.backup,
+        )
+        source = make_source("shop", table, 60)
+        assert isinstance(source, BasebackupSource)
+        return source
 
     def drilled(self, world: World, run: Run) -> Restored:
         """Drill it."""

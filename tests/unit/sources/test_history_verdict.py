@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
@@ -143,13 +143,25 @@ def test_a_timeline_beside_the_path(hours: dict[int, tuple[float, float]], bad: 
     assert found is None or "timeline 2 was written to until" in found.problem
 
 
-def test_a_stray_copys_backup_is_not_productions() -> None:
+@pytest.mark.parametrize("target", [Latest(), Immediate()], ids=str)
+def test_a_stray_copys_backup_is_not_productions(target: RecoveryTarget) -> None:
     """The newest backup is of timeline 2, and timeline 1 goes on."""
     way, _ = require_way(TWO, a_backup("stray", 2, 6 * MIB, 6 * MIB), "latest")
-    found = refusal(require_one_production, TWO, way, Latest(), Clock({1: (1, 9), 2: (3, 4)}))
+    found = refusal(require_one_production, TWO, way, target, Clock({1: (1, 9), 2: (3, 4)}))
 
     assert isinstance(found, BackupNotRestorable)
     assert "timeline 1 was written to until" in found.problem
+
+
+@pytest.mark.parametrize(("hour", "bad"), [(8, True), (10, False)])
+def test_a_backup_since_shows_where_production_is(hour: int, bad: bool) -> None:
+    """The old server wrote on for a while after a failover; a later backup is of timeline 2."""
+    backup = replace(a_backup("new", 2, 6 * MIB, 6 * MIB), started_at=NOON + timedelta(hours=hour))
+    way, _ = require_way(TWO, backup, "latest")
+
+    found = refusal(require_one_production, TWO, way, Latest(), Clock({1: (1, 9), 2: (3, 12)}))
+
+    assert (found is not None) is bad
 
 
 @pytest.mark.parametrize(("end", "bad"), [(FORK - 1, True), (FORK, False), (9 * MIB, False)])
