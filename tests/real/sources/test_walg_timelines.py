@@ -144,8 +144,12 @@ def test_a_new_cluster_without_a_backup(replaced: History, tool_drill: Drilling)
         "system identifier",
         delta,
     )
-    named = tool_drill(source(backup=replaced.labels["delta"]), timeline=1, database="postgres")
-    passed(named, 20)
+    # By a directory of variables, as Spilo has them.
+    place = replaced.directory / "env"
+    place.mkdir()
+    (place / "WALG_FILE_PREFIX").write_text(f"{replaced.directory}/store\n")
+    by_envdir = source(env={}, envdir=str(place), backup=replaced.labels["delta"])
+    passed(tool_drill(by_envdir, timeline=1, database="postgres"), 20)
 
 
 def test_a_full_backup_that_is_gone(replaced: History, tool_drill: Drilling) -> None:
