@@ -119,7 +119,7 @@ class Pick:
         picked: The choice.
         start_file: Name of the segment in which it begins.
         graph: The timelines of the archive, with the backups of its cluster.
-        newest: Whether nothing but its age made it the choice.
+        newest: Whether it is the newest of all, and not named by the user.
     """
 
     picked: Picked
@@ -158,10 +158,10 @@ def pick_among(
         groups = groups[:1]
     for group in groups[:-1]:
         try:
-            return _pick_in(group, stored, request, wanted)
+            return _pick_in(group, stored, request, wanted, entries[-1][0])
         except TargetUnreachable:
             continue
-    return _pick_in(groups[-1], stored, request, wanted)
+    return _pick_in(groups[-1], stored, request, wanted, entries[-1][0])
 
 
 def _by_cluster(entries: Sequence[tuple[Backup, str]]) -> list[list[tuple[Backup, str]]]:
@@ -177,12 +177,13 @@ def _pick_in(
     stored: StoredWal,
     request: LocateRequest,
     wanted: str | None,
+    last: Backup,
 ) -> Pick:
     backups = [backup for backup, _ in entries]
     graph = stored_wal.graph_of(stored, backups, entries[-1][1])
     picked = choose_backup(graph, request, wanted)
     start_file = next(name for backup, name in entries if backup is picked.backup)
-    newest = wanted is None and picked.backup is backups[-1]
+    newest = wanted is None and picked.backup is last
     return Pick(picked, start_file, graph, newest)
 
 
