@@ -38,6 +38,7 @@ __all__ = [
     "PhysicalSource",
     "Source",
     "is_logical",
+    "settled",
 ]
 
 
@@ -217,3 +218,12 @@ Source: TypeAlias = PhysicalSource | LogicalSource
 def is_logical(source: Source) -> TypeIs[LogicalSource]:
     """Return True if `source` loads SQL, False if it restores files."""
     return hasattr(source, "load")
+
+
+def settled(source: PhysicalSource, chosen: ChosenBackup) -> ChosenBackup:
+    """Return the chosen backup with what only its restored files tell; use it after `fetch`.
+
+    A source that learns something then has a method of this name. Most sources have none.
+    """
+    late: Callable[[ChosenBackup], ChosenBackup] | None = getattr(source, "settled", None)
+    return chosen if late is None else late(chosen)

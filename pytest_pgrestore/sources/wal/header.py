@@ -118,7 +118,7 @@ def _differences(header: WalHeader, segment: Segment, expected: Expected) -> Ite
     """Yield a message for each difference between the header and what it should be."""
     if expected.system_identifier not in {None, header.system_identifier}:
         yield (
-            f"{FOREIGN}: system identifier"
+            f"{FOREIGN}: it has the system identifier"
             f" {header.system_identifier}, not {expected.system_identifier}"
         )
     # A major that is not in the table writes an unknown number in all of its segments.
