@@ -7,7 +7,7 @@ STAMPS := .cache
 
 # A virtual environment that was not finished is not taken for one.
 .DELETE_ON_ERROR:
-.PHONY: demo check test soak lint picture bench clean
+.PHONY: demo check test oldest soak lint picture bench clean
 
 # The main job on embedded PostgreSQL: no root, no Docker.
 demo: $(STAMPS)/demo
@@ -33,6 +33,12 @@ test: $(STAMPS)/dev
 	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
 		tests/fuzz tests/plugin tests/real tests/unit
 	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 2 scenarios
+
+# The oldest release of each library that pyproject.toml allows: unit tests, and drills of two types of sources.
+oldest: $(STAMPS)/oldest
+	tests/bootstrap/system
+	TMPDIR="$$(tests/bootstrap/directory)" $(STAMPS)/oldest-venv/bin/python -m pytest -n 3 --dist worksteal \
+		tests/unit tests/plugin/test_each_source.py tests/plugin/test_drill_files.py
 
 # The parsers on damaged and hostile input, other input each time, until the first crash: SOAK_MINUTES=240.
 soak: $(STAMPS)/dev
@@ -69,6 +75,14 @@ $(VENV)/pyvenv.cfg:
 $(STAMPS)/demo: $(VENV)/pyvenv.cfg $(SOURCES)
 	mkdir -p $(STAMPS)
 	$(BIN)/python -m pip install --quiet '.[embedded]'
+	touch $@
+
+$(STAMPS)/oldest: $(STAMPS)/dev
+	$(PYTHON) -m venv --clear $(STAMPS)/oldest-venv
+	$(BIN)/python -m tests.oldest >$(STAMPS)/oldest.txt
+	$(STAMPS)/oldest-venv/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(STAMPS)/oldest-venv/bin/python -m pip install --quiet --constraint $(STAMPS)/oldest.txt \
+		"$$(ls dist/*.whl)" pytest-xdist==3.8 --group dev
 	touch $@
 
 $(STAMPS)/dev: $(VENV)/pyvenv.cfg $(SOURCES)

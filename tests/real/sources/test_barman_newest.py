@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_pgrestore.model.target import Immediate
 from tests.real.barman_newest import SUFFIXES, CloudPlace, cloud_place, future, version
 from tests.real.tool_worlds import could_not_verify
 from tests.real.worlds import Drilled
@@ -40,6 +41,21 @@ def test_the_newest_release_restores(place: CloudPlace, tool_drill: Drilling) ->
 
     assert drilled.rows() == place.rows
     assert drilled.result.record.verdict() == "passed", drilled.result.record.checks
+
+
+def test_a_backup_by_its_name(place: CloudPlace, tool_drill: Drilling) -> None:
+    """CloudNativePG names a backup after its Backup resource; users know no id."""
+    drilled = tool_drill(place.source(SERVER, backup="nightly"), Immediate(), database="postgres")
+
+    assert drilled.rows() == 10
+    assert drilled.result.record.verdict() == "passed", drilled.result.record.checks
+
+
+def test_a_name_that_no_backup_has(place: CloudPlace, tool_drill: Drilling) -> None:
+    """The hint has ids and names."""
+    could_not_verify(
+        tool_drill(place.source(SERVER, backup="nightyl")), "not in the catalogue", "(nightly)"
+    )
 
 
 def test_an_older_release_says_that_it_is_too_old(place: CloudPlace, tool_drill: Drilling) -> None:
