@@ -398,3 +398,77 @@ def test_only_the_history_of_a_failover_arrived(gap: World, run: Run) -> None:
     assert isinstance(error, BackupNotRestorable)
     assert "timeline 2 begins at" in error.problem
     assert by_hand(gap, "a", archive) == 20
+
+
+@pytest.fixture(scope="module")
+def moved() -> Iterator[tuple[World, Path]]:
+    """Retention kept WAL from the backup on; then a new cluster archived to the same place.
+
+    Also the archive as it was before that, with some WAL of a cluster that is older.
+    """
+    with new_world(15) as made, Cluster.create(made.directory / "o", 15) as old:
+        old.sql("create table ledger (id int)")
+        old.switch_wal()
+        old.stop()
+        for name in ("zero", "one", "two", "three"):
+            made.grow(name, 10)
+            made.cluster.switch_wal()
+        kept = made.cluster.switch_wal()
+        made.backup("a", "-X", "fetch")
+        made.grow("four", 10)
+        made.cluster.switch_wal()
+        made.cluster.stop()
+        for segment in made.archive.glob("0000000100000000????????"):
+            if segment.name < kept:
+                segment.unlink()
+        before = made.directory / "before"
+        shutil.copytree(made.archive, before)
+        shutil.copytree(old.archive, before, dirs_exist_ok=True)
+        with Cluster.create(made.directory / "n", 15) as new:
+            new.archive = made.archive
+            new.stop()
+            new.start()
+            new.sql("create table ledger (id int)")
+            new.switch_wal()
+        yield made, before
+
+
+@local
+@pytest.mark.parametrize("target", [Latest(), Immediate()], ids=str)
+def test_a_new_cluster_archives_and_has_no_backup(
+    moved: tuple[World, Path], run: Run, target: RecoveryTarget
+) -> None:
+    """A restore would bring the old cluster back, without a word; its name in `backup` means it."""
+    world, before = moved
+
+    error = Choice(target).refusal(world, run)
+
+    assert isinstance(error, BackupNotRestorable)
+    assert "that of another cluster: it has the system identifier" in error.problem
+    for chosen in (Choice(target, archive=before), Choice(target, backup="a")):
+        assert chosen.rows(world, run) == (50 if isinstance(target, Latest) else 40)
+
+
+@local
+def test_an_older_cluster_in_the_archive_is_told(moved: tuple[World, Path], run: Run) -> None:
+    """Only WAL that is newer than the backup means that production moved."""
+    world, before = moved
+
+    chosen = Choice(archive=before).source(world).locate(locate_request(run))
+
+    assert any("the archive has WAL of another cluster too" in note for note in chosen.notes)
+
+
+@local
+def test_the_wal_inside_a_backup_beside_a_lost_archive(moved: tuple[World, Path], run: Run) -> None:
+    """It brings back the backup's own end and no more; that is told."""
+    world, before = moved
+    lost = damaged(world, before, "*")
+
+    error = Choice(archive=lost).refusal(world, run)
+
+    assert "holds no segment this backup needs" in error.problem
+    assert "target = immediate" in error.hint
+    restored = Choice(Immediate(), archive=lost).drilled(world, run)
+    assert (restored.problem, restored.rows) == ("", (40, 40))
+    assert any("only the WAL inside the backup was used" in x for x in restored.record.notes)
