@@ -43,7 +43,8 @@ def moved(request: pytest.FixtureRequest) -> Iterator[History]:
 
 def test_production_is_another_cluster(moved: History, tool_drill: Drilling) -> None:
     """The restore of the old one would be green; a backup that is named is restored."""
-    failed(tool_drill(moved.source()), "production has no backup", "system identifier")
+    label = f'backup = "{moved.labels["old"]}"'
+    failed(tool_drill(moved.source()), "another cluster", "system identifier", label)
 
     named = tool_drill(moved.source(backup=moved.labels["old"]), Immediate(), database="postgres")
     assert named.rows() == 10
@@ -91,4 +92,4 @@ def test_another_clusters_history_in_a_store(
 
     moved = tool_drill(place.source("reused", backup=None))
 
-    failed(moved, "production has no backup", "system identifier")
+    failed(moved, "the newest WAL is that of another cluster", "system identifier")
