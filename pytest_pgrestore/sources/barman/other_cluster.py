@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.target import Immediate, Latest
+from pytest_pgrestore.model.wal import Segment
 from pytest_pgrestore.sources.wal.header import read_header
 from pytest_pgrestore.sources.wal.other_cluster import moved
 
@@ -83,6 +84,7 @@ def require_own_cluster(
     Raises:
         BackupNotRestorable: The newest WAL is another cluster's than the newest backup, or a
             default restore follows a timeline of another cluster.
+        HarnessError: WAL of an older cluster lies where that of the backup goes on.
     """
     newest = graph.backups[-1]
     own, found = newest.system_identifier, list(traces)
@@ -93,6 +95,8 @@ def require_own_cluster(
         for trace in foreign:
             if ended is not None and _is_later(trace, newest, ended):
                 raise moved(newest, trace.system_identifier, trace.stored_at)
+    if isinstance(request.target, Latest):
+        _require_unmixed(graph, foreign, newest)
     if request.timeline == "latest":
         first = newest.timeline or 1
         followed = range(first + 1, graph.newest(first) + 1)
@@ -111,6 +115,25 @@ def _is_later(trace: Trace, newest: Backup, ended: datetime) -> bool:
     if newest.stopped_at is not None and made_at > newest.stopped_at.timestamp():
         return True
     return trace.stored_at is not None and trace.stored_at > ended
+
+
+def _require_unmixed(graph: HistoryGraph, foreign: Iterable[Trace], newest: Backup) -> None:
+    """Refuse to look for holes in WAL among which is that of a cluster that was there before.
+
+    Raises:
+        HarnessError: Such WAL has names that lie after the newest backup.
+    """
+    size = graph.segment_bytes
+    for trace in foreign:
+        number = Segment.parse(trace.name, size).number
+        if trace.timeline == newest.timeline and number > (newest.start_lsn or 0) // size:
+            raise HarnessError(
+                f"WAL of two clusters is mixed here: {trace.name} is of system identifier"
+                f" {trace.system_identifier}, backup {newest.label} of {newest.system_identifier};"
+                " whether a segment between them is missing cannot be told",
+                hint="move WAL of the older cluster away, and give each cluster a server name of"
+                " its own; a target that names a moment does not need the end of WAL.",
+            )
 
 
 def _anothers_history(trace: Trace, newest: Backup) -> BackupNotRestorable:

@@ -115,10 +115,10 @@ def test_a_name_and_an_id() -> None:
         choose(named, wanted="weekly")
 
 
-def trace(system_identifier: int, hours: float | None, timeline: int = 1) -> Trace:
+def trace(system_identifier: int, hours: float | None, timeline: int = 1, number: int = 4) -> Trace:
     """Return the trace of a segment that was stored some hours after the beginning."""
     stored_at = None if hours is None else BEGAN + timedelta(hours=hours)
-    return Trace(f"{timeline:08X}0000000000000007", system_identifier, stored_at)
+    return Trace(f"{timeline:08X}{number:016X}", system_identifier, stored_at)
 
 
 NEW = int((BEGAN + timedelta(hours=6)).timestamp()) << 32
@@ -149,6 +149,15 @@ def test_wal_of_another_cluster(traces: list[Trace], *, found: bool) -> None:
     # A moment, or a backup that is named, is reached in the old cluster.
     assert choose([entry(5)], AtTime(BEGAN + timedelta(hours=5.5)), traces=traces)
     assert choose([entry(5)], wanted="20261123T050000", traces=traces)
+
+
+def test_wal_of_an_older_cluster_after_the_backup() -> None:
+    """It begins where a hole would be seen: it is the drill that cannot tell, not the backup."""
+    mixed = [trace(OWN, 7), trace(OLD, 1, number=9)]
+
+    with pytest.raises(HarnessError, match="WAL of two clusters is mixed"):
+        choose([entry(5)], traces=mixed)
+    assert choose([entry(5)], Immediate(), traces=mixed)
 
 
 def test_a_history_of_another_cluster() -> None:
