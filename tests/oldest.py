@@ -1,6 +1,6 @@
 """Prints pip's constraints for the oldest supported release of each library.
 
-    python -m tests.oldest [GROUP]
+    python -m tests.oldest
 
 The lower bounds in pyproject.toml are promises to users. `make oldest` installs these releases and
 runs tests with them.
@@ -33,13 +33,15 @@ def supported() -> dict[str, str]:
     return oldest(tomllib.loads(PYPROJECT.read_text())["project"]["dependencies"])
 
 
+def beside() -> dict[str, str]:
+    """Return the oldest supported release of other plugins of pytest, which users may have."""
+    group = tomllib.loads(PYPROJECT.read_text())["dependency-groups"]["dev"]
+    return oldest([entry for entry in group if entry.startswith("pytest-xdist")])
+
+
 def main() -> None:
     """Print one constraint a line."""
-    document = tomllib.loads(PYPROJECT.read_text())
-    bounds = supported()
-    for group in sys.argv[1:]:
-        bounds |= oldest(document["dependency-groups"][group])
-    for name, version in bounds.items():
+    for name, version in (supported() | beside()).items():
         sys.stdout.write(f"{name}=={version}\n")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.oldest import PYPROJECT, oldest, supported
+from tests.oldest import PYPROJECT, beside, oldest, supported
 from tests.real.worlds import MAJORS
 
 ROOT = Path(__file__).parents[2]
@@ -64,11 +64,7 @@ def test_the_majors_of_the_server() -> None:
 
 def test_the_oldest_pytest_xdist() -> None:
     """It is no dependency of users', and installed by the group `dev`."""
-    bounds = oldest(
-        ["".join(entry) for entry in DOCUMENT["dependency-groups"]["dev"] if "xdist" in entry]
-    )
-
-    assert f"It is tested from {bounds['pytest-xdist']} on" in PAGE
+    assert f"It is tested from {beside()['pytest-xdist']} on" in PAGE
 
 
 @pytest.mark.parametrize("requirement", ["click", "click==8", "click<9"])
