@@ -45,7 +45,8 @@ def require_one_production(
 ) -> None:
     """Refuse a default restore that may follow a timeline which is not production's.
 
-    Nothing is asked of the user who names a timeline, or whose target lies before the branches.
+    Nothing is asked of the user who names a timeline, or whose target lies before the branches, as
+    the end of the backup does.
 
     Args:
         graph: The timelines of the archive.
@@ -59,12 +60,19 @@ def require_one_production(
         HarnessError: The target exists on two timelines, or nobody can tell which one production's
             is.
     """
-    if way.wanted != "latest" or way.path is None or isinstance(target, Immediate):
+    if way.wanted != "latest" or way.path is None:
         return
     where = target if position is None else AtLsn(position)
     for branch in branches_beside(graph, way.path):
+        if isinstance(target, Immediate) and not _is_past(branch, way.backup):
+            continue
         if not _ended_before(branch, way.backup, activity):
             _require_meant(way.path, branch, where, activity)
+
+
+def _is_past(branch: Branch, backup: Backup) -> bool:
+    """Return whether a branch left the path before the backup's own timeline began."""
+    return branch.child is not None and branch.child <= (backup.timeline or 0)
 
 
 def _ended_before(branch: Branch, backup: Backup, activity: Activity) -> bool:
@@ -73,7 +81,7 @@ def _ended_before(branch: Branch, backup: Backup, activity: Activity) -> bool:
     Production was there then. An old server that wrote on for a moment after a failover is no
     trouble any more.
     """
-    if branch.child is None or branch.child > (backup.timeline or 0) or backup.started_at is None:
+    if backup.started_at is None or not _is_past(branch, backup):
         return False
     last = activity.last(branch.names, branch.child_start if branch.start is None else branch.start)
     return last is not None and last < backup.started_at

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -14,10 +15,13 @@ from pytest_pgrestore.model.target import AtLsn, AtTime, Immediate, Latest, Reco
 from pytest_pgrestore.model.wal import Lsn, Segment
 from pytest_pgrestore.sources.protocol import LocateRequest
 from pytest_pgrestore.sources.wal.activity import ActivityInList
+from pytest_pgrestore.sources.wal.header import FOREIGN
 from pytest_pgrestore.sources.wal.history_choice import choose_backup
 from pytest_pgrestore.sources.wal.history_graph import HistoryGraph
 from pytest_pgrestore.sources.wal.history_verdict import require_fork_archived, require_way
+from pytest_pgrestore.sources.wal.preflight import require_complete
 from pytest_pgrestore.sources.wal.production_timeline import require_one_production
+from pytest_pgrestore.sources.wal.segments import Supply, WalFile
 from tests.unit.sources.backup_files import MIB
 from tests.unit.sources.histories import a_backup, history
 
@@ -143,10 +147,11 @@ def test_a_timeline_beside_the_path(hours: dict[int, tuple[float, float]], bad: 
     assert found is None or "timeline 2 was written to until" in found.problem
 
 
-def test_a_stray_copys_backup_is_not_productions() -> None:
+@pytest.mark.parametrize("target", [Latest(), Immediate()], ids=str)
+def test_a_stray_copys_backup_is_not_productions(target: RecoveryTarget) -> None:
     """The newest backup is of timeline 2, and timeline 1 goes on."""
     way, _ = require_way(TWO, a_backup("stray", 2, 6 * MIB, 6 * MIB), "latest")
-    found = refusal(require_one_production, TWO, way, Latest(), Clock({1: (1, 9), 2: (3, 4)}))
+    found = refusal(require_one_production, TWO, way, target, Clock({1: (1, 9), 2: (3, 4)}))
 
     assert isinstance(found, BackupNotRestorable)
     assert "timeline 1 was written to until" in found.problem
@@ -170,6 +175,26 @@ def test_a_fork_beyond_the_end_of_wal(end: int, bad: bool) -> None:
 
     assert (refusal(require_fork_archived, path, Latest(), Lsn(end)) is not None) is bad
     assert refusal(require_fork_archived, path, Immediate(), Lsn(end)) is None
+
+
+@pytest.mark.parametrize(
+    ("timeline", "fault", "words"),
+    [
+        (2, "is missing", "another copy"),
+        (2, FOREIGN, 'timeline = "current"'),
+        (1, FOREIGN, "take a backup of it"),
+    ],
+)
+def test_the_way_out_of_a_broken_archive(timeline: int, fault: str, words: str) -> None:
+    """A segment of another cluster is in no other copy of this one's archive."""
+    file = WalFile(Segment(1, 3).file_name(MIB), Path())
+    name = Segment(timeline, 4).file_name(MIB)
+    found = Supply((file,), Lsn(4 * MIB), f"WAL segment {name} {fault}", 1)
+
+    error = refusal(require_complete, Latest(), Lsn(3 * MIB), found)
+
+    assert isinstance(error, BackupNotRestorable)
+    assert words in error.hint
 
 
 def request(target: RecoveryTarget, timeline: Timeline = "latest") -> LocateRequest:
