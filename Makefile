@@ -7,7 +7,7 @@ STAMPS := .cache
 
 # A virtual environment that was not finished is not taken for one.
 .DELETE_ON_ERROR:
-.PHONY: demo check test oldest soak lint picture bench clean
+.PHONY: demo check test oldest soak regression lint picture bench clean
 
 # The main job on embedded PostgreSQL: no root, no Docker.
 demo: $(STAMPS)/demo
@@ -43,9 +43,14 @@ oldest: $(STAMPS)/oldest
 		--deselect tests/unit/evidence/test_evidence_file.py::test_the_shipped_schema_is_up_to_date \
 		tests/unit tests/plugin/test_each_source.py tests/plugin/test_drill_files.py
 
-# The parsers on damaged and hostile input, other input each time, until the first crash: SOAK_MINUTES=240.
+# Parsers on damaged and hostile input, and drills of random databases, other ones each time, until the first crash: SOAK_MINUTES=240.
 soak: $(STAMPS)/dev
 	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m tests.fuzz.soak
+
+# Drills of the database of PostgreSQL's own tests, in every form. Root on Debian only. REGRESSION_MAJORS=15 for one.
+regression: $(STAMPS)/dev
+	tests/bootstrap/system
+	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m tests.regression.drills
 
 lint: $(STAMPS)/dev
 	$(BIN)/ruff check .

@@ -142,6 +142,8 @@ def facts(
         chain: Labels of the backups it depends on.
     """
     label, manifest = directory.label, directory.manifest
+    if directory.stopped:
+        history = label
     incremental = label is not None and label.incremental_from is not None
     return Backup(
         label=directory.path.name,

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.sources.basebackup import incremental, manifest_check, wal_checks, wal_needed
+from pytest_pgrestore.sources.basebackup import (
+    incremental,
+    manifest_check,
+    stopped,
+    wal_checks,
+    wal_needed,
+)
 from pytest_pgrestore.sources.basebackup.catalogue import read_catalogue
 from pytest_pgrestore.sources.basebackup.links import Rules, linked_tablespace
 from pytest_pgrestore.sources.basebackup.manifest import MAX_FILES
@@ -93,7 +99,7 @@ class BasebackupSource:
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - protocol
         """Return the names of the checks this source reports."""
         return (
-            *((manifest_check.NAME,) if self._verify else ()),
+            manifest_check.NAME if self._verify else manifest_check.INSTEAD,
             *((archive_findings.CHECK,) if self._wal is not None else ()),
         )
 
@@ -115,7 +121,7 @@ class BasebackupSource:
         foreign = []
         if self._backup is None:
             foreign = wal_checks.require_no_other(request, wal, backup, files)
-        if self._wal is not None:
+        if self._wal is not None and not stopped.precedes(files, directory):
             wal_checks.require_some_from(self._wal, request, wal, files)
         wal_checks.require_reachable(request, wal, selected.position)
         chosen = ChosenBackup(

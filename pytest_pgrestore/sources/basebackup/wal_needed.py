@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
+from pytest_pgrestore.sources.basebackup import stopped
 from pytest_pgrestore.sources.basebackup.find_backups import scan_for_major
 from pytest_pgrestore.sources.basebackup.links import wal_folder
 from pytest_pgrestore.sources.basebackup.unpacking import wal_in_tars
@@ -161,7 +162,11 @@ def _own_wal(
     """Return the WAL inside the backup."""
     if not directory.tar:
         folder = wal_folder(directory.path, directory.rules)
-        return segments.scan(folder) if folder is not None else WalFiles()
+        own = segments.scan(folder) if folder is not None else WalFiles()
+        if directory.stopped:
+            facts = Expected(segment_bytes, directory.control_identifier, directory.major)
+            own = stopped.without_recycled(own, stop, facts)
+        return own
     own = WalFiles()
     timeline = directory.needed_label().start_timeline
     needed = (
