@@ -69,14 +69,15 @@ class DumpPaths:
         aside = {path.resolve() for path in role_files}
         return [path for path in globs.matches(pattern, "path") if path.resolve() not in aside]
 
-    def newest(self, paths: list[Path]) -> DumpFile:
-        """Return the dump at the last of `paths`.
+    def chosen(self) -> tuple[DumpFile, str]:
+        """Return the newest dump, and why it was chosen, in words.
 
         The one before it is never taken instead: it would be stale.
 
         Raises:
             BackupNotRestorable: There is no path, or the last one is empty, damaged or no dump.
         """
+        paths = self.candidates()
         if not paths:
             raise BackupNotRestorable(
                 f"no backup matches {self.pattern}",
@@ -84,7 +85,7 @@ class DumpPaths:
             )
         dump = dump_file.inspect(paths[-1])
         if dump is not None and dump.readable:
-            return dump
+            return dump, f"the newest of {len(paths)}" if len(paths) > 1 else "the only one"
         problem = _why_unusable(paths[-1], dump)
         raise BackupNotRestorable(
             problem + (", and it is the newest match" if len(paths) > 1 else ""),
@@ -116,24 +117,61 @@ def entry_of(dump: DumpFile) -> Backup:
     )
 
 
+def entry_of_all(dumps: list[DumpFile]) -> Backup:
+    """Return the catalogue entry of a backup that is made of `dumps`."""
+    entries = [entry_of(dump) for dump in dumps]
+    if len(entries) == 1:
+        return entries[0]
+    started = [entry.started_at for entry in entries if entry.started_at is not None]
+    stopped = [entry.stopped_at for entry in entries if entry.stopped_at is not None]
+    return Backup(
+        label=" + ".join(entry.label for entry in entries),
+        location=", ".join(str(entry.location) for entry in entries),
+        form=" + ".join(dict.fromkeys(entry.form for entry in entries)),
+        kind="logical",
+        server_major=max((entry.server_major or 0 for entry in entries), default=0) or None,
+        # The oldest part decides what would be lost.
+        started_at=min(started) if len(started) == len(entries) else None,
+        stopped_at=min(stopped) if len(stopped) == len(entries) else None,
+        database=next((entry.database for entry in entries if entry.database), None),
+        size_bytes=sum(entry.size_bytes or 0 for entry in entries),
+    )
+
+
+def selection(words: list[str]) -> str:
+    """Return why the files of a backup were chosen, in words."""
+    if len(words) == 1:
+        return words[0]
+    return f"{len(words)} files, in the order of `path`: {'; '.join(words)}"
+
+
+def major_of(dumps: list[DumpFile]) -> int | None:
+    """Return the major version that the dumps need; None if they tell none."""
+    return max(max(dump.server_major or 0, dump.tool_major or 0) for dump in dumps) or None
+
+
 def needed_bytes(dump: DumpFile) -> int:
     """Return an estimate of the size of the restored database."""
     growth = 1 if dump.words in {"plain", "cluster", "tar"} else _COMPRESSED_GROWTH
     return dump.size_bytes * growth
 
 
-def not_checked(dump: DumpFile) -> tuple[str, ...]:
-    """Return what cannot be verified of a dump, one sentence each."""
+def not_checked(dumps: list[DumpFile]) -> tuple[str, ...]:
+    """Return what cannot be verified of a backup, one sentence each."""
     sentences = [_FILES]
-    if dump.form == "plain" and dump.database is None:
+    if all(dump.form == "plain" and dump.database is None for dump in dumps):
         sentences += [_UNNAMED, _ENCODING]
-    if dump.started_at is None:
+    if any(dump.started_at is None for dump in dumps):
         sentences.append(_NO_START)
     return tuple(sentences)
 
 
-def notes(dump: DumpFile, programs: PostgresPrograms) -> tuple[str, ...]:
-    """Return other facts of a dump for the report, one sentence each."""
+def notes(dumps: list[DumpFile], programs: PostgresPrograms) -> tuple[str, ...]:
+    """Return other facts of a backup for the report, one sentence each."""
+    return tuple(dict.fromkeys(note for dump in dumps for note in _notes(dump, programs)))
+
+
+def _notes(dump: DumpFile, programs: PostgresPrograms) -> list[str]:
     sentences = []
     if dump.database:
         sentences.append(f"the dump was taken of database {dump.database}")
@@ -143,7 +181,7 @@ def notes(dump: DumpFile, programs: PostgresPrograms) -> tuple[str, ...]:
         sentences.append(
             f"taken from PostgreSQL {dump.server_major} and restored under {programs.major}"
         )
-    return tuple(sentences)
+    return sentences
 
 
 def not_in_the_dump(dump: DumpFile, wanted: str, existing: list[str]) -> BackupNotRestorable:

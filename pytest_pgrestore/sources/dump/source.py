@@ -7,7 +7,6 @@ committed while it ran is missing.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,35 +21,21 @@ from pytest_pgrestore.sources.dump.loading.limits import LoadLimits
 from pytest_pgrestore.sources.dump.loading.load import Loading
 from pytest_pgrestore.sources.dump.loading.options import LoadOptions
 from pytest_pgrestore.sources.dump.loading.role_file import RoleFile
+from pytest_pgrestore.sources.dump.part import Part, promised_by
 from pytest_pgrestore.sources.dump.reading import completeness, dump_file, globs
 from pytest_pgrestore.sources.protocol import ChosenBackup
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.evidence import Check
     from pytest_pgrestore.model.target import RecoveryTarget
-    from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
+    from pytest_pgrestore.sandboxes.protocol import PostgresPrograms, Sandbox, ToolRunner
     from pytest_pgrestore.sources.dump.reading import toc
     from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
     from pytest_pgrestore.sources.dump.reading.entries import Entry
     from pytest_pgrestore.sources.protocol import Connection, LocateRequest
-
-
-@dataclass(slots=True)
-class _Choice:
-    """What `locate` found, for the later steps of the same restore.
-
-    Attributes:
-        dump: The chosen dump.
-        contents: Table of contents of an archive; None for plain SQL.
-        readable: Whether the server's user reads the archive in place.
-        promised: Entries that must exist after the restore, by database; filled by `load`.
-    """
-
-    dump: DumpFile
-    contents: toc.Toc | None
-    readable: bool = True
-    promised: dict[str, list[Entry]] = field(default_factory=dict)
 
 
 class DumpSource:
@@ -59,7 +44,7 @@ class DumpSource:
     Args:
         name: The user's name for the source.
         path: File, directory (a dump in directory format, or a directory of dumps) or glob. The
-            newest dump is restored.
+            newest dump is restored. Several of them are loaded in their order, into one database.
         globals_path: Output of ``pg_dumpall --globals-only``, loaded first; file or glob.
         database: Name of the restored database. If the dump names its database, both must be equal.
             For a dump of pg_dumpall: the database in which assertions run.
@@ -81,7 +66,7 @@ class DumpSource:
     def __init__(  # noqa: PLR0913 - the settings of a source
         self,
         name: str,
-        path: str,
+        path: str | Sequence[str],
         *,
         globals_path: str | None = None,
         database: str | None = None,
@@ -107,7 +92,8 @@ class DumpSource:
             )
         self.name = name
         self._globals = RoleFile(globals_path) if globals_path is not None else None
-        self._paths = catalogue.DumpPaths(path, self._globals)
+        patterns = [path] if isinstance(path, str) else path
+        self._paths = [catalogue.DumpPaths(pattern, self._globals) for pattern in patterns]
         self._database = database
         self._options = LoadOptions(
             jobs=jobs or os.cpu_count() or 1,
@@ -119,15 +105,15 @@ class DumpSource:
             limits=limits or LoadLimits(),
             timeout_seconds=timeout_seconds,
         )
-        self._choices: dict[Path | str, _Choice] = {}
+        self._choices: dict[Path | str, list[Part]] = {}
 
     @property
     def places(self) -> tuple[Path, ...]:
-        """The path below which the dumps are.
+        """The paths below which the dumps are.
 
         Roles and definitions are not included: this process reads them and sends them to psql.
         """
-        return (globs.place(self._paths.pattern),)
+        return tuple(dict.fromkeys(globs.place(paths.pattern) for paths in self._paths))
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - protocol
         """Return the names of the checks this source reports."""
@@ -135,7 +121,8 @@ class DumpSource:
 
     def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:  # noqa: ARG002 - protocol
         """Return the dumps, oldest first. Other files are left out."""
-        found = map(dump_file.inspect, self._paths.candidates())
+        candidates = [path for paths in self._paths for path in paths.candidates()]
+        found = map(dump_file.inspect, candidates)
         return [catalogue.entry_of(dump) for dump in found if dump is not None]
 
     def locate(self, request: LocateRequest) -> ChosenBackup:
@@ -146,81 +133,95 @@ class DumpSource:
                 hint="a dump holds one moment: use target latest, or a base backup with a WAL"
                 " archive.",
             )
-        paths = self._paths.candidates()
-        dump = self._paths.newest(paths)
-        self._options.require_possible(dump)
-        completeness.require_complete(dump)
-        major = max(dump.server_major or 0, dump.tool_major or 0) or None
+        found = [paths.chosen() for paths in self._paths]
+        dumps = [dump for dump, _ in found]
+        for dump in dumps:
+            self._options.require_possible(dump)
+            completeness.require_complete(dump)
+        major = catalogue.major_of(dumps)
         programs = request.find_programs(major)
+        parts = [self._part(dump, programs) for dump in dumps]
+        backup = catalogue.entry_of_all(dumps)
+        self._choices[backup.location] = parts
+        needed = sum(map(catalogue.needed_bytes, dumps))
+        copied = sum(part.dump.size_bytes for part in parts if not part.readable)
+        roles = [] if self._globals is None else [self._globals.newest().path]
+        return ChosenBackup(
+            backup=backup,
+            selection=catalogue.selection([words for _, words in found]),
+            server_major=major or programs.major,
+            needed_bytes=needed + copied,
+            not_checked=catalogue.not_checked(dumps),
+            notes=catalogue.notes(dumps, programs),
+            backup_paths=(*(dump.path for dump in dumps), *roles),
+        )
+
+    def _part(self, dump: DumpFile, programs: PostgresPrograms) -> Part:
+        """Read an archive's table of contents, and check that the dump can be loaded."""
         contents, readable = read_contents(dump, programs) if dump.is_archive else (None, True)
         self._require_database(dump)
         if contents is not None:
             self._require_roles(dump, contents)
             self._options.expected(contents)
-        self._choices[dump.path] = _Choice(dump, contents, readable)
-        return ChosenBackup(
-            backup=catalogue.entry_of(dump),
-            selection=f"the newest of {len(paths)}" if len(paths) > 1 else "the only one",
-            server_major=major or programs.major,
-            needed_bytes=catalogue.needed_bytes(dump) + (0 if readable else dump.size_bytes),
-            not_checked=catalogue.not_checked(dump),
-            notes=catalogue.notes(dump, programs),
-            backup_paths=(
-                dump.path,
-                *([] if self._globals is None else [self._globals.newest().path]),
-            ),
-        )
+        return Part(dump, contents, readable)
 
     def load(
         self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection
     ) -> tuple[str, str]:
         """Load roles, then the dump; return the dump's database and a description."""
-        choice = self._choices[chosen.backup.location]
+        parts = self._choices[chosen.backup.location]
         loading = Loading(self._options, sandbox, connection)
         with keeping_free(sandbox, self._options.limits.kept_free_bytes):
-            name = self._load(choice, loading)
-        how = f"{choice.dump.words} dump, {self._options.words(choice.dump)}"
+            name = self._load(parts, loading)
+        how = " and ".join(
+            dict.fromkeys(
+                f"{part.dump.words} dump, {self._options.words(part.dump)}" for part in parts
+            )
+        )
         return name, "; ".join([how, *loading.words])
 
-    def _load(self, choice: _Choice, loading: Loading) -> str:
-        """Load roles, then the dump; return the dump's database."""
+    def _load(self, parts: list[Part], loading: Loading) -> str:
+        """Load roles, then the dumps in their order; return their database."""
         if self._globals is not None:
             loading.sql(self._globals.newest(), "postgres")
-        if choice.dump.form == "cluster":
-            name = self._load_cluster(choice, loading)
-        else:
-            loading.ensure_superuser()
-            name = self._database or choice.dump.database or self.name
-            choice.promised = {name: self._load_one(choice, loading, name)}
+        named = next((part.dump.database for part in parts if part.dump.database), None)
+        name, made = self._database or named or self.name, False
+        for part in parts:
+            if part.dump.form == "cluster":
+                name = self._load_cluster(part, loading)
+            else:
+                loading.ensure_superuser()
+                part.promised = {name: self._load_one(part, loading, name, make=not made)}
+            made = True
         return name
 
-    def _load_cluster(self, choice: _Choice, loading: Loading) -> str:
+    def _load_cluster(self, part: Part, loading: Loading) -> str:
         """Load a dump of pg_dumpall; return the database in which assertions run."""
-        stream = loading.sql(choice.dump, "postgres")
+        stream = loading.sql(part.dump, "postgres")
         # Entries before the first \connect belong to no database.
-        choice.promised = {
+        part.promised = {
             database: found for database, found in stream.entries.items() if database is not None
         }
-        name = self._database or catalogue.only_database(list(choice.promised))
-        if name not in choice.promised:
-            raise catalogue.not_in_the_dump(choice.dump, name, list(choice.promised))
+        name = self._database or catalogue.only_database(list(part.promised))
+        if name not in part.promised:
+            raise catalogue.not_in_the_dump(part.dump, name, list(part.promised))
         return name
 
-    def _load_one(self, choice: _Choice, loading: Loading, name: str) -> list[Entry]:
+    def _load_one(self, part: Part, loading: Loading, name: str, *, make: bool) -> list[Entry]:
         """Load a dump of one database into database `name`; return what it promises."""
-        if choice.contents is not None:
-            loading.archive(choice.dump, choice.contents, name, readable=choice.readable)
-            return list(self._options.expected(choice.contents))
-        stream = loading.plain(choice.dump, name)
+        if part.contents is not None:
+            loading.archive(part.dump, part.contents, name, readable=part.readable, make=make)
+            return list(self._options.expected(part.contents))
+        stream = loading.plain(part.dump, name, make=make)
         return [entry for entries in stream.entries.values() for entry in entries]
 
     def contents(self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection) -> Check:  # noqa: ARG002 - protocol
         """Compare the dump's table of contents with the restored catalogue."""
-        choice = self._choices[chosen.backup.location]
-        database = choice.dump.database
+        parts = self._choices[chosen.backup.location]
+        database = chosen.backup.database
         origin = f"; the dump was taken of database {database}" if database else ""
-        filled = self._filled(choice.contents)
-        return compare(choice.promised, connection, filled=filled, origin=origin)
+        filled = [entry for part in parts for entry in self._filled(part.contents)]
+        return compare(promised_by(parts), connection, filled=filled, origin=origin)
 
     def _filled(self, contents: toc.Toc | None) -> list[Entry]:
         """Return the expected entries that must have rows, as far as the dump had rows for them.

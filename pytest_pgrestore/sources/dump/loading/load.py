@@ -81,18 +81,22 @@ class Loading:
         self._clients.judge(done, f"psql, {dump.path.name}", dump)
         return stream
 
-    def archive(self, dump: DumpFile, contents: Toc, database: str, *, readable: bool) -> None:
+    def archive(
+        self, dump: DumpFile, contents: Toc, database: str, *, readable: bool, make: bool = True
+    ) -> None:
         """Create `database` and load a custom, directory or tar archive into it.
 
-        `readable`: whether the server's user can read the archive in place.
+        `readable`: whether the server's user can read the archive in place. `make`: whether the
+        database is created; not for the second file of several.
 
         Raises:
             BackupNotRestorable: pg_restore reported an error.
             HarnessError: The sandbox lacks something the archive needs.
         """
         self._require_extensions(contents)
-        self._make_database(contents, database)
-        self._load_schema(database)
+        if make:
+            self._make_database(contents, database)
+            self._load_schema(database)
         options = self._restore_options(dump, contents)
         archive_files.require_regular(dump)
         given = (
@@ -105,13 +109,17 @@ class Loading:
         self.words += [archive.note] if archive.note else []
         self._clients.judge(done, f"pg_restore, {dump.path.name}")
 
-    def plain(self, dump: DumpFile, database: str) -> SqlStream:
-        """Load a plain dump of one database into `database`; a dump with --create creates it."""
+    def plain(self, dump: DumpFile, database: str, *, make: bool = True) -> SqlStream:
+        """Load a plain dump of one database into `database`; a dump with --create creates it.
+
+        `make`: whether the database is created; not for the second file of several.
+        """
         stand_ins = not self._options.owners
         if dump.database is not None:
             return self.sql(dump, "postgres", stand_ins=stand_ins)
-        self._make_empty(database, dump.encoding)
-        self._load_schema(database)
+        if make:
+            self._make_empty(database, dump.encoding)
+            self._load_schema(database)
         return self.sql(dump, database, stand_ins=stand_ins)
 
     def _restore_options(self, dump: DumpFile, contents: Toc) -> list[str]:
