@@ -7,6 +7,7 @@ import errno
 import gzip
 import io
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -34,14 +35,21 @@ _TOO_MUCH_MEMORY = ("requires too much memory", "Memory usage limit exceeded")
 
 SUFFIXES = (".gz", ".zst", ".lz4", ".bz2", ".xz")
 
+_ZIP_ENCRYPTED = 1
+"""Bit of a zip member's flags."""
+
 _MAGIC = {
     b"\x1f\x8b": "gzip",
     b"\x28\xb5\x2f\xfd": "zstd",
     b"\x04\x22\x4d\x18": "lz4",
     b"BZh": "bzip2",
     b"\xfd7zXZ\x00": "xz",
+    b"PK\x03\x04": "zip",
 }
-"""First bytes of each format. Sources: RFC 1952, RFC 8878, LZ4 frame format, bzip2, .xz format."""
+"""First bytes of each format.
+
+Sources: RFC 1952, RFC 8878, LZ4 frame format, bzip2, .xz format, APPNOTE.TXT of PKWARE (zip).
+"""
 
 
 def plain_name(name: str) -> str:
@@ -50,7 +58,7 @@ def plain_name(name: str) -> str:
 
 
 def codec_of(path: Path) -> str:
-    """Return ``gzip``, ``zstd``, ``lz4``, ``bzip2``, ``xz`` or ``none``.
+    """Return ``gzip``, ``zstd``, ``lz4``, ``bzip2``, ``xz``, ``zip`` or ``none``.
 
     The file's first bytes decide, not its name.
     """
@@ -88,8 +96,28 @@ def _decoder(raw: IO[bytes], codec: str) -> IO[bytes]:
             import lz4.frame
 
             return cast("IO[bytes]", lz4.frame.open(raw, "rb"))
+        case "zip":
+            return _zip_member(raw)
         case _:
             return cast("IO[bytes]", io.BufferedReader(_Chunks(_xz_chunks(raw)), CHUNK_BYTES))
+
+
+def _zip_member(raw: IO[bytes]) -> IO[bytes]:
+    """Open the only file of a zip archive.
+
+    Raises:
+        HarnessError: It has more than one file, or it is encrypted.
+    """
+    archive = zipfile.ZipFile(raw)
+    members = [
+        member
+        for member in archive.infolist()
+        if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+    ]
+    if len(members) != 1 or members[0].flag_bits & _ZIP_ENCRYPTED:
+        what = "is encrypted" if len(members) == 1 else f"holds {len(members)} files"
+        raise HarnessError(f"the zip archive {what}", hint="unpack it, and name what is in it.")
+    return archive.open(members[0])
 
 
 def _xz_chunks(raw: IO[bytes]) -> Iterator[bytes]:
@@ -132,12 +160,17 @@ def reading(path: Path) -> Iterator[None]:
             f"{path} is cut short: it ends in the middle",
             hint="find out where the copy was interrupted.",
         ) from exc
+    except NotImplementedError as exc:  # of zipfile: a method of compression
+        raise HarnessError(
+            f"{path} cannot be unpacked: {exc}", hint="unpack it, and name what is in it."
+        ) from exc
     except (
         zlib.error,
         gzip.BadGzipFile,
         zstandard.ZstdError,
         LZMAError,
         RuntimeError,  # of lz4.frame
+        zipfile.BadZipFile,
         tarfile.TarError,
     ) as exc:
         raise _damaged(path, exc) from exc

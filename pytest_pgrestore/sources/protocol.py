@@ -52,6 +52,7 @@ class LocateRequest:
         find_programs: Returns PostgreSQL's programs of a server major; None means the newest.
         find_tool_runner: Returns where the backup tool runs, for a server major. It only reads.
         log: Saves a tool's output under a name, in the drill's logs.
+        scratch: The run's directory for files that tools read; removed with the run.
     """
 
     target: RecoveryTarget
@@ -60,6 +61,7 @@ class LocateRequest:
     find_programs: Callable[[int | None], PostgresPrograms]
     find_tool_runner: Callable[[int | None], ToolRunner]
     log: Callable[[str, str], None]
+    scratch: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ class ChosenBackup:
             their WAL can tell.
         restored_by: Backup tool, its version and where it runs; empty without such a tool.
         rto_not_comparable: Why this restore time differs from a real disaster's; empty if not.
+        prepared_seconds: Time in `locate` that a restore by hand needs, too: decrypting.
     """
 
     backup: Backup
@@ -98,6 +101,7 @@ class ChosenBackup:
     other_candidates: tuple[str, ...] = ()
     restored_by: str = ""
     rto_not_comparable: str = ""
+    prepared_seconds: float = 0.0
 
 
 class CommonSource(Protocol):

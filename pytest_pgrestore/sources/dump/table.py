@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from pytest_pgrestore.settings.source_tables import SourceTable
+from pytest_pgrestore.settings.source_tables import SecretText, SourceTable
 
 
 def _paths(value: Any) -> Any:
@@ -29,7 +29,12 @@ Paths = Annotated[tuple[str, ...], BeforeValidator(_paths)]
 
 
 class DumpTable(SourceTable):
-    """``type = "dump"``: output of pg_dump or pg_dumpall."""
+    """``type = "dump"``: output of pg_dump or pg_dumpall.
+
+    Attributes:
+        secrets: Variables of `decrypt` that nobody may see. The file lists their names;
+            `read_file` adds the values from pytest's environment.
+    """
 
     type: Literal["dump"]
     path: Paths
@@ -40,6 +45,10 @@ class DumpTable(SourceTable):
     data_only: bool = False
     schema_file: str | None = None
     owners: bool = True
+    taken_at: str | None = None
+    complete: Literal["unmarked"] | None = None
+    decrypt: list[str] | None = None
+    secrets: dict[str, SecretText] = Field(default_factory=dict)
     max_statement_mb: Annotated[int, Field(ge=1)] = 256
     max_objects: Annotated[int, Field(ge=1)] = 500_000
     keep_free_mb: Annotated[int, Field(ge=0)] = 64

@@ -76,8 +76,8 @@ class Loading:
             stream = self._clients.stream(dump_file.chunks(dump), rewriter, dump.path.name)
             done = self._clients.psql(stream, database)
             self.words += rewriter.words
-        if stream.finished:
-            completeness.require_closing_line(dump, stream.tail)
+        if stream.finished or stream.ending.behind:
+            completeness.require_end(dump, stream.ending, unmarked=self._options.unmarked)
         self._clients.judge(done, f"psql, {dump.path.name}", dump)
         return stream
 
