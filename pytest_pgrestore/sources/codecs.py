@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, cast
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.sources.zip_member import open_only_member
 from pytest_pgrestore.system.regular_file import NotRegularError, open_regular
 
 if TYPE_CHECKING:
@@ -34,9 +35,6 @@ dictionary of ``xz -9``."""
 _TOO_MUCH_MEMORY = ("requires too much memory", "Memory usage limit exceeded")
 
 SUFFIXES = (".gz", ".zst", ".lz4", ".bz2", ".xz")
-
-_ZIP_ENCRYPTED = 1
-"""Bit of a zip member's flags."""
 
 _MAGIC = {
     b"\x1f\x8b": "gzip",
@@ -97,27 +95,9 @@ def _decoder(raw: IO[bytes], codec: str) -> IO[bytes]:
 
             return cast("IO[bytes]", lz4.frame.open(raw, "rb"))
         case "zip":
-            return _zip_member(raw)
+            return open_only_member(raw)
         case _:
             return cast("IO[bytes]", io.BufferedReader(_Chunks(_xz_chunks(raw)), CHUNK_BYTES))
-
-
-def _zip_member(raw: IO[bytes]) -> IO[bytes]:
-    """Open the only file of a zip archive.
-
-    Raises:
-        HarnessError: It has more than one file, or it is encrypted.
-    """
-    archive = zipfile.ZipFile(raw)
-    members = [
-        member
-        for member in archive.infolist()
-        if not member.is_dir() and not member.filename.startswith("__MACOSX/")
-    ]
-    if len(members) != 1 or members[0].flag_bits & _ZIP_ENCRYPTED:
-        what = "is encrypted" if len(members) == 1 else f"holds {len(members)} files"
-        raise HarnessError(f"the zip archive {what}", hint="unpack it, and name what is in it.")
-    return archive.open(members[0])
 
 
 def _xz_chunks(raw: IO[bytes]) -> Iterator[bytes]:

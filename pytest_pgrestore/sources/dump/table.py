@@ -13,18 +13,19 @@ from pytest_pgrestore.settings.source_tables import SecretText, SourceTable
 
 
 def _paths(value: Any) -> Any:
-    """Return a path, or a list of paths, as a tuple.
+    """Return a path as it is, and a list of paths as a tuple.
 
     Raises:
         ValueError: It is neither, or the list is empty.
     """
-    found = [value] if isinstance(value, str) else value
-    if not isinstance(found, list) or not found or not all(isinstance(one, str) for one in found):
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
         raise ValueError("no path; write a text, or a list of texts for several files in order.")
-    return tuple(found)
+    return tuple(value)
 
 
-Paths = Annotated[tuple[str, ...], BeforeValidator(_paths)]
+Paths = Annotated[str | tuple[str, ...], BeforeValidator(_paths)]
 """One path, or several in the order in which they are loaded."""
 
 
