@@ -69,7 +69,7 @@ class DumpPaths:
         """
         found = self._matches(self.pattern)
         alone = found[0] if len(found) == 1 else None
-        if alone is not None and alone.is_dir() and not globs.is_dump_directory(alone):
+        if alone is not None and globs.is_directory(alone) and not globs.is_dump_directory(alone):
             found = self._matches(f"{self.pattern}/*")
         return [path for path in found if globs.may_be_a_dump(path)]
 

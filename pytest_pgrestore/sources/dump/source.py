@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.sources.dump import facts
 from pytest_pgrestore.sources.dump.catalogue import DumpPaths
 from pytest_pgrestore.sources.dump.contents import compare
@@ -22,6 +21,7 @@ from pytest_pgrestore.sources.dump.loading.load import Loading
 from pytest_pgrestore.sources.dump.loading.options import LoadOptions
 from pytest_pgrestore.sources.dump.loading.role_file import RoleFile
 from pytest_pgrestore.sources.dump.locating import Locator
+from pytest_pgrestore.sources.dump.one_moment import require_latest
 from pytest_pgrestore.sources.dump.part import Part
 from pytest_pgrestore.sources.dump.parts_loader import PartsLoader
 from pytest_pgrestore.sources.dump.reading import globs, moments
@@ -159,12 +159,7 @@ class DumpSource:
 
     def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the newest dump and check that it is complete, without loading it."""
-        if not isinstance(request.target, Latest):
-            raise ConfigError(
-                f"source {self.name} is a dump and cannot be recovered to {request.target}",
-                hint="a dump holds one moment: use target latest, or a base backup with a WAL"
-                " archive.",
-            )
+        require_latest(self.name, request.target)
         located = self._locator.find(request)
         dumps = located.dumps
         major = facts.major_of(dumps)
