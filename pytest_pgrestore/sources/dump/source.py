@@ -152,10 +152,7 @@ class DumpSource:
 
     def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:  # noqa: ARG002 - protocol
         """Return the dumps, oldest first. Other files are left out."""
-        dated = [
-            paths.dated_entry(path) for paths in self._locator.paths for path in paths.candidates()
-        ]
-        return [backup for backup in dated if backup is not None]
+        return [backup for paths in self._locator.paths for backup in paths.entries()]
 
     def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the newest dump and check that it is complete, without loading it."""

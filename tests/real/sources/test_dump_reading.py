@@ -36,7 +36,11 @@ insert into texts values ('-- Name: nothing; Type: TABLE; Schema: public; Owner:
   ('{CLOSING}'), ('-- PostgreSQL database dump'), ('last');
 '''
 COUNT = "select count(*) from texts"
-LATIN = 'set client_encoding = utf8; create table "caféé" (id int primary key, "ü" text); create table texts (v text)'
+LATIN = """
+set client_encoding = utf8;
+create table "caféé" (id int primary key, "ü" text);
+create table texts (v text);
+"""
 
 
 @pytest.fixture(scope="module")
