@@ -141,7 +141,7 @@ class DumpSource:
             part.dump.path.parent
             for parts in self._choices.values()
             for part in parts
-            if part.dump.stored is not None
+            if part.dump.stored is not None and part.dump.path.exists()
         ]
         places = [globs.place(paths.pattern) for paths in self._locator.paths]
         return tuple(dict.fromkeys([*places, *clear]))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_pgrestore.demo.cluster import Cluster, short_directory
+from pytest_pgrestore.sources.dump.reading.zone_abbreviations import OFFSETS, ZONES
 from tests.real.dump_fixtures import World
 from tests.real.runtimes import opened_run
 
@@ -166,3 +167,18 @@ def test_a_stripped_dump_restores_and_says_what_is_open(odd: World) -> None:
 
     assert (outcome.verdict, outcome.rows) == ("passed", (0,)), outcome.problem
     assert any("comments were removed" in one for one in outcome.record.not_checked)
+
+
+def test_abbreviations_of_zones_mean_what_they_mean_to_the_server(odd: World) -> None:
+    """`Started on 2012-07-09 17:23:46 CEST` is read without a server."""
+    query = (
+        "select json_object_agg(abbrev, extract(epoch from utc_offset)) from pg_timezone_abbrevs"
+    )
+
+    outcome = odd.drill("schema.sql", query=query, owners=False)
+
+    assert outcome.rows is not None, outcome.problem
+    known = dict(outcome.rows[0])
+    ours = {name: seconds for seconds, names in OFFSETS.items() for name in names.split()}
+    assert {name: known.get(name) for name in ours} == ours
+    assert {name for names in ZONES.values() for name in names.split()} | set(ours) == set(known)

@@ -251,3 +251,13 @@ def test_a_dump_of_rows_alone_is_known(written: Callable[[bytes], Path]) -> None
     """Its first entry is of rows."""
     assert dump_of(written(HEAD + SETTINGS + ROWS + COPY + CLOSING)).rows_only
     assert not dump_of(written(DUMP)).rows_only
+
+
+def test_a_cluster_in_an_archive_format_is_named(tmp_path: Path) -> None:
+    """PostgreSQL 19's pg_dumpall writes map.dat, and a directory for the databases."""
+    place = tmp_path / "all"
+    (place / "databases").mkdir(parents=True)
+    (place / "map.dat").write_text("16384 shop\n")
+
+    with pytest.raises(HarnessError, match="PostgreSQL 19's pg_dumpall"):
+        DumpPaths(str(place), None).newest(None)

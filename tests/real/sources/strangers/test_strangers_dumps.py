@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import socket
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -145,3 +146,30 @@ def test_the_dump_of_a_stranger_gets_the_right_verdict(
     words = str(record).lower()
     for word in case.get("says", ()):
         assert word.lower().replace("\\", "\\\\") in words
+
+
+def test_an_encrypted_archive_is_restored_by_several_jobs(
+    strangers: Strangers, place: Path
+) -> None:
+    """pg_restore seeks in it, so it reads the decrypted file in the run's directory."""
+    clear = (HERE / "dumps" / "rows-like-commands.dump").read_bytes()
+    flip = "import sys; sys.stdout.buffer.write(bytes(b ^ 90 for b in sys.stdin.buffer.read()))"
+    dump = place / "shop.dump.enc"
+    dump.write_bytes(bytes(byte ^ 90 for byte in clear))
+    case = {
+        "settings": f"decrypt = ['{sys.executable}', '-c', '{flip}']\njobs = 2",
+        "query": "select md5(string_agg(body, '|' order by id)) from page",
+    }
+
+    record, verdict, answer = strangers.drill(dump, case)
+
+    assert (verdict, answer) == ("passed", PLACEHOLDERS["{rows}"]), record.failure
+    assert record.backup is not None
+    assert (record.backup.form, record.backup.label) == (
+        "custom, encrypted (by decrypt)",
+        "shop.dump.enc",
+    )
+    assert [phase.name for phase in record.phases if phase.detail.startswith("decrypted")] == [
+        "fetch"
+    ]
+    assert not list((strangers.run.root / "scratch").glob("decrypted-*"))
