@@ -125,7 +125,7 @@ class RestoredNames:
 
         Args:
             entry: What the dump says of it.
-            names_parents: Whether the entry names the table of a constraint, for example.
+            names_parents: Whether the entry surely names the table of a constraint, for example.
         """
         kind, schema = _kind(entry.type), _schema(entry.schema)
         found = self._by_tag if names_parents else self._by_name

@@ -62,6 +62,9 @@ def test_before_9_6_an_entry_names_no_table() -> None:
 
     assert not names.take(old)
     assert [names.take(old, names_parents=False) for _ in range(3)] == [True, True, False]
+    assert RestoredNames([("TRIGGER", "s", "t", "stamp")]).take(
+        entry("TRIGGER", "s", "t stamp"), names_parents=False
+    )
 
 
 def test_a_schema_called_minus_is_written_like_none() -> None:
