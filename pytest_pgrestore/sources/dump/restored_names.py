@@ -128,14 +128,13 @@ class RestoredNames:
             names_parents: Whether the entry surely names the table of a constraint, for example.
         """
         kind, schema = _kind(entry.type), _schema(entry.schema)
-        found = self._by_tag if names_parents else self._by_name
         if kind == "FUNCTION":
-            return any(
-                self._take((kind, schema, name), self._by_tag) for name in _heads(entry.name)
-            )
-        return self._take(
-            (kind, schema, entry.name), found if kind in _HAS_PARENT else self._by_tag
-        )
+            heads = _heads(entry.name)
+            return any(self._take((kind, schema, name), self._by_tag) for name in heads)
+        key = (kind, schema, entry.name)
+        if self._take(key, self._by_tag):
+            return True
+        return not names_parents and self._take(key, self._by_name)
 
     def _take(
         self, key: tuple[str, str, str], found: dict[tuple[str, str, str], list[Name]]
