@@ -35,11 +35,13 @@ class Found:
         dump: The dump.
         selection: Why it was chosen, in words.
         not_checked: What that leaves open, one sentence each.
+        notes: Other facts for the report, one sentence each.
     """
 
     dump: DumpFile
     selection: str
     not_checked: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,9 @@ class DumpPaths:
             dump = decrypt(path)
         if dump is None or not dump.readable:
             raise _unusable(path, dump, is_one_of_many=len(paths) > 1)
-        return Found(self.dated(dump), selection, not_checked)
+        is_clear = decrypt is not None and dump.stored is None
+        notes = (f"{path.name} is not encrypted: decrypt was not used",) if is_clear else ()
+        return Found(self.dated(dump), selection, not_checked, notes)
 
     def entries(self) -> list[Backup]:
         """Return the entries of the catalogue, oldest first; other files are left out."""

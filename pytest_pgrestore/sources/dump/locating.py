@@ -120,7 +120,8 @@ class Locator:
         if not brings_tables and (dump.rows_only or _has_rows_only(contents)):
             raise rows_only(dump)
         if contents is not None:
-            self._require_roles(dump, contents)
+            if is_alone:  # otherwise another file may bring the roles
+                self._require_roles(dump, contents)
             self.options.expected(contents)
         return Part(dump, contents, readable)
 

@@ -176,7 +176,10 @@ class DumpSource:
                 *facts.not_checked(dumps),
                 *(sentence for one in located.found for sentence in one.not_checked),
             ),
-            notes=facts.notes(dumps, programs),
+            notes=(
+                *facts.notes(dumps, programs),
+                *(note for one in located.found for note in one.notes),
+            ),
             backup_paths=(*(dump.location for dump in dumps), *roles),
             prepared_seconds=located.seconds,
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError
+from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError, HarnessError
 from pytest_pgrestore.sources.dump.loading.psql.lexer import PsqlLexer
-from pytest_pgrestore.sources.dump.reading import completeness, dump_file, globs, toc
+from pytest_pgrestore.sources.dump.reading import completeness, dump_file, foreign, globs, toc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +33,7 @@ class RoleFile:
         Raises:
             BackupNotRestorable: There is no file, or it is empty or cut short.
             ConfigError: The file is a dump of a database.
+            HarnessError: It is encrypted.
         """
         found = self.matches()
         if not found:
@@ -42,6 +43,12 @@ class RoleFile:
             )
         dump = dump_file.inspect(found[-1])
         if dump is None:
+            if foreign.encryption_of(found[-1]) is not None:
+                raise HarnessError(
+                    f"globals names {found[-1]}, which is encrypted",
+                    hint="name it as the first file in `path`, which `decrypt` reads: path ="
+                    ' ["globals.sql.gpg", "shop.dump.gpg"].',
+                )
             raise BackupNotRestorable(
                 f"{found[-1]} is empty or not the output of pg_dumpall",
                 hint="find out why pg_dumpall --globals-only wrote none, or correct `globals` in"

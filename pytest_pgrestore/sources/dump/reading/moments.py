@@ -110,7 +110,7 @@ def teller(text: str | None, where: str) -> str | NamePattern | None:
     Raises:
         ConfigError: It is no pattern that tells a moment.
     """
-    return text if text in {None, MODIFIED} else NamePattern(str(text), where)
+    return text if text is None or text == MODIFIED else NamePattern(str(text), where)
 
 
 class NamePattern:
