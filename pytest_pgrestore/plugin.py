@@ -9,8 +9,11 @@ import pytest
 
 from pytest_pgrestore.extending import hookspecs
 from pytest_pgrestore.session.collection.drill_items import insert_drills
+from pytest_pgrestore.session.collection.near_misses import is_drill_file, mistyped_drill_file
 from pytest_pgrestore.session.control import controller
+from pytest_pgrestore.session.control.forks import ForkGuard
 from pytest_pgrestore.session.control.interruption import give_lines
+from pytest_pgrestore.session.control.run_reports import replace_early
 from pytest_pgrestore.session.drill_session import SESSION, DrillSession
 from pytest_pgrestore.session.fixtures import (  # noqa: F401 - pytest finds fixtures by name, here
     pgrestore,
@@ -20,6 +23,7 @@ from pytest_pgrestore.session.fixtures import (  # noqa: F401 - pytest finds fix
 )
 from pytest_pgrestore.session.keys import MARKER
 from pytest_pgrestore.session.outcomes.outcomes import annotate, explain
+from pytest_pgrestore.session.outcomes.report_fault import noted
 from pytest_pgrestore.session.outcomes.withholding import LateReports, explain_comparison, withhold
 from pytest_pgrestore.settings.resolve import add_options
 
@@ -39,6 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Let no report of the last run stand for this one, however early it ends."""
+    replace_early(early_config, os.environ)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, the state of the run, and the plugins that follow it."""
     config.addinivalue_line(
@@ -48,6 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     state = config.stash[SESSION] = DrillSession(config, os.environ)
     config.pluginmanager.register(state.fixture_usage, "pgrestore-fixture-usage")
+    config.pluginmanager.register(ForkGuard(state), "pgrestore-forks")
     config.pluginmanager.register(LateReports(config), "pgrestore-late-reports")
     controller.install(config)
 
@@ -60,7 +71,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
     """Let nothing interrupt the removal of the copies and the reports from here on."""
-    session.config.stash[SESSION].term_signal.disarm()
+    state = session.config.stash[SESSION]
+    if not state.forked:
+        state.term_signal.disarm()
     return (yield)
 
 
@@ -78,8 +91,11 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect drill files."""
-    if file_path.suffix != ".toml" or not file_path.name.startswith("drill_"):
+    """Collect drill files, and refuse those whose name is almost right."""
+    if not is_drill_file(file_path):
+        wrong = mistyped_drill_file(file_path)
+        if wrong is not None:
+            parent.config.stash[SESSION].usage_errors.add(str(file_path), wrong)
         return None
     from pytest_pgrestore.session.collection.drill_file import DrillFile
 
@@ -112,8 +128,10 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Take row values out of the report, and attach its outcome."""
-    explain(item, call)
+    with noted(item):
+        explain(item, call)
     report = yield
-    withhold(item, call, report)
-    annotate(item, call, report)
+    with noted(item, report):
+        withhold(item, call, report)
+        annotate(item, call, report)
     return report

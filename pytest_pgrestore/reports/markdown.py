@@ -9,7 +9,7 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.visible import visible_lines
 from pytest_pgrestore.reports.findings import BAD, SYMBOLS, findings, worst_first
 from pytest_pgrestore.reports.format import capped, duration, moment, one_line
-from pytest_pgrestore.reports.wording import objective_words, target_asked
+from pytest_pgrestore.reports.wording import objective_words, target_asked, undrilled_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +53,8 @@ def _lines(evidence: Evidence) -> Iterator[str]:
     )
     yield ""
     yield from _problems(evidence)
+    if evidence.undrilled:
+        yield f"- Sources {_text(undrilled_words(evidence))}"
     if not evidence.drills:
         yield "No drill ran: nothing was learned about any backup."
         return
