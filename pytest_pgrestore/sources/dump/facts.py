@@ -99,8 +99,11 @@ def needed_bytes(dump: DumpFile) -> int:
     return dump.size_bytes * (1 if is_stretched else _COMPRESSED_GROWTH)
 
 
-def not_checked(dumps: list[DumpFile]) -> tuple[str, ...]:
-    """Return what cannot be verified of a backup, one sentence each."""
+def not_checked(dumps: list[DumpFile], *, unmarked: bool = False) -> tuple[str, ...]:
+    """Return what cannot be verified of a backup, one sentence each.
+
+    `unmarked`: whether the user accepts plain SQL whose end is not marked.
+    """
     sentences = [_FILES]
     if all(dump.form == "plain" and dump.database is None for dump in dumps):
         sentences += [_UNNAMED, _ENCODING]
@@ -114,16 +117,16 @@ def not_checked(dumps: list[DumpFile]) -> tuple[str, ...]:
                 f"Whether every object of {name} is there: its comments were removed, and with them"
                 " the list of its objects."
             )
-        if not dump.is_archive and _may_be_unmarked(dump):
+        if not dump.is_archive and _may_be_unmarked(dump, unmarked=unmarked):
             sentences.append(f"Whether {name} is whole: nothing marks its end.")
     return tuple(sentences)
 
 
-def _may_be_unmarked(dump: DumpFile) -> bool:
+def _may_be_unmarked(dump: DumpFile, *, unmarked: bool) -> bool:
     """Return whether nothing marks the end of plain SQL; of a compressed one as far as is known."""
     if dump.codec == "none":
         return not completeness.is_marked(dump)
-    return not dump.is_titled
+    return unmarked or not dump.is_titled
 
 
 def notes(dumps: list[DumpFile], programs: PostgresPrograms) -> tuple[str, ...]:

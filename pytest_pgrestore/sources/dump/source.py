@@ -173,7 +173,7 @@ class DumpSource:
             server_major=major or programs.major,
             needed_bytes=needed + copied,
             not_checked=(
-                *facts.not_checked(dumps),
+                *facts.not_checked(dumps, unmarked=self._options.unmarked),
                 *(sentence for one in located.found for sentence in one.not_checked),
             ),
             notes=(
