@@ -155,6 +155,14 @@ def judged(dump: DumpFile, data: bytes, *, unmarked: bool = False) -> str:
     return ""
 
 
+def test_a_database_of_a_cluster_is_not_its_end() -> None:
+    """Psql may stop behind it with an error, which must be told and not `cut short`."""
+    stream = SqlStream([DUMP, b"\\connect other\n\nSET row_security = off;\n"], lambda one: one)
+    list(stream)
+
+    assert (stream.ending.behind, stream.ending.has_other_text) == ("SQL", False)
+
+
 FAKE = b"-- PostgreSQL database dump complete"
 INSERT = b"INSERT INTO public.t VALUES ('\n"
 

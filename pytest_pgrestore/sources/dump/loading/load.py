@@ -76,7 +76,7 @@ class Loading:
             stream = self._clients.stream(dump_file.chunks(dump), rewriter, dump.path.name)
             done = self._clients.psql(stream, database)
             self.words += rewriter.words
-        if stream.finished or stream.ending.behind:
+        if stream.finished or stream.ending.has_other_text:
             completeness.require_end(dump, stream.ending, unmarked=self._options.unmarked)
         self._clients.judge(done, f"psql, {dump.path.name}", dump)
         return stream

@@ -68,6 +68,11 @@ class Ending:
     is_commented: bool = False
     inside: str = ""
 
+    @property
+    def has_other_text(self) -> bool:
+        """Whether what is no SQL follows a closing line."""
+        return self.behind == "other text"
+
     def note(self, piece: _Piece) -> None:
         """Read the next piece of the dump."""
         if piece.kind == "comment":
@@ -75,7 +80,7 @@ class Ending:
             if closing is not None:
                 self.closed, self.behind = ("cluster" if closing[1] else "plain"), ""
             elif _TITLE.fullmatch(piece.text):
-                self.closed = ""  # another dump begins
+                self.closed = self.behind = ""  # another dump begins
             self.is_commented = self.is_commented or _ENTRY.match(piece.text) is not None
         elif piece.kind != "command" and self.closed and not self.behind:
             text = piece.text.strip()
@@ -136,7 +141,7 @@ def require_end(dump: DumpFile, ending: Ending, *, unmarked: bool = False) -> No
         BackupNotRestorable: It ends inside of a statement or rows, or without its closing line,
             or something else than SQL follows.
     """
-    if ending.behind == "other text":
+    if ending.has_other_text:
         raise behind_the_end(dump)
     if ending.inside:
         raise BackupNotRestorable(
