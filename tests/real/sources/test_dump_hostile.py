@@ -298,7 +298,7 @@ def test_a_long_row_is_no_statement(world: World, changed: Callable[..., str]) -
 
     outcome = world.drill(
         name,
-        "select length(v) from public.wide",
+        query="select length(v) from public.wide",
         owners=False,
         limits=LoadLimits(statement_bytes=1 << 20),
     )
