@@ -22,8 +22,9 @@ Source: PostgreSQL, src/backend/utils/error/elog.c, send_message_to_server_log.
 _PRIVATE_PARTS = frozenset({"DETAIL", "QUERY", "CONTEXT", "STATEMENT"})
 _PARTS = _PRIVATE_PARTS | {"HINT"}
 
-_PRIVATE_CLASSES = ("22", "P0")
-"""Classes of SQLSTATE whose messages quote values: data exception, and PL/pgSQL's RAISE."""
+_PRIVATE_CLASSES = ("22", "P0", "42601")
+"""Classes of SQLSTATE whose messages quote values: data exception, PL/pgSQL's RAISE, and
+syntax errors, where rows are read as SQL."""
 
 _AT_RAISE = re.compile(r" at RAISE\b")
 """In the CONTEXT of a RAISE that chose its own SQLSTATE: only this shows what it is."""

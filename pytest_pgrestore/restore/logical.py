@@ -16,6 +16,7 @@ from pytest_pgrestore.restore.quarantine.recovery_settings import PREPARED_FLOOR
 from pytest_pgrestore.restore.quarantine.settings import question_options, server_settings
 from pytest_pgrestore.restore.server.start import wait_until_open
 from pytest_pgrestore.sources.connection import Connection
+from pytest_pgrestore.sources.protocol import Loaded
 
 if TYPE_CHECKING:
     from pytest_pgrestore.restore.attempt import Attempt
@@ -57,11 +58,16 @@ def restore_dump(attempt: Attempt, source: LogicalSource) -> None:
         wait_until_open(sandbox, "the empty server", attempt.settings.timeout_seconds)
     connection = _connection(sandbox, user, attempt.settings.timeout_seconds)
     with watch.phase("fetch") as lap:
-        database, lap.detail = source.load(chosen, sandbox, connection)
-    attempt.settings = replace(attempt.settings, database=database)
+        loaded = Loaded(*source.load(chosen, sandbox, connection))
+        lap.detail = loaded.how
+    attempt.notes += loaded.notes
+    attempt.not_checked += loaded.not_checked
+    attempt.settings = replace(attempt.settings, database=loaded.database)
     with watch.phase("ready"):
         attempt.access = wait_and_log_in(attempt, sandbox, user)
-    attempt.checks.append(source.contents(chosen, sandbox, replace(connection, database=database)))
+    attempt.checks.append(
+        source.contents(chosen, sandbox, replace(connection, database=loaded.database))
+    )
 
 
 def _make_cluster(sandbox: Sandbox, user: str) -> None:

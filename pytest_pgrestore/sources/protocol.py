@@ -6,7 +6,7 @@ Imports values of `model` and the sandboxes' protocols only. Plugins implement o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from pytest_pgrestore.sources.connection import Connection
 
@@ -100,6 +100,22 @@ class ChosenBackup:
     rto_not_comparable: str = ""
 
 
+class Loaded(NamedTuple):
+    """What a source loaded.
+
+    Attributes:
+        database: The database in which assertions run.
+        how: What was done, for the phase's report.
+        notes: What was tolerated, one sentence each.
+        not_checked: What was left out, one sentence each.
+    """
+
+    database: str
+    how: str
+    notes: tuple[str, ...] = ()
+    not_checked: tuple[str, ...] = ()
+
+
 class CommonSource(Protocol):
     """What both kinds of sources do: list their backups and choose one.
 
@@ -191,11 +207,12 @@ class LogicalSource(CommonSource, Protocol):
 
     def load(
         self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection
-    ) -> tuple[str, str]:
+    ) -> Loaded | tuple[str, str]:
         """Load the dump through `connection`, to the ``postgres`` database of an empty cluster.
 
         Returns:
             The database in which assertions run, and what was done, for the phase's report.
+            `Loaded` has room for more.
 
         Raises:
             BackupNotRestorable: A tool reported any error, or the dump is cut short.

@@ -15,15 +15,14 @@ from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.sources.dump import catalogue
 from pytest_pgrestore.sources.dump.archive_contents import read_contents
 from pytest_pgrestore.sources.dump.contents import compare
-from pytest_pgrestore.sources.dump.loading import causes
 from pytest_pgrestore.sources.dump.loading.disk_guard import keeping_free
 from pytest_pgrestore.sources.dump.loading.limits import LoadLimits
 from pytest_pgrestore.sources.dump.loading.load import Loading
 from pytest_pgrestore.sources.dump.loading.options import LoadOptions
-from pytest_pgrestore.sources.dump.loading.role_file import RoleFile
+from pytest_pgrestore.sources.dump.loading.role_file import RoleFile, require_roles
 from pytest_pgrestore.sources.dump.part import Part, promised_by
 from pytest_pgrestore.sources.dump.reading import completeness, dump_file, globs
-from pytest_pgrestore.sources.protocol import ChosenBackup
+from pytest_pgrestore.sources.protocol import ChosenBackup, Loaded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +55,8 @@ class DumpSource:
         schema: A plain dump made with --schema-only, loaded before the data.
         owners: Whether owners and privileges are restored. Without them, a plain dump gets roles
             without rights.
+        before: A file of SQL statements that is run before the dump, in its database.
+        skip_extensions: Extensions that are left out, with what belongs to them.
         limits: What a dump may ask of this machine.
         timeout_seconds: Deadline of one tool.
     """
@@ -76,6 +77,8 @@ class DumpSource:
         data_only: bool = False,
         schema: str | None = None,
         owners: bool = True,
+        before: str | None = None,
+        skip_extensions: tuple[str, ...] = (),
         limits: LoadLimits | None = None,
         timeout_seconds: float = 3600.0,
     ) -> None:
@@ -102,6 +105,9 @@ class DumpSource:
             data_only=data_only,
             schema=Path(schema) if schema is not None else None,
             owners=owners,
+            has_globals=globals_path is not None,
+            before=Path(before) if before is not None else None,
+            skip_extensions=skip_extensions,
             limits=limits or LoadLimits(),
             timeout_seconds=timeout_seconds,
         )
@@ -161,14 +167,12 @@ class DumpSource:
         contents, readable = read_contents(dump, programs) if dump.is_archive else (None, True)
         self._require_database(dump)
         if contents is not None:
-            self._require_roles(dump, contents)
+            require_roles(self._options, self._globals, dump, contents)
             self._options.expected(contents)
         return Part(dump, contents, readable)
 
-    def load(
-        self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection
-    ) -> tuple[str, str]:
-        """Load roles, then the dump; return the dump's database and a description."""
+    def load(self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection) -> Loaded:
+        """Load roles, then the dump."""
         parts = self._choices[chosen.backup.location]
         loading = Loading(self._options, sandbox, connection)
         with keeping_free(sandbox, self._options.limits.kept_free_bytes):
@@ -178,7 +182,8 @@ class DumpSource:
                 f"{part.dump.words} dump, {self._options.words(part.dump)}" for part in parts
             )
         )
-        return name, "; ".join([how, *loading.words])
+        how = "; ".join([how, *loading.words])
+        return Loaded(name, how, tuple(loading.notes), tuple(loading.not_checked))
 
     def _load(self, parts: list[Part], loading: Loading) -> str:
         """Load roles, then the dumps in their order; return their database."""
@@ -197,6 +202,7 @@ class DumpSource:
 
     def _load_cluster(self, part: Part, loading: Loading) -> str:
         """Load a dump of pg_dumpall; return the database in which assertions run."""
+        loading.run_before_cluster()
         stream = loading.sql(part.dump, "postgres")
         # Entries before the first \connect belong to no database.
         part.promised = {
@@ -213,7 +219,8 @@ class DumpSource:
             loading.archive(part.dump, part.contents, name, readable=part.readable, make=make)
             return list(self._options.expected(part.contents))
         stream = loading.plain(part.dump, name, make=make)
-        return [entry for entries in stream.entries.values() for entry in entries]
+        found = [entry for entries in stream.entries.values() for entry in entries]
+        return list(self._options.not_skipped(found))
 
     def contents(self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection) -> Check:  # noqa: ARG002 - protocol
         """Compare the dump's table of contents with the restored catalogue."""
@@ -238,12 +245,3 @@ class DumpSource:
             return
         if dump.database != self._database:
             raise catalogue.not_in_the_dump(dump, self._database, [dump.database])
-
-    def _require_roles(self, dump: DumpFile, contents: toc.Toc) -> None:
-        """Refuse an archive that needs roles nothing makes, before it is loaded."""
-        if not self._options.owners or self._options.tables or self._options.data_only:
-            return
-        given = self._globals.roles() if self._globals is not None else frozenset()
-        missing = [role for role in contents.roles if role not in given and role != "postgres"]
-        if missing:
-            raise causes.roles_missing(str(dump.path), missing)

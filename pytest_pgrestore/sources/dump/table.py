@@ -40,6 +40,8 @@ class DumpTable(SourceTable):
     data_only: bool = False
     schema_file: str | None = None
     owners: bool = True
+    before: str | None = None
+    skip_extensions: list[str] = Field(default_factory=list)
     max_statement_mb: Annotated[int, Field(ge=1)] = 256
     max_objects: Annotated[int, Field(ge=1)] = 500_000
     keep_free_mb: Annotated[int, Field(ge=0)] = 64
