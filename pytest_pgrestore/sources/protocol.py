@@ -82,6 +82,8 @@ class ChosenBackup:
             their WAL can tell.
         restored_by: Backup tool, its version and where it runs; empty without such a tool.
         rto_not_comparable: Why this restore time differs from a real disaster's; empty if not.
+        extensions: Extensions that a dump creates. Some must be preloaded for that.
+        loaded_into: The database that a dump is loaded into; None if it makes several.
     """
 
     backup: Backup
@@ -98,6 +100,8 @@ class ChosenBackup:
     other_candidates: tuple[str, ...] = ()
     restored_by: str = ""
     rto_not_comparable: str = ""
+    extensions: tuple[str, ...] = ()
+    loaded_into: str | None = None
 
 
 class Loaded(NamedTuple):

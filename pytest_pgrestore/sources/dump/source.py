@@ -16,6 +16,7 @@ from pytest_pgrestore.sources.dump import catalogue
 from pytest_pgrestore.sources.dump.archive_contents import read_contents
 from pytest_pgrestore.sources.dump.contents import compare
 from pytest_pgrestore.sources.dump.loading.disk_guard import keeping_free
+from pytest_pgrestore.sources.dump.loading.extensions import extensions_of
 from pytest_pgrestore.sources.dump.loading.limits import LoadLimits
 from pytest_pgrestore.sources.dump.loading.load import Loading
 from pytest_pgrestore.sources.dump.loading.options import LoadOptions
@@ -160,6 +161,8 @@ class DumpSource:
             not_checked=catalogue.not_checked(dumps),
             notes=catalogue.notes(dumps, programs),
             backup_paths=(*(dump.path for dump in dumps), *roles),
+            extensions=self._options.wanted(extensions_of(parts)),
+            loaded_into=self._name_of(parts),
         )
 
     def _part(self, dump: DumpFile, programs: PostgresPrograms) -> Part:
@@ -189,8 +192,7 @@ class DumpSource:
         """Load roles, then the dumps in their order; return their database."""
         if self._globals is not None:
             loading.sql(self._globals.newest(), "postgres")
-        named = next((part.dump.database for part in parts if part.dump.database), None)
-        name, made = self._database or named or self.name, False
+        name, made = self._name_of(parts) or self.name, False
         for part in parts:
             if part.dump.form == "cluster":
                 name = self._load_cluster(part, loading)
@@ -199,6 +201,13 @@ class DumpSource:
                 part.promised = {name: self._load_one(part, loading, name, make=not made)}
             made = True
         return name
+
+    def _name_of(self, parts: list[Part]) -> str | None:
+        """Return the database that dumps of one database are loaded into."""
+        if any(part.dump.form == "cluster" for part in parts):
+            return None
+        named = (part.dump.database for part in parts if part.dump.database)
+        return self._database or next(named, self.name)
 
     def _load_cluster(self, part: Part, loading: Loading) -> str:
         """Load a dump of pg_dumpall; return the database in which assertions run."""

@@ -62,8 +62,10 @@ def test_entries_are_known_by_database(size: int) -> None:
         ('GRANT SELECT ON TABLE public.t TO "Odd Role";', ["Odd Role"]),
         ("GRANT SELECT ON TABLE public.t TO reader WITH GRANT OPTION;", ["reader"]),
         (
-            "ALTER DEFAULT PRIVILEGES FOR ROLE boss IN SCHEMA public"
-            " GRANT SELECT ON TABLES TO PUBLIC;",
+            (
+                "ALTER DEFAULT PRIVILEGES FOR ROLE boss IN SCHEMA public"
+                " GRANT SELECT ON TABLES TO PUBLIC;"
+            ),
             ["boss"],
         ),
         (

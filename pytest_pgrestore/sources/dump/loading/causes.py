@@ -193,9 +193,9 @@ TABLE = (
     ),
     _row(
         "encoding",
-        "42883 0A000 22023",
+        "42883 0A000",
         HERE,
-        r"default conversion function for encoding|conversion between \S+ and \S+ is not supported"
+        r'default conversion function for encoding|invalid value for parameter "client_encoding"'
         r"|encoding \S+ (?:is )?not supported",
         "the new database has another encoding than the dump: take the dump with --create, which"
         " carries its own.",

@@ -88,6 +88,10 @@ class LoadOptions:
             return entries_of(contents, choose_tables(contents, self.tables))
         return self.not_skipped(contents.filled if self.data_only else contents.entries)
 
+    def wanted(self, extensions: Iterable[str]) -> tuple[str, ...]:
+        """Return the extensions that are not left out."""
+        return tuple(name for name in extensions if name not in self.skip_extensions)
+
     def not_skipped(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
         """Return the entries without the extensions that are left out."""
         return tuple(
