@@ -73,6 +73,9 @@ class LoadingServer:
             if found.form == "cluster":
                 loading.sql(found, "postgres")
             elif found.is_archive:
+                database = found.database or database
+                with self.connection.ask() as session:
+                    session.execute(f'drop database if exists "{database}"'.encode())
                 contents, readable = read_contents(found, self.programs)
                 loading.archive(found, contents, database, readable=readable)
             else:
@@ -104,7 +107,7 @@ def loading_server(major: int, dumps: Path) -> Iterator[LoadingServer]:
         sandbox = run.sandbox("loading", programs)
         try:
             logical._make_cluster(sandbox, "pgr_test")
-            sandbox.start({**server_settings(major, "loading"), **logical.LOADING})
+            sandbox.start({**server_settings(major, "loading"), **logical.LOADING, "fsync": "off"})
             wait_until_open(sandbox, "the empty server", 60)
             connection = logical._connection(sandbox, "pgr_test", 60)
             yield LoadingServer(major, programs, sandbox, connection, dumps)

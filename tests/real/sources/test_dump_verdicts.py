@@ -95,7 +95,8 @@ def test_what_is_missing_here_says_nothing_about_the_backup(
 BROKEN = {
     "bad value": "CREATE TABLE t (a int);\nCOPY t FROM stdin;\nSECRET\n\\.\n",
     "missing column": "CREATE TABLE t (a int, b int);\nCOPY t FROM stdin;\n1\n\\.\n",
-    "duplicate": "CREATE TABLE t (a int primary key);\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (1);",
+    "duplicate": "CREATE TABLE t (a int primary key);\nINSERT INTO t VALUES (1);\nTABLE t;\n"
+    "INSERT INTO t VALUES (1);",
     "foreign key": (
         "CREATE TABLE a (id int primary key);\nCREATE TABLE b (a int);\nINSERT INTO b VALUES (1);\n"
         "ALTER TABLE b ADD FOREIGN KEY (a) REFERENCES a;"

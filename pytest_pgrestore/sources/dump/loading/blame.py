@@ -39,9 +39,11 @@ class Situation:
         """Return HERE, MACHINE or BACKUP for a row of the table."""
         if row.verdict == causes.OUTSIDE:
             return causes.BACKUP if self.whole else causes.HERE
-        if row.verdict == causes.PRELUDE:
-            return causes.HERE if self.prelude else causes.BACKUP
-        return row.verdict
+        return causes.HERE if row.verdict == causes.PRELUDE else row.verdict
+
+    def applies(self, row: Row) -> bool:
+        """Return whether a row of the table is about this drill."""
+        return self.prelude or row.verdict != causes.PRELUDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def _judged(
     known: list[_Judged] = []
     for error in errors:
         row = _row_of(error.text, error.state) if error.own else None
-        if row is not None:
+        if row is not None and situation.applies(row):
             known.append(_Judged(row, situation.verdict(row), _of(error, found), error.text))
     if any(complaint.from_server for complaint in found):
         return known

@@ -5,12 +5,17 @@ Any error that a tool reports makes the load fail, whatever the tool's exit stat
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.sources.dump.loading import archive_input, archive_options, blame
+from pytest_pgrestore.sources.dump.loading import (
+    archive_input,
+    archive_options,
+    archive_roles,
+    blame,
+)
 from pytest_pgrestore.sources.dump.loading.before import run_before
 from pytest_pgrestore.sources.dump.loading.clients import Clients
 from pytest_pgrestore.sources.dump.loading.databases import EXISTING
@@ -136,15 +141,24 @@ class Loading:
         self._keep(out.tolerated)
         self._set_owners(database, out.owners)
         archive_files.require_regular(dump)
-        given = (
-            nullcontext(archive_input.in_place(dump))
-            if readable
-            else archive_input.whole(dump, self._sandbox, parallel=self._options.jobs > 1)
-        )
-        with given as archive:
+        if not self._options.owners and contents.of_type(*archive_roles.TYPES):
+            with (
+                self._given(dump, readable=readable) as archive,
+                self._clients.session() as session,
+            ):
+                archive_roles.make_roles(archive, self._sandbox.programs, session, dump.path.name)
+        with self._given(dump, readable=readable) as archive:
             done = self._clients.pg_restore(archive, database, options)
         self.words += [archive.note] if archive.note else []
         self._clients.judge(done, f"pg_restore, {dump.path.name}", self._options.situation(dump))
+
+    def _given(
+        self, dump: DumpFile, *, readable: bool
+    ) -> AbstractContextManager[archive_input.ArchiveInput]:
+        """Give the archive to pg_restore, in place if it may read it."""
+        if readable:
+            return nullcontext(archive_input.in_place(dump))
+        return archive_input.whole(dump, self._sandbox, parallel=self._options.jobs > 1)
 
     def plain(self, dump: DumpFile, database: str, *, make: bool = True) -> SqlStream:
         """Load a plain dump of one database into `database`; a dump with --create creates it.

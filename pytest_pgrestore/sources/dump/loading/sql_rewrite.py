@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.dump.loading.sql_tokens import Token
 
 _REWRITTEN = re.compile(
-    rb"(?:CREATE|DROP|ALTER|GRANT|REVOKE|COMMENT\s++ON\s++EXTENSION|SET\s++SESSION\s++AUTHORIZATION)\b",
+    rb"(?:CREATE|DROP|ALTER|GRANT|REVOKE|COMMENT\s++ON\s++EXTENSION|SET\s++SESSION\s++AUTHORIZATION"
+    rb"|SELECT\s++pg_catalog\.lo_unlink)\b",
     re.IGNORECASE,
 )
 _LOOKED_AT = re.compile(
@@ -119,6 +120,7 @@ class Rewriter:
         drops = begins(found, "DROP") or (
             begins(found, "ALTER") and any(token.keyword == "DROP" for token in found)
         )
+        drops = drops or begins(found, "SELECT", "PG_CATALOG")  # lo_unlink, see _REWRITTEN
         if drops or (self.tolerated.drops and _is_dummy_view(found)):
             self.tolerated.note_drop()
             return without(sql)
