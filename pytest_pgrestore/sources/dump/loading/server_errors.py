@@ -28,6 +28,9 @@ _MOST = 10_000
 _LINE = re.compile(
     r"\S+ \S+ \S+ \[(?P<process>\d+)\] (?P<state>[0-9A-Z]{5}) (?P<label>[A-Z]+):  (?P<text>.*)"
 )
+_PLACE = re.compile(r" at character \d+$")
+"""The log's own addition for errors of a statement's text."""
+
 _LEVELS = frozenset({"ERROR", "FATAL", "PANIC"})
 _LANGUAGES = ("pl_exec.c", "plperl", "plpy_", "pltcl")
 """Files of languages in which a dump's functions choose message and SQLSTATE."""
@@ -84,7 +87,7 @@ def parse(text: str) -> list[ServerError]:
             if len(found) == _MOST:
                 break
             last[process] = len(found)
-            message = match["text"].removeprefix(f"{state}: ")
+            message = _PLACE.sub("", match["text"].removeprefix(f"{state}: "))
             found.append(ServerError(state, message, own=False))
         elif label == "LOCATION" and process in last:
             place = last.pop(process)
