@@ -55,6 +55,8 @@ def restore_dump(attempt: Attempt, source: LogicalSource) -> None:
     watch = attempt.watch
     with watch.phase("locate"):
         chosen = attempt.locate()
+    if chosen.prepared_seconds:
+        watch.add("fetch", chosen.prepared_seconds, detail="decrypted, while locating")
     with watch.phase("provision"):
         sandbox = attempt.provision(chosen)
         # A name no dump carries: CREATE ROLE postgres of a pg_dumpall must neither collide nor

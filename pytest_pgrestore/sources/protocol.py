@@ -52,6 +52,7 @@ class LocateRequest:
         find_programs: Returns PostgreSQL's programs of a server major; None means the newest.
         find_tool_runner: Returns where the backup tool runs, for a server major. It only reads.
         log: Saves a tool's output under a name, in the drill's logs.
+        scratch: The run's directory for files that tools read; removed with the run.
     """
 
     target: RecoveryTarget
@@ -60,6 +61,7 @@ class LocateRequest:
     find_programs: Callable[[int | None], PostgresPrograms]
     find_tool_runner: Callable[[int | None], ToolRunner]
     log: Callable[[str, str], None]
+    scratch: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,7 @@ class ChosenBackup:
         rto_not_comparable: Why this restore time differs from a real disaster's; empty if not.
         extensions: Extensions that a dump creates. Some must be preloaded for that.
         loaded_into: The database that a dump is loaded into; None if it makes several.
+        prepared_seconds: Time in `locate` that a restore by hand needs, too: decrypting.
     """
 
     backup: Backup
@@ -102,6 +105,7 @@ class ChosenBackup:
     rto_not_comparable: str = ""
     extensions: tuple[str, ...] = ()
     loaded_into: str | None = None
+    prepared_seconds: float = 0.0
 
 
 class Loaded(NamedTuple):

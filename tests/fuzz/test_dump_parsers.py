@@ -212,7 +212,7 @@ def test_the_end_of_a_tar(data: bytes) -> None:
         path = Path(file.name)
         path.write_bytes(b"toc.dat\0" + data)
         dump = dump_file.DumpFile(
-            path=path, form="tar", stopped_at=datetime.now(UTC), size_bytes=len(data)
+            path=path, form="tar", written_at=datetime.now(UTC), size_bytes=len(data)
         )
         with pytest.raises(PgRestoreError):
             completeness.require_complete(dump)

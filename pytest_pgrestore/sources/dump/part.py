@@ -6,9 +6,28 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_pgrestore.sources.dump.reading import toc
     from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
     from pytest_pgrestore.sources.dump.reading.entries import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What must exist in one database after the restore.
+
+    Attributes:
+        database: Its name.
+        entries: The entries of the dump.
+        encoding: Encoding of the dump, as PostgreSQL names it; None is UTF-8.
+        names_parents: Whether the entry of a constraint, for example, names its table.
+    """
+
+    database: str
+    entries: Sequence[Entry]
+    encoding: str | None = None
+    names_parents: bool = True
 
 
 @dataclass(slots=True)
@@ -19,19 +38,12 @@ class Part:
         dump: The file.
         contents: Table of contents of an archive; None for plain SQL.
         readable: Whether the server's user reads the archive in place.
-        promised: Entries that must exist after the restore, by database; filled by `load`.
+        promises: What must exist after the restore; filled by `load`.
+        databases: The databases of a pg_dumpall, in order; filled by `load`.
     """
 
     dump: DumpFile
     contents: toc.Toc | None = None
     readable: bool = True
-    promised: dict[str, list[Entry]] = field(default_factory=dict)
-
-
-def promised_by(parts: list[Part]) -> dict[str, list[Entry]]:
-    """Return the entries that all parts promise, by database."""
-    found: dict[str, list[Entry]] = {}
-    for part in parts:
-        for database, entries in part.promised.items():
-            found.setdefault(database, []).extend(entries)
-    return found
+    promises: list[Promise] = field(default_factory=list)
+    databases: list[str] = field(default_factory=list)

@@ -8,12 +8,14 @@ selectDumpableNamespace (``--schema=public``, and every dump before 11, has the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.sources.dump.loading.tolerated import Tolerated
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
+
+    import psycopg
 
     from pytest_pgrestore.sources.dump.reading.entries import Entry
     from pytest_pgrestore.sources.dump.reading.toc import Toc
@@ -65,6 +67,22 @@ def left_out(contents: Toc, skipped: Collection[str]) -> LeftOut:
     }
     owners = tuple(entry for entry in there if entry.type in _OWNED and entry.owner)
     return LeftOut(frozenset(ids), owners, tolerated)
+
+
+def set_owners(session: psycopg.Connection[Any], entries: Iterable[Entry]) -> None:
+    """Give what exists already the owner that the archive names; by hand pg_restore does."""
+    from psycopg import sql
+
+    for entry in entries:
+        query = "select 1 from pg_roles where rolname = %s"
+        if session.execute(query, [entry.owner]).fetchone() is not None:
+            session.execute(
+                sql.SQL("alter {} {} owner to {}").format(
+                    sql.SQL("schema" if entry.type == "SCHEMA" else "language"),
+                    sql.Identifier(entry.name),
+                    sql.Identifier(entry.owner),
+                )
+            )
 
 
 def _ids(contents: Toc, entries: list[Entry]) -> set[int]:

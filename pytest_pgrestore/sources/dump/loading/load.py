@@ -19,7 +19,7 @@ from pytest_pgrestore.sources.dump.loading import (
 from pytest_pgrestore.sources.dump.loading.before import run_before
 from pytest_pgrestore.sources.dump.loading.clients import Clients
 from pytest_pgrestore.sources.dump.loading.databases import EXISTING
-from pytest_pgrestore.sources.dump.loading.left_out import left_out
+from pytest_pgrestore.sources.dump.loading.left_out import left_out, set_owners
 from pytest_pgrestore.sources.dump.loading.sql_rewrite import Rewriter
 from pytest_pgrestore.sources.dump.loading.tolerated import not_checked
 from pytest_pgrestore.sources.dump.reading import archive_files, completeness, dump_file
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.dump.loading.sql_stream import SqlStream
     from pytest_pgrestore.sources.dump.loading.tolerated import Tolerated
     from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
-    from pytest_pgrestore.sources.dump.reading.entries import Entry
     from pytest_pgrestore.sources.dump.reading.toc import Toc
     from pytest_pgrestore.sources.protocol import Connection
 
@@ -95,8 +94,8 @@ class Loading:
             done = self._clients.psql(stream, database)
             self._keep(rewriter.tolerated)
             self.words += rewriter.words
-        if stream.finished:
-            completeness.require_closing_line(dump, stream.tail)
+        if stream.finished or stream.ending.behind:
+            completeness.require_end(dump, stream.ending, unmarked=self._options.unmarked)
         situation = self._options.situation(dump)
         self._clients.judge(done, f"psql, {dump.path.name}", situation, dump)
         return stream
@@ -139,7 +138,9 @@ class Loading:
             path = archive_options.write_list(self._options, contents, out.ids, scratch)
             options.append(f"--use-list={path}")
         self._keep(out.tolerated)
-        self._set_owners(database, out.owners)
+        if self._options.owners and out.owners:
+            with self._clients.session(database) as session:
+                set_owners(session, out.owners)
         archive_files.require_regular(dump)
         if not self._options.owners and contents.of_type(*archive_roles.TYPES):
             with (
@@ -175,24 +176,6 @@ class Loading:
             self._run_before(database)
             self._load_schema(database)
         return self.sql(dump, database, stand_ins=stand_ins)
-
-    def _set_owners(self, database: str, entries: tuple[Entry, ...]) -> None:
-        """Give what exists already the owner that the archive names; by hand pg_restore does."""
-        from psycopg import sql
-
-        if not self._options.owners or not entries:
-            return
-        with self._clients.session(database) as session:
-            for entry in entries:
-                query = "select 1 from pg_roles where rolname = %s"
-                if session.execute(query, [entry.owner]).fetchone() is not None:
-                    session.execute(
-                        sql.SQL("alter {} {} owner to {}").format(
-                            sql.SQL("schema" if entry.type == "SCHEMA" else "language"),
-                            sql.Identifier(entry.name),
-                            sql.Identifier(entry.owner),
-                        )
-                    )
 
     def run_before_cluster(self) -> None:
         """Run the file of the setting `before` for a dump that makes its databases itself."""

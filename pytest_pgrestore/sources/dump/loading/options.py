@@ -32,6 +32,7 @@ class LoadOptions:
     data_only: bool = False
     schema: Path | None = None
     owners: bool = True
+    unmarked: bool = False
     timeout_seconds: float = 3600.0
     limits: LoadLimits = field(default_factory=LoadLimits)
     has_globals: bool = False

@@ -83,4 +83,4 @@ def require_roles(
     given = globals_file.roles() if globals_file is not None else frozenset()
     missing = [role for role in contents.roles if role not in given and role != "postgres"]
     if missing:
-        raise roles_missing(str(dump.path), missing, whole=globals_file is not None)
+        raise roles_missing(str(dump.location), missing, whole=globals_file is not None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.system.regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +89,6 @@ _BESIDE = (
     ".sha1",
     ".sha256",
     ".sha512",
-    ".asc",
     ".sig",
     ".log",
     ".err",
@@ -100,9 +100,29 @@ _BESIDE = (
 """Suffixes of files next to a dump that are no dumps: checksums, signatures, messages."""
 
 
+_SIGNATURE = b"-----BEGIN PGP SIGNATURE-----"
+
+
 def may_be_a_dump(path: Path) -> bool:
     """Return whether `path` can be a dump; a directory only in pg_dump's directory format."""
-    return is_archive_directory(path) if path.is_dir() else path.suffix.lower() not in _BESIDE
+    if path.is_dir():
+        return is_dump_directory(path)
+    suffix = path.suffix.lower()
+    return suffix not in _BESIDE and not (suffix == ".asc" and _is_signature(path))
+
+
+def _is_signature(path: Path) -> bool:
+    """Return whether an armored file is a signature, and no encrypted dump."""
+    try:
+        with open_regular(path) as stream:
+            return stream.read(len(_SIGNATURE)) == _SIGNATURE
+    except OSError:
+        return False
+
+
+def is_dump_directory(path: Path) -> bool:
+    """Return whether a directory is one dump: in pg_dump's format, or pg_dumpall's since 19."""
+    return is_archive_directory(path) or (path / "map.dat").exists()
 
 
 def is_archive_directory(path: Path) -> bool:
