@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes import watchdog
-from pytest_pgrestore.sandboxes.base_directory import base_directory
+from pytest_pgrestore.sandboxes.base_directory import base_directory, require_proc
 from pytest_pgrestore.system.account import server_account
 from pytest_pgrestore.system.process import child_environment, spawn
 
@@ -57,8 +57,9 @@ class RunDirectory:
             run_id: Name of the directory.
 
         Raises:
-            HarnessError: The place cannot be written, or belongs to another user.
+            HarnessError: The place cannot be written, or belongs to another user; no /proc.
         """
+        require_proc()
         account, max_lifetime_seconds = server_account(settings.user), settings.max_lifetime_seconds
         base = base_directory(settings.directory, account)
         mode = 0o711 if account.drop else 0o700

@@ -29,6 +29,8 @@ _HARNESS_SIGNS = {
     "No space left on device": "free the disk or set sandbox.directory to a larger one.",
     "could not map anonymous shared memory": "give the sandbox more memory.",
     "could not create shared memory segment": "give the sandbox more memory.",
+    "could not open shared memory segment": "give every user access to /dev/shm.",
+    "could not resize shared memory segment": "give /dev/shm more room (sandbox.shm_size).",
     "could not access file": (
         "the sandbox lacks a library the copy wants: install it beside the server programs."
     ),
