@@ -41,6 +41,9 @@ class PartsLoader:
             ConfigError: There is no database in the only file.
         """
         name, made = named(parts, self.database, self.source), False
+        if self.options.before is not None and _roles_come_first(parts):
+            self.loading.make_for_before(name)
+            made = True
         for part in parts:
             if part.dump.form != "cluster":
                 self.loading.ensure_superuser()
@@ -90,6 +93,13 @@ class PartsLoader:
         entries = list(self.options.not_skipped(found))
         encoding = next(iter(stream.encodings.values()), None)
         return Promise(name, entries, encoding, dump.names_parents)
+
+
+def _roles_come_first(parts: list[Part]) -> bool:
+    """Return whether a file of roles is in front of dumps that make no database themselves."""
+    others = [part.dump for part in parts if part.dump.form != "cluster"]
+    is_first = parts[0].dump.form == "cluster"
+    return is_first and bool(others) and all(dump.database is None for dump in others)
 
 
 def named(parts: list[Part], database: str | None, source: str) -> str:

@@ -73,6 +73,8 @@ def test_entries_are_known_by_database(size: int) -> None:
             ["boss", "clerk"],
         ),
         ("GRANT USAGE ON SCHEMA public TO PUBLIC;", []),
+        ("ALTER ROLE anna IN DATABASE shop SET search_path TO x;", ["anna"]),
+        ("ALTER ROLE anna WITH LOGIN;", []),
         ("GRANT pg_monitor TO watcher;", ["watcher"]),
         (
             "CREATE POLICY p ON public.t FOR SELECT TO a, \"B c\" USING ((x = 'TO d'::text));",

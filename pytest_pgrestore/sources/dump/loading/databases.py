@@ -89,6 +89,19 @@ class DatabaseStatements:
         return row is not None and bool(row[0])
 
 
+def make_empty(session: psycopg.Connection[Any], database: str, encoding: str | None) -> None:
+    """Create an empty database; `encoding` is the dump's client encoding.
+
+    The server converts other encodings. It does not convert or check SQL_ASCII.
+    Source: PostgreSQL docs, "Character Set Support".
+    """
+    from psycopg import sql
+
+    create = sql.SQL("create database {} template template0").format(sql.Identifier(database))
+    extra = " encoding 'SQL_ASCII' locale 'C'" if encoding == "SQL_ASCII" else ""
+    session.execute(create + sql.SQL(extra))
+
+
 def _option(found: list[Token], name: str) -> str:
     """Return the value of an option of CREATE DATABASE; empty without it."""
     for word, sign, value in zip(found, found[1:], found[2:], strict=False):

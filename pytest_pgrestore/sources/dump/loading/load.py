@@ -18,7 +18,7 @@ from pytest_pgrestore.sources.dump.loading import (
 )
 from pytest_pgrestore.sources.dump.loading.before import run_before
 from pytest_pgrestore.sources.dump.loading.clients import Clients
-from pytest_pgrestore.sources.dump.loading.databases import EXISTING
+from pytest_pgrestore.sources.dump.loading.databases import EXISTING, make_empty
 from pytest_pgrestore.sources.dump.loading.left_out import left_out, set_owners
 from pytest_pgrestore.sources.dump.loading.sql_rewrite import Rewriter
 from pytest_pgrestore.sources.dump.loading.tolerated import not_checked
@@ -54,6 +54,7 @@ class Loading:
         self.words: list[str] = []
         self.notes: list[str] = []
         self.skipped: list[str] = []
+        self._before_is_run = False
         self._options = options
         self._sandbox = sandbox
         self._places = count(1)
@@ -181,9 +182,15 @@ class Loading:
         """Run the file of the setting `before` for a dump that makes its databases itself."""
         self._run_before("postgres")
 
+    def make_for_before(self, database: str) -> None:
+        """Make the database and run the file of `before` in it, in front of a file of roles."""
+        self._make_empty(database, None)
+        self._run_before(database)
+
     def _run_before(self, database: str) -> None:
-        """Run the file of the setting `before`, if any."""
-        if self._options.before is not None:
+        """Run the file of the setting `before`, if any; once."""
+        if self._options.before is not None and not self._before_is_run:
+            self._before_is_run = True
             self.notes.append(run_before(self._options.before, self._clients, database))
 
     def _make_database(self, dump: DumpFile, contents: Toc, database: str) -> None:
@@ -194,12 +201,9 @@ class Loading:
         if not contents.database_sql or database in EXISTING:
             self._make_empty(database, None)
             return
-        statements = contents.database_sql.splitlines(keepends=True)
-        if not self._options.owners:
-            statements = [line for line in statements if line.startswith("CREATE DATABASE ")]
         with self._clients.session() as session:
-            rewriter = self._rewriter(session)
-            script = "".join(statements).encode()
+            rewriter = self._rewriter(session, stand_ins=not self._options.owners)
+            script = contents.database_sql.encode()
             stream = self._clients.stream([script], rewriter, f"the archive of {database}")
             done = self._clients.psql(stream, "postgres")
             self.words += rewriter.words
@@ -208,18 +212,9 @@ class Loading:
 
     def _make_empty(self, database: str, encoding: str | None) -> None:
         """Create the database if no cluster has it; `encoding` is the dump's client encoding."""
-        from psycopg import sql
-
-        if database in EXISTING:
-            return
-        # The server converts other encodings. It does not convert or check SQL_ASCII.
-        # Source: PostgreSQL docs, "Character Set Support".
-        extra = " encoding 'SQL_ASCII' locale 'C'" if encoding == "SQL_ASCII" else ""
-        with self._clients.session() as session:
-            create = sql.SQL("create database {} template template0").format(
-                sql.Identifier(database)
-            )
-            session.execute(create + sql.SQL(extra))
+        if database not in EXISTING:
+            with self._clients.session() as session:
+                make_empty(session, database, encoding)
 
     def _load_schema(self, database: str) -> None:
         """Load the definitions that the setting `schema_file` names, if any.

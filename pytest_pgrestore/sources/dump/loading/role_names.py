@@ -18,6 +18,8 @@ def roles_named(sql: bytes) -> list[str]:
     found = tokens_of(sql)
     if begins(found, "ALTER", "DEFAULT", "PRIVILEGES"):
         roles = _behind(found, "ROLE")[:1] + _last_list(found, "TO", "FROM")
+    elif begins(found, "ALTER", "ROLE") and "IN" in [token.keyword for token in found[3:4]]:
+        roles = found[2:3]  # ... IN DATABASE ... SET, which pg_dump writes with the database
     elif begins(found, "ALTER"):
         roles = _behind(found, "TO") if _owner(found) else []
     elif begins(found, "GRANT"):
