@@ -26,6 +26,13 @@ def server(request: pytest.FixtureRequest) -> Iterator[LoadingServer]:
 
 
 MISSING = {
+    "preloaded library": (
+        (
+            "CREATE EXTENSION pg_stat_statements WITH SCHEMA public;\n"
+            "CREATE MATERIALIZED VIEW m AS SELECT query FROM public.pg_stat_statements;"
+        ),
+        "shared_preload_libraries",
+    ),
     "extension": ("CREATE EXTENSION nosuch;", "skip_extensions"),
     "extension's library": (
         "CREATE FUNCTION f() RETURNS int AS '$libdir/nosuch', 'f' LANGUAGE c;",
