@@ -25,5 +25,5 @@ def open_only_member(raw: IO[bytes]) -> IO[bytes]:
     ]
     if len(members) != 1 or members[0].flag_bits & _ENCRYPTED:
         what = "is encrypted" if len(members) == 1 else f"holds {len(members)} files"
-        raise HarnessError(f"the zip archive {what}", hint="unpack it, and name what is in it.")
+        raise HarnessError(f"{raw.name} {what}", hint="unpack it, and name what is in it.")
     return archive.open(members[0])

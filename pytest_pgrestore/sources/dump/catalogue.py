@@ -69,7 +69,7 @@ class DumpPaths:
         """
         found = self._matches(self.pattern)
         alone = found[0] if len(found) == 1 else None
-        if alone is not None and alone.is_dir() and not globs.is_dump_directory(alone):
+        if alone is not None and globs.is_directory(alone) and not globs.is_dump_directory(alone):
             found = self._matches(f"{self.pattern}/*")
         return [path for path in found if globs.may_be_a_dump(path)]
 
@@ -112,10 +112,15 @@ class DumpPaths:
             raise _unusable(path, dump, is_one_of_many=len(paths) > 1)
         return Found(self.dated(dump), selection, not_checked)
 
-    def dated_entry(self, path: Path) -> Backup | None:
-        """Return the entry of a file for the catalogue; None if it is no backup."""
-        dump = dump_file.inspect(path)
-        return facts.entry_of(self.dated(dump)) if dump is not None else facts.encrypted(path)
+    def entries(self) -> list[Backup]:
+        """Return the entries of the catalogue, oldest first; other files are left out."""
+        found: list[tuple[datetime, Backup]] = []
+        for path in self.candidates():
+            dump = dump_file.inspect(path)
+            entry = facts.entry_of(self.dated(dump)) if dump is not None else facts.encrypted(path)
+            if entry is not None:
+                found.append((entry.started_at or _file_time(path), entry))
+        return [entry for _, entry in sorted(found, key=lambda pair: pair[0])]
 
     def dated(self, dump: DumpFile) -> DumpFile:
         """Return the dump with the moment that the setting chooses."""
@@ -130,7 +135,7 @@ class DumpPaths:
             HarnessError: The pattern does not match its name.
         """
         if not isinstance(self.taken_at, NamePattern):
-            return Moment(moments.file_time(globs.modified(path) or 0), _BY_FILE)
+            return Moment(_file_time(path), _BY_FILE)
         moment = self.taken_at.moment(path.name)
         if moment.at is None:
             raise HarnessError(
@@ -153,10 +158,7 @@ class DumpPaths:
         selection = f"the newest of {count}, by the moments they state"
         if not silent:
             return _last(own), selection, ()
-        told = {
-            path: moment or moments.file_time(globs.modified(path) or 0)
-            for path, moment in own.items()
-        }
+        told = {path: moment or _file_time(path) for path, moment in own.items()}
         which = "all" if silent == count else str(silent)
         doubt = (
             f"Whether it is the newest: {which} of the {count} dumps state no moment, and the time"
@@ -166,6 +168,10 @@ class DumpPaths:
             return _last(told), f"the newest of {count}, by their files' times", (doubt,)
         selection += f", and for {silent} that state none by their files' times"
         return _last(told), selection, (doubt,)
+
+
+def _file_time(path: Path) -> datetime:
+    return moments.file_time(globs.modified(path) or 0)
 
 
 def _last(told: dict[Path, datetime | None]) -> Path:

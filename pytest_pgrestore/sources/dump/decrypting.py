@@ -10,7 +10,6 @@ import os
 import re
 import resource
 import shutil
-import signal
 import tempfile
 import time
 from dataclasses import dataclass, field, replace
@@ -35,6 +34,9 @@ if TYPE_CHECKING:
 _SUFFIXES = (".gpg", ".pgp", ".asc", ".age", ".enc", ".aes", ".cms", ".p7m", ".vault")
 _PASSABLE = 0o711
 """Mode of the directory: the server's user reads the file in it, which he owns."""
+
+_LEAST_BYTES = 1 << 20
+"""Bytes that the command may always write: its messages are limited, too."""
 
 _LONGEST = 300
 """Characters of the command's text in a message."""
@@ -109,10 +111,12 @@ class Decryption:
             folder.chmod(_PASSABLE)
             clear = folder / _clear_name(path.name)
             started = time.monotonic()
-            done = self._run(path, clear)
+            room = max(shutil.disk_usage(folder).free - self.kept_free_bytes, _LEAST_BYTES)
+            done = self._run(path, clear, room)
             seconds = time.monotonic() - started
             said = SecretMasker(one.reveal() for one in self.secrets.values()).mask(done.stderr)
             log("decrypt", f"$ {' '.join(self.command)}\n{said}\nstatus {done.status}\n")
+            _require_room(path, clear, done.status, room)
             self._require_success(path, done.status, ends_of(said))
             dump = _inspected(clear, path)
         except BaseException:
@@ -120,9 +124,8 @@ class Decryption:
             raise
         return replace(dump, stored=path, encrypted=tool), seconds
 
-    def _run(self, path: Path, clear: Path) -> Completed:
+    def _run(self, path: Path, clear: Path, room: int) -> Completed:
         program = self._program()
-        free = shutil.disk_usage(clear.parent).free - self.kept_free_bytes
         # Tools find their keys below the home directory, as they do in the user's own shell.
         own = {"HOME": os.path.expanduser("~"), "TMPDIR": str(clear.parent)}  # noqa: PTH111 - never raises
         variables = {name: secret.reveal() for name, secret in self.secrets.items()}
@@ -135,9 +138,7 @@ class Decryption:
                 stdin=_chunks(path),
                 cwd=clear.parent,
                 check=False,
-                confine=lambda: resource.setrlimit(
-                    resource.RLIMIT_FSIZE, (max(free, 0), max(free, 0))
-                ),
+                confine=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
                 into=stream,
             )
 
@@ -158,10 +159,6 @@ class Decryption:
         lines = said.strip().splitlines()
         words = "; ".join(lines)[:_LONGEST] if lines else "it printed nothing"
         what = f"decrypt of source {self.source}, {self.command[0]}: status {status}: {words}"
-        if status == -signal.SIGXFSZ or "No space left" in said:
-            raise HarnessError(
-                f"{what}: too little disk", hint="free the disk, or set sandbox.directory."
-            )
         if _ABOUT_HERE.search(said):
             raise HarnessError(
                 what, hint="run the command by hand with the same variables; paths are absolute."
@@ -177,6 +174,16 @@ def forget(dump: DumpFile) -> None:
     """Remove what a dump was decrypted to."""
     if dump.stored is not None:
         shutil.rmtree(dump.path.parent, ignore_errors=True)
+
+
+def _require_room(path: Path, clear: Path, status: int, room: int) -> None:
+    if status == 0 or clear.stat().st_size < room:
+        return
+    raise HarnessError(
+        f"{path} decrypts to more than {room:,} bytes, and the disk has no more room",
+        hint="free the disk or set sandbox.directory to a larger one; keep_free_mb in the source"
+        " is what must stay free.",
+    )
 
 
 def _inspected(clear: Path, path: Path) -> DumpFile:

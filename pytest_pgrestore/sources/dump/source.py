@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.sources.dump import facts
 from pytest_pgrestore.sources.dump.catalogue import DumpPaths
 from pytest_pgrestore.sources.dump.contents import compare
@@ -23,6 +22,7 @@ from pytest_pgrestore.sources.dump.loading.load import Loading
 from pytest_pgrestore.sources.dump.loading.options import LoadOptions
 from pytest_pgrestore.sources.dump.loading.role_file import RoleFile
 from pytest_pgrestore.sources.dump.locating import Locator
+from pytest_pgrestore.sources.dump.one_moment import require_latest
 from pytest_pgrestore.sources.dump.part import Part
 from pytest_pgrestore.sources.dump.parts_loader import PartsLoader, loaded_into
 from pytest_pgrestore.sources.dump.reading import globs, moments
@@ -160,19 +160,11 @@ class DumpSource:
 
     def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:  # noqa: ARG002 - protocol
         """Return the dumps, oldest first. Other files are left out."""
-        dated = [
-            paths.dated_entry(path) for paths in self._locator.paths for path in paths.candidates()
-        ]
-        return [backup for backup in dated if backup is not None]
+        return [backup for paths in self._locator.paths for backup in paths.entries()]
 
     def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the newest dump and check that it is complete, without loading it."""
-        if not isinstance(request.target, Latest):
-            raise ConfigError(
-                f"source {self.name} is a dump and cannot be recovered to {request.target}",
-                hint="a dump holds one moment: use target latest, or a base backup with a WAL"
-                " archive.",
-            )
+        require_latest(self.name, request.target)
         located = self._locator.find(request)
         dumps = located.dumps
         major = facts.major_of(dumps)

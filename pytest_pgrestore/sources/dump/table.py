@@ -5,11 +5,15 @@ Imports pydantic. So this module is imported inside functions only.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from pytest_pgrestore.settings.source_tables import SecretText, SourceTable
+from pytest_pgrestore.sources.dump.one_moment import require_latest
+
+if TYPE_CHECKING:
+    from pytest_pgrestore.model.target import RecoveryTarget
 
 
 def _paths(value: Any) -> Any:
@@ -55,3 +59,7 @@ class DumpTable(SourceTable):
     max_statement_mb: Annotated[int, Field(ge=1)] = 256
     max_objects: Annotated[int, Field(ge=1)] = 500_000
     keep_free_mb: Annotated[int, Field(ge=0)] = 64
+
+    def require_target(self, source: str, target: RecoveryTarget) -> None:
+        """Refuse every target but latest; see the base class."""
+        require_latest(source, target)

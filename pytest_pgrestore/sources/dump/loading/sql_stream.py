@@ -91,7 +91,8 @@ class SqlStream:
         if piece.kind == "statement":
             encoding = _ENCODING.match(piece.text)
             if encoding is not None:
-                self.encodings[self._database] = encoding[1].decode("ascii")
+                # The next database's is set before its \connect.
+                self.encodings.setdefault(self._database, encoding[1].decode("ascii"))
             return self._rewrite(piece.text)
         if piece.kind == "command":
             return self._command(piece)

@@ -34,6 +34,7 @@ _CLOCK = (
     "the archive's clock, which stores no zone: {} is the earliest moment before the file's time"
     " that it can mean"
 )
+_LATE = "the archive's clock, which is later than the file's time and stores no zone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +192,7 @@ def _archive(path: Path, form: str, file: Path) -> DumpFile:
         server_version=header.server_version,
         tool_version=header.tool_version,
         database=header.database,
-        moment=None if at is None else Moment(at, _CLOCK.format(at.isoformat())),
+        moment=Moment(at, _LATE if at is None else _CLOCK.format(at.isoformat())),
         written_at=written_at,
         size_bytes=_size(path),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,16 +71,28 @@ def place(pattern: str) -> Path:
 def modified(path: Path) -> float | None:
     """Return when a dump was last written, in seconds; of a directory, its newest file's time.
 
-    None if it has gone, or is a link to nothing.
+    None if it has gone, or is a link to nothing. Of a link to what this user may not read, it is
+    the link's own time: leaving it out would choose an older dump in silence.
     """
     try:
-        own = path.stat().st_mtime
-        if not path.is_dir():
-            return own
-        with os.scandir(path) as found:
-            return max((entry.stat(follow_symlinks=False).st_mtime for entry in found), default=own)
+        facts = path.stat()
     except PermissionError:
-        return own if path.is_dir() else None
+        return _of_link(path)
+    except OSError:
+        return None
+    if not stat.S_ISDIR(facts.st_mode):
+        return facts.st_mtime
+    try:
+        with os.scandir(path) as found:
+            times = [entry.stat(follow_symlinks=False).st_mtime for entry in found]
+    except OSError:
+        times = []
+    return max(times, default=facts.st_mtime)
+
+
+def _of_link(path: Path) -> float | None:
+    try:
+        return path.lstat().st_mtime
     except OSError:
         return None
 
@@ -105,7 +118,7 @@ _SIGNATURE = b"-----BEGIN PGP SIGNATURE-----"
 
 def may_be_a_dump(path: Path) -> bool:
     """Return whether `path` can be a dump; a directory only in pg_dump's directory format."""
-    if path.is_dir():
+    if is_directory(path):
         return is_dump_directory(path)
     suffix = path.suffix.lower()
     return suffix not in _BESIDE and not (suffix == ".asc" and _is_signature(path))
@@ -122,9 +135,17 @@ def _is_signature(path: Path) -> bool:
 
 def is_dump_directory(path: Path) -> bool:
     """Return whether a directory is one dump: in pg_dump's format, or pg_dumpall's since 19."""
-    return is_archive_directory(path) or (path / "map.dat").exists()
+    return is_archive_directory(path) or os.path.lexists(path / "map.dat")
+
+
+def is_directory(path: Path) -> bool:
+    """Return whether `path` is a directory; False if this user may not look."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def is_archive_directory(path: Path) -> bool:
     """Return whether `path` has files of pg_dump's directory format, even without toc.dat."""
-    return (path / "toc.dat").exists() or any(path.glob("[0-9]*.dat*"))
+    return os.path.lexists(path / "toc.dat") or any(path.glob("[0-9]*.dat*"))
