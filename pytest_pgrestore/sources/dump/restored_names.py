@@ -128,14 +128,14 @@ class RestoredNames:
             names_parents: Whether the entry names the table of a constraint, for example.
         """
         kind, schema = _kind(entry.type), _schema(entry.schema)
-        found = self._by_tag if names_parents else self._by_name
         if kind == "FUNCTION":
             return any(
                 self._take((kind, schema, name), self._by_tag) for name in _heads(entry.name)
             )
-        return self._take(
-            (kind, schema, entry.name), found if kind in _HAS_PARENT else self._by_tag
-        )
+        key = (kind, schema, entry.name)
+        # A dump that says it is old may have been written again by a newer pg_restore.
+        is_bare = kind in _HAS_PARENT and not names_parents
+        return (is_bare and self._take(key, self._by_name)) or self._take(key, self._by_tag)
 
     def _take(
         self, key: tuple[str, str, str], found: dict[tuple[str, str, str], list[Name]]
