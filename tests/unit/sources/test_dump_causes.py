@@ -19,6 +19,14 @@ SERVER = {
         "mdextend, md.c:483",
         "sandbox.directory",
     ),
+    "shared memory": (  # source: dsm_impl.c
+        (
+            '53100 ERROR:  53100: could not resize shared memory segment "/PostgreSQL.1" to 8 bytes: No'
+            " space left on device"
+        ),
+        "dsm_impl_posix, dsm_impl.c:315",
+        "shm_size",
+    ),
     "locks": (  # source: lock.c
         "53200 ERROR:  53200: out of shared memory",
         "LockAcquireExtended, lock.c:1036",

@@ -79,6 +79,13 @@ def _row(
 
 TABLE = (
     # The machine. fd.c and md.c; mcxt.c; lock.c; proc.c and postmaster.c; postgres.c.
+    _row(
+        "shared memory",
+        "53100 53200",
+        MACHINE,
+        "shared memory segment",
+        "give the server more shared memory: sandbox.shm_size (Docker), or a larger /dev/shm.",
+    ),
     _row("disk", "53100", MACHINE, "", "free the disk or set sandbox.directory to a larger one."),
     _row(
         "locks",

@@ -126,7 +126,7 @@ class Clients:
         errors = server_errors.logged_since(self._sandbox.server_log(), self._logged)
         error = blame.blame(what, found, errors, situation)
         roles = blame.missing_roles([messages.Complaint(error.problem)])
-        if roles:
+        if roles and (situation.whole or isinstance(error, HarnessError)):
             every = self._all_missing(dump) if dump is not None else blame.missing_roles(found)
             raise blame.roles_missing(what, every or roles, whole=situation.whole)
         raise error
