@@ -101,6 +101,29 @@ def drilled(
     return result.record, answer
 
 
+CHANGES = (
+    "--\n-- PostgreSQL database dump\n--\n\n"
+    + VERSION
+    + SETTINGS
+    + "DROP TABLE public.not_there;\nALTER TABLE public.t DROP CONSTRAINT t_pkey;\n"
+    + "DROP TABLE public.t;\nCREATE TABLE public.t (a int);\n\n"
+    + "--\n-- PostgreSQL database dump complete\n--\n\n"
+)
+FIRST = CHANGES.replace("a int", "a int PRIMARY KEY")
+
+
+def test_a_later_file_drops_what_an_earlier_one_made(files: Path, run: Run, tmp_path: Path) -> None:
+    """Into an empty cluster there is nothing to drop; into the second file's database there is."""
+    for name, text in (("one", FIRST), ("two", CHANGES)):
+        (files / f"{name}.sql").write_text(text)
+        (files / f"{name}.sql").chmod(0o644)
+
+    record, answer = drilled(files, run, tmp_path, ("one", "two"))
+
+    assert str(record.verdict()) == "passed", record.failure
+    assert answer == ("", 1, "t")
+
+
 SUPABASE = ("roles", "schema", "data")
 
 

@@ -21,7 +21,7 @@ SERVER = {
     ),
     "shared memory": (  # source: dsm_impl.c
         (
-            '53100 ERROR:  53100: could not resize shared memory segment "/PostgreSQL.1" to 8 bytes: No'
+            '53100 ERROR:  53100: could not resize shared memory segment "/x" to 8 bytes: No'
             " space left on device"
         ),
         "dsm_impl_posix, dsm_impl.c:315",

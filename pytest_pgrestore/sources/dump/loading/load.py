@@ -75,7 +75,9 @@ class Loading:
             if session.execute(query).fetchone() is None:
                 session.execute("create role postgres superuser nologin")
 
-    def sql(self, dump: DumpFile, database: str, *, stand_ins: bool = False) -> SqlStream:
+    def sql(
+        self, dump: DumpFile, database: str, *, stand_ins: bool = False, empty: bool = True
+    ) -> SqlStream:
         r"""Stream plain SQL through psql into `database`.
 
         psql runs as the server's user. It gets no command of the dump, but those we write.
@@ -84,13 +86,14 @@ class Loading:
             dump: The plain dump.
             database: Database of the first connection.
             stand_ins: Whether roles that the SQL names are created, without rights.
+            empty: Whether nothing was loaded before, so that there is nothing to drop.
 
         Raises:
             BackupNotRestorable: psql reported an error, or the dump is cut short.
             HarnessError: The sandbox lacks something the dump needs.
         """
         with self._clients.session() as session:
-            rewriter = self._rewriter(session, stand_ins=stand_ins)
+            rewriter = self._rewriter(session, stand_ins=stand_ins, empty=empty)
             stream = self._clients.stream(dump_file.chunks(dump), rewriter, dump.path.name)
             done = self._clients.psql(stream, database)
             self._keep(rewriter.tolerated)
@@ -101,12 +104,15 @@ class Loading:
         self._clients.judge(done, f"psql, {dump.path.name}", situation, dump)
         return stream
 
-    def _rewriter(self, session: psycopg.Connection[Any], *, stand_ins: bool = False) -> Rewriter:
+    def _rewriter(
+        self, session: psycopg.Connection[Any], *, stand_ins: bool = False, empty: bool = True
+    ) -> Rewriter:
         return Rewriter(
             self._sandbox,
             session,
             self._places,
             stand_ins=stand_ins,
+            empty=empty,
             skipped=frozenset(self._options.skip_extensions),
         )
 
@@ -176,7 +182,8 @@ class Loading:
             self._make_empty(database, dump.encoding)
             self._run_before(database)
             self._load_schema(database)
-        return self.sql(dump, database, stand_ins=stand_ins)
+        empty = make and self._options.before is None
+        return self.sql(dump, database, stand_ins=stand_ins, empty=empty)
 
     def run_before_cluster(self) -> None:
         """Run the file of the setting `before` for a dump that makes its databases itself."""

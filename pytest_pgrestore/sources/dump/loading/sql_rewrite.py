@@ -12,6 +12,7 @@ import itertools
 import re
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.sources.dump.loading.cleaning import if_exists, is_dummy_view
 from pytest_pgrestore.sources.dump.loading.databases import DatabaseStatements
 from pytest_pgrestore.sources.dump.loading.role_names import roles_named
 from pytest_pgrestore.sources.dump.loading.sql_tokens import (
@@ -56,6 +57,7 @@ class Rewriter:
             the dump started may make some.
         stand_ins: Whether every role that the SQL names is created, without any rights.
         skipped: Extensions that are left out.
+        empty: Whether nothing was loaded before: then there is nothing to drop.
 
     Attributes:
         tolerated: What was left out because a new server has it, or because the user wants so.
@@ -69,6 +71,7 @@ class Rewriter:
         *,
         stand_ins: bool = False,
         skipped: frozenset[str] = frozenset(),
+        empty: bool = True,
     ) -> None:
         self._sandbox = sandbox
         self._session = session
@@ -76,6 +79,7 @@ class Rewriter:
         self._databases = DatabaseStatements(session)
         self._stand_ins = StandIns(session) if stand_ins else None
         self._skipped = skipped
+        self._empty = empty
         self._created = False
         self._public_is_dropped = False
         self.tolerated = Tolerated()
@@ -106,8 +110,7 @@ class Rewriter:
     def _cleaning(self, sql: bytes, found: list[Token]) -> bytes | None:
         """Return a statement of ``--clean`` without harm; None for another statement.
 
-        In a new cluster there is nothing to drop, but the schema public. Source: pg_dump.c,
-        dumpRule and createDummyViewAsClause, for the view without rows that ends a circle.
+        In a new cluster there is nothing to drop, but the schema public.
         """
         if begins(found, "DROP", "SCHEMA"):
             conditional = begins(found, "DROP", "SCHEMA", "IF", "EXISTS")
@@ -121,7 +124,9 @@ class Rewriter:
             begins(found, "ALTER") and any(token.keyword == "DROP" for token in found)
         )
         drops = drops or begins(found, "SELECT", "PG_CATALOG")  # lo_unlink, see _REWRITTEN
-        if drops or (self.tolerated.drops and _is_dummy_view(found)):
+        if drops and not self._empty:
+            return if_exists(sql, found)
+        if drops or (self.tolerated.drops and is_dummy_view(found)):
             self.tolerated.note_drop()
             return without(sql)
         return None
@@ -176,13 +181,6 @@ class Rewriter:
                 quoted = b"'" + str(path).replace("'", "''").encode() + b"'"
                 return sql[: place.start] + quoted + sql[place.end :]
         return sql
-
-
-def _is_dummy_view(found: list[Token]) -> bool:
-    words = [token.keyword for token in found]
-    return begins(found, "CREATE", "OR", "REPLACE", "VIEW") and any(
-        words[place : place + 2] == ["SELECT", "NULL"] for place in range(len(words))
-    )
 
 
 def _without_grantor(sql: bytes, found: list[Token]) -> bytes:
