@@ -99,7 +99,7 @@ TABLE = (
     _row("memory", "53200", MACHINE, "", "give the sandbox more memory (Docker: sandbox.memory)."),
     _row("connections", "53300", MACHINE, "", "lower `jobs` in the source."),
     _row("limits", "53", MACHINE, "", _SERVER_LOG),
-    _row("server ended", "57P 08", MACHINE, "", _SERVER_LOG),
+    _row("server ended", "57P", MACHINE, "", _SERVER_LOG),
     _row(
         "stack",
         "54001",
