@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.sources.dump.archive_script import sections_of
-from pytest_pgrestore.sources.dump.loading import archive_input, causes, messages
+from pytest_pgrestore.sources.dump.loading import archive_input, blame, messages
 from pytest_pgrestore.sources.dump.reading import archive_files, toc
 
 if TYPE_CHECKING:
@@ -68,4 +68,4 @@ def _printed(
     if done.status == 0 and not found:
         return done.stdout, None
     unknown = messages.Complaint(f"pg_restore ended with status {done.status}")
-    return "", causes.blame(f"reading the contents of {dump.path}", found or [unknown])
+    return "", blame.blame(f"reading the contents of {dump.path}", found or [unknown])

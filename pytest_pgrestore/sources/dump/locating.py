@@ -9,7 +9,7 @@ from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.sources.dump import facts
 from pytest_pgrestore.sources.dump.archive_contents import read_contents
 from pytest_pgrestore.sources.dump.decrypting import forget
-from pytest_pgrestore.sources.dump.loading import causes
+from pytest_pgrestore.sources.dump.loading.role_file import require_roles
 from pytest_pgrestore.sources.dump.part import Part
 from pytest_pgrestore.sources.dump.reading import completeness
 
@@ -121,18 +121,9 @@ class Locator:
             raise rows_only(dump)
         if contents is not None:
             if is_alone:  # otherwise another file may bring the roles
-                self._require_roles(dump, contents)
+                require_roles(self.options, self.roles, dump, contents)
             self.options.expected(contents)
         return Part(dump, contents, readable)
-
-    def _require_roles(self, dump: DumpFile, contents: toc.Toc) -> None:
-        """Refuse an archive that needs roles nothing makes, before it is loaded."""
-        if not self.options.owners or self.options.tables or self.options.data_only:
-            return
-        given = self.roles.roles() if self.roles is not None else frozenset()
-        missing = [role for role in contents.roles if role not in given and role != "postgres"]
-        if missing:
-            raise causes.roles_missing(str(dump.location), missing)
 
 
 def _has_rows_only(contents: toc.Toc | None) -> bool:

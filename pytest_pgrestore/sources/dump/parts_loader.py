@@ -40,8 +40,10 @@ class PartsLoader:
             HarnessError: The sandbox lacks something a dump needs.
             ConfigError: There is no database in the only file.
         """
-        named = next((part.dump.database for part in parts if part.dump.database), None)
-        name, made = self.database or named or self.source, False
+        name, made = named(parts, self.database, self.source), False
+        if self.options.before is not None and _roles_come_first(parts):
+            self.loading.make_for_before(name)
+            made = True
         for part in parts:
             if part.dump.form != "cluster":
                 self.loading.ensure_superuser()
@@ -55,11 +57,17 @@ class PartsLoader:
 
     def _load_cluster(self, part: Part) -> bool:
         """Load a dump of pg_dumpall; return whether it has databases."""
+        self.loading.run_before_cluster()
         stream = self.loading.sql(part.dump, "postgres")
         part.databases = stream.databases
         # Entries before the first \\connect belong to no database.
         part.promises = [
-            Promise(database, found, stream.encodings.get(database), part.dump.names_parents)
+            Promise(
+                database,
+                self.options.not_skipped(found),
+                stream.encodings.get(database),
+                part.dump.names_parents,
+            )
             for database, found in stream.entries.items()
             if database is not None
         ]
@@ -81,6 +89,27 @@ class PartsLoader:
             entries = list(self.options.expected(contents))
             return Promise(name, entries, contents.encoding, dump.names_parents)
         stream = self.loading.plain(dump, name, make=make)
-        entries = [entry for found in stream.entries.values() for entry in found]
+        found = [entry for entries in stream.entries.values() for entry in entries]
+        entries = list(self.options.not_skipped(found))
         encoding = next(iter(stream.encodings.values()), None)
         return Promise(name, entries, encoding, dump.names_parents)
+
+
+def _roles_come_first(parts: list[Part]) -> bool:
+    """Return whether a file of roles is in front of dumps that make no database themselves."""
+    others = [part.dump for part in parts if part.dump.form != "cluster"]
+    is_first = parts[0].dump.form == "cluster"
+    return is_first and bool(others) and all(dump.database is None for dump in others)
+
+
+def named(parts: list[Part], database: str | None, source: str) -> str:
+    """Return the database that the first dump of one database is loaded into."""
+    own = next((part.dump.database for part in parts if part.dump.database), None)
+    return database or own or source
+
+
+def loaded_into(parts: list[Part], database: str | None, source: str) -> str | None:
+    """Return the database that all parts are loaded into; None if they make several."""
+    if any(part.dump.form == "cluster" for part in parts):
+        return None
+    return named(parts, database, source)

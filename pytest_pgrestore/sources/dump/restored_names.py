@@ -132,6 +132,7 @@ class RestoredNames:
             heads = _heads(entry.name)
             return any(self._take((kind, schema, name), self._by_tag) for name in heads)
         key = (kind, schema, entry.name)
+        # A dump that says it is old may have been written again by a newer pg_restore.
         if self._take(key, self._by_tag):
             return True
         return not names_parents and self._take(key, self._by_name)

@@ -16,6 +16,7 @@ from pytest_pgrestore.sources.dump.catalogue import DumpPaths
 from pytest_pgrestore.sources.dump.contents import compare
 from pytest_pgrestore.sources.dump.decrypting import Decryption, forget
 from pytest_pgrestore.sources.dump.loading.disk_guard import keeping_free
+from pytest_pgrestore.sources.dump.loading.extensions import extensions_of
 from pytest_pgrestore.sources.dump.loading.limits import LoadLimits
 from pytest_pgrestore.sources.dump.loading.load import Loading
 from pytest_pgrestore.sources.dump.loading.options import LoadOptions
@@ -23,9 +24,9 @@ from pytest_pgrestore.sources.dump.loading.role_file import RoleFile
 from pytest_pgrestore.sources.dump.locating import Locator
 from pytest_pgrestore.sources.dump.one_moment import require_latest
 from pytest_pgrestore.sources.dump.part import Part
-from pytest_pgrestore.sources.dump.parts_loader import PartsLoader
+from pytest_pgrestore.sources.dump.parts_loader import PartsLoader, loaded_into
 from pytest_pgrestore.sources.dump.reading import globs, moments
-from pytest_pgrestore.sources.protocol import ChosenBackup
+from pytest_pgrestore.sources.protocol import ChosenBackup, Loaded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,6 +59,8 @@ class DumpSource:
         schema: A plain dump made with --schema-only, loaded before the data.
         owners: Whether owners and privileges are restored. Without them, a plain dump gets roles
             without rights.
+        before: A file of SQL statements that is run before the dump, in its database.
+        skip_extensions: Extensions that are left out, with what belongs to them.
         limits: What a dump may ask of this machine.
         taken_at: Who tells when a dump began: ``modified`` or a pattern for its file's name; None
             for the dump itself.
@@ -83,6 +86,8 @@ class DumpSource:
         data_only: bool = False,
         schema: str | None = None,
         owners: bool = True,
+        before: str | None = None,
+        skip_extensions: tuple[str, ...] = (),
         limits: LoadLimits | None = None,
         taken_at: str | None = None,
         decrypt: Sequence[str] | None = None,
@@ -114,6 +119,9 @@ class DumpSource:
             data_only=data_only,
             schema=Path(schema) if schema is not None else None,
             owners=owners,
+            has_globals=globals_path is not None,
+            before=Path(before) if before is not None else None,
+            skip_extensions=skip_extensions,
             unmarked=complete == "unmarked",
             limits=limits,
             timeout_seconds=timeout_seconds,
@@ -182,12 +190,12 @@ class DumpSource:
             ),
             backup_paths=(*(dump.location for dump in dumps), *roles),
             prepared_seconds=located.seconds,
+            extensions=self._options.wanted(extensions_of(parts)),
+            loaded_into=loaded_into(parts, self._database, self.name),
         )
 
-    def load(
-        self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection
-    ) -> tuple[str, str]:
-        """Load roles, then the dump; return the dump's database and a description."""
+    def load(self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection) -> Loaded:
+        """Load roles, then the dump."""
         parts = self._choices[chosen.backup.location]
         loading = Loading(self._options, sandbox, connection)
         try:
@@ -203,7 +211,8 @@ class DumpSource:
                 f"{part.dump.words} dump, {self._options.words(part.dump)}" for part in parts
             )
         )
-        return name, "; ".join([how, *loading.words])
+        how = "; ".join([how, *loading.words])
+        return Loaded(name, how, tuple(loading.notes), tuple(loading.not_checked))
 
     def contents(self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection) -> Check:  # noqa: ARG002 - protocol
         """Compare the dump's table of contents with the restored catalogue."""

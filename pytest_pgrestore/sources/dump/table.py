@@ -85,6 +85,8 @@ class DumpTable(SourceTable):
     data_only: bool = False
     schema_file: str | None = None
     owners: bool = True
+    before: str | None = None
+    skip_extensions: list[str] = Field(default_factory=list)
     taken_at: Annotated[str | None, BeforeValidator(_taken_at)] = None
     complete: Literal["unmarked"] | None = None
     decrypt: Annotated[list[str] | None, BeforeValidator(_decrypt)] = None
