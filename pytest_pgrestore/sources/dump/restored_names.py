@@ -33,6 +33,7 @@ _TYPES = (
         {
             *("FOREIGN TABLE", "VIEW", "MATERIALIZED VIEW", "SEQUENCE", "INDEX", "TABLE"),
             *("TYPE", "DOMAIN", "COLLATION", "CONVERSION", "STATISTICS"),
+            "INDEX ATTACH",
             *("SCHEMA", "EXTENSION", "EVENT TRIGGER", "PUBLICATION", "SERVER"),
             "FOREIGN DATA WRAPPER",
         }
@@ -51,6 +52,10 @@ select case c.relkind when 'f' then 'FOREIGN TABLE' when 'v' then 'VIEW'
        n.nspname::pg_catalog.text, ''::pg_catalog.text, c.relname::pg_catalog.text
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'f', 'v', 'm', 'S', 'i', 'I')
+union all
+select 'INDEX ATTACH', n.nspname, '', c.relname
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('i', 'I') and c.relispartition
 union all
 select 'CONSTRAINT', n.nspname, coalesce(r.relname, t.typname), k.conname
 from pg_catalog.pg_constraint k

@@ -101,6 +101,47 @@ def drilled(
     return result.record, answer
 
 
+PARTITIONED = (
+    "--\n-- PostgreSQL database dump\n--\n\n"
+    + VERSION
+    + SETTINGS
+    + """CREATE TABLE public.t (a int) PARTITION BY RANGE (a);
+CREATE TABLE public.m PARTITION OF public.t FOR VALUES FROM (1) TO (9);
+CREATE TABLE public.n PARTITION OF public.t FOR VALUES FROM (10) TO (99);
+CREATE INDEX whole ON ONLY public.t USING btree (a);
+CREATE INDEX part ON public.m USING btree (a);
+
+--
+-- Name: part; Type: INDEX ATTACH; Schema: public; Owner: postgres
+--
+
+ALTER INDEX public.whole ATTACH PARTITION public.part;
+
+--
+-- PostgreSQL database dump complete
+--
+
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("removed", "verdict"), [("", "passed"), ("ALTER INDEX", "failed")], ids=["whole", "lost"]
+)
+def test_an_index_that_one_partition_lacks_is_as_it_was(
+    files: Path, run: Run, tmp_path: Path, removed: str, verdict: str
+) -> None:
+    """The parent's index is invalid in production, too; an attachment that was lost is told."""
+    lines = PARTITIONED.splitlines(keepends=True)
+    text = "".join(line for line in lines if not removed or not line.startswith(removed))
+    (files / "parts.sql").write_text(text)
+    (files / "parts.sql").chmod(0o644)
+
+    record, _ = drilled(files, run, tmp_path, ("parts",))
+
+    assert str(record.verdict()) == verdict, record.checks
+
+
 CHANGES = (
     "--\n-- PostgreSQL database dump\n--\n\n"
     + VERSION
