@@ -6,7 +6,7 @@ Imports values of `model` and the sandboxes' protocols only. Plugins implement o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from pytest_pgrestore.sources.connection import Connection
 
@@ -53,6 +53,7 @@ class LocateRequest:
         find_programs: Returns PostgreSQL's programs of a server major; None means the newest.
         find_tool_runner: Returns where the backup tool runs, for a server major. It only reads.
         log: Saves a tool's output under a name, in the drill's logs.
+        scratch: The run's directory for files that tools read; removed with the run.
     """
 
     target: RecoveryTarget
@@ -61,6 +62,7 @@ class LocateRequest:
     find_programs: Callable[[int | None], PostgresPrograms]
     find_tool_runner: Callable[[int | None], ToolRunner]
     log: Callable[[str, str], None]
+    scratch: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,9 @@ class ChosenBackup:
             their WAL can tell.
         restored_by: Backup tool, its version and where it runs; empty without such a tool.
         rto_not_comparable: Why this restore time differs from a real disaster's; empty if not.
+        extensions: Extensions that a dump creates. Some must be preloaded for that.
+        loaded_into: The database that a dump is loaded into; None if it makes several.
+        prepared_seconds: Time in `locate` that a restore by hand needs, too: decrypting.
     """
 
     backup: Backup
@@ -101,6 +106,25 @@ class ChosenBackup:
     other_candidates: tuple[str, ...] = ()
     restored_by: str = ""
     rto_not_comparable: str = ""
+    extensions: tuple[str, ...] = ()
+    loaded_into: str | None = None
+    prepared_seconds: float = 0.0
+
+
+class Loaded(NamedTuple):
+    """What a source loaded.
+
+    Attributes:
+        database: The database in which assertions run.
+        how: What was done, for the phase's report.
+        notes: What was tolerated, one sentence each.
+        not_checked: What was left out, one sentence each.
+    """
+
+    database: str
+    how: str
+    notes: tuple[str, ...] = ()
+    not_checked: tuple[str, ...] = ()
 
 
 class CommonSource(Protocol):
@@ -194,11 +218,12 @@ class LogicalSource(CommonSource, Protocol):
 
     def load(
         self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection
-    ) -> tuple[str, str]:
+    ) -> Loaded | tuple[str, str]:
         """Load the dump through `connection`, to the ``postgres`` database of an empty cluster.
 
         Returns:
             The database in which assertions run, and what was done, for the phase's report.
+            `Loaded` has room for more.
 
         Raises:
             BackupNotRestorable: A tool reported any error, or the dump is cut short.
