@@ -97,7 +97,10 @@ class ObjectiveResult(VisibleValue):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataLossFigures(VisibleValue):
-    """The figures behind the RPO verdict. The objective's definition names the one that decided."""
+    """The figures behind the RPO verdict. The objective's definition names the one that decided.
+
+    A negative figure is of a moment that lies in the future of this machine's clock.
+    """
 
     last_commit_seconds: float | None = None
     """Start of the drill minus the commit time recovered to."""
@@ -107,6 +110,10 @@ class DataLossFigures(VisibleValue):
     """How far the live server was ahead of the restored one; needs a connection to it."""
     backup_age_seconds: float | None = None
     """Start of the drill minus the end of the backup. Shown, never called RPO."""
+    problem: str = ""
+    """Why the figure that should decide cannot be had or believed, e.g. it lies in the future."""
+    hint: str = ""
+    """What to do about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +138,8 @@ class AssertionOutcome(VisibleValue):
     seconds: float
     file: str = ""
     line: int | None = None
+    tries: int = 1
+    """How often the test ran, e.g. by pytest-rerunfailures; the last try counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
