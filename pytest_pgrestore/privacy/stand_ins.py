@@ -44,16 +44,14 @@ class StandIns:
 
     def __init__(self, redact: Callable[[Any], str]) -> None:
         self._redact = redact
-        self._originals: WeakKeyDictionary[_StandIn, BaseException] = WeakKeyDictionary()
+        self._originals: WeakKeyDictionary[BaseException, BaseException] = WeakKeyDictionary()
 
     def original(self, error: BaseException) -> BaseException:
         """Return the exception that `error` stands for; `error` itself if it is no stand-in."""
         found = self._originals.get(error) if _is_stand_in(error) else None
         return error if found is None else found
 
-    def make(
-        self, error: BaseException, message: Callable[[BaseException], str]
-    ) -> BaseException:
+    def make(self, error: BaseException, message: Callable[[BaseException], str]) -> BaseException:
         """Return the stand-in of an exception, with stand-ins for its causes.
 
         Args:
@@ -75,7 +73,7 @@ class StandIns:
             inner = [self._make(part, message, made) for part in error.exceptions]
         new = _like(error, message(error), inner, self._redact)
         made[id(error)] = new
-        self._originals[new] = error  # type: ignore[index] - its class inherits from _StandIn
+        self._originals[new] = error
         new.__traceback__ = without_variables(error)
         if len(made) < _DEEPEST:
             new.__cause__ = self._other(error.__cause__, message, made)

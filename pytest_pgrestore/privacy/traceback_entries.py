@@ -131,9 +131,7 @@ def _frame_like(frame: FrameType) -> FrameType:
     return cast("FrameType", generator.gi_frame)
 
 
-def _is_hidden(
-    entry: TracebackEntry, excinfo: pytest.ExceptionInfo[BaseException]
-) -> bool:
+def _is_hidden(entry: TracebackEntry, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
     """Return whether `__tracebackhide__` hides an entry; it may be any callable of the user's."""
     try:
         return bool(entry.ishidden(excinfo))

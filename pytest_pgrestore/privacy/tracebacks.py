@@ -28,8 +28,7 @@ if TYPE_CHECKING:
         TracebackEntry,
     )
 
-    from pytest_pgrestore.privacy.own_words import own_words, text_of
-from pytest_pgrestore.privacy.row_values import Redactor
+    from pytest_pgrestore.privacy.row_values import Redactor
 
 _STYLE: Final = "short"
 """The style of ``--tb=short``."""

@@ -50,6 +50,8 @@ def template_environment() -> Environment:
     environment.globals |= {
         "findings_of": findings.findings,
         "first_cause": findings.first_cause,
+        "left_out": findings.left_out,
+        "tried_again": findings.tried_again,
         "of_kind": _of_kind,
         "symbols": findings.SYMBOLS,
         "margin": wording.margin,

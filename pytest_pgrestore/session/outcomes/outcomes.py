@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -145,9 +144,7 @@ def _verdict_and_message(
     return verdict_of(excinfo.value, report.when), _failure(item, excinfo, report.when)
 
 
-def _failure(
-    item: pytest.Item, excinfo: Excinfo, when: str | None
-) -> str:
+def _failure(item: pytest.Item, excinfo: Excinfo, when: str | None) -> str:
     """Return the message of a failure: phase, error, place, and values if they may be shown."""
     own = own_words(excinfo.value)
     message = f"{excinfo.typename}: {own}" if own else message_without_values(excinfo.value)

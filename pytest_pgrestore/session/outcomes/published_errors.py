@@ -77,8 +77,8 @@ class PublishedErrors:
             call.excinfo = self._published_excinfo(item, call.when, call.excinfo)
         # unittest's are kept here until the report is made: _pytest/unittest.py (8.2 to 9.2).
         waiting = getattr(item, "_excinfo", None)
-        for index, excinfo in enumerate(waiting if isinstance(waiting, list) else ()):
-            waiting[index] = self._published_excinfo(item, call.when, excinfo)
+        if isinstance(waiting, list):
+            waiting[:] = [self._published_excinfo(item, call.when, entry) for entry in waiting]
 
     def original(self, call: pytest.CallInfo[Any]) -> Excinfo | None:
         """Return the exception of a phase itself."""
@@ -99,7 +99,8 @@ class PublishedErrors:
         from pytest_pgrestore.privacy.tracebacks import FailureRenderer
 
         state = self._config.stash[SESSION]
-        renderer = FailureRenderer(item, state.redaction.redactor, item.stash.get(COMPARED, []))
+        comparison = item.stash.get(COMPARED, [])
+        renderer = FailureRenderer(item, state.redaction.redactor, comparison)
         mask = state.redaction.masker.mask
         return self._stand_ins.make(error, lambda part: mask(renderer.text(part)))
 
@@ -115,11 +116,9 @@ class PublishedErrors:
 
 
 def excinfo_of(error: BaseException) -> Excinfo:
-    """Return pytest's view of an exception; each entry of its traceback has a line."""
+    """Return pytest's view of an exception that was raised; each entry has a line."""
     error.__traceback__ = with_lines(error.__traceback__)
-    return pytest.ExceptionInfo.from_exc_info(
-        (type(error), error, error.__traceback__)  # type: ignore[arg-type] - it was raised
-    )
+    return pytest.ExceptionInfo.from_exception(error)
 
 
 def says_nothing_of_rows(error: BaseException) -> bool:

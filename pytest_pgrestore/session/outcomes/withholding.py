@@ -113,6 +113,7 @@ def _withhold_values(
 
 
 def withheld_sections(report: pytest.TestReport) -> list[tuple[str, str]]:
+    """Return one section in place of those with output; none if there is none."""
     return [(CAPTURED, WITHHELD)] if report.sections else []
 
 
