@@ -24,6 +24,7 @@ test: $(STAMPS)/dev
 	tests/bootstrap/system
 	tests/bootstrap/docker
 	tests/bootstrap/stores
+	tests/bootstrap/plugins $(VENV)
 	$(MAKE) lint
 	# What a run of its own imports, as the plugin tests, demo and scenarios start it, is the wheel and not this tree.
 	cd / && '$(abspath $(BIN))/python' -c 'import pytest_pgrestore as p; assert "site-packages" in p.__file__, p.__file__'

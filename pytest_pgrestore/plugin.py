@@ -19,6 +19,7 @@ from pytest_pgrestore.session.fixtures import (  # noqa: F401 - pytest finds fix
     pgrestore_instance,
 )
 from pytest_pgrestore.session.keys import MARKER
+from pytest_pgrestore.session.outcomes import allure_steps
 from pytest_pgrestore.session.outcomes.late_reports import LateReports
 from pytest_pgrestore.session.outcomes.published_errors import PublishedErrors
 from pytest_pgrestore.session.outcomes.reporting import PUBLISHED_ERRORS, finish, prepare
@@ -59,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Refuse bad settings before anything is collected."""
     session.config.stash[SESSION].begin()
+    allure_steps.install(session.config)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -1,7 +1,7 @@
-"""The record of a run. Every report is a pure function of it. Imports only values.
+"""The record of a run; every report is a function of it. Long: one record in one place.
 
-It is plain data: numbers, strings, times, tuples. It holds no secret and no row value, and its
-texts hide nothing. Durations are in seconds. None means "not measured" or "not known", never zero.
+Plain data: numbers, strings, times, tuples. It holds no secret and no row value; its texts hide
+nothing. Durations are in seconds. None means "not measured" or "not known", never zero.
 
 Names and docstrings of the classes are in ``evidence/evidence.schema.json``.
 """
@@ -97,23 +97,19 @@ class ObjectiveResult(VisibleValue):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataLossFigures(VisibleValue):
-    """The figures behind the RPO verdict. The objective's definition names the one that decided.
-
-    A negative figure is of a moment that lies in the future of this machine's clock.
-    """
+    """The figures behind the RPO verdict. One of a moment in the future is negative."""
 
     last_commit_seconds: float | None = None
     """Start of the drill minus the commit time recovered to."""
     freshness_seconds: float | None = None
-    """Start of the drill minus the freshest business row (the user's ``freshness`` query)."""
+    """Start of the drill minus the freshest row (the user's ``freshness`` query)."""
     live_seconds: float | None = None
     """How far the live server was ahead of the restored one; needs a connection to it."""
     backup_age_seconds: float | None = None
     """Start of the drill minus the end of the backup. Shown, never called RPO."""
     problem: str = ""
-    """Why the figure that should decide cannot be had or believed, e.g. it lies in the future."""
+    """Why the figure that should decide cannot be had or believed."""
     hint: str = ""
-    """What to do about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +135,6 @@ class AssertionOutcome(VisibleValue):
     file: str = ""
     line: int | None = None
     tries: int = 1
-    """How often the test ran, e.g. by pytest-rerunfailures; the last try counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,9 @@ def with_lines(traceback: TracebackType | None) -> TracebackType | None:
     """
     made: TracebackType | None = None
     for entry in reversed(list(_walk(traceback))):
-        made = TracebackType(made, entry.tb_frame, entry.tb_lasti, _line(entry))
+        # Without a line the instruction has no columns either, and traceback.py needs both.
+        instruction = entry.tb_lasti if _has_line(entry) else -1
+        made = TracebackType(made, entry.tb_frame, instruction, _line(entry))
     return made
 
 
@@ -104,9 +106,12 @@ def _walk(traceback: TracebackType | None) -> Iterable[TracebackType]:
         traceback = traceback.tb_next
 
 
+def _has_line(entry: TracebackType) -> bool:
+    return cast("int | None", entry.tb_lineno) is not None  # typeshed leaves out that it may be
+
+
 def _line(entry: TracebackType) -> int:
-    line = cast("int | None", entry.tb_lineno)  # typeshed leaves out that it may be None
-    return entry.tb_frame.f_code.co_firstlineno if line is None else line
+    return entry.tb_lineno if _has_line(entry) else entry.tb_frame.f_code.co_firstlineno
 
 
 def _template() -> Iterator[None]:

@@ -37,9 +37,6 @@ SYMBOLS = {
 BAD = frozenset({Verdict.FAILED, Verdict.COULD_NOT_VERIFY})
 """Verdicts that a reader must see: verified bad, or not verified."""
 
-_NAMED = 5
-"""Assertions that a sentence names."""
-
 _ORDER = (Verdict.FAILED, Verdict.COULD_NOT_VERIFY, Verdict.SKIPPED, Verdict.PASSED)
 """Bad news first."""
 
@@ -84,26 +81,6 @@ def findings(record: DrillRecord) -> tuple[Finding, ...]:
     if worst(finding.verdict for finding in found) is not record.verdict():
         found.append(_nothing_checked(record))
     return tuple(_unique(found))
-
-
-def left_out(record: DrillRecord) -> str:
-    """Return how many assertions were skipped or expected to fail, and which; "" if none was."""
-    skipped = [one for one in record.assertions if one.verdict is Verdict.SKIPPED]
-    return _counted(record, [(one, one_line(one.message) or "skipped") for one in skipped])
-
-
-def tried_again(record: DrillRecord) -> str:
-    """Return how many assertions were tried more than once, and which; "" if none was."""
-    again = [one for one in record.assertions if one.tries > 1]
-    return _counted(record, [(one, f"{one.tries} tries") for one in again])
-
-
-def _counted(record: DrillRecord, chosen: list[tuple[AssertionOutcome, str]]) -> str:
-    if not chosen:
-        return ""
-    names = [f"{one_line(one.name)} ({why})" for one, why in chosen[:_NAMED]]
-    more = f" and {len(chosen) - _NAMED} more" if len(chosen) > _NAMED else ""
-    return f"{len(chosen)} of {len(record.assertions)} assertions: {', '.join(names)}{more}"
 
 
 def worst_first(found: Iterable[Finding]) -> list[Finding]:

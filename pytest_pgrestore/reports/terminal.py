@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.visible import visible, visible_lines
-from pytest_pgrestore.reports.findings import findings, first_cause, left_out, tried_again
+from pytest_pgrestore.reports.findings import findings, first_cause
 from pytest_pgrestore.reports.format import duration, one_line
+from pytest_pgrestore.reports.tallies import left_out, tried_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,15 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.reports.findings import (
-    RESTORED,
-    TARGET_REACHED,
-    findings,
-    left_out,
-    tried_again,
-)
+from pytest_pgrestore.reports.findings import RESTORED, TARGET_REACHED, findings
 from pytest_pgrestore.reports.format import UNKNOWN, capped, exact, moment, one_line
 from pytest_pgrestore.reports.junit.xml import Case, Suite, to_xml
+from pytest_pgrestore.reports.tallies import left_out, tried_again
 from pytest_pgrestore.reports.wording import RPO, RTO, objective_words, target_asked
 
 if TYPE_CHECKING:

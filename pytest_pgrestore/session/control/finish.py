@@ -159,7 +159,7 @@ def _nothing_proved(records: list[DrillRecord]) -> Iterator[str]:
 
 def _left_out(records: list[DrillRecord]) -> Iterator[str]:
     """Yield a problem for each drill with assertions that were skipped or expected to fail."""
-    from pytest_pgrestore.reports.findings import left_out
+    from pytest_pgrestore.reports.tallies import left_out
 
     for record in records:
         if text := left_out(record):

@@ -29,12 +29,12 @@ def withhold_name(context: Any, item: pytest.Item, redactor: Redactor) -> None:
         item: The test.
         redactor: Turns values into type, size and hash.
     """
-    written = _written_in(Path(item.path))
+    written = written_in(Path(item.path))
 
     def publishable(value: Any) -> Any:
         if not isinstance(value, str):
             return redactor.redact(value)
-        return value if _is_made_of(value, written) else redactor.redact(value)
+        return value if is_made_of(value, written) else redactor.redact(value)
 
     def argument(value: Any) -> Any:
         # pytest 9 keeps the repr of an argument.
@@ -55,7 +55,7 @@ def withhold_name(context: Any, item: pytest.Item, redactor: Redactor) -> None:
 
 
 @lru_cache(maxsize=64)
-def _written_in(path: Path) -> frozenset[str]:
+def written_in(path: Path) -> frozenset[str]:
     """Return the texts in a test module; those of an f-string are its parts."""
     try:
         source = path.read_text(encoding="utf-8")
@@ -64,7 +64,7 @@ def _written_in(path: Path) -> frozenset[str]:
     return frozenset(constants_of(source))
 
 
-def _is_made_of(text: str, written: frozenset[str]) -> bool:
+def is_made_of(text: str, written: frozenset[str]) -> bool:
     """Return whether a text consists of texts in `written`, blanks and punctuation."""
     if text in written:
         return True
