@@ -102,7 +102,12 @@ class PublishedErrors:
         comparison = item.stash.get(COMPARED, [])
         renderer = FailureRenderer(item, state.redaction.redactor, comparison)
         mask = state.redaction.masker.mask
-        return self._stand_ins.make(error, lambda part: mask(renderer.text(part)))
+        try:
+            return self._stand_ins.make(error, lambda part: mask(renderer.text(part)))
+        except Exception as exc:  # noqa: BLE001 - a fault of ours: nothing of the exception is shown
+            kind, ours = type(error).__name__, type(exc).__name__
+            text = f"pgrestore itself failed ({ours}) while it withheld the values of a {kind}"
+            return RuntimeError(text).with_traceback(without_variables(error))
 
     def _withholds(self, item: pytest.Item, when: str) -> bool:
         state = self._config.stash[SESSION]

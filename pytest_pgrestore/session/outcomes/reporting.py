@@ -32,6 +32,9 @@ def prepare(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
         # pytest (8.2 to 9.2) copies the list into each report; allure-pytest attaches the texts.
         kept = item._report_sections  # noqa: SLF001 - nothing else holds them before the report
         kept[:] = [(when, name, WITHHELD) for when, name, _ in kept]
+        # pytest-json-report (1.5) has a log of its own here; pytest-reportlog writes it, too.
+        for phase in getattr(item, "_json_report_extra", {}).values():
+            phase.get("log", []).clear()
 
 
 def finish(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
