@@ -77,10 +77,12 @@ def raises(error: BaseException) -> Callable[[], Any]:
 
 def chained() -> NoReturn:
     """Raise an error with a cause, both with the value."""
+    found: dict[str, int] = {}
     try:
-        {}[VALUE]
+        found.pop(VALUE)
     except KeyError as exc:
         raise RuntimeError(VALUE) from exc
+    raise AssertionError
 
 
 CASES: dict[str, Callable[[], Any]] = {
