@@ -6,7 +6,10 @@ import pytest
 
 from pytest_pgrestore.privacy.traceback_entries import raised_by_us, raised_in
 
-_BEGINNINGS = ("DID NOT RAISE", "DID NOT WARN")
+_NOT_RUN = "async def functions are not natively supported"
+"""Of pytest (9) about a test that needs a plugin for its event loop: it did not run."""
+
+_BEGINNINGS = ("DID NOT RAISE", "DID NOT WARN", _NOT_RUN)
 """Of messages of pytest.raises and pytest.warns (8.2 to 9.2); the first line has no value."""
 
 
@@ -24,6 +27,11 @@ def timed_out(error: BaseException) -> bool:
     """Return whether pytest-timeout (2.4) ended a test: its signal handler calls `pytest.fail`."""
     file = raised_in(error) if isinstance(error, pytest.fail.Exception) else None
     return file is not None and file.name == "pytest_timeout.py"
+
+
+def did_not_run(error: BaseException) -> bool:
+    """Return whether pytest could not run a test at all: it is asynchronous."""
+    return isinstance(error, pytest.fail.Exception) and text_of(error).startswith(_NOT_RUN)
 
 
 def text_of(value: object) -> str:

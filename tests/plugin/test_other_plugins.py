@@ -403,6 +403,9 @@ def test_frames_without_source_and_exceptions_without_text(drills: Drills, pytho
             def test_changed(pgrestore_conn):
                 exec(compile("\\n" * 9999 + "1/0", __file__, "exec"))
 
+            async def test_needs_a_plugin(pgrestore_conn):
+                pass
+
             def test_after(pgrestore_conn):
                 pass
         """
@@ -420,6 +423,7 @@ def test_frames_without_source_and_exceptions_without_text(drills: Drills, pytho
         "test_odd": "failed",
         "test_not_raised": "failed",
         "test_changed": "failed",
+        "test_needs_a_plugin": "could not verify",
         "test_after": "passed",
     }
     assert "ZeroDivisionError" in found["test_exec"][1]

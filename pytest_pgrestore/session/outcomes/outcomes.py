@@ -22,7 +22,7 @@ from pytest_pgrestore.privacy.exceptions import (
     message_without_values,
     sqlstate_of,
 )
-from pytest_pgrestore.privacy.own_words import own_words, timed_out
+from pytest_pgrestore.privacy.own_words import did_not_run, own_words, timed_out
 from pytest_pgrestore.privacy.traceback_entries import statement_of
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import IS_DRILL_CHECK, NO_SERVER, NOT_MEASURED, REQUEST
@@ -121,7 +121,7 @@ def verdict_of(error: BaseException | None, when: str | None) -> Verdict:
     """
     if isinstance(error, PgRestoreError):
         return error.verdict
-    if error is not None and timed_out(error):
+    if error is not None and (timed_out(error) or did_not_run(error)):
         return Verdict.COULD_NOT_VERIFY
     state = sqlstate_of(error)
     if state is not None and (state == "" or state[:2] in _NOT_THE_BACKUP):

@@ -7,6 +7,7 @@ pytest's own report is made from the stand-in too, and from the exception itself
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -128,6 +129,16 @@ def excinfo_of(error: BaseException) -> Excinfo:
 
 def says_nothing_of_rows(error: BaseException) -> bool:
     """Return whether pytest or we wrote the text of an exception."""
-    if isinstance(error, pytest.FixtureLookupError):
+    if isinstance(error, pytest.FixtureLookupError) or skipped_by_marker(error):
         return True
     return isinstance(error, pytest.fail.Exception) and raised_by_us(error)
+
+
+def skipped_by_marker(error: BaseException) -> bool:
+    """Return whether a marker skipped the test: its reason was written before any row was read."""
+    if not isinstance(error, pytest.skip.Exception) or error.__traceback__ is None:
+        return False
+    last = error.__traceback__
+    while last.tb_next is not None:
+        last = last.tb_next
+    return Path(last.tb_frame.f_code.co_filename).parts[-2:] == ("_pytest", "skipping.py")

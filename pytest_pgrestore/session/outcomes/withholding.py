@@ -9,7 +9,6 @@ is made visible.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +18,10 @@ from pytest_pgrestore.privacy.rewriting import rewritten
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import COMPARED, IS_DRILL_CHECK, WORDS_OWN_FAILURE
 from pytest_pgrestore.session.outcomes.outcomes import Excinfo, drills_of
-from pytest_pgrestore.session.outcomes.published_errors import says_nothing_of_rows
+from pytest_pgrestore.session.outcomes.published_errors import (
+    says_nothing_of_rows,
+    skipped_by_marker,
+)
 
 if TYPE_CHECKING:
     from pytest_pgrestore.privacy.row_values import Redactor
@@ -98,7 +100,7 @@ def _withhold_values(
         return
     error = excinfo.value
     if isinstance(error, pytest.skip.Exception):
-        if isinstance(report.longrepr, tuple) and not _skipped_by_marker(excinfo):
+        if isinstance(report.longrepr, tuple) and not skipped_by_marker(error):
             path, line, _ = report.longrepr
             reason = reason_without_values(error, redactor)
             report.longrepr = (path, line, f"Skipped: {reason}")
@@ -115,8 +117,3 @@ def _withhold_values(
 def withheld_sections(report: pytest.TestReport) -> list[tuple[str, str]]:
     """Return one section in place of those with output; none if there is none."""
     return [(CAPTURED, WITHHELD)] if report.sections else []
-
-
-def _skipped_by_marker(excinfo: Excinfo) -> bool:
-    """Return whether a marker skipped the test: its reason was written before any row was read."""
-    return Path(excinfo.traceback[-1].path).parts[-2:] == ("_pytest", "skipping.py")
