@@ -9,8 +9,11 @@ import pytest
 
 from pytest_pgrestore.extending import hookspecs
 from pytest_pgrestore.session.collection.drill_items import insert_drills
+from pytest_pgrestore.session.collection.near_misses import is_drill_file, mistyped_drill_file
 from pytest_pgrestore.session.control import controller
+from pytest_pgrestore.session.control.forks import ForkGuard
 from pytest_pgrestore.session.control.interruption import give_lines
+from pytest_pgrestore.session.control.run_reports import replace_early
 from pytest_pgrestore.session.drill_session import SESSION, DrillSession
 from pytest_pgrestore.session.fixtures import (  # noqa: F401 - pytest finds fixtures by name, here
     pgrestore,
@@ -42,6 +45,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Let no report of the last run stand for this one, however early it ends."""
+    replace_early(early_config, os.environ)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, the state of the run, and the plugins that follow it."""
     config.addinivalue_line(
@@ -51,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     state = config.stash[SESSION] = DrillSession(config, os.environ)
     config.pluginmanager.register(state.fixture_usage, "pgrestore-fixture-usage")
+    config.pluginmanager.register(ForkGuard(state), "pgrestore-forks")
     errors = config.stash[PUBLISHED_ERRORS] = PublishedErrors(config)
     config.pluginmanager.register(errors, "pgrestore-published-errors")
     config.pluginmanager.register(LateReports(config), "pgrestore-late-reports")
@@ -66,7 +76,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
     """Let nothing interrupt the removal of the copies and the reports from here on."""
-    session.config.stash[SESSION].term_signal.disarm()
+    state = session.config.stash[SESSION]
+    if not state.forked:
+        state.term_signal.disarm()
     return (yield)
 
 
@@ -84,8 +96,11 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect drill files."""
-    if file_path.suffix != ".toml" or not file_path.name.startswith("drill_"):
+    """Collect drill files, and refuse those whose name is almost right."""
+    if not is_drill_file(file_path):
+        wrong = mistyped_drill_file(file_path)
+        if wrong is not None:
+            parent.config.stash[SESSION].usage_errors.add(str(file_path), wrong)
         return None
     from pytest_pgrestore.session.collection.drill_file import DrillFile
 

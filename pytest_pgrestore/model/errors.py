@@ -37,7 +37,19 @@ class ConfigError(PgRestoreError):
 
 
 class MistakesError(ConfigError):
-    """Several mistakes at once. They are about the user's own texts, so each keeps its lines."""
+    """Several mistakes at once. They are about the user's own texts, so each keeps its lines.
+
+    Args:
+        problem: The mistakes, each with its hint.
+        hint: Of the last one; "" if `problem` has it.
+    """
+
+    def __init__(self, problem: str, hint: str = "") -> None:
+        super().__init__(problem, hint)
+
+    def __str__(self) -> str:
+        """Return the mistakes with their hints."""
+        return super().__str__() if self.hint else self.problem
 
     @staticmethod
     def _readable(problem: str) -> str:

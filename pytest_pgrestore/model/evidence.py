@@ -1,7 +1,8 @@
-"""The record of a run; every report is a function of it. Long: one record in one place.
+"""The record of a run. Long: all of its values. Every report is a pure function of it.
 
-Plain data: numbers, strings, times, tuples. It holds no secret and no row value; its texts hide
-nothing. Durations are in seconds. None means "not measured" or "not known", never zero.
+It imports only values, and is plain data: numbers, strings, times, tuples. It holds no secret and
+no row value, and its texts hide nothing. Durations are in seconds. None means "not measured" or
+"not known", never zero.
 
 Names and docstrings of the classes are in ``evidence/evidence.schema.json``.
 """
@@ -245,6 +246,8 @@ class Evidence(VisibleValue):
     drills: tuple[DrillRecord, ...] = ()
     problems: tuple[str, ...] = ()
     """Why a run is not green although its drills are, e.g. no drill ran, or an interruption."""
+    undrilled: tuple[str, ...] = ()
+    """Configured sources that no test of a full run drilled."""
 
     def verdict(self) -> Verdict:
         """Return the verdict of the run."""

@@ -15,7 +15,7 @@ from pytest_pgrestore.reports.findings import (
 )
 from pytest_pgrestore.reports.format import capped, duration, moment, one_line
 from pytest_pgrestore.reports.tallies import left_out, tried_again
-from pytest_pgrestore.reports.wording import objective_words, target_asked
+from pytest_pgrestore.reports.wording import objective_words, target_asked, undrilled_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +59,8 @@ def _lines(evidence: Evidence) -> Iterator[str]:
     )
     yield ""
     yield from _problems(evidence)
+    if evidence.undrilled:
+        yield f"- Sources {_text(undrilled_words(evidence))}"
     if not evidence.drills:
         yield "No drill ran: nothing was learned about any backup."
         return

@@ -16,6 +16,7 @@ from pytest_pgrestore.model.visible import visible, visible_lines
 from pytest_pgrestore.reports.findings import findings, first_cause
 from pytest_pgrestore.reports.format import duration, one_line
 from pytest_pgrestore.reports.tallies import left_out, tried_again
+from pytest_pgrestore.reports.wording import undrilled_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,8 @@ def lines(evidence: Evidence, width: int = 80) -> Iterator[Line]:
         yield from _table(evidence, width)
     for problem in evidence.problems:
         yield from _wrapped("problem: ", problem, width, Verdict.COULD_NOT_VERIFY)
+    if evidence.undrilled:
+        yield from _wrapped("sources: ", undrilled_words(evidence), width, None)
     yield from _total(evidence, width)
 
 

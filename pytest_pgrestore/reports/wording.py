@@ -8,10 +8,16 @@ from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.reports.format import both, duration, share
 
 if TYPE_CHECKING:
-    from pytest_pgrestore.model.evidence import DrillRecord, ObjectiveResult
+    from pytest_pgrestore.model.evidence import DrillRecord, Evidence, ObjectiveResult
 
 RTO, RPO = "rto", "rpo"
 """Names of the two objectives in the evidence."""
+
+
+def undrilled_words(evidence: Evidence) -> str:
+    """Return the sentence about configured sources that were left out; "" if there are none."""
+    names = ", ".join(evidence.undrilled)
+    return f"configured, and drilled by no test of this full run: {names}" if names else ""
 
 
 def target_asked(record: DrillRecord) -> str:

@@ -61,11 +61,13 @@ def write_all(
     }
     written: dict[str, Path] = {}
     problems: list[str] = []
+    causes: list[Exception] = []
     for name, path in targets.items():
         try:
             _place(path, _RENDERERS[name](evidence))
         except Exception as exc:  # noqa: BLE001 - the other reports must still be written
             problems.append(f"{path}: {type(exc).__name__}: {exc}")
+            causes.append(exc)
         else:
             written[name] = path
     if problems:
@@ -74,7 +76,7 @@ def write_all(
             "free the disk or name a writable --pgrestore-report-dir;"
             " `pgrestore render` makes reports again from evidence.json.",
             written,
-        )
+        ) from causes[0]
     return written
 
 

@@ -41,8 +41,11 @@ def freshest(connection: psycopg.Connection[Any], query: str, server: str) -> da
     """
     import psycopg
 
+    from pytest_pgrestore.system.bounded_connection import spell_for_us
+
     asked = f"the freshness query on the {server} server"
     try:
+        spell_for_us(connection)
         cursor = connection.execute(query.encode())
         rows = [] if cursor.description is None else cursor.fetchmany(2)
     except psycopg.Error as exc:

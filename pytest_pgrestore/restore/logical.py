@@ -75,7 +75,6 @@ def _make_cluster(sandbox: Sandbox, user: str) -> None:
         *("--locale", "C.UTF-8"),
         "--data-checksums",
         "--no-sync",
-        "--no-instructions",
     )
 
 

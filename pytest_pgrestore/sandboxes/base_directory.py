@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ def base_directory(parent: Path | None, account: Account) -> Path:
     Raises:
         HarnessError: It cannot be made, belongs to another user, or `account` cannot enter it.
     """
-    parent = parent or Path(tempfile.gettempdir())
+    parent = parent or temporary_directory()
     base = parent / f"pgrestore-{os.geteuid()}"
     try:
         base.mkdir(mode=0o700, exist_ok=True)
@@ -36,6 +37,40 @@ def base_directory(parent: Path | None, account: Account) -> Path:
     if account.drop:
         require_traversable(parent, account)
     return base
+
+
+def require_proc() -> None:
+    """Check that /proc is there, as on every Linux: what belongs to a run is found in it.
+
+    Raises:
+        HarnessError: It is not mounted.
+    """
+    if sys.platform == "linux" and not Path("/proc/self/stat").exists():
+        raise HarnessError(
+            "/proc is not mounted here, and the processes of a copy cannot be found without it",
+            hint="mount it (mount -t proc proc /proc), or run pytest where it is mounted.",
+        )
+
+
+def temporary_directory() -> Path:
+    """Return the system's temporary directory.
+
+    Raises:
+        HarnessError: TMPDIR, TEMP or TMP names a place that cannot be used. `tempfile` would take
+            another place without a word: a copy of production could fill a disk not meant for it.
+    """
+    chosen = Path(tempfile.gettempdir())
+    for variable in ("TMPDIR", "TEMP", "TMP"):
+        wanted = os.environ.get(variable)
+        if not wanted:
+            continue
+        if Path(wanted).absolute() != chosen:
+            raise HarnessError(
+                f"{variable} is {wanted}, and no file can be written there",
+                hint=f"make that directory, correct {variable}, or set sandbox.directory.",
+            )
+        break
+    return chosen
 
 
 def _require_own(base: Path, mode: int) -> None:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from pytest_pgrestore.model.errors import HarnessError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,6 +16,10 @@ SYSTEM_DIRECTORIES = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin")
 
 VERSION = re.compile(r"postgres \(PostgreSQL\) (?P<version>(?P<major>\d+)\S*)")
 """The line of ``postgres --version`` (PG_BACKEND_VERSIONSTR in PostgreSQL's src/include/port.h)."""
+
+
+OLDEST_MAJOR = 12
+"""Older servers read recovery.conf and know no recovery.signal (release notes of 12, E.1.2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +36,20 @@ class ServerVersion:
 
 
 Installed = TypeVar("Installed", bound=ServerVersion)
+
+
+def require_supported(found: ServerVersion, where: str) -> None:
+    """Refuse a server that is too old for a drill.
+
+    Raises:
+        HarnessError: It is older than `OLDEST_MAJOR`.
+    """
+    if found.major < OLDEST_MAJOR:
+        raise HarnessError(
+            f"{where} has PostgreSQL {found.version}, and a drill needs {OLDEST_MAJOR} or newer",
+            hint="restore a dump under a newer server; a base backup needs the major that wrote"
+            " it, so restore that one by hand.",
+        )
 
 
 def of_major(found: Sequence[Installed], major: int | None) -> Installed | None:

@@ -18,9 +18,11 @@ from typing import IO, TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes import watchdog
-from pytest_pgrestore.sandboxes.base_directory import base_directory
+from pytest_pgrestore.sandboxes.base_directory import base_directory, require_proc
 from pytest_pgrestore.system.account import server_account
+from pytest_pgrestore.system.parents_files import keep_from_forks
 from pytest_pgrestore.system.process import child_environment, spawn
+from pytest_pgrestore.system.process_group import ends_within
 
 if TYPE_CHECKING:
     from typing import Self
@@ -36,6 +38,9 @@ HEADROOM_BYTES = 64 * 1024 * 1024
 
 _SLUG_LENGTH = 12
 _HALF_MADE_SECONDS = 3600.0
+_WATCHDOG_SECONDS = 60.0
+"""Time for the watchdog to end after the run's directory is gone. It has nothing left to do then,
+unless another process holds the pipe open that tells it."""
 
 
 class RunDirectory:
@@ -46,6 +51,7 @@ class RunDirectory:
         self.max_lifetime_seconds = max_lifetime_seconds
         self.removed_leftovers: list[str] = []
         self._lock = lock
+        keep_from_forks(lock)
         self._watchdog: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -57,8 +63,9 @@ class RunDirectory:
             run_id: Name of the directory.
 
         Raises:
-            HarnessError: The place cannot be written, or belongs to another user.
+            HarnessError: The place cannot be written, or belongs to another user; no /proc.
         """
+        require_proc()
         account, max_lifetime_seconds = server_account(settings.user), settings.max_lifetime_seconds
         base = base_directory(settings.directory, account)
         mode = 0o711 if account.drop else 0o700
@@ -139,11 +146,11 @@ class RunDirectory:
         self._lock.close()
         if self._watchdog is not None and self._watchdog.stdin is not None:
             self._watchdog.stdin.close()
-            if kept:
+            if not kept and ends_within(self._watchdog, _WATCHDOG_SECONDS):
+                self._watchdog.wait()
+            else:
                 # It runs until the time limit. Popen.__del__ warns about a child that runs.
                 self._watchdog.returncode = 0
-            else:
-                self._watchdog.wait()
         return [] if kept or not self.root.exists() else [str(self.root)]
 
 
@@ -182,12 +189,15 @@ def _start_watchdog(root: Path, limit_seconds: float) -> subprocess.Popen[bytes]
 
     It must outlive us, so it does not die with its parent. Its standard input ends when we do.
     """
-    return spawn(
+    watcher = spawn(
         [sys.executable, "-P", "-S", "-m", watchdog.__name__, str(root), str(limit_seconds)],
         env=child_environment({"PYTHONPATH": str(Path(watchdog.__file__).parents[2])}),
         prepare=watchdog.ignore_signals,
         stdin=True,
     )
+    if watcher.stdin is not None:
+        keep_from_forks(watcher.stdin)
+    return watcher
 
 
 def is_abandoned(root: Path) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +11,20 @@ import pytest
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.session.drill_request import DrillRequest, UsageErrors, make_request
 from pytest_pgrestore.session.fixture_usage import FixtureUsage
-from pytest_pgrestore.session.keys import FIXTURES, INPUT_REFUSAL, INPUT_ROOT, MARKER, REQUEST
+from pytest_pgrestore.session.keys import (
+    FIXTURES,
+    INPUT_REFUSAL,
+    INPUT_ROOT,
+    MARKER,
+    REQUEST,
+    RESTORED,
+)
 from pytest_pgrestore.session.marker import marker_arguments
+from pytest_pgrestore.session.own_faults import failure_of, own_fault, record_without_restore
 from pytest_pgrestore.session.progress import Progress
 from pytest_pgrestore.session.redaction import Redaction
 from pytest_pgrestore.session.results import DrillResults
+from pytest_pgrestore.session.run_start import run_start
 from pytest_pgrestore.settings.run_settings import RunSettings
 from pytest_pgrestore.system.signals import TermSignal
 
@@ -46,7 +53,9 @@ class DrillSession:
         fixture_usage: Which tests use drills that are restored on demand.
         finished: The last results of drills whose copy was removed already, by the drill's key.
         refusal: Why there is no place to restore to; None if there is one, or none was needed.
+        start: Identity and begin of the run.
         term_signal: Makes SIGTERM an interruption.
+        forked: Whether this process is a child that a test forked, and not the run.
         redaction: What may be shown of row values and secrets.
     """
 
@@ -54,7 +63,7 @@ class DrillSession:
         self.config = config
         self.environ = environ
         self.settings = RunSettings(config, environ, self._known_kinds)
-        self.started_at = datetime.now(UTC)
+        self.start = run_start(config)
         # xdist puts `workerinput` on the config of a worker, and of no other process.
         self.is_worker = hasattr(config, "workerinput")
         self.worker_input: Mapping[str, Any] = getattr(config, "workerinput", {})
@@ -65,6 +74,8 @@ class DrillSession:
         self.finished: dict[str, Finish] = {}
         self.refusal: HarnessError | None = None
         self.term_signal = TermSignal()
+        self.forked = False
+        self._fault: pytest.UsageError | None = None
         self._opened = False
 
     def begin(self) -> None:
@@ -74,17 +85,12 @@ class DrillSession:
             pytest.UsageError: With every mistake at once.
         """
         if self.settings.asked_for:
-            self.settings.check()
+            self.settings.check(self.start.refusal)
             self.term_signal.install()
 
     def end(self) -> None:
         """Restore the signal handler that was there before."""
         self.term_signal.restore()
-
-    @cached_property
-    def run_id(self) -> str:
-        """Identity of the run."""
-        return uuid.uuid4().hex[:12]
 
     @cached_property
     def run(self) -> Run:
@@ -100,7 +106,7 @@ class DrillSession:
         root = Path(self.worker_input[INPUT_ROOT]) if INPUT_ROOT in self.worker_input else None
         try:
             runtime = runtimes(self.config)[self.settings.runtime]
-            run = runtime.enter(self.settings, self.run_id, root)
+            run = runtime.enter(self.settings, self.start.run_id, root)
         except HarnessError as exc:
             self.refusal = exc
             raise
@@ -171,7 +177,7 @@ class DrillSession:
         Raises:
             HarnessError: There is no place to restore to.
         """
-        from pytest_pgrestore.restore.drill import run_drill
+        from pytest_pgrestore.restore.drill import DrillResult, run_drill
 
         progress = Progress(self.config, drill.key)
 
@@ -182,33 +188,50 @@ class DrillSession:
                     self.source(drill.source),
                     self.settings.drill_settings(drill.source),
                     self.run,
-                    log_directory=self.settings.report_directory / "logs",
+                    log_directory=self.logs,
                     progress=progress.show,
                 )
 
+        def restore_or_fault() -> DrillResult:
+            try:
+                return restore()
+            except Exception as exc:  # noqa: BLE001 - whatever it is, it is no interruption
+                failure = failure_of(exc, f"restoring {drill.key}", self.logs)
+                return DrillResult(unfinished(failure), None)
+
         def unfinished(failure: Failure) -> DrillRecord:
-            return self._unfinished(drill, failure)
+            table, planned = self.settings.sources[drill.source], self.check_names(drill)
+            return record_without_restore(drill, table, planned, failure)
 
-        return self.results.obtain(drill.key, restore, unfinished)
+        return self.results.obtain(drill.key, restore_or_fault, unfinished)
 
-    def _unfinished(self, drill: Drill, failure: Failure) -> DrillRecord:
-        """Return the record of a drill that ended before its restore did."""
-        from pytest_pgrestore.restore.attempt import Attempt
+    @property
+    def logs(self) -> Path:
+        """Directory of the logs, beside the reports."""
+        # After a mistake in the settings, it is known from the start alone.
+        return (self.start.directory or self.settings.report_directory) / "logs"
 
-        attempt = Attempt(
-            drill=drill,
-            source=self.source(drill.source),
-            settings=self.settings.drill_settings(drill.source),
-            run=self.run,
-            progress=lambda _text: None,
-        )
-        attempt.failure = failure
-        return attempt.record()
+    def check_names(self, drill: Drill) -> tuple[str, ...]:
+        """Return the names of a drill's checks; the restore alone if its source fails to say."""
+        from pytest_pgrestore.restore.drill import check_names
+
+        try:
+            return check_names(drill, self.source(drill.source))
+        except Exception:  # noqa: BLE001 - the restore fails by it too, and tells it
+            return (RESTORED,)
 
     def _known_kinds(self) -> KnownKinds:
         from pytest_pgrestore.extending.registry import known_kinds
 
-        return known_kinds(self.config)
+        if self._fault is not None:
+            raise self._fault
+        try:
+            return known_kinds(self.config)
+        except Exception as exc:  # noqa: BLE001 - a hook of a plugin may raise anything
+            logs = self.settings.early_report_directory() / "logs"
+            fault = own_fault(exc, "asking plugins for types of sources and sandboxes", logs)
+            self._fault = pytest.UsageError(str(fault))
+            raise self._fault from None
 
 
 SESSION = pytest.StashKey[DrillSession]()

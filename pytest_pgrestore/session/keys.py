@@ -11,6 +11,9 @@ MARKER = "pgrestore"
 FIXTURES = frozenset({"pgrestore_instance", "pgrestore_conn", "pgrestore_clone"})
 """Fixtures that make a test part of a drill without a marker."""
 
+RESTORED = "restored"
+"""The item that reports why a restore failed; the others only refer to it."""
+
 NO_SERVER = "not measured: the restore did not come up"
 """Message of every test whose drill has no server; the item `restored` reports the cause, once."""
 

@@ -15,9 +15,10 @@ from pydantic import Field
 
 from pytest_pgrestore.model.errors import MistakesError
 from pytest_pgrestore.model.sandbox_choice import Confine, ConnectBy, Storage
+from pytest_pgrestore.settings.file_content import read_content
 from pytest_pgrestore.settings.source_tables import SourceTable
 from pytest_pgrestore.settings.suggest import known_names
-from pytest_pgrestore.settings.toml import Duration, Table, read_table, read_toml
+from pytest_pgrestore.settings.toml import Duration, Table, read_table
 from pytest_pgrestore.settings.variables import fill_in
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ RUNTIMES = ("docker", "local")
 
 _PATH_KEYS = frozenset(
     {
-        *("config", "delta", "path", "globals", "linked_paths", "read_paths", "schema_file"),
+        *("config", "delta", "envdir", "path", "globals", "linked_paths", "read_paths"),
+        "schema_file",
         "wal",
         *("bindir", "directory"),
     }
@@ -133,19 +135,13 @@ def load_config(
     reports = read_table(ReportsTable, document.get("reports", {}), "reports", mistakes)
     if mistakes or sandbox is None or reports is None:
         count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        raise MistakesError(
-            f"{path} has {count}:\n" + "\n".join(mistakes),
-            hint="docs/configuration.md lists every key.",
-        )
+        raise MistakesError(f"{path} has {count}:\n" + "\n".join(mistakes))
     return Config(path, sources, sandbox, reports)
 
 
 def _document(path: Path, environ: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:
     """Return the content of the file, with absolute paths and variables filled in."""
-    document = read_toml(path)
-    if path.name == "pyproject.toml":
-        document = document.get("tool", {}).get("pgrestore", {})
-    document = fill_in(document, environ, mistakes)
+    document = fill_in(read_content(path), environ, mistakes)
     absolute: dict[str, Any] = _absolute(document, path.parent.absolute())
     return absolute
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,18 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.settings.read_file import Config
     from pytest_pgrestore.settings.source_tables import SourceTable
+
+
+_LISTING = (
+    *("help", "version", "markers", "showfixtures", "show_fixtures_per_test"),
+    *("cacheshow", "collectonly", "setupplan"),
+)
+"""Flags of pytest, by their dest, with which it runs no test."""
+
+
+def is_listing(config: pytest.Config) -> bool:
+    """Return whether pytest only lists something: it runs no test, so nothing is restored."""
+    return any(config.getoption(name, None) for name in _LISTING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +89,30 @@ class RunSettings:
         return self.asked_for and bool(resolve(self._config, self._environ, only=("plan",))["plan"])
 
     @cached_property
+    def lists_only(self) -> bool:
+        """Whether the run restores nothing and leaves the reports of the last run alone."""
+        return self.is_listing or self.planning
+
+    @property
+    def is_listing(self) -> bool:
+        """Whether pytest itself only lists something."""
+        return is_listing(self._config)
+
+    def early_report_directory(self) -> Path:
+        """Return `report_directory` without reading the other settings.
+
+        Types of sources are not all known yet, and what is wrong with the file is told later.
+        """
+        from pytest_pgrestore.settings.file_content import report_directory_in
+
+        found: Path | None = None
+        with suppress(pytest.UsageError):
+            found = resolve(self._config, self._environ, only=("report_dir",))["report_dir"]
+            if found is None and self.path is not None:
+                found = report_directory_in(self.path, self._environ)
+        return self._config.rootpath / DEFAULT_REPORT_DIRECTORY if found is None else found
+
+    @cached_property
     def given(self) -> ExplicitSettings:
         """The values of flags, environment and ini.
 
@@ -103,8 +140,11 @@ class RunSettings:
         except ConfigError as exc:
             raise pytest.UsageError(str(exc)) from None
 
-    def check(self) -> None:
+    def check(self, refusal: str = "") -> None:
         """Read all settings.
+
+        Args:
+            refusal: What else is wrong; "" if nothing is.
 
         Raises:
             pytest.UsageError: With the mistakes of flags and file together.
@@ -114,7 +154,9 @@ class RunSettings:
             try:
                 read()
             except pytest.UsageError as exc:
-                mistakes.append(str(exc))
+                mistakes += [] if str(exc) in mistakes else [str(exc)]
+        if refusal:
+            mistakes.append(refusal)
         if mistakes:
             raise pytest.UsageError("\n".join(mistakes))
 
@@ -137,6 +179,11 @@ class RunSettings:
     def switch(self, name: str) -> bool:
         """Return whether switch `name` is on."""
         return bool(self.given.or_default(name))
+
+    @property
+    def strictest(self) -> bool:
+        """Whether strictness was demanded, and is not only the default."""
+        return self.asked_for and self.given["strict"] is True
 
     @property
     def runtime(self) -> str:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.settings.durations import parse_duration
-from pytest_pgrestore.settings.suggest import known_names
+from pytest_pgrestore.settings.mistakes import mistakes_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,43 +92,6 @@ def read_table(model: type[TableT], table: Any, where: str, mistakes: list[str])
     try:
         return model.model_validate(table)
     except ValidationError as exc:
-        mistakes += [
-            _mistake(model, where, error)
-            for error in exc.errors(include_url=False, include_context=False)
-        ]
+        errors = exc.errors(include_url=False, include_context=False)
+        mistakes += mistakes_of(model, where, errors)
         return None
-
-
-def _mistake(model: type[Table], where: str, error: Mapping[str, Any]) -> str:
-    """Return one mistake as a problem and a hint.
-
-    Args:
-        model: Of the table.
-        where: Dotted place of the table.
-        error: One entry of pydantic's ``ValidationError.errors()``. Its message never holds the
-            value, unless a validator of ours put it there.
-    """
-    key = ".".join(str(part) for part in error["loc"])
-    place = ".".join(part for part in (where, key) if part)
-    match error["type"]:
-        case "extra_forbidden":
-            return f"{place}: unknown key\nHINT: {_right_name(model, str(error['loc'][-1]))}"
-        case "missing":
-            return f"{place}: missing\nHINT: this key is required."
-        case "value_error":
-            problem, _, hint = error["msg"].removeprefix("Value error, ").partition("; ")
-            return f"{place}: {problem}\nHINT: {hint}"
-    problem = f"{error['msg'][:1].lower()}{error['msg'][1:]}"
-    return f"{place}: {problem}\nHINT: see docs/configuration.md for what goes here."
-
-
-def _right_name(model: type[Table], key: str) -> str:
-    """Return the hint for an unknown key: its new name, or the nearest key."""
-    if key in model.renamed:
-        return f"it is called {model.renamed[key]} now."
-    return known_names(key, keys_of(model))
-
-
-def keys_of(model: type[Table]) -> list[str]:
-    """Return the keys a user may write in the table."""
-    return [field.alias or name for name, field in model.model_fields.items()]

@@ -12,20 +12,36 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 _VERSION_3 = 0x20080522
 _PR_SET_NO_NEW_PRIVS = 38
 
 CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER = 0, 1, 2, 3
+SETGID, SETUID = 6, 7
 """Numbers from linux/capability.h."""
+
+CHANGE_USER = {"CAP_CHOWN": CHOWN, "CAP_SETGID": SETGID, "CAP_SETUID": SETUID}
+"""What root needs to give files to another user and to become that user."""
 
 READER = (DAC_READ_SEARCH,)
 """Of a program that reads a backup which only root can read."""
 
 RESTORER = (CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER)
 """Of a backup tool that writes a copy: it sets owners, modes and times."""
+
+
+def missing(needed: Mapping[str, int]) -> list[str]:
+    """Return the names of the needed capabilities that this process does not have."""
+    if _LIBC is None:
+        return []
+    header = ctypes.create_string_buffer(struct.pack("=Ii", _VERSION_3, 0))
+    data = ctypes.create_string_buffer(struct.calcsize("=6I"))
+    if _LIBC.capget(header, data) != 0:
+        return []
+    effective = struct.unpack_from("=I", data)[0]
+    return [name for name, number in needed.items() if not effective >> number & 1]
 
 
 def keep_only(kept: tuple[int, ...]) -> Callable[[], None]:

@@ -409,6 +409,7 @@ SAMPLES: dict[str, Evidence] = {
         failed(),
         could_not_verify(),
         problems=("the run was interrupted: SIGTERM",),
+        undrilled=("crm", "shop.offsite"),
     ),
 }
 """Every kind of run, by name."""

@@ -12,9 +12,10 @@ from pytest_pgrestore.session import fixtures
 from pytest_pgrestore.session.collection.drill_file import AssertTable, DrillTable
 from pytest_pgrestore.session.collection.expectations import NO_ROWS, OPERATORS, ROWS
 from pytest_pgrestore.session.marker import ARGUMENTS
+from pytest_pgrestore.settings.mistakes import keys_of
 from pytest_pgrestore.settings.options import SETTINGS, Setting
 from pytest_pgrestore.settings.read_file import ReportsTable, SandboxTable
-from pytest_pgrestore.settings.toml import Table, keys_of
+from pytest_pgrestore.settings.toml import Table
 from pytest_pgrestore.sources.registry import SOURCE_TABLES
 from tests.project import ROOT
 

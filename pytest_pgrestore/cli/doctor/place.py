@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.sandboxes.base_directory import require_traversable
+from pytest_pgrestore.sandboxes.base_directory import (
+    require_proc,
+    require_traversable,
+    temporary_directory,
+)
 from pytest_pgrestore.system.account import server_account
 
 if TYPE_CHECKING:
@@ -22,10 +25,13 @@ _GIB = 1024**3
 def examine_place(sandbox: SandboxTable, diagnosis: Diagnosis) -> Account | None:
     """Report user and directory; return the user, or None if there is none."""
     with diagnosis.problems_from():
+        require_proc()
+    with diagnosis.problems_from():
         account = server_account(sandbox.user)
         dropped = " (root drops to it)" if account.drop else ""
         diagnosis.echo(f"servers run as: {account.name}{dropped}")
-        _examine_directory(Path(sandbox.directory or tempfile.gettempdir()), account, diagnosis)
+        _examine_directory(Path(sandbox.directory or temporary_directory()), account, diagnosis)
+        account.require_name()
         return account
     return None
 

@@ -56,6 +56,7 @@ def template_environment() -> Environment:
         "symbols": findings.SYMBOLS,
         "margin": wording.margin,
         "target_asked": wording.target_asked,
+        "undrilled_words": wording.undrilled_words,
         "data_loss_rows": _data_loss_rows,
         "waterfall": waterfall.waterfall,
         "bar_height": waterfall.BAR,

@@ -39,7 +39,7 @@ def render(evidence: Evidence, *, strict: bool = False) -> str:
         strict: Leave out file and line of a case, which Jenkins' junit-10.xsd does not allow.
     """
     suites = [_suite(evidence, drill) for drill in evidence.drills]
-    if evidence.problems:
+    if evidence.problems or evidence.undrilled:
         suites.append(_run(evidence))
     return to_xml("pgrestore", suites, strict=strict)
 
@@ -68,6 +68,15 @@ def _run(evidence: Evidence) -> Suite:
             text=capped(problem),
         )
         for problem in dict.fromkeys(evidence.problems)
+    )
+    cases += tuple(
+        Case(
+            name=f"source {one_line(name)}",
+            classname="pgrestore.run",
+            result="skipped",
+            message="configured, and drilled by no test of this full run",
+        )
+        for name in evidence.undrilled
     )
     return Suite(
         name="pgrestore.run",

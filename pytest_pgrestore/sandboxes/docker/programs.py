@@ -12,6 +12,7 @@ from pytest_pgrestore.sandboxes.installation import (
     VERSION,
     ServerVersion,
     of_major,
+    require_supported,
 )
 from pytest_pgrestore.system.process import Completed, child_environment
 
@@ -51,7 +52,7 @@ def installation_of(image: Image, container: Container, major: int | None) -> In
     """Return the server programs in `container`: those of `major`, or else the newest.
 
     Raises:
-        HarnessError: There is no server in the image.
+        HarnessError: There is no server in the image, or one that is too old.
     """
     done = container.execute(["sh", "-c", _FIND], timeout_seconds=_PROBE_SECONDS)
     found = list(_found_in(image, done.stdout))
@@ -62,6 +63,7 @@ def installation_of(image: Image, container: Container, major: int | None) -> In
             hint="name an image that has one in sandbox.image,"
             " or leave it out and let one be built.",
         )
+    require_supported(chosen, f"image {image.name}")
     return chosen
 
 

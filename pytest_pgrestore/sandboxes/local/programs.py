@@ -95,6 +95,8 @@ class LocalPrograms:
         As root it keeps few of root's rights: it reads what only root can read, and in a sandbox it
         also writes in directories of the server's user.
         """
+        if tool == "initdb":
+            self.account.require_name()
         few = capabilities.RESTORER if self.writes else capabilities.READER
         keeps = few if as_caller and self.account.drop else None
         with self.confinement.child(self.reach(), root_keeps=keeps) as confine:

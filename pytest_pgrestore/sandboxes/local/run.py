@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.sandboxes import run_directory
 from pytest_pgrestore.sandboxes.base_run import BaseRun
 from pytest_pgrestore.sandboxes.host_tool_runner import HostToolRunner
+from pytest_pgrestore.sandboxes.installation import require_supported
 from pytest_pgrestore.sandboxes.local import find_programs
 from pytest_pgrestore.sandboxes.local.programs import LocalPrograms, reachable_installation
 from pytest_pgrestore.sandboxes.local.sandbox import LocalSandbox
@@ -63,6 +64,7 @@ class LocalRun(BaseRun[LocalSettings]):
             found = find_programs.choose_at_least(major, self.settings.bindir)
         else:
             found = find_programs.choose(major, self.settings.bindir)
+        require_supported(found, str(found.directory))
         usable = reachable_installation(found, self.account, self.root / "programs")
         return LocalPrograms(
             usable,

@@ -132,11 +132,11 @@ class LocalSandbox(BaseSandbox):
     def own_settings(self) -> dict[str, str]:
         """Return the settings that only the sandbox knows: its files, and where it listens.
 
-        /dev/shm is closed to a confined server, also in single-user mode. So its dynamic shared
-        memory is in the copy (PostgreSQL docs, dynamic_shared_memory_type).
+        /dev/shm is closed to a confined server, also in single-user mode, and small or closed in
+        some containers. So dynamic shared memory is in the copy (PostgreSQL docs,
+        dynamic_shared_memory_type).
         """
-        memory = {"dynamic_shared_memory_type": "mmap"} if self.confined else {}
-        return super().own_settings() | memory
+        return super().own_settings() | {"dynamic_shared_memory_type": "mmap"}
 
     def allow_login(self, user: str, options: str) -> str:  # noqa: ARG002 - no password is needed
         """Return "": the socket's directory lets only the right users in."""

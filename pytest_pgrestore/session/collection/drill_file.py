@@ -13,11 +13,14 @@ import pytest
 from pydantic import BeforeValidator, Field
 
 from pytest_pgrestore.model.errors import AssertionFailed, ConfigError, MistakesError
+from pytest_pgrestore.privacy.exceptions import message_without_values
 from pytest_pgrestore.session.collection.expectations import Expectation, parse_expectation
+from pytest_pgrestore.session.collection.sql_statements import count_statements
 from pytest_pgrestore.session.drill_request import DrillRequest, copies_of, make_request
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.instances import connect, instance_for
 from pytest_pgrestore.session.keys import MARKER, REQUEST, WORDS_OWN_FAILURE
+from pytest_pgrestore.settings.run_settings import is_listing
 from pytest_pgrestore.settings.toml import Table, read_table, read_toml
 
 if TYPE_CHECKING:
@@ -43,11 +46,29 @@ def _not_blank(value: Any) -> Any:
 Text = Annotated[str, BeforeValidator(_not_blank)]
 
 
+def _one_statement(value: Any) -> Any:
+    count = count_statements(value) if isinstance(value, str) and value.strip() else 1
+    if count == 0:
+        raise ValueError("holds no statement; write exactly one statement that returns rows.")
+    if count is not None and count > 1:
+        raise ValueError(
+            f"holds {count} statements, and one statement is expected; "
+            "write an [[assert]] for each one."
+        )
+    return value
+
+
+Statement = Annotated[Text, BeforeValidator(_one_statement)]
+
+_OWN_MISTAKES = frozenset({"42601", "22012"})
+"""SQLSTATE syntax_error and division_by_zero: they say nothing about the backup."""
+
+
 class AssertTable(Table):
     """``[[assert]]``: a query and the expected answer."""
 
     name: Text
-    sql: Text
+    sql: Statement
     expect: Annotated[Expectation, BeforeValidator(_expectation)]
 
 
@@ -111,25 +132,53 @@ class SqlAssertion(pytest.Item):
 
     def setup(self) -> None:
         """Get the restored instance."""
-        self._instance = instance_for(self)
+        if not is_listing(self.config):  # --setup-plan shows what would be set up
+            self._instance = instance_for(self)
 
     def runtest(self) -> None:
         """Run the query, and compare its answer.
 
         Raises:
             AssertionFailed: The answer is not as expected.
+            ConfigError: The query has a mistake of its own.
         """
-        connection = connect(self._instance)
-        try:
-            # psycopg's type of a query that is no literal of the source code is bytes.
-            cursor = connection.execute(self._table.sql.encode())
-            rows = [] if cursor.description is None else cursor.fetchall()
-        finally:
-            connection.close()
+        rows = self._rows()
         show_values = self.config.stash[SESSION].redaction.shows_values
         complaint = self._table.expect.complaint(rows, show_values=show_values)
         if complaint is not None:
             raise AssertionFailed(complaint)
+
+    def _rows(self) -> list[tuple[Any, ...]]:
+        """Return the rows of the query.
+
+        Raises:
+            ConfigError: The query has a mistake of its own.
+        """
+        import psycopg
+
+        from pytest_pgrestore.system.bounded_connection import spell_for_us
+
+        connection = connect(self._instance)
+        try:
+            spell_for_us(connection)
+            # psycopg's type of a query that is no literal of the source code is bytes. The server
+            # refuses to prepare two statements; otherwise the result of the first one is read.
+            cursor = connection.execute(self._table.sql.encode(), prepare=True)
+            if cursor.description is None:
+                raise ConfigError(
+                    "the statement returns no rows",
+                    hint="write exactly one statement that returns rows: select, with, values.",
+                )
+            return cursor.fetchall()
+        except psycopg.Error as exc:
+            if exc.sqlstate in _OWN_MISTAKES:
+                raise ConfigError(
+                    f"the query has a mistake: {message_without_values(exc)}",
+                    hint="mend the SQL: exactly one statement that returns rows.",
+                ) from None
+            raise
+        finally:
+            connection.close()
 
     def repr_failure(
         self,
@@ -137,8 +186,6 @@ class SqlAssertion(pytest.Item):
         style: Any = None,  # noqa: ARG002 - pytest passes it by name
     ) -> str:
         """Return the message and the query: a traceback of ours is of no use to a reader."""
-        from pytest_pgrestore.privacy.exceptions import message_without_values
-
         return f"{message_without_values(excinfo.value)}\n{self._table.sql.strip()}"
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -163,9 +210,7 @@ def read_drill(path: Path) -> DrillTable:
             if names.count(name) > 1
         ]
     if mistakes or table is None:
-        raise MistakesError(
-            "\n".join(mistakes), hint="docs/configuration.md lists every key of a drill file."
-        )
+        raise MistakesError("\n".join(mistakes))
     return table
 
 

@@ -14,9 +14,11 @@ import pytest
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.session.collection.near_misses import NearMarkers
 from pytest_pgrestore.session.drill_request import DrillRequest
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.keys import IS_DRILL_CHECK, MARKER, NO_SERVER, REQUEST
+from pytest_pgrestore.session.keys import IS_DRILL_CHECK, MARKER, NO_SERVER, REQUEST, RESTORED
+from pytest_pgrestore.settings.run_settings import is_listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,20 +31,14 @@ ROOT = "pgrestore"
 USAGE = "pgrestore_usage"
 """In the output of an xdist worker: what is wrong with markers and drill files."""
 
-RESTORED = "restored"
-"""The item that reports why a restore failed; the others only refer to it."""
-
 
 class DrillNode(pytest.Collector):
     """One drill in the tree of the session."""
 
     def collect(self) -> Iterator[DrillItem]:
         """Yield an item per check; their names are known before anything runs."""
-        from pytest_pgrestore.restore.drill import check_names
-
         request = self.stash[REQUEST]
-        source = self.config.stash[SESSION].source(request.drill.source)
-        for name in check_names(request.drill, source):
+        for name in self.config.stash[SESSION].check_names(request.drill):
             item = DrillItem.from_parent(self, name=name)
             item.stash[REQUEST] = request
             item.stash[IS_DRILL_CHECK] = True
@@ -56,6 +52,8 @@ class DrillItem(pytest.Item):
 
     def setup(self) -> None:
         """Restore, if no process of this run has; end here if the check could not be made."""
+        if is_listing(self.config):  # --setup-plan shows what would be set up
+            return
         verdict, self._message = self._judged()
         self._failed = verdict is Verdict.FAILED
         if verdict is Verdict.COULD_NOT_VERIFY:
@@ -102,7 +100,10 @@ def _with_drills(session: pytest.Session, items: list[pytest.Item]) -> list[pyte
     state = session.config.stash[SESSION]
     ordered: list[pytest.Item] = []
     seen = set()
+    near = NearMarkers(session.config.getini("markers"))
     for item in items:
+        for wrong in near.mistakes(item):
+            state.usage_errors.add(item.nodeid, wrong)
         request = state.belongs(item)
         if request is not None and request.drill.key not in seen and not state.usage_errors.places:
             seen.add(request.drill.key)

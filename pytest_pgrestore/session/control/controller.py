@@ -12,6 +12,7 @@ from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.visible import visible_lines
 from pytest_pgrestore.session.collection.drill_items import USAGE
+from pytest_pgrestore.session.control.run_reports import replace_last
 from pytest_pgrestore.session.drill_session import SESSION, DrillSession
 from pytest_pgrestore.session.keys import (
     INPUT_KEY,
@@ -22,6 +23,7 @@ from pytest_pgrestore.session.keys import (
 )
 from pytest_pgrestore.session.outcomes.outcomes import drills_of
 from pytest_pgrestore.session.outcomes.received import FINAL, Outcomes
+from pytest_pgrestore.settings.run_settings import is_listing
 
 if TYPE_CHECKING:
     from pytest_pgrestore.session.control.finish import RunEnd
@@ -45,6 +47,7 @@ def install(config: pytest.Config) -> None:
 
         worker.install(config)
         return
+    replace_last(state.start, state.settings, state.environ)
     if state.settings.planning and hasattr(config.option, "tx"):
         # xdist's options -n and --dist end here: a plan is short, workers would only repeat it.
         config.option.dist, config.option.tx = "no", []
@@ -97,7 +100,7 @@ class Controller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """With --pgrestore-plan print the plans, and run nothing."""
-        if not self._state.settings.planning or session.config.option.collectonly:
+        if not self._state.settings.planning or is_listing(session.config):
             return None
         from pytest_pgrestore.session.control.plan import plan_lines
 
@@ -130,7 +133,9 @@ class Controller:
         pytest-rerunfailures (16) and flaky (3.8) call this after each try of a test.
         """
         key = self._keys.get(nodeid)
-        if key is None or not self._state.opened or nodeid not in self._decided:
+        if key is None or not self._state.opened or self._state.forked:
+            return
+        if nodeid not in self._decided:
             return
         self._open[key] -= 1
         if self._open[key] == 0 and not self._state.settings.switch("keep"):
@@ -144,6 +149,8 @@ class Controller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note why the run ended early, and interrupt xdist's workers, too."""
+        if self._state.forked:
+            return
         self._state.term_signal.disarm()
         text = str(excinfo.value)
         self._interruption = f": {text}" if text else ""
@@ -183,11 +190,13 @@ class Controller:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Remove the copies and write the reports; xdist's workers have ended by now."""
         self._finished = True
+        if self._state.forked:
+            return
         if self._usage_error is not None:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif self._planned is not None:
             session.exitstatus = _status_of_plan(self._planned)
-        if session.config.option.collectonly or self._planned is not None:
+        if self._state.settings.lists_only:
             self._state.discard()
             return
         if not self._state.opened and not self._state.settings.asked_for:
@@ -196,10 +205,15 @@ class Controller:
         session.exitstatus = self._end.exit_status
 
     def pytest_unconfigure(self) -> None:
-        """Do the same after an interruption of the start: pytest then finishes no session."""
-        if self._finished or self._interruption is None or not self._state.settings.asked_for:
+        """Do the same after an interruption of the start: pytest then finishes no session.
+
+        After a mistake in the settings pytest does not finish one either.
+        """
+        if self._finished or self._state.forked or self._state.start.directory is None:
             return
-        self._end = self._close(int(pytest.ExitCode.INTERRUPTED))
+        broken_off = self._interruption is None
+        status = pytest.ExitCode.USAGE_ERROR if broken_off else pytest.ExitCode.INTERRUPTED
+        self._end = self._close(int(status))
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Print the drills and the paths of the reports."""
@@ -220,11 +234,14 @@ class Controller:
         self._print(config, [f"pgrestore: {remark}" for remark in self._end.remarks])
 
     def _close(self, exit_status: int) -> RunEnd:
-        from pytest_pgrestore.session.control.finish import close
+        from pytest_pgrestore.session.control.finish import close, close_after_fault
 
-        if self._state.opened:
-            self._add_unfinished()
-        return close(self._state, self._outcomes, exit_status, self._interruption)
+        try:
+            if self._state.opened:
+                self._add_unfinished()
+            return close(self._state, self._outcomes, exit_status, self._interruption)
+        except Exception as exc:  # noqa: BLE001 - pytest would show it as an error of its own
+            return close_after_fault(self._state, exit_status, exc)
 
     def _add_unfinished(self) -> None:
         """Add the tests that have no outcome, also those of xdist's workers."""

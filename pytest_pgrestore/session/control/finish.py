@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import platform
-import socket
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,22 +11,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_pgrestore.model.errors import PgRestoreError
-from pytest_pgrestore.model.evidence import Evidence, Teardown
+from pytest_pgrestore.model.evidence import Teardown
 from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.model.version import __version__
+from pytest_pgrestore.session.control.coverage import undrilled
+from pytest_pgrestore.session.control.run_reports import evidence_of
+from pytest_pgrestore.session.own_faults import own_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from pytest_pgrestore.model.evidence import DrillRecord
+    from pytest_pgrestore.model.evidence import DrillRecord, Evidence
     from pytest_pgrestore.restore.drill import DrillResult
     from pytest_pgrestore.session.drill_session import DrillSession
     from pytest_pgrestore.session.outcomes.received import Outcomes
-
-_CI_JOBS = ("CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL", "GITHUB_RUN_ID")
-"""Variables that name a CI job: GitLab, Jenkins, Buildkite, CircleCI, GitHub."""
 
 _RAN = frozenset({Verdict.PASSED, Verdict.FAILED})
 """Verdicts of assertions that ran."""
@@ -36,6 +34,22 @@ _JUDGED_BY_US = frozenset(
     {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED}
 )
 """Exit statuses of pytest that the drills may change."""
+
+
+_NO_DRILL = "no drill ran"
+
+_OPTIMIZED = (
+    "Python ran with -O or PYTHONOPTIMIZE, which removes assertions: a test that only asserts "
+    "checked nothing; run pytest without it"
+)
+
+_BROKEN_OFF: Mapping[int, str] = {
+    pytest.ExitCode.USAGE_ERROR: "pytest ended with a usage error, which its output has",
+    pytest.ExitCode.INTERNAL_ERROR: (
+        "pytest ended with an internal error: its output has the traceback, and whose code it is"
+    ),
+}
+"""The problem of a run by its exit status, when pytest gave up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +82,56 @@ def close(
     """
     remarks: list[str] = []
     records = tuple(_settle(state, outcomes, remarks)) if state.opened else ()
-    if state.opened:
-        remarks += [f"could not remove {path}" for path in state.run.close()]
-    unwanted = not records and not state.settings.asked_for
-    if unwanted or exit_status in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR}:
+    faults = _remove_run(state, remarks) if state.opened else []
+    if not records and not state.settings.asked_for:
         return RunEnd(exit_status, remarks=tuple(remarks))
-    problems = tuple(find_problems(state, records, outcomes, interruption))
-    if not records and not problems:
-        return RunEnd(exit_status, remarks=tuple(remarks))
-    evidence = Evidence(
-        run_id=state.run_id,
-        plugin_version=__version__,
-        started_at=state.started_at,
-        ended_at=datetime.now(UTC),
-        host=socket.gethostname(),
-        environment=_environment(state.environ),
+    broken = _BROKEN_OFF.get(exit_status)
+    problems = find_problems(state, records, outcomes, interruption) if broken is None else [broken]
+    problems += faults
+    # Without strictness a run without drills is no fault. It proves nothing either.
+    unimportant = not records and not problems
+    if unimportant:
+        problems = [_NO_DRILL]
+    evidence = evidence_of(
+        state.start,
+        state.environ,
         drills=records,
-        problems=problems,
+        problems=tuple(problems),
+        undrilled=undrilled(state, records, outcomes) if broken is None else (),
     )
     paths, written = _write(state, evidence, remarks)
+    if unimportant or broken is not None:
+        return RunEnd(exit_status, remarks=tuple(remarks))
     status = choose_exit_status(exit_status, evidence, outcomes, written=written)
+    return RunEnd(status, evidence, paths, tuple(remarks))
+
+
+def _remove_run(state: DrillSession, remarks: list[str]) -> list[str]:
+    """Remove the run's directory; return the problem if our code failed, or a plugin's."""
+    try:
+        remarks += [f"could not remove {path}" for path in state.run.close()]
+    except Exception as exc:  # noqa: BLE001 - the reports must still be written
+        fault = own_fault(exc, "removing the directory of the run", state.logs)
+        return [f"{fault.problem}; {fault.hint}"]
+    return []
+
+
+def close_after_fault(state: DrillSession, exit_status: int, error: Exception) -> RunEnd:
+    """Report that `close` raised, whatever it was, and leave nothing behind.
+
+    Args:
+        state: The run's drills.
+        exit_status: The one that pytest would end with.
+        error: What it raised.
+    """
+    fault = own_fault(error, "ending the run", state.logs)
+    remarks: list[str] = []
+    problems = [f"{fault.problem}; {fault.hint}"]
+    if state.opened:
+        problems += _remove_run(state, remarks)
+    evidence = evidence_of(state.start, state.environ, problems=tuple(problems))
+    paths, _ = _write(state, evidence, remarks)
+    status = exit_status if exit_status != pytest.ExitCode.OK else COULD_NOT_VERIFY
     return RunEnd(status, evidence, paths, tuple(remarks))
 
 
@@ -124,12 +168,19 @@ def find_problems(
     records = list(records)
     strict = state.settings.asked_for and state.settings.switch("strict")
     problems = [] if interruption is None else [f"the run was interrupted{interruption}"]
+    if sys.flags.optimize:
+        problems.append(_OPTIMIZED)
     if state.refusal is not None:
         refusal = f"{state.refusal.problem}; {state.refusal.hint}"
         problems.append(f"there was no place to restore to: {refusal}")
     problems += [f"the xdist worker that ran {name} died" for name in outcomes.lost]
     if state.refusal is None:
         problems += _not_restored(records, outcomes, strict=strict)
+    if state.settings.strictest:
+        problems += [
+            f"source {name} is configured, and no test drilled it"
+            for name in undrilled(state, records, outcomes)
+        ]
     if strict and not problems:
         problems += _nothing_proved(records)
     if state.settings.asked_for and state.settings.switch("strict_skips"):
@@ -150,7 +201,7 @@ def _not_restored(records: list[DrillRecord], outcomes: Outcomes, *, strict: boo
 def _nothing_proved(records: list[DrillRecord]) -> Iterator[str]:
     """Yield a problem if there was no drill, and for each one without an assertion that ran."""
     if not records:
-        yield "no drill ran"
+        yield _NO_DRILL
     for record in records:
         ran = any(outcome.verdict in _RAN for outcome in record.assertions)
         if record.failure is None and not ran:
@@ -173,10 +224,12 @@ def finish_one(state: DrillSession, key: str, result: DrillResult) -> None:
     if key in state.finished:
         return
     try:
-        logs = state.settings.report_directory / "logs"
-        state.finished[key] = finish_drill(state.run, key, result.access, logs)
-    except (PgRestoreError, OSError) as exc:
-        message = f"the removal failed: {exc.problem if isinstance(exc, PgRestoreError) else exc}"
+        state.finished[key] = finish_drill(state.run, key, result.access, state.logs)
+    except Exception as exc:  # noqa: BLE001 - the other drills must still be removed
+        known = isinstance(exc, PgRestoreError | OSError)
+        error = exc if known else own_fault(exc, f"removing the copy of {key}", state.logs)
+        why = error.problem if isinstance(error, PgRestoreError) else error
+        message = f"the removal failed: {why}"
         teardown = Teardown(removed=False, message=message, at=datetime.now(UTC))
         state.finished[key] = Finish((), teardown, ())
 
@@ -207,17 +260,7 @@ def _write(
     from pytest_pgrestore.reports.write import ReportsIncompleteError, write_all
 
     try:
-        return write_all(evidence, state.settings.report_directory), True
+        return write_all(evidence, state.logs.parent), True
     except ReportsIncompleteError as exc:
         remarks.append(str(exc))
         return exc.paths, False
-
-
-def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the versions of Python and pytest, and the CI job."""
-    found = {
-        "python": platform.python_version(),
-        "pytest": pytest.__version__,
-        "platform": sys.platform,
-    }
-    return found | {name: environ[name] for name in _CI_JOBS if environ.get(name)}

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from pytest_pgrestore.settings.mistakes import keys_of
 from pytest_pgrestore.settings.read_file import SandboxTable
 from pytest_pgrestore.settings.source_tables import ToolTable
-from pytest_pgrestore.settings.toml import Table, keys_of
+from pytest_pgrestore.settings.toml import Table
 from pytest_pgrestore.sources.registry import SOURCE_TABLES
 from tests.unit.settings.files import load_config, mistakes
 

@@ -128,11 +128,11 @@ def test_all_mistakes_of_a_file_are_reported_at_once(write: Any) -> None:
         "sources.shop.path: missing",
         "sources.shop.rto: not a duration",
         "sources.shop.jbos: unknown key\nHINT: did you mean jobs?",
-        "sources.shop.jobs: input should be greater than or equal to 1",
+        "sources.shop.jobs: out of range\nHINT: write a number greater than or equal to 1.",
         "sources.crm.type: unknown type of source\nHINT: did you mean dump?",
         "sources.erp.type: missing",
-        "sources.wms.path: input should be a valid string",
-        "sources.wms.verify: input should be a valid boolean",
+        "sources.wms.path: a text is expected here\nHINT: write it in quotes.",
+        "sources.wms.verify: true or false is expected here\nHINT: write it without quotes.",
         "sources.a b: not a name",
         "sandbox.runtime: unknown runtime\nHINT: did you mean docker?",
         "reports.directroy: unknown key\nHINT: did you mean directory?",
@@ -181,15 +181,65 @@ def test_the_section_of_pyproject_is_read(write: Any) -> None:
     assert list(load_config(path, {}).sources) == ["shop"]
 
 
-def test_the_nearest_file_is_found_and_its_own_file_beats_the_section(
-    write: Any, tmp_path: Path
-) -> None:
-    """The current directory wins over the root; pgrestore.toml wins over a section."""
+def test_a_settings_file_is_found_in_any_of_the_directories(write: Any, tmp_path: Path) -> None:
+    """The current directory and the root; one directory under two names has one file."""
     section = write("[tool.pgrestore]\n", "pyproject.toml")
-    assert find_config(None, [tmp_path / "nowhere", tmp_path]) == section
 
+    (tmp_path / "sub").mkdir()
+    places = [tmp_path / "nowhere", tmp_path, tmp_path / "sub" / ".."]
+    assert find_config(None, places) == section
+
+
+@pytest.mark.parametrize("second", ["pyproject.toml", "sub/pgrestore.toml"])
+def test_a_second_settings_file_is_refused(write: Any, tmp_path: Path, second: str) -> None:
+    """The one the user edits is not the one that is read."""
     own = write("")
+    (tmp_path / "sub").mkdir()
+    other = write("[tool.pgrestore]\n", second)
+    places = [tmp_path, tmp_path / "sub"]
+
+    with pytest.raises(ConfigError, match="there are 2 settings files") as caught:
+        find_config(None, places)
+    assert str(other) in caught.value.problem
+    assert find_config(own, places) == own  # as the hint says
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["pgrestore.tml", "pgrestor.toml", "pg_restore.toml", ".pgrestore.toml", "Pgrestore.toml"],
+)
+def test_a_settings_file_with_a_near_name_is_refused(write: Any, tmp_path: Path, name: str) -> None:
+    """Nothing would be drilled, and nothing said."""
+    write("", name)
+
+    with pytest.raises(ConfigError, match="is not read: settings are in"):
+        find_config(None, [tmp_path])
+    assert find_config(tmp_path / name, [tmp_path]) == tmp_path / name
+
+
+@pytest.mark.parametrize(
+    "name", ["pgrestore-prod.toml", "pgrestore.toml.bak", "pgrestore.py", "pgbackrest.toml"]
+)
+def test_a_file_with_another_name_is_left_alone(write: Any, tmp_path: Path, name: str) -> None:
+    """A second environment's settings are named by --pgrestore-config."""
+    write("", name)
+    own = write("")
+
     assert find_config(None, [tmp_path]) == own
+
+
+def test_a_section_with_a_near_name_is_refused(write: Any, tmp_path: Path) -> None:
+    """As a file with one."""
+    write("[tool.pgrestor.sources.x]\n", "pyproject.toml")
+
+    with pytest.raises(ConfigError, match=r"\[tool.pgrestor\], which nothing reads"):
+        find_config(None, [tmp_path])
+
+
+@pytest.mark.parametrize("text", ["[tool]\npgrestore = 1\n", "tool = 1\n", ""])
+def test_a_pyproject_without_our_table_is_refused_by_name(write: Any, text: str) -> None:
+    """`--pgrestore-config=pyproject.toml` names it, so it is no matter of searching."""
+    assert "has no table [tool.pgrestore]" in mistakes(write(text, "pyproject.toml"))
 
 
 def test_a_pyproject_of_others_is_no_settings_file(write: Any, tmp_path: Path) -> None:
@@ -257,3 +307,44 @@ def test_each_path_of_a_list_is_relative_to_the_file(write: Any, tmp_path: Path)
     read = load_config(write(text), {}).sources["path"].model_dump()["read_paths"]
 
     assert [str(path) for path in read] == [str(tmp_path / "backups"), "/srv/wal"]
+
+
+def test_a_secret_with_another_name_outside(write: Any) -> None:
+    """Keys of a Kubernetes Secret are called otherwise than the tool's variables."""
+    config = load_config(
+        write("""
+            [sources.shop]
+            type = "barman"
+            server = "shop"
+            url = "s3://backups"
+            secrets = { AWS_ACCESS_KEY_ID = "ACCESS_KEY_ID" }
+        """),
+        {"ACCESS_KEY_ID": "tiger"},
+    )
+
+    found = dict(config.sources["shop"])["secrets"]
+    assert {name: secret.reveal() for name, secret in found.items()} == {
+        "AWS_ACCESS_KEY_ID": "tiger"
+    }
+
+
+@pytest.mark.parametrize(
+    ("secrets", "says"),
+    [
+        ('{ AWS_ACCESS_KEY_ID = "tiger" }', "secrets.AWS_ACCESS_KEY_ID: the environment variable"),
+        ('{ AWS_ACCESS_KEY_ID = ["tiger"] }', "a list of names is expected"),
+        ('"tiger"', "a list of names is expected"),
+    ],
+    ids=["value", "list", "text"],
+)
+def test_a_secret_written_into_the_file_does_not_show(write: Any, secrets: str, says: str) -> None:
+    """Somebody writes the value in the place of a name; the message does not repeat it."""
+    text = mistakes(
+        write(
+            '[sources.shop]\ntype = "barman"\nserver = "shop"\nurl = "s3://b"\n'
+            f"secrets = {secrets}\n"
+        )
+    )
+
+    assert says in text
+    assert "tiger" not in text
