@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_pgrestore.sources.barman import catalogue as barman
+from pytest_pgrestore.sources.pgbackrest import commands as pgbackrest
 from tests.oldest import PYPROJECT, beside, oldest, supported
 from tests.real.worlds import MAJORS
 
@@ -60,6 +62,21 @@ def test_the_versions_of_python() -> None:
 def test_the_majors_of_the_server() -> None:
     """The oldest and the newest one of the tests on real servers."""
     assert table("## Servers")["PostgreSQL"][:2] == [str(min(MAJORS)), str(max(MAJORS))]
+
+
+@pytest.mark.parametrize(
+    ("tool", "tested"),
+    [
+        ("pgBackRest", pgbackrest.TESTED),
+        ("Barman, in its home", barman.TESTED),
+        ("barman-cloud", barman.TESTED),
+    ],
+)
+def test_the_releases_of_a_tool(tool: str, tested: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    """Outside of these, a report notes that no test ran with the tool."""
+    told = table("## Servers")[tool][:2]
+
+    assert told == [".".join(map(str, release)) for release in tested]
 
 
 def test_the_oldest_pytest_xdist() -> None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 COMPLETE = ("DONE", "WAITING_FOR_WALS")
 """Statuses of a backup that has all its files; with the second one, WAL may still be missing."""
 
+TESTED = ((3, 4), (3, 20))
+"""The oldest and the newest release that the tests run with, of barman-cloud too."""
+
 _LARGEST_OID = 0xFFFF_FFFF
 _NAME_DATA_LENGTH = 63
 """Characters of the name of a tablespace (NAMEDATALEN - 1)."""

@@ -15,11 +15,7 @@ from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 from pytest_pgrestore.sources.barman import catalogue, checks
-from pytest_pgrestore.sources.barman.bringing import (
-    GetWalBringer,
-    ShelfBringer,
-    bringer_of,
-)
+from pytest_pgrestore.sources.barman.bringing import GetWalBringer, ShelfBringer, bringer_of
 from pytest_pgrestore.sources.barman.choosing import Catalogue, choose_entry
 from pytest_pgrestore.sources.barman.commands import (
     Found,
@@ -42,6 +38,7 @@ from pytest_pgrestore.sources.tool_source import (
     hand_over,
     log_nothing,
     required,
+    untested,
 )
 from pytest_pgrestore.sources.wal import stored_wal
 
@@ -155,7 +152,13 @@ class BarmanSource(ToolSource[_Choice]):
             needed_bytes=files + wal.needed_bytes,
             checks=(*chosen.checks, *self._skipped(entry)),
             not_checked=self._not_checked(entry),
-            notes=(*best.notes, *chosen.notes, *shelves.notes, f"restored from {place}"),
+            notes=(
+                *best.notes,
+                *chosen.notes,
+                *shelves.notes,
+                *untested("Barman", found.version, *catalogue.TESTED),
+                f"restored from {place}",
+            ),
             backup_paths=tuple(server.backup(label) for label in (*backup.chain, backup.label)),
             wal_archive_paths=(server.wals,),
         )
@@ -167,10 +170,7 @@ class BarmanSource(ToolSource[_Choice]):
         needed = [*(file.name for file in choice.wal.found.files), *choice.wal.beyond]
         barmans = self._by_get_wal or choice.shelves.only_barman_reads(needed)
         tool = self._setup.for_restoring(
-            sandbox,
-            sandbox.tool_runner(self.requirements),
-            choice.log,
-            fetches_wal=bool(barmans),
+            sandbox, sandbox.tool_runner(self.requirements), choice.log, fetches_wal=bool(barmans)
         )
         jobs = ("--jobs", str(self._table.jobs or os.cpu_count() or 1))
         maps = tablespace_options(choice.entry.tablespaces, sandbox)

@@ -23,6 +23,7 @@ from pytest_pgrestore.sources.tool_source import (
     hand_over,
     log_nothing,
     required,
+    untested,
 )
 from pytest_pgrestore.sources.wal import stored_wal
 
@@ -119,7 +120,13 @@ class BarmanCloudSource(ToolSource[_Choice]):
             chosen,
             needed_bytes=(entry.restored_bytes + wal.needed_bytes) or None,
             not_checked=(_NO_MANIFEST,),
-            notes=(*best.notes, *unreadable, *chosen.notes, f"restored from {place}"),
+            notes=(
+                *best.notes,
+                *unreadable,
+                *chosen.notes,
+                *untested("barman-cloud", found.version, *catalogue.TESTED),
+                f"restored from {place}",
+            ),
         )
         return self._keep(chosen, _Choice(wal=wal, log=request.log, entry=entry))
 
