@@ -58,7 +58,8 @@ def start(
     try:
         with _ryuk(settings), speaking(starting):
             made.start()
-            identity = made.get_container_id()
+            # get_container_id() is new in testcontainers 4.15.
+            identity = str(made.get_wrapped_container().id)
             state = engine.client.api.inspect_container(identity)["State"]
         _require_running(image, state)
     except BaseException:
