@@ -216,6 +216,12 @@ SETTINGS = (
         help="a run without drills, or a drill without assertions, is not green (the default)",
     ),
     Setting(
+        name="strict_skips",
+        parse=parse_switch,
+        default=False,
+        help="a drill with an assertion that was skipped, or expected to fail, is not green",
+    ),
+    Setting(
         name="show_values",
         parse=parse_switch,
         default=False,
