@@ -20,6 +20,9 @@ _COMPRESSED_GROWTH = 2
 A larger guess would refuse disks that are large enough.
 """
 
+_OLDEST_MAJOR = 12
+"""The oldest PostgreSQL that a drill runs."""
+
 _FILES = (
     "The files of the database: a dump carries no checksums of them, and statistics may differ."
 )
@@ -89,8 +92,12 @@ def selection(words: list[str]) -> str:
 
 
 def major_of(dumps: list[DumpFile]) -> int | None:
-    """Return the major version that the dumps need; None if they tell none."""
-    return max(max(dump.server_major or 0, dump.tool_major or 0) for dump in dumps) or None
+    """Return the major version that the dumps need; None is the newest.
+
+    An older one than drills run is None: there may be no image of it, and a newer one reads it.
+    """
+    major = max(max(dump.server_major or 0, dump.tool_major or 0) for dump in dumps)
+    return major if major >= _OLDEST_MAJOR else None
 
 
 def needed_bytes(dump: DumpFile) -> int:
