@@ -213,7 +213,8 @@ SETTINGS = (
         name="strict",
         parse=parse_switch,
         default=True,
-        help="a run without drills, or a drill without assertions, is not green (the default)",
+        help="a run without drills, or a drill without assertions, is not green (the default); "
+        "if given, neither is a full run that left a configured source out",
     ),
     Setting(
         name="show_values",

@@ -19,7 +19,8 @@ def refused(drills: Drills, *args: str) -> str:
     """Run, check that it is refused before anything starts, and return the output."""
     result = drills.run(*args)
     assert result.ret == 4
-    assert not drills.reports.exists()
+    assert drills.evidence().drills == ()
+    assert drills.evidence().verdict() == "could not verify"
     return f"{result.stdout.str()}\n{result.stderr.str()}"
 
 
