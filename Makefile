@@ -7,7 +7,7 @@ STAMPS := .cache
 
 # A virtual environment that was not finished is not taken for one.
 .DELETE_ON_ERROR:
-.PHONY: demo check test soak lint picture bench clean
+.PHONY: demo check test soak regression lint picture bench clean
 
 # The main job on embedded PostgreSQL: no root, no Docker.
 demo: $(STAMPS)/demo
@@ -24,6 +24,7 @@ test: $(STAMPS)/dev
 	tests/bootstrap/system
 	tests/bootstrap/docker
 	tests/bootstrap/stores
+	tests/bootstrap/barman
 	$(MAKE) lint
 	# What a run of its own imports, as the plugin tests, demo and scenarios start it, is the wheel and not this tree.
 	cd / && '$(abspath $(BIN))/python' -c 'import pytest_pgrestore as p; assert "site-packages" in p.__file__, p.__file__'
@@ -33,9 +34,14 @@ test: $(STAMPS)/dev
 		tests/fuzz tests/plugin tests/real tests/unit
 	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 2 scenarios
 
-# The parsers on damaged and hostile input, other input each time, until the first crash: SOAK_MINUTES=240.
+# Parsers on damaged and hostile input, and drills of random databases, other ones each time, until the first crash: SOAK_MINUTES=240.
 soak: $(STAMPS)/dev
 	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m tests.fuzz.soak
+
+# Drills of the database of PostgreSQL's own tests, in every form. Root on Debian only. REGRESSION_MAJORS=15 for one.
+regression: $(STAMPS)/dev
+	tests/bootstrap/system
+	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m tests.regression.drills
 
 lint: $(STAMPS)/dev
 	$(BIN)/ruff check .

@@ -34,6 +34,9 @@ _WAL = re.compile(r"([0-9A-F]{8})(?:[0-9A-F]{16}\b|\.history\b)")
 _UNFINISHED = (".partial", ".tmp")
 """Suffixes of files that a live archive renames when they are complete."""
 
+_UNSEEN = (-1, 0)
+"""Facts of a file that is there and shows neither size nor time."""
+
 Facts: TypeAlias = "Mapping[str, tuple[int, int]]"
 """Size in bytes and time of change in nanoseconds, by path."""
 
@@ -56,6 +59,14 @@ class Listing:
     def take(cls, fixed: Sequence[Path], growing: Sequence[Path]) -> Listing:
         """List files, and all files below directories. A path that is not there is left out."""
         return cls(time.time(), _facts_of(fixed), _facts_of(growing))
+
+    def holds(self, place: Path) -> bool:
+        """Return whether a file of the backup was seen at or below `place`."""
+        name = _name(place)
+        return any(
+            facts != _UNSEEN and (path == name or path.startswith(f"{name}/"))
+            for path, facts in self.fixed.items()
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return data that JSON can hold."""
@@ -98,7 +109,26 @@ def look_again(state: Path) -> list[Check]:
     except FileNotFoundError:
         return []
     fixed, growing = ([Path(path) for path in document[kind]] for kind in ("fixed", "growing"))
-    return [compare(Listing.from_dict(document["listing"]), Listing.take(fixed, growing))]
+    before = Listing.from_dict(document["listing"])
+    unseen = [place for place in fixed if not before.holds(place)]
+    return [nothing_seen(unseen) if unseen else compare(before, Listing.take(fixed, growing))]
+
+
+def nothing_seen(places: Sequence[Path]) -> Check:
+    """Return the check for places of the backup in which no file was found before the drill.
+
+    The restore took its files from elsewhere, or this user may not list them.
+    """
+    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+    named = ", ".join(_name(place) for place in places[:SHOWN])
+    return Check(
+        name=NAME,
+        verdict=Verdict.COULD_NOT_VERIFY,
+        message=f"nothing was compared: no file of the backup was found in {named}{more}; name the"
+        " place that the tool reads, and let the user who runs pytest list it",
+        expected="no file changed, gone, or on a timeline of the copy",
+        observed="no file",
+    )
 
 
 def _file(state: Path) -> Path:
@@ -152,7 +182,7 @@ def _facts(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
         return
     except OSError:
         # Too long a path, no permission: it is there, and this is the same both times.
-        yield _name(path), (-1, 0)
+        yield _name(path), _UNSEEN
         return
     if stat.S_ISREG(found.st_mode):
         yield _name(path), (found.st_size, found.st_mtime_ns)

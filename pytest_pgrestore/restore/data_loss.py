@@ -93,6 +93,9 @@ def _freshest(connection: psycopg.Connection[Any], query: str) -> datetime | Non
     Raises:
         ConfigError: It answers something else than one time.
     """
+    from pytest_pgrestore.system.bounded_connection import spell_for_us
+
+    spell_for_us(connection)
     row = connection.execute(query.encode()).fetchone()
     value = row[0] if row else None
     if value is None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.checks import repository
 from pytest_pgrestore.checks.after_tests import page_checksums, server_gone
+from pytest_pgrestore.model.damage import CAUSE, is_damage
 from pytest_pgrestore.model.drill import DrillSettings
-from pytest_pgrestore.model.errors import HarnessError, PgRestoreError
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError
 from pytest_pgrestore.model.evidence import Check, Failure
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.restore.attempt import Attempt, check_names, listing_path
@@ -179,7 +180,10 @@ def _last_check(access: ConnectionInfo, late: HarnessError | None, why_ended: st
 
 @contextmanager
 def _blaming_the_harness() -> Iterator[None]:
-    """Turn operating system and psycopg errors into HarnessError: the backup may be good."""
+    """Turn operating system and psycopg errors into HarnessError: the backup may be good.
+
+    What the server says of lost or damaged files of its own is BackupNotRestorable.
+    """
     import psycopg
 
     try:
@@ -194,6 +198,11 @@ def _blaming_the_harness() -> Iterator[None]:
         ) from exc
     except psycopg.Error as exc:
         message = exc.diag.message_primary or str(exc).strip().splitlines()[0]
+        if is_damage(exc.sqlstate, str(exc)):
+            raise BackupNotRestorable(
+                f"{CAUSE}: {message}",
+                hint="take a new backup, and find out where this one lost the file.",
+            ) from exc
         raise HarnessError(
             f"asking the restored server failed: {message}", hint="read the saved server log."
         ) from exc

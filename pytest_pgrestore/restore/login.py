@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.model.damage import CAUSE, is_damage
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.restore.databases import (
+    choose_database,
+    closed_databases,
+    read_databases,
+)
 from pytest_pgrestore.restore.instance import ConnectionInfo
 from pytest_pgrestore.restore.quarantine.settings import connection_options, question_options
+from pytest_pgrestore.restore.server.log import ServerLog
 from pytest_pgrestore.system.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import psycopg
 
     from pytest_pgrestore.restore.attempt import Attempt
@@ -21,10 +30,6 @@ _MAINTENANCE_DATABASES = ("postgres", "template1")
 _LOGIN_SECONDS = 60.0
 """Longest wait for one login. A server that is stopped lets us connect, and answers nothing."""
 
-_DATABASES = (
-    "select datname from pg_catalog.pg_database where not datistemplate and datallowconn"
-    " order by datname"
-)
 _IDENTITY = (
     "select pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('cluster_name'),"
     " (select system_identifier::pg_catalog.text from pg_catalog.pg_control_system())"
@@ -44,12 +49,16 @@ def wait_and_log_in(attempt: Attempt, sandbox: Sandbox, user: str) -> Connection
 
     Raises:
         LockedOutError: `user` does not exist or may not log in.
-        BackupNotRestorable: The server ended, or lacks the database that is set.
+        BackupNotRestorable: The server ended, or lacks the database that is set, or a file of it.
         HarnessError: Another server answered, or the deadline passed.
     """
-    with _first_connection(sandbox, user, attempt.settings.timeout_seconds) as connection:
+    settings = attempt.settings
+    ways_in = _ways_in(settings.database)
+    with _first_connection(sandbox, user, settings.timeout_seconds, ways_in) as connection:
         system_identifier = _system_identifier(connection, attempt.nonce, sandbox)
-        database = _database(connection, attempt.settings.database)
+        databases = read_databases(connection)
+        database = choose_database(databases, attempt.settings.database)
+    attempt.not_checked += closed_databases(databases)
     return ConnectionInfo(
         drill=attempt.drill.key,
         socket_directory=str(sandbox.socket_directory),
@@ -73,7 +82,7 @@ def allow_login(sandbox: Sandbox, user: str) -> None:
     Raises:
         LoginNotReadyError: It was not possible; the text is psql's message.
     """
-    message = sandbox.allow_login(user, login_options(sandbox))
+    message = sandbox.allow_login(user, question_options(sandbox.programs.major))
     if message:
         raise LoginNotReadyError(message)
 
@@ -83,8 +92,14 @@ def login_options(sandbox: Sandbox) -> str:
     return connection_options(sandbox.programs.major, read_only=False)
 
 
+def _ways_in(wanted: str | None) -> tuple[str, ...]:
+    """Return the databases to try. Production may have closed those that initdb makes."""
+    own = (wanted,) if wanted is not None and wanted not in _MAINTENANCE_DATABASES else ()
+    return (*_MAINTENANCE_DATABASES, *own)
+
+
 def _first_connection(
-    sandbox: Sandbox, user: str, timeout_seconds: float
+    sandbox: Sandbox, user: str, timeout_seconds: float, ways_in: Sequence[str]
 ) -> psycopg.Connection[Any]:
     """Return the first connection that the server accepts.
 
@@ -96,7 +111,7 @@ def _first_connection(
     def answered() -> bool:
         _require_running(sandbox)
         try:
-            found.append(_connect(sandbox, user, timeout_seconds))
+            found.append(_connect(sandbox, user, timeout_seconds, ways_in))
         except LoginNotReadyError as exc:
             _refuse_locked_out(str(exc), user)
             return False
@@ -114,26 +129,32 @@ def _require_running(sandbox: Sandbox) -> None:
         raise HarnessError(
             why_ended, hint="read the saved logs; container.json has the daemon's own words."
         )
+    log = ServerLog(sandbox.server_log())
+    log.refresh()
+    said = log.fatal()
     raise BackupNotRestorable(
-        "the server ended just after it opened", hint="read the saved server log."
+        "the server ended just after it opened" + (f": {said}" if said else ""),
+        hint="read the saved server log; take a new backup if the copy is damaged.",
     )
 
 
-def _connect(sandbox: Sandbox, user: str, timeout_seconds: float) -> psycopg.Connection[Any]:
-    """Return a connection to the first maintenance database that accepts one.
+def _connect(
+    sandbox: Sandbox, user: str, timeout_seconds: float, ways_in: Sequence[str]
+) -> psycopg.Connection[Any]:
+    """Return a connection to the first of `ways_in` that accepts one.
 
     Raises:
         LoginNotReadyError: The server is not open, or refuses the role.
-        BackupNotRestorable: No maintenance database accepts a connection.
-        HarnessError: The locale of the database is not installed here, or another process listens
-            at the socket.
+        BackupNotRestorable: A database lacks files of its own.
+        HarnessError: No database of `ways_in` accepts a connection, its locale is not installed
+            here, or another process listens at the socket.
     """
     import psycopg
 
     from pytest_pgrestore.system.bounded_connection import ask, client_conninfo
 
     allow_login(sandbox, user)
-    for database in _MAINTENANCE_DATABASES:
+    for database in ways_in:
         wanted = client_conninfo(
             sandbox.client_address,
             user=user,
@@ -149,6 +170,11 @@ def _connect(sandbox: Sandbox, user: str, timeout_seconds: float) -> psycopg.Con
             )
         except psycopg.OperationalError as exc:
             message = str(exc)
+            if is_damage(exc.sqlstate, message):
+                raise BackupNotRestorable(
+                    f"{CAUSE}: {_first_fatal(message)}",
+                    hint="take a new backup, and find out where this one lost the file.",
+                ) from exc
             if _is_database_closed(message):
                 continue
             if "locale" in message and "incompatible" in message:
@@ -157,10 +183,16 @@ def _connect(sandbox: Sandbox, user: str, timeout_seconds: float) -> psycopg.Con
                     hint="install production's locales on this machine.",
                 ) from exc
             raise LoginNotReadyError(message) from exc
-    raise BackupNotRestorable(
-        "neither postgres nor template1 takes a connection",
-        hint="set database = ... to one that does.",
+    raise HarnessError(
+        f"no connection is taken by {', '.join(ways_in)} (not there, or allow_connections = false)",
+        hint="set `database` in the source to a database of production that takes connections.",
     )
+
+
+def _first_fatal(message: str) -> str:
+    """Return what the server said, without what libpq puts before it."""
+    said = message.partition("FATAL:")[2] or message
+    return "; ".join(line.strip() for line in said.splitlines() if line.strip())
 
 
 def _is_database_closed(message: str) -> bool:
@@ -171,7 +203,11 @@ def _is_database_closed(message: str) -> bool:
     """
     if 'database "' not in message:
         return False
-    return "does not exist" in message or "not currently accepting" in message
+    return (
+        "does not exist" in message
+        or "not currently accepting" in message
+        or "cannot connect to invalid database" in message
+    )
 
 
 def _refuse_locked_out(message: str, user: str) -> None:
@@ -200,23 +236,3 @@ def _system_identifier(connection: psycopg.Connection[Any], nonce: str, sandbox:
             hint="read the saved server log: recovery has paused.",
         )
     return str(system_identifier)
-
-
-def _database(connection: psycopg.Connection[Any], wanted: str | None) -> str:
-    """Return the database assertions run in: `wanted`, or the only one of the users', or postgres.
-
-    Raises:
-        BackupNotRestorable: `wanted` is not in the copy.
-    """
-    names = [str(row[0]) for row in connection.execute(_DATABASES)]
-    if wanted is not None:
-        if wanted in names:
-            return wanted
-        raise BackupNotRestorable(
-            f"database {wanted!r} is not in the backup; it holds {', '.join(names) or 'none'}",
-            hint="correct `database` in the source, or back up the cluster that has it.",
-        )
-    own = [name for name in names if name != "postgres"]
-    if len(own) == 1:
-        return own[0]
-    return "postgres" if "postgres" in names else names[0]

@@ -16,8 +16,14 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.restore import logical
 from pytest_pgrestore.restore.data_loss import data_loss
 from pytest_pgrestore.restore.judgement import objectives
+from pytest_pgrestore.restore.quarantine.carried_settings import (
+    CONFIGURATION_BYTES,
+    carried_settings,
+    unknown_settings,
+)
 from pytest_pgrestore.restore.quarantine.files import ATTIC
 from pytest_pgrestore.restore.quarantine.settings import ASKED, server_settings
+from pytest_pgrestore.restore.relation_files import check_relation_files, is_needed
 from pytest_pgrestore.sources.protocol import is_logical
 from pytest_pgrestore.system import server_process
 from pytest_pgrestore.system.regular_file import read_limited
@@ -43,13 +49,13 @@ _SPEED = (
 )
 """Settings that bear on the speed of a restore, for the evidence."""
 
-_CONFIGURATION_BYTES = 4 * 1024 * 1024
-"""Most of a configuration file that is read for its notes: a hundred times the longest real one."""
-
 _VALUES = (
     "select name, pg_catalog.current_setting(name) from pg_catalog.unnest(%s::pg_catalog.text[])"
     " as asked(name)"
 )
+
+
+_NAMES = "select name from pg_catalog.pg_show_all_settings()"
 
 
 def measure(attempt: Attempt) -> None:
@@ -71,6 +77,9 @@ def measure(attempt: Attempt) -> None:
             version=_version(connection),
             system_identifier=access.system_identifier,
         )
+        # Before the user's own query, which may read a file that is lost.
+        if not is_logical(attempt.source) and is_needed(attempt):
+            check_relation_files(attempt, sandbox, access)
         attempt.data_loss = data_loss(attempt, access)
         attempt.notes += leftovers(connection)
         # A dump is sorted anew and loaded by this server, so it fits by its nature.
@@ -143,6 +152,7 @@ def _environment(
         environment.fit_of_databases(connection),
         environment.preloads_left_out(_carried_configuration(sandbox)),
     ]
+    attempt.notes += unknown_settings(carried_settings(sandbox), _settings_of(connection))
     names = [str(name) for (name,) in connection.execute(environment.DATABASES).fetchall()]
     # Together they take no longer than one question may: a copy can have any number of databases.
     deadline = time.monotonic() + access.timeout_seconds
@@ -157,6 +167,12 @@ def _environment(
     for part in found:
         attempt.not_checked.extend(part.not_checked)
         attempt.notes.extend(part.notes)
+
+
+def _settings_of(connection: psycopg.Connection[Any]) -> frozenset[str]:
+    """Return the names of the server's settings in lower case."""
+    rows = connection.execute(_NAMES).fetchall()
+    return frozenset(str(name).lower() for (name,) in rows)
 
 
 def _fit_of_database(access: ConnectionInfo, name: str) -> Fit:
@@ -177,7 +193,7 @@ def _carried_configuration(sandbox: Sandbox) -> list[str]:
     texts = []
     for name in ("postgresql.conf", "postgresql.auto.conf"):
         try:
-            content = read_limited(sandbox.root / ATTIC / name, _CONFIGURATION_BYTES, follow=False)
+            content = read_limited(sandbox.root / ATTIC / name, CONFIGURATION_BYTES, follow=False)
         except OSError:
             continue  # none, or no file that a server would have been started with
         texts.append(content.decode("utf-8", errors="replace"))

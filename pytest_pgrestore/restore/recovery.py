@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import (
@@ -78,16 +79,35 @@ def judge_end(
     chosen: ChosenBackup,
     control: ControlData,
     log: ServerLog,
+    *,
+    ends_anywhere: bool = False,
 ) -> None:
     """Compare the end of recovery with the target, and keep both as evidence.
+
+    Args:
+        attempt: The restore.
+        access: How to connect to its server.
+        chosen: The backup.
+        control: Its pg_control, before recovery.
+        log: The server's log.
+        ends_anywhere: The WAL ends in the middle of a segment that was used before, as that of a
+            stopped server does: what follows is old, and no damage.
 
     Raises:
         HarnessError: The server is of another cluster, or did not answer.
     """
     reached = _end_of_recovery(access, log)
+    if ends_anywhere and reached.end is not None and reached.end >= control.checkpoint:
+        reached = replace(reached, bad_wal=None)
     attempt.checks.append(
         end_of_recovery.target_reached(
-            attempt.drill.target, reached, chosen.archive_end, control.segment_bytes
+            attempt.drill.target,
+            reached,
+            chosen.archive_end,
+            control.segment_bytes,
+            None
+            if chosen.timeline is None
+            else end_of_recovery.Followed(chosen.timeline, chosen.timeline_begins),
         )
     )
     stopped = reached.stopped_transaction

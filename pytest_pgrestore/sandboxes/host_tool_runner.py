@@ -17,6 +17,7 @@ from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes import confinement
 from pytest_pgrestore.system import capabilities
 from pytest_pgrestore.system.process import Completed, child_environment, run
+from pytest_pgrestore.system.python_of_program import python_places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -94,9 +95,10 @@ class HostToolRunner:
         wanted = self.requirements
         if wanted.users_own or self.confinement.none:
             return nullcontext(lambda: None)
+        python = python_places(wanted.program)
         reach = confinement.tool_reach(
             home,
-            (program, program.resolve().parent, *wanted.reads),
+            (program, program.resolve().parent, *python, *wanted.reads),
             (self.scratch, *self.fills, *wanted.writes),
             network=wanted.network,
         )

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_pgrestore.model.damage import is_damage
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.restore.databases import read_databases, require_open
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import NO_SERVER, NOT_MEASURED
 
@@ -101,26 +103,29 @@ def connect(instance: RestoredInstance) -> psycopg.Connection[Any]:
 
     Raises:
         BackupNotRestorable: The database is not in the restored copy.
+        HarnessError: It is there, and takes no connection.
     """
     import psycopg
 
     try:
         return instance.connect()
-    except psycopg.OperationalError:
-        # libpq gives no SQLSTATE for a refused connection: the server is asked which there are.
-        names = _databases(instance)
-        if instance.access.database in names:
+    except psycopg.OperationalError as exc:
+        if is_damage(exc.sqlstate, str(exc)):
             raise
-        raise BackupNotRestorable(
-            f"database {instance.access.database!r} is not in the restored copy",
-            hint=f"it holds: {', '.join(names)}.",
-        ) from None
+        # libpq gives no SQLSTATE for a refused connection: the server is asked why.
+        _require_open(instance, exc)
+        raise
 
 
-def _databases(instance: RestoredInstance) -> list[str]:
-    """Return the databases that accept connections."""
+def _require_open(instance: RestoredInstance, error: Exception) -> None:
+    """Refuse a database that is not in the copy, or that nobody can connect to."""
     with instance.access.ask("template1") as connection:
-        rows = connection.execute(
-            "select datname from pg_catalog.pg_database where datallowconn order by 1"
-        ).fetchall()
-    return [str(name) for (name,) in rows]
+        databases = read_databases(connection)
+    names = [database.name for database in databases if not database.why_closed]
+    wanted = instance.access.database
+    if wanted not in [database.name for database in databases]:
+        raise BackupNotRestorable(
+            f"database {wanted!r} is not in the restored copy",
+            hint=f"it holds: {', '.join(names)}.",
+        ) from error
+    require_open(databases, wanted)

@@ -74,7 +74,8 @@ RUNTIMES = ("docker", "local")
 
 _PATH_KEYS = frozenset(
     {
-        *("config", "delta", "path", "globals", "linked_paths", "read_paths", "schema_file"),
+        *("config", "delta", "envdir", "path", "globals", "linked_paths", "read_paths"),
+        "schema_file",
         "wal",
         *("bindir", "directory"),
     }

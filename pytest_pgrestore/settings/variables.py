@@ -17,8 +17,8 @@ def fill_in(
 ) -> dict[str, Any]:
     """Return the content of a settings file with variables filled in.
 
-    ``${NAME}`` in any text is replaced. The names in ``secrets`` of a source or a copy become a
-    table of names and values.
+    ``${NAME}`` in any text is replaced. The names in ``secrets`` of a source or a copy, a list or a
+    table, become a table of names and values.
 
     Args:
         document: The content as it was written.
@@ -48,7 +48,7 @@ def _expand(value: Any, where: str, environ: Mapping[str, str], mistakes: list[s
 
 
 def _fill_secrets(tables: Any, where: str, environ: Mapping[str, str], mistakes: list[str]) -> None:
-    """Replace each list ``secrets`` of sources and copies by the variables with their values."""
+    """Replace each ``secrets`` of sources and copies by the variables with their values."""
     if not isinstance(tables, dict):
         return
     for name, table in tables.items():
@@ -63,19 +63,38 @@ def _fill_secrets(tables: Any, where: str, environ: Mapping[str, str], mistakes:
 def _values_of(
     names: Any, where: str, environ: Mapping[str, str], mistakes: list[str]
 ) -> dict[str, str]:
-    """Return the variables of these names with their values, without those that are not set."""
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    """Return the tool's variables with their values, without those that are not set.
+
+    A list has names that are the same for the tool and outside. A table has the tool's name, and
+    the name outside: keys of a Kubernetes Secret are called otherwise than a tool wants.
+    """
+    if isinstance(names, dict):
+        pairs = list(names.items())
+    elif isinstance(names, list):
+        pairs = [(name, name) for name in names]
+    else:
+        pairs = [(None, None)]
+    if not all(isinstance(name, str) and isinstance(outside, str) for name, outside in pairs):
         mistakes.append(
             f"{where}: a list of names is expected\n"
-            'HINT: write secrets = ["NAME"], and set NAME outside.'
+            'HINT: write secrets = ["NAME"], and set NAME outside; or { NAME = "OTHER_NAME" } if it'
+            " has another name outside."
         )
         return {}
-    mistakes += [
-        f"{where}: environment variable {name} is not set\nHINT: set it where pytest runs."
-        for name in names
-        if name not in environ
-    ]
-    return {name: environ[name] for name in names if name in environ}
+    for name, outside in pairs:
+        if outside in environ:
+            continue
+        if name == outside:
+            mistakes.append(
+                f"{where}: environment variable {name} is not set\nHINT: set it where pytest runs."
+            )
+        else:
+            # Not quoted: somebody may have written the secret itself.
+            mistakes.append(
+                f"{where}.{name}: the environment variable that it names is not set\n"
+                "HINT: write the name of a variable, never a value, and set it where pytest runs."
+            )
+    return {name: environ[outside] for name, outside in pairs if outside in environ}
 
 
 def _variable(name: str, where: str, environ: Mapping[str, str], mistakes: list[str]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.system.regular_file import read_limited
+from pytest_pgrestore.system.who_may_read import who_may_read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +31,10 @@ def read_ini(path: Path, tool: str, parser: ConfigParser) -> dict[str, dict[str,
     try:
         content = read_limited(path, _LARGEST_BYTES)
         parser.read_string(content.decode(), str(path))
+    except PermissionError:
+        raise HarnessError(
+            f"{tool}'s configuration {path} may not be read by this user", hint=who_may_read(path)
+        ) from None
     except OSError as exc:
         raise HarnessError(
             f"{tool}'s configuration {path} cannot be read: {exc.strerror}",

@@ -72,6 +72,7 @@ class ChosenBackup:
         server_major: Major version of the server to restore under.
         needed_bytes: Estimate of the disk space the restore needs; None if unknown.
         timeline: Timeline on which recovery must end; None if there is no recovery.
+        timeline_begins: Where that timeline begins; None if it is the backup's own.
         archive_end: End of the last WAL segment before any gap; None without an archive.
         checks: Checks that are finished already, for example that the archive has no gap.
         not_checked: What this source cannot verify, one sentence each.
@@ -89,6 +90,7 @@ class ChosenBackup:
     server_major: int
     needed_bytes: int | None = None
     timeline: int | None = None
+    timeline_begins: Lsn | None = None
     archive_end: Lsn | None = None
     checks: tuple[Check, ...] = ()
     not_checked: tuple[str, ...] = ()

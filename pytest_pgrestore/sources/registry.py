@@ -103,6 +103,7 @@ def _basebackup(name: str, table: BasebackupTable, timeout_seconds: float) -> Ph
         name,
         table.path,
         wal=table.wal,
+        backup=table.backup,
         verify=table.verify,
         linked_paths=tuple(table.linked_paths),
         max_files=table.max_files,

@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.model.errors import HarnessError, TargetUnreachable
+from pytest_pgrestore.model.target import Immediate, Latest
 from pytest_pgrestore.sources.protocol import ChosenBackup
-from pytest_pgrestore.sources.wal import fetched_wal
+from pytest_pgrestore.sources.wal import fetched_wal, stored_wal
+from pytest_pgrestore.sources.wal.history_choice import choose_backup
 from pytest_pgrestore.sources.wal.staging import empty_wal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
     from pytest_pgrestore.sources.protocol import LocateRequest
     from pytest_pgrestore.sources.selection import Picked
-    from pytest_pgrestore.sources.wal.stored_wal import WalPlan
+    from pytest_pgrestore.sources.wal.history_graph import HistoryGraph
+    from pytest_pgrestore.sources.wal.stored_wal import StoredWal, WalPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +92,7 @@ class ToolSource(Generic[ChoiceT]):
             selection=picked.selection,
             server_major=picked.backup.server_major or 0,
             timeline=wal.path.last,
+            timeline_begins=wal.path.last_begins,
             archive_end=wal.end,
             checks=(wal.check(),),
             notes=wal.notes,
@@ -103,6 +108,81 @@ class ToolSource(Generic[ChoiceT]):
 
     def _choice_of(self, chosen: ChosenBackup) -> ChoiceT:
         return self._choices[id(chosen)][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """The backup for a request, out of a catalogue that knows where each one begins.
+
+    Attributes:
+        picked: The choice.
+        start_file: Name of the segment in which it begins.
+        graph: The timelines of the archive, with the backups of its cluster.
+        newest: Whether nothing but its age made it the choice.
+    """
+
+    picked: Picked
+    start_file: str
+    graph: HistoryGraph
+    newest: bool
+
+
+def pick_among(
+    entries: Sequence[tuple[Backup, str]],
+    stored: StoredWal,
+    request: LocateRequest,
+    wanted: str | None,
+) -> Pick:
+    """Return the backup for a request.
+
+    A position, a transaction and a name mean something in one cluster only. So the newest cluster
+    with a backup that fits is the one meant.
+
+    Args:
+        entries: The backups, oldest first, each with the segment in which it begins.
+        stored: All WAL of the repository.
+        request: The target and the timeline.
+        wanted: Label of the backup that the user names; None names none.
+
+    Raises:
+        BackupNotRestorable: The catalogue contradicts itself.
+        HarnessError: There is no backup of that name.
+        TargetUnreachable: Every backup ends after the target.
+    """
+    groups = _by_cluster(entries)
+    if wanted is not None:
+        named = [group for group in groups if any(backup.label == wanted for backup, _ in group)]
+        groups = named or [list(entries)]
+    elif isinstance(request.target, Latest | Immediate):
+        groups = groups[:1]
+    for group in groups[:-1]:
+        try:
+            return _pick_in(group, stored, request, wanted)
+        except TargetUnreachable:
+            continue
+    return _pick_in(groups[-1], stored, request, wanted)
+
+
+def _by_cluster(entries: Sequence[tuple[Backup, str]]) -> list[list[tuple[Backup, str]]]:
+    """Return the backups of each cluster, that with the newest backup first."""
+    groups: dict[int | None, list[tuple[Backup, str]]] = {}
+    for entry in reversed(entries):
+        groups.setdefault(entry[0].system_identifier, []).insert(0, entry)
+    return list(groups.values())
+
+
+def _pick_in(
+    entries: Sequence[tuple[Backup, str]],
+    stored: StoredWal,
+    request: LocateRequest,
+    wanted: str | None,
+) -> Pick:
+    backups = [backup for backup, _ in entries]
+    graph = stored_wal.graph_of(stored, backups, entries[-1][1])
+    picked = choose_backup(graph, request, wanted)
+    start_file = next(name for backup, name in entries if backup is picked.backup)
+    newest = wanted is None and picked.backup is backups[-1]
+    return Pick(picked, start_file, graph, newest)
 
 
 def required(tool_runner: ToolRunner | None, tool: str) -> ToolRunner:

@@ -1,6 +1,6 @@
 """How many examples hypothesis tries, and how they are chosen; CONTRIBUTING.md explains it.
 
-A test here has `@given` and no settings of its own: these profiles are for all of them.
+A test here has `@given` and one of these profiles. Whole drills try fewer examples of it.
 """
 
 from __future__ import annotations

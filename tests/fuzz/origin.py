@@ -78,6 +78,13 @@ class Origin:
             return None
         return path
 
+    def dump_all(self, options: Sequence[str]) -> Path | None:
+        """Dump the whole cluster; return the path, or None if pg_dumpall refuses the options."""
+        path = self.dumps / "all.sql"
+        path.unlink(missing_ok=True)
+        done = self._run("pg_dumpall", "-f", str(path), *options)
+        return None if done.returncode else path
+
     def by_hand(self, path: Path, form: str, *, creates: bool) -> ByHand:
         """Restore a dump beside its origin.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given, note
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from pytest_pgrestore.model.drill import Drill
@@ -24,6 +24,11 @@ from tests.fuzz.damage import DAMAGES, Damage
 from tests.fuzz.databases import Database, Draw, databases
 from tests.fuzz.origin import NAME, Origin, contents_of, origin
 from tests.real.runtimes import opened_run
+
+pytestmark = pytest.mark.long
+
+DRILLS = settings(max_examples=max(1, (settings.default or settings()).max_examples // 25))
+"""A drill takes a second, and a parser less than a thousandth."""
 
 FORMS = ("plain", "custom", "directory", "tar")
 MAJORS = (15, 17, 18)
@@ -47,6 +52,16 @@ _FLAGS = (
     "--verbose",
     "--no-toast-compression",
     "--encoding=UTF8",
+)
+_ALL_FLAGS = (
+    "--clean",
+    "--inserts",
+    "--quote-all-identifiers",
+    "--disable-triggers",
+    "--load-via-partition-root",
+    "--no-sync",
+    "--no-role-passwords",
+    "--verbose",
 )
 _CLEAN = ((), (), ("--clean",), ("--clean", "--if-exists"))
 _PARTS = (
@@ -98,7 +113,8 @@ def drill(
     run: Run, logs: Path, made: Origin, path: Path
 ) -> tuple[DrillRecord, Counter[str] | None]:
     """Drill a dump; return the evidence, and the contents of what came up."""
-    backups = DumpSource("shop", str(path), globals_path=str(made.globals), database=NAME, jobs=2)
+    roles = None if path.name == "all.sql" else str(made.globals)
+    backups = DumpSource("shop", str(path), globals_path=roles, database=NAME, jobs=2)
     asked = Drill("shop")
     result = run_drill(
         asked, backups, DrillSettings(), run, log_directory=logs, progress=lambda _: None
@@ -121,6 +137,7 @@ def words(record: DrillRecord) -> str:
     return "; ".join([*first, *(f"{check.name}: {check.message}" for check in record.checks)])
 
 
+@DRILLS
 @given(case=dumped())
 def test_what_is_restored_is_what_was_dumped(
     source: Origin, run: Run, tmp_path_factory: pytest.TempPathFactory, case: Dumped
@@ -144,6 +161,30 @@ def test_what_is_restored_is_what_was_dumped(
         assert found == right.contents, sorted((found - right.contents) | (right.contents - found))
 
 
+@DRILLS
+@given(database=databases(), options=st.lists(st.sampled_from(_ALL_FLAGS), unique=True, max_size=3))
+def test_a_whole_cluster_comes_back(
+    source: Origin,
+    run: Run,
+    tmp_path_factory: pytest.TempPathFactory,
+    database: Database,
+    options: list[str],
+) -> None:
+    """A dump of pg_dumpall is green, and its database has the contents of its origin."""
+    source.fill(database)
+    path = source.dump_all(options)
+    if path is None:
+        return
+    note(f"pg_dumpall {source.major}: {options}\n" + ";\n".join(database.statements))
+    record, found = drill(run, tmp_path_factory.mktemp("logs"), source, path)
+    assert str(record.verdict()) == "passed", words(record)
+    right = source.contents()
+    assert found is not None
+    assert right is not None
+    assert found == right, sorted((found - right) | (right - found))
+
+
+@DRILLS
 @given(case=dumped(), damage=DAMAGES)
 def test_a_damaged_dump_is_never_green_with_other_contents(
     source: Origin,

@@ -23,6 +23,7 @@ from pytest_pgrestore.sources.command.commands import failed as command_failed
 from pytest_pgrestore.sources.pgbackrest import catalogue as pgbackrest
 from pytest_pgrestore.sources.pgbackrest import messages as pgbackrest_messages
 from pytest_pgrestore.sources.pgbackrest import wal as pgbackrest_wal
+from pytest_pgrestore.sources.pgbackrest.config_files import ConfigFiles
 from pytest_pgrestore.sources.pgbackrest.own_config import Repository, repositories
 from pytest_pgrestore.sources.walg import answers as walg
 from pytest_pgrestore.sources.walg import checks as walg_checks
@@ -290,7 +291,7 @@ def test_the_configuration_of_a_tool(content: bytes) -> None:
         with only_our_errors():
             server_of(path, "shop")
         with only_our_errors():
-            for repository in repositories(path, "main", {}):
+            for repository in repositories(ConfigFiles((path,)), "main", {}, {}):
                 str(repository.address)
 
 

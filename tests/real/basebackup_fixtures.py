@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -97,14 +97,22 @@ class World:
         )
 
 
-def forked(world: World, backup: Path, point: str) -> Cluster:
-    """Start a second server from a plain backup, recovered to a restore point.
+def forked(world: World, backup: Path, point: str | None, name: str = "f") -> Cluster:
+    """Start a second server from a plain backup, recovered to a restore point, or to the end.
 
     It archives to the archive of the first server. That is like a real recovery if the first server
     is stopped. If the first server still runs, the second one writes a foreign timeline.
     """
-    cluster = Cluster(world.directory / "f", world.cluster.programs)
+    cluster = copied(world, backup, name)
     cluster.archive = world.archive
+    target = {} if point is None else {"recovery_target_name": point}
+    promote(cluster, world.archive, target)
+    return cluster
+
+
+def copied(world: World, backup: Path, name: str) -> Cluster:
+    """Return a server whose directory is a copy of a plain backup; it does not run yet."""
+    cluster = Cluster(world.directory / name, world.cluster.programs)
     account = cluster.programs.account
     shutil.copytree(backup, cluster.data, symlinks=True)
     cluster.data.chmod(0o700)
@@ -113,16 +121,21 @@ def forked(world: World, backup: Path, point: str) -> Cluster:
         shutil.copytree(link.resolve(), own)
         link.unlink()
         link.symlink_to(own)
-    (cluster.data / "recovery.signal").touch()
     account.own_tree(cluster.directory)
-    restore = {"restore_command": f"cp '{world.archive}/%f' %p", "recovery_target_name": point}
-    cluster.start({**restore, "recovery_target_action": "promote"})
+    return cluster
+
+
+def promote(cluster: Cluster, archive: Path, settings: Mapping[str, str] | None = None) -> None:
+    """Start a server in archive recovery and wait until it is promoted."""
+    (cluster.data / "recovery.signal").touch()
+    cluster.programs.account.own(cluster.data / "recovery.signal")
+    restore = {"restore_command": f"cp '{archive}/%f' %p", "recovery_target_action": "promote"}
+    cluster.start({**restore, **(settings or {})})
     wait_until(
         lambda: not cluster.value("select pg_is_in_recovery()"),
         what="the promotion",
         timeout_seconds=DEADLINE,
     )
-    return cluster
 
 
 @contextmanager

@@ -93,6 +93,13 @@ def flipped(content: bytes) -> bytes:
     return bytes(changed)
 
 
+def passed(drilled: Drilled, rows: int) -> None:
+    """Assert a green drill with these rows."""
+    assert drilled.cause == ""
+    assert drilled.rows() == rows
+    assert drilled.result.record.verdict() == "passed", drilled.result.record.checks
+
+
 def could_not_verify(drilled: Drilled, *words: str) -> None:
     """Assert that nothing was learned about the backup, for this reason."""
     assert drilled.result.record.verdict() == "could not verify", drilled.cause

@@ -107,8 +107,25 @@ class EndOfRecovery:
     bad_wal: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The timeline that recovery was to follow to its end.
+
+    Attributes:
+        timeline: Its number.
+        begins: Where it begins; None if it is the backup's own.
+    """
+
+    timeline: int
+    begins: Lsn | None
+
+
 def target_reached(
-    target: RecoveryTarget, reached: EndOfRecovery, archive_end: Lsn | None, segment_bytes: int
+    target: RecoveryTarget,
+    reached: EndOfRecovery,
+    archive_end: Lsn | None,
+    segment_bytes: int,
+    followed: Followed | None = None,
 ) -> Check:
     """Compare the target with where recovery really ended.
 
@@ -117,8 +134,11 @@ def target_reached(
         reached: Where recovery ended.
         archive_end: End of the last WAL segment that recovery could reach; None without an archive.
         segment_bytes: Size of a WAL segment.
+        followed: The timeline the server was to follow; None if the source does not tell.
     """
     problem = _problem(target, reached, archive_end, segment_bytes)
+    if problem is None and followed is not None:
+        problem = _off_the_timeline(target, reached, followed)
     observed = reached.stopping or f"end of WAL at {reached.end}"
     return Check(
         name="target reached",
@@ -140,6 +160,29 @@ def _problem(
     if reached.stopping is None:
         return f"the server opened without saying that it stopped at {target}"
     return _stopped_elsewhere(target, reached, reached.stopping)
+
+
+def _off_the_timeline(
+    target: RecoveryTarget, reached: EndOfRecovery, followed: Followed
+) -> str | None:
+    """Return how the server left the timeline it was to follow; None if it did not.
+
+    Every archive recovery ends on a timeline of its own, with a higher number (PostgreSQL docs,
+    "Timelines").
+    """
+    if reached.timeline is not None and reached.timeline <= followed.timeline:
+        return (
+            f"the server opened on timeline {reached.timeline}, and recovery along timeline"
+            f" {followed.timeline} ends on a newer one: it was not an archive recovery"
+        )
+    begins = followed.begins
+    if not isinstance(target, Latest) or begins is None:
+        return None
+    if reached.end is None or reached.end < begins:
+        return (
+            f"replay ended at {reached.end}, before timeline {followed.timeline} begins at {begins}"
+        )
+    return None
 
 
 def _stopped_elsewhere(target: RecoveryTarget, reached: EndOfRecovery, stopping: str) -> str | None:

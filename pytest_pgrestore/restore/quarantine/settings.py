@@ -65,6 +65,12 @@ _ALWAYS = {
     "log_min_messages": "warning",
     "log_min_duration_statement": "-1",
     "log_min_error_statement": "panic",
+    # 12 and later, as the sampling of statements below. The trees that "Error Reporting and
+    # Logging / What to Log" prints hold the constants of a statement.
+    "log_transaction_sample_rate": "0",
+    "debug_print_parse": "off",
+    "debug_print_rewritten": "off",
+    "debug_print_plan": "off",
     "log_checkpoints": "off",
     # No cut-off. "Client Connection Defaults / Statement Behavior": production's limits would end
     # assertions that are slower here.
@@ -85,7 +91,8 @@ _SINCE = {
     "ignore_invalid_pages": (13, "off"),
     # "Replication / Sending Servers": nobody receives WAL of the copy.
     "wal_keep_size": (13, "0"),
-    # "Reporting and Logging / What to Log": parameters are row values.
+    # "Reporting and Logging / When to Log" and "/ What to Log": parameters are row values.
+    "log_min_duration_sample": (13, "-1"),
     "log_parameter_max_length_on_error": (13, "0"),
     # "Client Connection Defaults / Statement Behavior".
     "idle_session_timeout": (14, "0"),
@@ -125,7 +132,15 @@ _PER_CONNECTION = (
     "ignore_system_indexes",
     "zero_damaged_pages",
     "log_statement",
+    "log_min_messages",
+    "log_min_duration_statement",
+    "log_min_duration_sample",
+    "log_transaction_sample_rate",
     "log_min_error_statement",
+    "log_parameter_max_length_on_error",
+    "debug_print_parse",
+    "debug_print_rewritten",
+    "debug_print_plan",
     "statement_timeout",
     "lock_timeout",
     "idle_in_transaction_session_timeout",
@@ -162,6 +177,11 @@ _QUESTION = {
     "default_transaction_isolation": r"read\ committed",
     "default_transaction_deferrable": "off",
     "jit": "off",
+    # What a client program prints beside its answer.
+    "client_min_messages": "warning",
+    # A question must not fail for want of room.
+    "temp_file_limit": "-1",
+    "array_nulls": "on",
 }
 """Settings of connections that ask our own questions: name to value, as libpq's `options` has it.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
+from pytest_pgrestore.model.wal import Lsn
 
 if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.protocol import Sandbox
@@ -24,6 +25,10 @@ Source: PostgreSQL docs, "Hot Standby", "Administrator's Overview". pg_controlda
 """
 
 
+STOPPED = ("shut down", "shut down in recovery")
+"""States of a copy of a stopped server (DBState in src/include/catalog/pg_control.h)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ControlData:
     """The facts of ``global/pg_control`` that a restore needs.
@@ -34,6 +39,7 @@ class ControlData:
         timeline: Of the last checkpoint.
         segment_bytes: Size of a WAL segment.
         floors: Production's values of `FLOORS`.
+        checkpoint: Where the last checkpoint's record begins.
     """
 
     system_identifier: str
@@ -41,6 +47,12 @@ class ControlData:
     timeline: int
     segment_bytes: int
     floors: dict[str, int]
+    checkpoint: Lsn
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the server was stopped in order, as a primary or a standby."""
+        return self.state in STOPPED
 
 
 def read(sandbox: Sandbox) -> ControlData:
@@ -71,6 +83,7 @@ def read(sandbox: Sandbox) -> ControlData:
         timeline=int(facts["Latest checkpoint's TimeLineID"]),
         segment_bytes=int(facts["Bytes per WAL segment"]),
         floors={name: int(facts[f"{name} setting"]) for name in FLOORS},
+        checkpoint=Lsn.parse(facts["Latest checkpoint location"]),
     )
 
 

@@ -39,14 +39,17 @@ class PortLogin:
         if self.passfile.exists():
             return ""
         password = secrets.token_urlsafe(24)
-        done = programs.run(
-            "psql",
-            *("-X", "-q", "-h", socket["host"], "-p", socket["port"]),
-            *("-U", user, "-d", "template1"),
-            stdin=[_statement(user, password).encode()],
-            env={"PGOPTIONS": options},
-            check=False,
-        )
+        for database in ("template1", "postgres"):
+            done = programs.run(
+                "psql",
+                *("-X", "-q", "-h", socket["host"], "-p", socket["port"]),
+                *("-U", user, "-d", database),
+                stdin=[_statement(user, password).encode()],
+                env={"PGOPTIONS": options},
+                check=False,
+            )
+            if 'FATAL:  database "' not in done.stderr:
+                break  # else production may have closed it: allow_connections = false
         if done.status != 0 or done.stderr:
             return done.stderr or f"psql ended with status {done.status}"
         # libpq ignores a password file that others can read (PostgreSQL docs, "The Password File").
@@ -58,4 +61,8 @@ class PortLogin:
 
 def _statement(user: str, password: str) -> str:
     name = user.replace('"', '""')
-    return f"set password_encryption = 'scram-sha-256'; alter role \"{name}\" password '{password}'"
+    return (
+        "set password_encryption = 'scram-sha-256';"
+        # A password whose date has passed is refused (get_role_password in src/backend/libpq).
+        f" alter role \"{name}\" password '{password}' valid until 'infinity'"
+    )

@@ -156,8 +156,11 @@ class SqlAssertion(pytest.Item):
         """
         import psycopg
 
+        from pytest_pgrestore.system.bounded_connection import spell_for_us
+
         connection = connect(self._instance)
         try:
+            spell_for_us(connection)
             # psycopg's type of a query that is no literal of the source code is bytes. The server
             # refuses to prepare two statements; otherwise the result of the first one is read.
             cursor = connection.execute(self._table.sql.encode(), prepare=True)

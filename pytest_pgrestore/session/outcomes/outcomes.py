@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.model.damage import CAUSE, is_damage
 from pytest_pgrestore.model.errors import AssertionFailed, PgRestoreError
 from pytest_pgrestore.model.evidence import AssertionOutcome
 from pytest_pgrestore.model.verdict import Verdict
@@ -112,9 +113,17 @@ def verdict_of(error: BaseException | None, when: str | None) -> Verdict:
     if isinstance(error, PgRestoreError):
         return error.verdict
     state = sqlstate_of(error)
+    if _is_damage(error):
+        return Verdict.FAILED
     if state is not None and (state == "" or state[:2] in _NOT_THE_BACKUP):
         return Verdict.COULD_NOT_VERIFY
     return Verdict.FAILED if when == "call" else Verdict.COULD_NOT_VERIFY
+
+
+def _is_damage(error: BaseException | None) -> bool:
+    """Tell whether an error of psycopg is about files of the backup, in whatever phase."""
+    state = sqlstate_of(error)
+    return state is not None and is_damage(state, str(error))
 
 
 def _verdict_and_message(
@@ -138,6 +147,8 @@ def _failure(
     """Return the message of a failure: phase, error, place, and values if they may be shown."""
     message = message_without_values(excinfo.value)
     lines = [message if when == "call" else f"{when}: {message}"]
+    if _is_damage(excinfo.value):
+        lines.append(CAUSE)
     if not isinstance(excinfo.value, PgRestoreError | AssertionFailed):
         lines.append(_place(item, excinfo))
     if item.config.stash[SESSION].redaction.shows_values:

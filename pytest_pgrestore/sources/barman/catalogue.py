@@ -47,6 +47,8 @@ class Entry:
         tablespaces: Name and OID of each.
         restored_bytes: Estimated disk space of its restore.
         compressed: Whether its files are in compressed tars.
+        name: Name that the user gave the backup, as CloudNativePG does; empty without one.
+        encryption: How its files are encrypted, as in ``gpg``; empty if they are not.
     """
 
     backup: Backup
@@ -57,6 +59,8 @@ class Entry:
     tablespaces: tuple[tuple[str, int], ...]
     restored_bytes: int
     compressed: bool
+    name: str = ""
+    encryption: str = ""
 
 
 def parse(text: str, server: str, location: str) -> list[Entry]:
@@ -130,8 +134,9 @@ def _entry(label: str, raw: Answer, chain: tuple[str, ...], location: str) -> En
     size = _number(raw.get("size"))
     method = _text(raw.get("mode"))
     number = _number(raw.get("version"))
-    form = (f"Barman {method}", compression, _text(raw.get("encryption")))
-    identity, timeline = raw.get("systemid"), raw.get("timeline")
+    encryption = _text(raw.get("encryption"))
+    form = (f"Barman {method}", compression, encryption)
+    identity = raw.get("systemid")
     start, stop = raw.get("begin_xlog"), raw.get("end_xlog")
     segment = raw.get("begin_wal")
     backup = Backup(
@@ -144,7 +149,7 @@ def _entry(label: str, raw: Answer, chain: tuple[str, ...], location: str) -> En
         stopped_at=_moment(raw.get("end_time")),
         start_lsn=start.lsn() if start is not None and start.value else None,
         stop_lsn=stop.lsn() if stop is not None and stop.value else None,
-        timeline=None if timeline is None else timeline.timeline(),
+        timeline=_timeline(raw),
         system_identifier=None if identity is None else identity.number(),
         chain=chain,
         size_bytes=size or None,
@@ -160,7 +165,19 @@ def _entry(label: str, raw: Answer, chain: tuple[str, ...], location: str) -> En
         tuple(_tablespace(space) for space in raw.each("tablespaces")),
         restored,
         compression != "",
+        _text(raw.get("backup_name")),
+        encryption,
     )
+
+
+def _timeline(raw: Answer) -> int | None:
+    """Return the timeline of a backup: of its first segment, if the entry does not name it."""
+    timeline, segment = raw.get("timeline"), raw.get("begin_wal")
+    if timeline is not None:
+        return timeline.timeline()
+    if segment is not None and segment.value:
+        return int(segment.segment()[:8], 16)
+    return None
 
 
 def _tablespace(raw: Answer) -> tuple[str, int]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.sources.barman.open_place import require_open
 
 if TYPE_CHECKING:
     from pytest_pgrestore.model.backup import Backup
@@ -19,15 +19,11 @@ def require_home(server: Server) -> None:
         HarnessError: One is missing, or this user may not read it.
     """
     for place in server.places:
+        require_open(place)
         if not place.is_dir():
             raise HarnessError(
                 f"{place} of Barman's server {server.name} is not on this machine",
                 hint="run the drill where Barman's home is, or mount it at the same path.",
-            )
-        if not os.access(place, os.R_OK | os.X_OK):
-            raise HarnessError(
-                f"{place} may not be read by this user",
-                hint="run the drill as Barman's user, as root, or as a member of its group.",
             )
 
 

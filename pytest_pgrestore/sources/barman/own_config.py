@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
+from pytest_pgrestore.sources.barman.open_place import require_open
 from pytest_pgrestore.sources.ini_file import read_ini
 
 if TYPE_CHECKING:
@@ -69,6 +70,11 @@ class Server:
         return Path(self.options.get("streaming_wals_directory") or self.directory / "streaming")
 
     @property
+    def errors(self) -> Path:
+        """Path to which Barman moves WAL that it does not archive."""
+        return Path(self.options.get("errors_directory") or self.directory / "errors")
+
+    @property
     def places(self) -> tuple[Path, ...]:
         """Directories that are needed to read it."""
         return tuple(dict.fromkeys((self.directory, self.backups, self.wals)))
@@ -91,6 +97,7 @@ def config_file(config: Path | None) -> Path:
         return config
     for name in DEFAULT_CONFIGS:
         path = Path(name).expanduser()
+        require_open(path)
         if path.exists():
             return path
     raise HarnessError(
@@ -107,6 +114,7 @@ def server_of(config: Path | None, name: str) -> Server:
         HarnessError: The configuration cannot be read, or has no such server.
     """
     path = config_file(config)
+    require_open(path)
     try:
         found = _sections(path)
     except (OSError, ValueError, RuntimeError) as exc:
@@ -140,16 +148,22 @@ def _sections(path: Path) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     _add(path, found)
     for file in _included(found.get("barman", {})):
+        require_open(file)
         _add(file, found)
     home = found.get("barman", {}).get("barman_home")
-    if home and (Path(home).expanduser() / ".barman.auto.conf").is_file():
-        _add(Path(home).expanduser() / ".barman.auto.conf", found)
+    if home:
+        own = Path(home).expanduser() / ".barman.auto.conf"
+        require_open(own)
+        if own.is_file():
+            _add(own, found)
     return found
 
 
 def _included(common: Mapping[str, str]) -> Iterator[Path]:
     """Yield the files of the option configuration_files_directory."""
     directory = _expanded(common.get("configuration_files_directory", ""), common)
+    if directory:
+        require_open(Path(directory).expanduser())
     for file in sorted(Path(directory).expanduser().glob("*.conf")) if directory else ():
         if file.is_file():
             yield file

@@ -15,7 +15,12 @@ from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 from pytest_pgrestore.sources.barman import catalogue, checks
-from pytest_pgrestore.sources.barman.choosing import choose_entry
+from pytest_pgrestore.sources.barman.bringing import (
+    GetWalBringer,
+    ShelfBringer,
+    bringer_of,
+)
+from pytest_pgrestore.sources.barman.choosing import Catalogue, choose_entry
 from pytest_pgrestore.sources.barman.commands import (
     Found,
     Setup,
@@ -26,9 +31,10 @@ from pytest_pgrestore.sources.barman.commands import (
 )
 from pytest_pgrestore.sources.barman.drill_config import STAGING
 from pytest_pgrestore.sources.barman.home import require_files, require_home
+from pytest_pgrestore.sources.barman.open_place import require_open
 from pytest_pgrestore.sources.barman.own_config import Server, config_file, server_of
 from pytest_pgrestore.sources.barman.put_back import put_back, tablespace_options
-from pytest_pgrestore.sources.barman.wal import GetWalBringer, ShelfBringer, Shelves, listed
+from pytest_pgrestore.sources.barman.wal import Shelves, listed, traces
 from pytest_pgrestore.sources.basebackup import manifest_check
 from pytest_pgrestore.sources.tool_source import (
     Choice,
@@ -87,18 +93,24 @@ class BarmanSource(ToolSource[_Choice]):
 
     @property
     def places(self) -> tuple[Path, ...]:
-        """Path of the backups: pg_verifybackup reads the chain of an incremental one."""
-        return (self._server.backups,)
+        """Paths of the backups and of WAL.
+
+        pg_verifybackup reads the chain of an incremental backup; pg_waldump looks for a name or a
+        transaction in WAL.
+        """
+        return (self._server.backups, self._server.wals)
 
     @property
     def requirements(self) -> ToolRequirements:
         """What Barman needs to run.
 
         Raises:
-            HarnessError: Its configuration cannot be read.
+            HarnessError: Its configuration or its home cannot be read.
         """
         table = self._table
         reads = (config_file(table.config), *self._server.places)
+        for path in reads:
+            require_open(path)
         return ToolRequirements(
             program=table.program,
             packages=("barman", "rsync"),
@@ -124,15 +136,17 @@ class BarmanSource(ToolSource[_Choice]):
         require_home(server)
         first = self._read(request.find_tool_runner(None), request.log)
         place = place_of(server)
-        best = choose_entry(first.entries, request.target, self._table.backup, place)
+        shelves = listed(server)
+        searched = {} if self._by_get_wal else shelves.searched(request.target)
+        known = Catalogue(first.entries, shelves.wal, searched, traces(server, shelves), place)
+        best = choose_entry(known, request, self._table.backup)
         entry, backup = best.entry, best.picked.backup
         catalogue.require_chain(entry, first.entries)
         tool_runner, found = self._read_again(
             request, best.picked, first, lambda runner: self._read(runner, request.log)
         )
         require_files(server, backup)
-        shelves = listed(server)
-        wal = stored_wal.plan(request, backup, entry.start_file, shelves.wal)
+        wal = stored_wal.plan(request, backup, entry.start_file, shelves.wal, best.graph)
         chosen = self._chosen(best.picked, wal, f"Barman {found.version}, {tool_runner.origin}")
         # To combine a chain of incremental backups, its files are needed a second time.
         files = entry.restored_bytes * (2 if backup.chain else 1)
@@ -150,23 +164,25 @@ class BarmanSource(ToolSource[_Choice]):
     def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
         """Let Barman restore into the sandbox without WAL, and fetch the WAL."""
         choice, label = self._choice_of(chosen), chosen.backup.label
+        needed = [*(file.name for file in choice.wal.found.files), *choice.wal.beyond]
+        barmans = self._by_get_wal or choice.shelves.only_barman_reads(needed)
         tool = self._setup.for_restoring(
             sandbox,
             sandbox.tool_runner(self.requirements),
             choice.log,
-            fetches_wal=self._by_get_wal,
+            fetches_wal=bool(barmans),
         )
         jobs = ("--jobs", str(self._table.jobs or os.cpu_count() or 1))
         maps = tablespace_options(choice.entry.tablespaces, sandbox)
         restore(tool, self._server, label, (*jobs, *maps), sandbox.data)
         put_back(sandbox, label)
-        if self._by_get_wal:
-            words = stored_wal.bring(choice.wal, GetWalBringer(tool, self._server), sandbox)
-            way = "by get-wal"
-        else:
-            shelves = ShelfBringer(choice.shelves, choice.wal.segment_bytes)
-            words = stored_wal.bring(choice.wal, shelves, sandbox)
-            way = "read from Barman's home"
+        bring, way = bringer_of(
+            ShelfBringer(choice.shelves, choice.wal.segment_bytes),
+            GetWalBringer(tool, self._server),
+            all_by_barman=self._by_get_wal,
+            some_by_barman=bool(barmans),
+        )
+        words = stored_wal.bring(choice.wal, bring, sandbox)
         shutil.rmtree(workspace_of(sandbox) / STAGING, ignore_errors=True)
         hand_over(sandbox)
         return f"backup {label} ({chosen.backup.form}) restored by Barman; {words}, {way}"

@@ -14,21 +14,31 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.model.target import AtName, AtXid
 from pytest_pgrestore.model.wal import is_segment_name
-from pytest_pgrestore.sources.barman.messages import failed
-from pytest_pgrestore.sources.copying import copy_plain, in_parallel
+from pytest_pgrestore.sources.barman.other_cluster import Trace, telling
 from pytest_pgrestore.sources.wal import segments
+from pytest_pgrestore.sources.wal.segments import WalFile
 from pytest_pgrestore.sources.wal.stored_wal import StoredWal
+from pytest_pgrestore.system.regular_file import open_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from pytest_pgrestore.sources.backup_tool import BackupTool
+    from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sources.barman.own_config import Server
 
-_NOT_THERE = re.compile(r"WAL file '\w+' not found in server")
-"""Message of ``get-wal`` for a missing file; its status is 1 for every error."""
+_BEGINS = re.compile(r"[0-9A-F]{24}(?![0-9A-F])")
+"""Beginning of the name of a segment; a suffix may follow, such as .partial or .duplicate."""
+
+_SNAPPY = b"\xff\x06\x00\x00sNaPpY"
+"""First bytes of a file that snappy compressed. Source: snappy, framing_format.txt."""
+
+_ENCRYPTED = {b"\x84", b"\x85", b"\x86", b"\xc1"}
+"""First bytes of a file that OpenPGP encrypted to a public key. Source: RFC 9580, "Packet Headers".
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +47,23 @@ class Shelves:
 
     Attributes:
         wal: Names, times and histories.
-        paths: Name of each segment to its file.
+        files: Name of each segment to its file.
         notes: Which WAL of the home is not used.
     """
 
     wal: StoredWal
-    paths: Mapping[str, Path]
+    files: Mapping[str, WalFile]
     notes: tuple[str, ...]
+
+    def searched(self, target: RecoveryTarget) -> Mapping[str, WalFile]:
+        """Return the segments in which a name or a transaction is looked for; none if we cannot."""
+        if not isinstance(target, AtName | AtXid) or self.only_barman_reads(self.files):
+            return {}
+        return self.files
+
+    def only_barman_reads(self, names: Iterable[str]) -> list[str]:
+        """Return those of the segments that are encrypted, or packed as only Barman unpacks."""
+        return [name for name in names if _is_barmans(self.files[name].path)]
 
 
 def listed(server: Server) -> Shelves:
@@ -53,15 +73,47 @@ def listed(server: Server) -> Shelves:
         HarnessError: It cannot be read.
     """
     found = segments.scan(server.wals)
-    paths = {name: file.path for name, file in found.segments.items()}
     wal = StoredWal(
-        segments={name: _stored_at(path) for name, path in paths.items()},
+        segments={name: _stored_at(file.path) for name, file in found.segments.items()},
         histories=found.history_texts(),
     )
     notes = [*_notes_on_incoming(server), *_notes_on_streaming(server)]
     if found.partial:
         notes.append(f"not used, because not complete: {', '.join(found.partial)}")
-    return Shelves(wal, paths, tuple(notes))
+    return Shelves(wal, found.segments, tuple(notes))
+
+
+def _is_barmans(path: Path) -> bool:
+    """Return whether the first bytes are those of snappy or of OpenPGP; False if it is gone.
+
+    A segment has a compressor's name nowhere, and an encrypted one neither.
+    """
+    with suppress(OSError), open_regular(path) as stream:
+        start = stream.read(len(_SNAPPY))
+        return start == _SNAPPY or start[:1] in _ENCRYPTED
+    return False
+
+
+def traces(server: Server, shelves: Shelves) -> list[Trace]:
+    """Return which clusters wrote WAL of the home, also WAL that Barman has not archived.
+
+    A segment whose name is archived already, with another content, is moved to ``errors``.
+    """
+    files = [(name, shelves.files[name].path) for name in telling(shelves.wal)]
+    for directory in (server.incoming, server.streaming, server.errors):
+        waiting = [directory / name for name in _names_in(directory) if _BEGINS.match(name)]
+        times = {path: when for path in waiting if (when := _stored_at(path)) is not None}
+        newest = max(times, key=lambda path: times[path], default=None)
+        if newest is not None:
+            files.append((newest.name[:24], newest))
+    return [trace for name, path in files if (trace := _trace(name, path)) is not None]
+
+
+def _trace(name: str, path: Path) -> Trace | None:
+    """Return the trace of a segment; None if it cannot be read or is none."""
+    with suppress(BackupNotRestorable, HarnessError, OSError):
+        return Trace.read(name, WalFile(name, path).head()[1], _stored_at(path), str(path.parent))
+    return None
 
 
 def _stored_at(path: Path) -> datetime | None:
@@ -95,48 +147,6 @@ def _notes_on_streaming(server: Server) -> list[str]:
             f" {partial} still being received (.partial)"
         )
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class ShelfBringer:
-    """Decompresses segments from the home, several at a time and without a program."""
-
-    shelves: Shelves
-    segment_bytes: int
-
-    def __call__(self, names: Sequence[str], into: Path) -> None:
-        """Write each of `names` to `into`; see `stored_wal.Bring`."""
-
-        def one(name: str) -> None:
-            with suppress(FileNotFoundError):
-                copy_plain(self.shelves.paths[name], into / name, self.segment_bytes)
-
-        in_parallel(one, names)
-
-
-@dataclass(frozen=True, slots=True)
-class GetWalBringer:
-    """Fetches segments by ``barman get-wal``, as Barman's restore_command does."""
-
-    tool: BackupTool
-    server: Server
-
-    def __call__(self, names: Sequence[str], into: Path) -> None:
-        """Write each of `names` to `into`; see `stored_wal.Bring`."""
-
-        def one(name: str) -> None:
-            done = self.tool.run(
-                "wal", "get-wal", "--output-directory", str(into), self.server.name, name
-            )
-            if done.status == 0:
-                return
-            (into / name).unlink(missing_ok=True)
-            if not _NOT_THERE.search(done.stdout + done.stderr):
-                raise failed(
-                    done, str(self.server.directory), f"WAL segment {name} could not be brought"
-                )
-
-        in_parallel(one, names)
 
 
 def _names_in(directory: Path) -> Iterator[str]:

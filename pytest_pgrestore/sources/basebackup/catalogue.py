@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.backup import Backup
-from pytest_pgrestore.model.errors import TargetUnreachable
-from pytest_pgrestore.model.target import AtName, AtXid
 from pytest_pgrestore.sources.basebackup import incremental
 from pytest_pgrestore.sources.basebackup.find_backups import find_backups
 from pytest_pgrestore.sources.basebackup.sizes import stored_bytes
-from pytest_pgrestore.sources.selection import choose, no_backup
-from pytest_pgrestore.sources.wal import archive_findings, commits, segments, timelines
+from pytest_pgrestore.sources.selection import no_backup, pick
 from pytest_pgrestore.sources.wal.backup_label import moment
+from pytest_pgrestore.sources.wal.history_choice import choose_backup
+from pytest_pgrestore.sources.wal.history_graph import HistoryGraph
+from pytest_pgrestore.sources.wal.target_position import find_position
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,16 +45,27 @@ class Catalogue:
     directories: list[BackupDirectory]
     left_out: list[str]
 
-    def choose(self, request: LocateRequest, files: WalFiles) -> tuple[Backup, str]:
-        """Return the backup for `request`, and why it was chosen.
+    def choose(
+        self, request: LocateRequest, files: WalFiles, wanted: str | None = None
+    ) -> tuple[Backup, str]:
+        """Return the backup for `request`, or the one called `wanted`, and why it was chosen.
 
         Raises:
             BackupNotRestorable: There is no backup.
+            HarnessError: There is no backup of that name.
             TargetUnreachable: No backup reaches the target.
         """
         if not self.backups:
             raise no_backup(self.path, self.left_out)
-        return choose(self.backups, request.target, self._position(request, files))
+        labels = [entry.label for entry in self.directories if entry.label is not None]
+        segment_bytes = _common_segment_bytes(labels)
+        if segment_bytes is None:
+            return pick(self.backups, request.target, wanted)
+        histories = files.history_texts()
+        graph = HistoryGraph(histories, files.segments.keys(), segment_bytes, self.backups)
+        position = find_position(graph, request, files.segments)
+        picked = choose_backup(graph, request, wanted, position)
+        return picked.backup, picked.selection
 
     def directory_of(self, backup: Backup) -> BackupDirectory:
         """Return the directory of an entry."""
@@ -67,43 +78,6 @@ class Catalogue:
             for entry in self.directories
             if entry.problem and entry not in chain
         ]
-
-    def _position(self, request: LocateRequest, files: WalFiles) -> Lsn | None:
-        """Return the position of a name or xid target, read from the archived WAL.
-
-        None if the position is not needed to choose a backup, or cannot be found like that.
-
-        Raises:
-            TargetUnreachable: The WAL does not contain the target.
-        """
-        target = request.target
-        labels = [entry.label for entry in self.directories if entry.label is not None]
-        segment_bytes = _common_segment_bytes(labels)
-        if not isinstance(target, AtName | AtXid) or len(self.backups) == 1:
-            return None
-        if not files.segments or segment_bytes is None:
-            return None
-        first = min(labels, key=lambda label: label.start_lsn)
-        path, _ = timelines.follow(
-            files.history_texts(), first.start_timeline, request.timeline, first.start_lsn
-        )
-        found = segments.supply(files.segments, path, first.start_lsn, segment_bytes)
-        programs = request.find_programs(self._major())
-        named = isinstance(target, AtName)
-        stop = commits.find(target, commits.stops_in(found.files, programs, named=named))
-        if stop is None:
-            nearest = archive_findings.nearest_stops(found.files, found, target, programs)
-            near = "; ".join(nearest) or "nothing"
-            raise TargetUnreachable(
-                f"{target} is not in the WAL from {first.start_lsn} to {found.end};"
-                f" nearest reachable: {near}",
-                hint="choose a point that is there; xid and name are those of the server the backup"
-                " was taken from.",
-            )
-        return stop.lsn
-
-    def _major(self) -> int | None:
-        return next((entry.server_major for entry in self.backups if entry.server_major), None)
 
 
 def _common_segment_bytes(labels: Sequence[BackupLabel]) -> int | None:
@@ -153,6 +127,8 @@ def facts(
         chain: Labels of the backups it depends on.
     """
     label, manifest = directory.label, directory.manifest
+    if directory.stopped:
+        history = label
     incremental = label is not None and label.incremental_from is not None
     return Backup(
         label=directory.path.name,

@@ -35,6 +35,8 @@ class BackupDirectory:
         unfinished: True if pg_basebackup still runs or was interrupted.
         written_at: When the directory was last changed; used if no file has a date.
         control_identifier: System identifier in pg_control of a plain backup, if it was read.
+        stopped: True for a copy of a stopped server's directory, which needs no backup_label: its
+            label says what pg_control does.
         rules: What the user allows a backup to have.
         error: Why the backup cannot even be read; None if it can. It is raised only if the backup
             is chosen: what somebody put beside a good backup must not stop the good one.
@@ -50,6 +52,7 @@ class BackupDirectory:
     unfinished: bool
     written_at: datetime
     control_identifier: int | None = None
+    stopped: bool = False
     rules: Rules = field(default_factory=Rules)
     error: PgRestoreError | None = None
 

@@ -19,6 +19,7 @@ from pytest_pgrestore.sources.basebackup.directory import (
 )
 from pytest_pgrestore.sources.basebackup.links import Rules, real_file
 from pytest_pgrestore.sources.basebackup.manifest import MANIFEST, UNFINISHED, read_manifest
+from pytest_pgrestore.sources.basebackup.stopped import label_of_stopped
 from pytest_pgrestore.sources.basebackup.tars import read_members
 from pytest_pgrestore.sources.codecs import reading
 from pytest_pgrestore.sources.wal.backup_label import parse_label
@@ -112,6 +113,10 @@ def read_backup(path: Path, rules: Rules | None = None) -> BackupDirectory:
             label = parse_label(texts[LABEL], LABEL)
         except BackupNotRestorable as exc:
             problem = exc.problem
+    stopped, without_label = None, f"it has no {LABEL}"
+    if form == "plain" and LABEL not in texts:
+        stopped, without_label = label_of_stopped(path)
+    label = label or stopped
     manifest_path = path / MANIFEST
     manifest = None
     if is_there(manifest_path):
@@ -125,10 +130,11 @@ def read_backup(path: Path, rules: Rules | None = None) -> BackupDirectory:
         tablespaces=frozenset(
             line.split()[0] for line in texts.get(_MAP, "").splitlines() if line.strip()
         ),
-        problem="" if label else problem or f"it has no {LABEL}",
+        problem="" if label else problem or without_label,
         unfinished=is_there(path / UNFINISHED),
         written_at=_written_at(path),
         control_identifier=control_identifier(path) if form == "plain" else None,
+        stopped=stopped is not None,
         rules=allowed,
     )
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sandboxes.protocol import Sandbox
 
 NAME = "manifest"
+INSTEAD = "relation files"
+"""Name of the drill's check of files without a manifest (NAME in checks/relation_files.py)."""
+
 _FORMAT_SINCE = 18
 """First server major whose pg_verifybackup has the option ``--format``."""
 

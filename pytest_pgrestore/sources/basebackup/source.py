@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
-from pytest_pgrestore.sources.basebackup import incremental, manifest_check, wal_needed
+from pytest_pgrestore.model.target import Immediate
+from pytest_pgrestore.sources.basebackup import incremental, manifest_check, stopped, wal_needed
 from pytest_pgrestore.sources.basebackup.catalogue import read_catalogue
 from pytest_pgrestore.sources.basebackup.links import Rules, linked_tablespace
 from pytest_pgrestore.sources.basebackup.manifest import MAX_FILES
 from pytest_pgrestore.sources.basebackup.sizes import needed_bytes
 from pytest_pgrestore.sources.basebackup.unpacking import Places, lay_out
 from pytest_pgrestore.sources.protocol import ChosenBackup
-from pytest_pgrestore.sources.wal import archive_findings, preflight, segments
+from pytest_pgrestore.sources.wal import archive_findings, history_verdict, preflight, segments
+from pytest_pgrestore.sources.wal.activity import ActivityInWal
+from pytest_pgrestore.sources.wal.production_timeline import require_one_production
 from pytest_pgrestore.sources.wal.segments import Supply, WalFile, WalFiles
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ class BasebackupSource:
         name: The user's name for the source.
         path: One backup, or a directory of several.
         wal: Directory of archived WAL, compressed or not; None uses the WAL inside the backup.
+        backup: Name of the backup to restore; None chooses one for the target.
         verify: Whether the files are compared with the manifest.
         linked_paths: Directories outside `path` that links in a backup may lead into.
         max_files: Most files of a backup.
@@ -62,12 +66,13 @@ class BasebackupSource:
     type = "basebackup"
     requirements = None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of a source
         self,
         name: str,
         path: str,
         *,
         wal: str | None = None,
+        backup: str | None = None,
         verify: bool = True,
         linked_paths: Sequence[Path] = (),
         max_files: int = MAX_FILES,
@@ -76,6 +81,7 @@ class BasebackupSource:
         self.name = name
         self._path = Path(path)
         self._wal = Path(wal) if wal is not None else None
+        self._backup = backup
         self._verify = verify
         self._rules = Rules((self._path, *linked_paths), max_files, verify)
         self._timeout_seconds = timeout_seconds
@@ -91,7 +97,7 @@ class BasebackupSource:
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - protocol
         """Return the names of the checks this source reports."""
         return (
-            *((manifest_check.NAME,) if self._verify else ()),
+            manifest_check.NAME if self._verify else manifest_check.INSTEAD,
             *((archive_findings.CHECK,) if self._wal is not None else ()),
         )
 
@@ -103,20 +109,22 @@ class BasebackupSource:
         """Choose the backup for `request` and check that its target can be reached. Reads only."""
         files = self._archive()
         catalogue = read_catalogue(self._path, files, self._rules)
-        backup, selection = catalogue.choose(request, files)
+        backup, selection = catalogue.choose(request, files, self._backup)
         directory = catalogue.directory_of(backup)
         chain = incremental.chain_of(directory, catalogue.directories)
         for link in chain:
             link.require_readable()
-        wal = wal_needed.wal_for(request, backup, directory, files)
-        self._require_some_from(files, wal.found)
-        _require_reachable(request, wal, files)
+        wal = wal_needed.wal_for(request, backup, directory, files, catalogue.backups)
+        if not stopped.precedes(files, directory):
+            self._require_some_from(files, wal.found, request.target)
+        _require_reachable(request, wal)
         chosen = ChosenBackup(
             backup=backup,
             selection=selection,
             server_major=wal.major,
             needed_bytes=needed_bytes(chain, len(wal.found.files) * wal.expected.segment_bytes),
             timeline=wal.path.last,
+            timeline_begins=wal.path.last_begins,
             archive_end=wal.end if self._wal is not None else None,
             checks=(archive_findings.check(wal.found),) if self._wal is not None else (),
             not_checked=self._not_checked(),
@@ -183,17 +191,18 @@ class BasebackupSource:
     def _archive(self) -> WalFiles:
         return segments.scan(self._wal) if self._wal is not None else WalFiles()
 
-    def _require_some_from(self, files: WalFiles, found: Supply) -> None:
+    def _require_some_from(self, files: WalFiles, found: Supply, target: RecoveryTarget) -> None:
         """Refuse an archive without any segment for this backup.
 
         The WAL inside the backup would be enough to restore it, and would hide the bad archive.
+        That is no matter where the backup's own end is the target.
 
         Raises:
             BackupNotRestorable: The archive has none of the needed segments.
         """
-        if self._wal is None or found.broken:
+        if self._wal is None or found.broken or isinstance(target, Immediate):
             return
-        if not any(files.segments.get(file.name) is file for file in found.files):
+        if not _any_from(files, found):
             first = found.files[0].name if found.files else "its first one"
             raise BackupNotRestorable(
                 f"the WAL archive {self._wal} holds no segment this backup needs, from {first} on",
@@ -212,14 +221,23 @@ class BasebackupSource:
         sentences = archive_findings.notes(wal.path, wal.found, files.partial)
         if self._wal is None:
             sentences.append("no WAL archive: latest is the end of the backup")
+        elif wal.found.files and not _any_from(files, wal.found):
+            sentences.append(
+                f"the WAL archive {self._wal} holds no segment this backup needs; only the WAL"
+                " inside the backup was used"
+            )
         return sentences
 
 
-def _require_reachable(request: LocateRequest, wal: Wal, files: WalFiles) -> None:
-    """Refuse a target that the WAL cannot reach; see `preflight` for the errors raised."""
+def _any_from(files: WalFiles, found: Supply) -> bool:
+    return any(files.segments.get(file.name) is file for file in found.files)
+
+
+def _require_reachable(request: LocateRequest, wal: Wal) -> None:
+    """Refuse a target that the WAL cannot reach; see the called functions for the errors raised."""
     programs = request.find_programs(wal.major)
-    if request.timeline == "latest" and len(wal.path.steps) > 1:
-        preflight.refuse_foreign(wal.path, files, wal.expected.segment_bytes, programs)
+    require_one_production(wal.graph, wal.way, request.target, ActivityInWal(wal.files, programs))
     preflight.require_reachable(
         preflight.Question(request.target, wal.stop, wal.found, request.now, programs)
     )
+    history_verdict.require_fork_archived(wal.path, request.target, wal.end)

@@ -19,6 +19,7 @@ class BasebackupTable(SourceTable):
     type: Literal["basebackup"]
     path: str
     wal: str | None = None
+    backup: str | None = None
     verify: bool = True
     linked_paths: list[FilePath] = Field(default_factory=list)
     max_files: Annotated[int, Field(ge=1)] = MAX_FILES

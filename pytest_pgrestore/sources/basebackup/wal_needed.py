@@ -7,15 +7,25 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
+from pytest_pgrestore.sources.basebackup import stopped
 from pytest_pgrestore.sources.basebackup.find_backups import scan_for_major
 from pytest_pgrestore.sources.basebackup.links import wal_folder
 from pytest_pgrestore.sources.basebackup.unpacking import wal_in_tars
 from pytest_pgrestore.sources.copying import copy_plain
-from pytest_pgrestore.sources.wal import preflight, segments, staging, timelines
+from pytest_pgrestore.sources.wal import (
+    history_verdict,
+    preflight,
+    segments,
+    staging,
+    timelines,
+)
+from pytest_pgrestore.sources.wal.activity import ActivityInWal
 from pytest_pgrestore.sources.wal.header import Expected, control_identifier, read_header
+from pytest_pgrestore.sources.wal.history_graph import HistoryGraph
 from pytest_pgrestore.sources.wal.segments import Supply, WalFile, WalFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_pgrestore.model.backup import Backup
@@ -23,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.basebackup.directory import BackupDirectory
     from pytest_pgrestore.sources.protocol import LocateRequest
     from pytest_pgrestore.sources.wal.backup_label import BackupLabel
+    from pytest_pgrestore.sources.wal.history_graph import Way
     from pytest_pgrestore.sources.wal.timelines import TimelinePath
 
 
@@ -31,7 +42,10 @@ class Wal:
     """The WAL one restore can use.
 
     Attributes:
+        graph: The timelines of the archive and of the backup's own WAL.
+        way: What a restore of the backup does with them.
         path: Timelines that recovery follows.
+        files: The segments of both, by name.
         found: Sound segments, up to the last one the target needs.
         end: End of the run of segments without a gap, needed or not.
         stop: Where the backup ended, or where it began if its end is unknown.
@@ -41,7 +55,10 @@ class Wal:
         notes: Timelines that were not followed.
     """
 
+    graph: HistoryGraph
+    way: Way
     path: TimelinePath
+    files: dict[str, WalFile]
     found: Supply
     end: Lsn
     stop: Lsn
@@ -52,12 +69,17 @@ class Wal:
 
 
 def wal_for(
-    request: LocateRequest, backup: Backup, directory: BackupDirectory, files: WalFiles
+    request: LocateRequest,
+    backup: Backup,
+    directory: BackupDirectory,
+    files: WalFiles,
+    backups: Sequence[Backup],
 ) -> Wal:
     """Return the WAL for the chosen backup, from the archive and from the backup itself.
 
     Raises:
-        BackupNotRestorable: The backup's label or version is missing or wrong.
+        BackupNotRestorable: The backup's label or version is missing or wrong, or a default restore
+            does not follow production.
         TargetUnreachable: The wanted timeline cannot be reached.
     """
     label = directory.needed_label()
@@ -65,18 +87,26 @@ def wal_for(
     stop = max(backup.stop_lsn or label.start_lsn, label.start_lsn)
     own = _own_wal(directory, files, label.start_lsn, stop, segment_bytes)
     histories = own.history_texts() | files.history_texts()
-    path, notes = timelines.follow(histories, label.start_timeline, request.timeline, stop)
-    by_name = segments.supply(own.segments | files.segments, path, label.start_lsn, segment_bytes)
+    every = own.segments | files.segments
+    graph = HistoryGraph(histories, every.keys(), segment_bytes, backups)
+    programs = request.find_programs(backup.server_major)
+    way, path = history_verdict.require_way(
+        graph, backup, request.timeline, ActivityInWal(every, programs)
+    )
+    by_name = segments.supply(every, path, label.start_lsn, segment_bytes)
     expected = _expected(backup, by_name, segment_bytes)
     return Wal(
+        graph=graph,
+        way=way,
         path=path,
+        files=every,
         found=segments.sound(by_name, expected, preflight.until(request.target, stop)),
         end=by_name.end,
         stop=stop,
         expected=expected,
         major=expected.major or _major_by_reading(directory),
         histories=own.histories | files.histories,
-        notes=(*notes, *_links_not_followed(directory)),
+        notes=(*history_verdict.not_followed(graph, way), *_links_not_followed(directory)),
     )
 
 
@@ -132,7 +162,11 @@ def _own_wal(
     """Return the WAL inside the backup."""
     if not directory.tar:
         folder = wal_folder(directory.path, directory.rules)
-        return segments.scan(folder) if folder is not None else WalFiles()
+        own = segments.scan(folder) if folder is not None else WalFiles()
+        if directory.stopped:
+            facts = Expected(segment_bytes, directory.control_identifier, directory.major)
+            own = stopped.without_recycled(own, stop, facts)
+        return own
     own = WalFiles()
     timeline = directory.needed_label().start_timeline
     needed = (

@@ -6,12 +6,12 @@ describes the commands.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import is_segment_name
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 from pytest_pgrestore.sources.backup_tool import BackupTool
@@ -26,15 +26,16 @@ from pytest_pgrestore.sources.command.commands import (
 )
 from pytest_pgrestore.sources.copying import in_parallel
 from pytest_pgrestore.sources.restored_files import remove_file
-from pytest_pgrestore.sources.selection import no_backup, pick_for
 from pytest_pgrestore.sources.tool_source import (
     Choice,
     ToolSource,
     hand_over,
     log_nothing,
+    pick_among,
     required,
 )
 from pytest_pgrestore.sources.wal import stored_wal
+from pytest_pgrestore.sources.wal.newer_cluster import require_no_newer_cluster
 from pytest_pgrestore.sources.wal.stored_wal import StoredWal
 from pytest_pgrestore.sources.wal.timelines import histories_among
 
@@ -58,7 +59,18 @@ _GROWTH = 1.2
 _NOT_CHECKED = "Whether the commands left the backups as they were: they are the user's own."
 
 
-class CommandSource(ToolSource[Choice]):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice(Choice):
+    """What `locate` found out, kept for the later steps of the same restore.
+
+    Attributes:
+        newest: Whether the newest backup was chosen, and not named by the user.
+    """
+
+    newest: bool
+
+
+class CommandSource(ToolSource[_Choice]):
     """Implements `sources.protocol.PhysicalSource` with commands of the user.
 
     Args:
@@ -104,19 +116,21 @@ class CommandSource(ToolSource[Choice]):
         tool = self._tool(request.find_tool_runner(None), request.log)
         entries = self._catalogue(tool)
         if not entries:
-            raise no_backup(f"the list of source {self.name}")
-        every = [backup for backup, _ in entries]
-        picked = pick_for(every, request.target, self._table.backup)
-        backup = picked.backup
-        start_file = next(name for entry, name in entries if entry is backup)
-        wal = stored_wal.plan(request, backup, start_file, self._stored_wal(tool))
+            raise BackupNotRestorable(
+                f"there is no backup in the list of source {self.name}",
+                hint="find out why the backup job writes none, or correct the command `list`.",
+            )
+        stored = self._stored_wal(tool)
+        pick = pick_among(entries, stored, request, self._table.backup)
+        picked, backup = pick.picked, pick.picked.backup
+        wal = stored_wal.plan(request, backup, pick.start_file, stored, pick.graph)
         restored_by = f"command {self._table.fetch[0]}, {tool.tool_runner.origin}"
         chosen = self._chosen(picked, wal, restored_by)
         if backup.size_bytes is not None:
             needed_bytes = int(backup.size_bytes * _GROWTH) + wal.needed_bytes
             chosen = replace(chosen, needed_bytes=needed_bytes)
         chosen = replace(chosen, not_checked=(_NOT_CHECKED,))
-        return self._keep(chosen, Choice(wal=wal, log=request.log))
+        return self._keep(chosen, _Choice(wal=wal, log=request.log, newest=pick.newest))
 
     def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
         """Let the user's command fill the sandbox, and fetch the WAL."""
@@ -146,6 +160,8 @@ class CommandSource(ToolSource[Choice]):
             in_parallel(lambda name: self._bring_one(tool, name, into / name), names)
 
         words = stored_wal.bring(choice.wal, bring, sandbox)
+        if choice.newest:
+            require_no_newer_cluster(choice.wal, chosen.backup, bring, sandbox)
         hand_over(sandbox)
         return f"backup {label} fetched by {self._table.fetch[0]}; {words}"
 

@@ -7,17 +7,17 @@ Source: pgBackRest command reference, "Info Command"; status codes of src/comman
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.backup import Backup
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sources.json_answer import Answer, AnswerError, understood
 from pytest_pgrestore.sources.json_answer import parse as parse_json
+from pytest_pgrestore.sources.pgbackrest.entries import Catalogue, Cluster, Details, Entry
 from pytest_pgrestore.sources.pgbackrest.messages import refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from pytest_pgrestore.sources.pgbackrest.own_config import Repository
@@ -35,65 +35,24 @@ _LARGEST_OID = 0xFFFF_FFFF
 _NOTHING = Answer({})
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One backup of the catalogue.
-
-    Attributes:
-        backup: Values of the entry that every tool has.
-        start_file: WAL segment in which the backup begins.
-        archive: Name of its WAL archive in the repository, as in ``17-1``.
-        page_errors: Whether pages had wrong checksums when it was taken; None if pgBackRest did
-            not check them.
-    """
-
-    backup: Backup
-    start_file: str
-    archive: str
-    page_errors: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Details:
-    """What ``info --set`` says of one backup beside its entry.
-
-    Attributes:
-        tablespaces: OID of each.
-        bad_files: Files whose pages had wrong checksums.
-    """
-
-    tablespaces: tuple[int, ...] = ()
-    bad_files: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """The backups of a stanza in one repository.
-
-    Attributes:
-        entries: Oldest first.
-        locked: Whether a backup is being taken right now.
-    """
-
-    entries: tuple[Entry, ...]
-    locked: bool
+class NoStanzaError(HarnessError):
+    """The stanza is not in the repository."""
 
 
 def parse(text: str, stanza: str, repository: Repository) -> Catalogue:
     """Return the backups of one repository from `text`, the output of ``info``.
 
     Raises:
-        HarnessError: The repository cannot be read, or the stanza is not in it.
+        HarnessError: The repository cannot be read, or (NoStanzaError) the stanza is not in it.
     """
     with _understood(stanza):
         found = _stanza(text, stanza)
         status = _status(found, repository.number)
         code, message = status["code"].number(), status["message"].text()
     if code in _MISSING:
-        raise HarnessError(
+        raise NoStanzaError(
             f"stanza {stanza!r} is not in {repository.address} ({message})",
-            hint="correct `stanza`, or the path of the repository: `pgbackrest info` lists the"
-            " stanzas there are.",
+            hint="correct `stanza`, or the path of the repository.",
         )
     if code not in {_OK, _NO_BACKUPS}:
         raise refused(message, repository)
@@ -162,7 +121,26 @@ def _catalogue(found: Answer, repository: Repository) -> Catalogue:
     lock = found["status"].get("lock")
     backup = None if lock is None else lock.get("backup")
     held = None if backup is None else backup.get("held")
-    return Catalogue(tuple(entries), held is not None and held.flag())
+    return Catalogue(
+        tuple(entries), _production(found, databases, here), held is not None and held.flag()
+    )
+
+
+def _production(
+    found: Answer, databases: Mapping[int, Answer], here: Callable[[Answer], bool]
+) -> Cluster | None:
+    """Return the newest cluster in the history of the stanza."""
+    if not databases:
+        return None
+    number = max(databases)
+    identity = databases[number].get("system-id")
+    newest = [
+        last.segment()
+        for entry in found.each("archive")
+        if here(entry["database"]) and entry["database"]["id"].number() == number
+        if (last := entry.get("max")) is not None
+    ]
+    return Cluster(number, None if identity is None else identity.number(), max(newest, default=""))
 
 
 def _entry(
@@ -174,8 +152,11 @@ def _entry(
         (raw.get("lsn") or _NOTHING).get("start"),
         (raw.get("lsn") or _NOTHING).get("stop"),
     )
-    segment = (raw.get("archive") or _NOTHING).get("start")
-    start_file = "" if segment is None else segment.segment()
+    wal = raw.get("archive") or _NOTHING
+    start_file, stop_file = (
+        "" if (segment := wal.get(end)) is None else segment.segment() for end in ("start", "stop")
+    )
+    number = raw["database"]["id"].number()
     # `size` counts the backup and all it refers to. A bundled repository reports only `delta`,
     # which counts what this backup added.
     stored = raw["info"]["repository"]
@@ -203,7 +184,9 @@ def _entry(
     return Entry(
         backup,
         start_file,
-        archives.get(raw["database"]["id"].number(), ""),
+        stop_file,
+        number,
+        archives.get(number, ""),
         None if errors is None else errors.flag(),
     )
 

@@ -9,7 +9,7 @@ from pytest_pgrestore.model.evidence import Check
 from pytest_pgrestore.model.verdict import Verdict
 
 if TYPE_CHECKING:
-    from pytest_pgrestore.sources.pgbackrest.catalogue import Details, Entry
+    from pytest_pgrestore.sources.pgbackrest.entries import Details, Entry
     from pytest_pgrestore.system.process import Completed
 
 PAGES = "page checksums in the backup"

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sources.backup_tool import BackupTool
+from pytest_pgrestore.sources.json_answer import is_name
 from pytest_pgrestore.sources.pgbackrest import catalogue
+from pytest_pgrestore.sources.pgbackrest.config_files import config_files
 from pytest_pgrestore.sources.pgbackrest.messages import failed
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
-    from pytest_pgrestore.sources.pgbackrest.catalogue import Details
+    from pytest_pgrestore.sources.pgbackrest.entries import Catalogue, Details
     from pytest_pgrestore.sources.pgbackrest.own_config import Repository
     from pytest_pgrestore.sources.pgbackrest.table import PgbackrestTable
     from pytest_pgrestore.system.process import Completed
@@ -32,6 +34,9 @@ _WHOLE_AND_INSIDE = (
     "--reset-db-exclude",
 )
 """Cancel options of production's file that restore files elsewhere, or some databases only."""
+
+_NAMED = 10
+"""Most stanzas that a hint names."""
 
 _VERSION = re.compile(r"^pgBackRest (\d+)\.(\d+)(?:\.(\d+))?", re.MULTILINE)
 _ROOT_REFUSED_SINCE = (2, 59)
@@ -61,7 +66,7 @@ class Pgbackrest:
         number = f"--repo={self.repository.number}"
         return self.tool.run(step, number, *arguments, quiet=quiet, more=more)
 
-    def catalogue(self) -> catalogue.Catalogue:
+    def catalogue(self) -> Catalogue:
         """Return all backups of the stanza.
 
         Raises:
@@ -70,7 +75,22 @@ class Pgbackrest:
         done = self.run("catalogue", "info", "--output=json")
         if done.status != 0:
             raise failed(done, self.repository, "the catalogue could not be read")
-        return catalogue.parse(done.stdout, self.stanza, self.repository)
+        try:
+            return catalogue.parse(done.stdout, self.stanza, self.repository)
+        except catalogue.NoStanzaError as exc:
+            raise HarnessError(exc.problem, hint=self._stanzas()) from None
+
+    def _stanzas(self) -> str:
+        """Return what to do about a missing stanza: the hint names those that are there."""
+        done = self.run("catalogue", "repo-ls", "backup", quiet=True)
+        names = [line for line in done.stdout.split("\n") if is_name(line)]
+        if done.status != 0 or not names:
+            return (
+                "the repository has no stanza at all: correct its path in the configuration, or"
+                " mount it."
+            )
+        more = " ..." if names[_NAMED:] else ""
+        return f"correct `stanza`: the repository has {', '.join(names[:_NAMED])}{more}."
 
     def details(self, label: str) -> Details:
         """Return what ``info --set`` reports of one backup.
@@ -170,8 +190,7 @@ def _required(
         "PGBACKREST_LOG_TIMESTAMP": "n",
         "PGBACKREST_ARCHIVE_ASYNC": "n",
     }
-    if table.config is not None:
-        variables["PGBACKREST_CONFIG"] = str(table.config)
+    variables |= config_files(table.config, table.env).variables
     if sandbox is not None:
         variables |= {
             "PGBACKREST_PG1_PATH": str(sandbox.data),

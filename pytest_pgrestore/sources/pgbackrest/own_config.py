@@ -18,15 +18,17 @@ from pytest_pgrestore.sources.ini_file import read_ini
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-DEFAULT_CONFIG = Path("/etc/pgbackrest/pgbackrest.conf")
-DEFAULT_INCLUDE = Path("/etc/pgbackrest/conf.d")
-"""Default of the options config and config-include-path."""
+    from pytest_pgrestore.model.secret import Secret
+    from pytest_pgrestore.sources.pgbackrest.config_files import ConfigFiles
 
 _DEFAULT_PATH = "/var/lib/pgbackrest"
 """Default of the option repoN-path."""
 
-_OPTION = re.compile(r"repo(\d{1,3})-(.+)")
-_VARIABLE = re.compile(r"PGBACKREST_REPO(\d{1,3})_(.+)")
+_OPTION = re.compile(r"repo(\d{0,3})-(.+)")
+_VARIABLE = re.compile(r"PGBACKREST_REPO(\d{0,3})_(.+)")
+"""Without a number, the spelling from before 2.32, they are about repo1."""
+
+_HIDDEN = "***"
 _FILE_OPTIONS = (
     "azure-ca-file",
     "gcs-ca-file",
@@ -111,49 +113,45 @@ class Repository:
 
 
 def repositories(
-    config: Path | None, stanza: str, env: Mapping[str, str]
+    files: ConfigFiles, stanza: str, env: Mapping[str, str], secrets: Mapping[str, Secret]
 ) -> tuple[Repository, ...]:
     """Return the repositories of `stanza`, in order of their numbers; never empty.
 
     Args:
-        config: The user's file; None: pgBackRest's default paths.
+        files: The configuration files.
         stanza: Name of the stanza.
         env: Variables that the tool gets.
+        secrets: Variables that nobody may see. Of them only the paths of files are kept, which
+            must be mounted; the values of others are shown as ``***``.
 
     Raises:
         HarnessError: A file cannot be read, or has another format.
     """
     found: dict[int, dict[str, str]] = {}
-    for name, value in _options(config, stanza).items():
+    for name, value in _options(files, stanza).items():
         if match := _OPTION.fullmatch(name):
-            found.setdefault(int(match[1]), {})[match[2]] = value
-    for name, value in env.items():
+            found.setdefault(int(match[1] or 1), {})[match[2]] = value
+    for name, value in (dict(env) | dict.fromkeys(secrets, "")).items():
         if match := _VARIABLE.fullmatch(name):
-            found.setdefault(int(match[1]), {})[match[2].lower().replace("_", "-")] = value
+            option = match[2].lower().replace("_", "-")
+            if name in secrets:
+                value = secrets[name].reveal() if option in _FILE_OPTIONS else _HIDDEN  # noqa: PLW2901 - of this loop alone
+            found.setdefault(int(match[1] or 1), {})[option] = value
     return tuple(Repository(number, found[number]) for number in sorted(found)) or (
         Repository(1, {}),
     )
 
 
-def _options(config: Path | None, stanza: str) -> dict[str, str]:
+def _options(files: ConfigFiles, stanza: str) -> dict[str, str]:
     """Return the options that a restore of `stanza` reads, by name."""
     sections: dict[str, dict[str, str]] = {}
-    for file in _files(config):
+    for file in files.existing():
         for section, values in read_ini(file, "pgBackRest", _parser()).items():
             sections.setdefault(section, {}).update(values)
     options: dict[str, str] = {}
     for section in ("global", "global:restore", stanza, f"{stanza}:restore"):
         options.update(sections.get(section, {}))
     return options
-
-
-def _files(config: Path | None) -> list[Path]:
-    """Return the configuration files; there may be none, if variables are all there is."""
-    if config is not None:
-        return [config]
-    main = [DEFAULT_CONFIG] if DEFAULT_CONFIG.exists() else []
-    included = sorted(DEFAULT_INCLUDE.glob("*.conf")) if DEFAULT_INCLUDE.is_dir() else []
-    return [*main, *included]
 
 
 def _parser() -> ConfigParser:

@@ -5,12 +5,17 @@ Imports pydantic, and is therefore imported inside functions only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from pytest_pgrestore.settings.source_tables import FilePath, ToolTable
+from pytest_pgrestore.sources.pgbackrest.config_files import BASE, FILE, INCLUDE
+
+_DECIDES = re.compile(r"PGBACKREST_(?:CONFIG.*|REPO\d*_(?:PATH|TYPE|HOST))")
+"""Variables that decide which repository is read, or whether by the network."""
 
 
 class PgbackrestTable(ToolTable):
@@ -18,7 +23,7 @@ class PgbackrestTable(ToolTable):
 
     Attributes:
         stanza: Name of the stanza.
-        config: pgBackRest's configuration file; None: pgBackRest's own default paths.
+        config: pgBackRest's configuration file or directory; None: pgBackRest's default paths.
         repo: Number of the repository: 1 for ``repo1``; None takes the first.
         process_max: Processes of a restore; None is one per core.
         verify: Whether to run ``pgbackrest verify`` on the repository too.
@@ -36,6 +41,26 @@ class PgbackrestTable(ToolTable):
     process_max: Annotated[int, Field(ge=1)] | None = None
     verify: bool = False
     delta: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _require_one_configuration(self) -> Self:
+        hidden = [name for name in self.secrets if _DECIDES.fullmatch(name)]
+        if hidden:
+            raise ValueError(
+                f"{hidden[0]} in `secrets` decides which repository is read, and the evidence could"
+                " not name it; put it into `env` with its value."
+            )
+        twice = [name for name in (FILE, BASE) if name in self.env]
+        if self.config is not None and twice:
+            raise ValueError(
+                f"config and {twice[0]} in `env` name two configurations; leave one of them out."
+            )
+        relative = [
+            name for name in (FILE, BASE, INCLUDE) if not self.env.get(name, "/").startswith("/")
+        ]
+        if relative:
+            raise ValueError(f"{relative[0]} is no absolute path; write the whole path.")
+        return self
 
     @model_validator(mode="after")
     def _require_time(self) -> Self:

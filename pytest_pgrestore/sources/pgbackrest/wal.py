@@ -46,10 +46,12 @@ class Archive:
         wal: Names, times and histories.
         checksums: Name of a segment to the SHA-1 in its file name; several if two servers archived
             a segment of that name.
+        kept: Segments of `wal` that only the backup itself keeps.
     """
 
     wal: StoredWal
     checksums: Mapping[str, Sequence[str]]
+    kept: frozenset[str] = frozenset()
 
 
 def listed(pgbackrest: Pgbackrest, archive: str) -> Archive:
@@ -129,6 +131,7 @@ class Bringer:
         # Its worker processes may write there before pgBackRest itself has made the directory.
         shelf.mkdir(parents=True, exist_ok=True)
         with_spool = {"PGBACKREST_ARCHIVE_ASYNC": "y", "PGBACKREST_SPOOL_PATH": str(spool)}
+        names = [name for name in names if name not in self.archive.kept]
         for begin in range(0, len(names), _AT_ONCE):
             batch = names[begin : begin + _AT_ONCE]
             done = self.pgbackrest.run("wal", "archive-get:async", *batch, more=with_spool)

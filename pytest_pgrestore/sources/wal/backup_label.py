@@ -9,9 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.wal import Lsn, Segment
+
+if TYPE_CHECKING:
+    from pytest_pgrestore.model.backup import Backup
 
 SEGMENT_SIZES = tuple(1 << power for power in range(20, 31))
 """WAL segment sizes that ``initdb --wal-segsize`` accepts: 1 MiB to 1 GiB."""
@@ -60,6 +64,28 @@ class BackupLabel:
             ):
                 return size
         return None
+
+
+def beginning_of(backup: Backup, start_file: str) -> tuple[Lsn, int, int]:
+    """Return where replay of a backup begins, on which timeline, and the size of a segment.
+
+    Args:
+        backup: An entry of a catalogue.
+        start_file: Name of the segment in which the backup starts.
+
+    Raises:
+        BackupNotRestorable: The catalogue contradicts itself.
+    """
+    timeline = int(start_file[:8], 16)
+    if backup.start_lsn is not None:
+        segment_bytes = BackupLabel(backup.start_lsn, start_file, timeline, "").segment_bytes()
+        if segment_bytes is not None:
+            return backup.start_lsn, timeline, segment_bytes
+    raise BackupNotRestorable(
+        f"the catalogue says that backup {backup.label} starts at {backup.start_lsn} in"
+        f" {start_file}, which cannot be",
+        hint="the catalogue is damaged: take a new backup.",
+    )
 
 
 def parse_label(text: str, where: str) -> BackupLabel:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.wal import is_segment_name
 from pytest_pgrestore.sources.restored_files import is_file
 from pytest_pgrestore.sources.wal import archive_findings, preflight, segments, staging
+from pytest_pgrestore.sources.wal.activity import ActivityInWal
 from pytest_pgrestore.sources.wal.header import Expected, control_identifier
-from pytest_pgrestore.sources.wal.segments import Supply, WalFile, WalFiles
+from pytest_pgrestore.sources.wal.production_timeline import require_one_production
+from pytest_pgrestore.sources.wal.segments import Supply, WalFile
 from pytest_pgrestore.sources.wal.stored_wal import BEYOND
 
 if TYPE_CHECKING:
@@ -57,8 +59,9 @@ def _checked(wanted: WalPlan, sandbox: Sandbox) -> Supply:
     if not found.broken and wanted.found.broken and len(found.files) == len(wanted.found.files):
         found = Supply(found.files, found.end, wanted.found.broken, wanted.found.cut_off)
     if wanted.beyond:
-        every = WalFiles(brought | segments.scan(sandbox.wal / BEYOND).segments)
-        preflight.refuse_foreign(wanted.path, every, wanted.segment_bytes, programs)
+        every = brought | segments.scan(sandbox.wal / BEYOND).segments
+        activity = ActivityInWal(every, programs)
+        require_one_production(wanted.graph, wanted.way, wanted.target, activity)
     preflight.require_reachable(
         preflight.Question(wanted.target, wanted.stop, found, wanted.now, programs)
     )

@@ -115,8 +115,8 @@ def _differences(header: WalHeader, segment: Segment, expected: Expected) -> Ite
     """Yield a message for each difference between the header and what it should be."""
     if expected.system_identifier not in {None, header.system_identifier}:
         yield (
-            f"is from another database cluster: {header.system_identifier},"
-            f" not {expected.system_identifier}"
+            "is from another database cluster: system identifier"
+            f" {header.system_identifier}, not {expected.system_identifier}"
         )
     # A major that is not in the table writes an unknown number in all of its segments.
     if expected.major in MAJOR_OF_MAGIC.values() and header.major != expected.major:

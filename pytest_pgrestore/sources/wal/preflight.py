@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
 from pytest_pgrestore.model.target import AtLsn, AtTime, Immediate, Latest
 from pytest_pgrestore.sources.wal import commits
-from pytest_pgrestore.sources.wal.timelines import run_of_timeline
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.model.wal import Lsn
     from pytest_pgrestore.sandboxes.protocol import PostgresPrograms
-    from pytest_pgrestore.sources.wal.segments import Supply, WalFiles
-    from pytest_pgrestore.sources.wal.timelines import TimelinePath
+    from pytest_pgrestore.sources.wal.segments import Supply
 
 _FILL = "restore what is missing from another copy of the archive, or take a new base backup now."
 
@@ -134,34 +132,3 @@ def _require_time(question: Question, target: AtTime) -> None:
 def is_passed(target: AtTime, when: datetime) -> bool:
     """Return whether a transaction that ended at `when` stops recovery to `target`."""
     return when > target.when if target.inclusive else when >= target.when
-
-
-def refuse_foreign(
-    path: TimelinePath, files: WalFiles, segment_bytes: int, programs: PostgresPrograms
-) -> None:
-    """Refuse to follow a timeline that began while its parent was still written to.
-
-    A restored copy that runs with production's archive_command archives such a timeline. Following
-    it silently loses what production committed since.
-
-    Raises:
-        BackupNotRestorable: `latest` would follow such a timeline.
-    """
-    for (parent, end), (child, _) in zip(path.steps, path.steps[1:], strict=False):
-        if end is None:
-            continue
-        left_in = int(end) // segment_bytes
-        beyond = run_of_timeline(files.segments, parent, left_in + 1, segment_bytes)
-        if not beyond:
-            continue
-        childs = run_of_timeline(files.segments, child, left_in, segment_bytes)
-        born = commits.first_moment(childs, end, programs)
-        last = commits.last_end(beyond, programs) if born is not None else None
-        if born is not None and last is not None and last.when is not None and last.when > born:
-            raise BackupNotRestorable(
-                f"timeline {child} left timeline {parent} at {end} and began at"
-                f" {born.isoformat()}, but {parent} went on to the {last}: one of them is not"
-                " production's",
-                hint="find out what archives here besides production. To say which one is meant,"
-                f" write timeline = {parent} or timeline = {child}.",
-            )

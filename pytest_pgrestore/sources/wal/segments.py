@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
 from pytest_pgrestore.sources.codecs import codec_of, open_plain, plain_name, reading
+from pytest_pgrestore.sources.wal import in_flight
 from pytest_pgrestore.sources.wal.archive_names import names_in
 from pytest_pgrestore.sources.wal.backup_label import LARGEST_LABEL, BackupLabel, parse_label
 from pytest_pgrestore.sources.wal.header import HEADER_BYTES, Expected, fault
@@ -172,12 +173,14 @@ def supply(
 ) -> Supply:
     """Return the run of segments from `start` along `path` up to the first gap, by names alone."""
     per_number = path.choose(files, segment_bytes)
-    number = start // segment_bytes
-    run = []
-    while number in per_number:
-        run.append(files[per_number[number]])
+    number, place, run = start // segment_bytes, 0, []
+    while number in per_number and per_number[number][0] >= place:
+        place, name = per_number[number]
+        run.append(files[name])
         number += 1
-    later = sum(other > number for other in per_number)
+    later = sum(
+        other > number and other_place >= place for other, (other_place, _) in per_number.items()
+    )
     broken = ""
     if later:
         missing = next(path.candidates(number, segment_bytes)).file_name(segment_bytes)
@@ -209,7 +212,8 @@ def sound(found: Supply, expected: Expected, until: Lsn | None) -> Supply:
     found = limited(found, size, until)
     for place, file in enumerate(found.files):
         segment = Segment.parse(file.name, size)
-        problem = fault_of(file, segment, expected)
+        newest = place == len(found.files) - 1 and not found.cut_off
+        problem = _fault_once_still(file, segment, expected, newest=newest)
         if problem is not None:
             later = len(found.files) - place - 1 + found.cut_off
             return Supply(
@@ -219,6 +223,19 @@ def sound(found: Supply, expected: Expected, until: Lsn | None) -> Supply:
                 later,
             )
     return found
+
+
+def _fault_once_still(
+    file: WalFile, segment: Segment, expected: Expected, *, newest: bool
+) -> str | None:
+    """Return what is wrong with a segment; the newest one may still be on its way."""
+
+    def fault() -> str | None:
+        return fault_of(file, segment, expected)
+
+    if not newest or file.in_tar is not None:
+        return fault()
+    return in_flight.looked_at_again(file.path, fault, expected.segment_bytes)
 
 
 def fault_of(file: WalFile, segment: Segment, expected: Expected) -> str | None:

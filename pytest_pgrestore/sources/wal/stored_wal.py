@@ -7,16 +7,24 @@ fetched before the server starts; see `fetched_wal` for what follows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.target import AtTime
-from pytest_pgrestore.sources.wal import archive_findings, commits, preflight, segments, timelines
-from pytest_pgrestore.sources.wal.backup_label import BackupLabel
+from pytest_pgrestore.sources.wal import (
+    archive_findings,
+    commits,
+    history_verdict,
+    preflight,
+    segments,
+)
+from pytest_pgrestore.sources.wal.activity import ActivityInList
+from pytest_pgrestore.sources.wal.backup_label import beginning_of
+from pytest_pgrestore.sources.wal.history_graph import HistoryGraph
 from pytest_pgrestore.sources.wal.segments import WalFile
+from pytest_pgrestore.sources.wal.side_branches import witnesses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.wal import Lsn
     from pytest_pgrestore.sandboxes.protocol import Sandbox
     from pytest_pgrestore.sources.protocol import LocateRequest
+    from pytest_pgrestore.sources.wal.history_graph import Way
     from pytest_pgrestore.sources.wal.segments import Supply
     from pytest_pgrestore.sources.wal.timelines import TimelinePath
 
@@ -79,10 +88,12 @@ class WalPlan:
     Attributes:
         target: Where recovery stops.
         now: Start of the drill.
+        graph: The timelines of the repository.
+        way: What a restore of the backup does with them.
         path: Timelines that recovery follows.
         found: Segments by name. Their paths are not files.
-        beyond: Later segments of timelines that recovery leaves. They show whether production
-            stayed on such a timeline.
+        beyond: Segments of timelines that recovery leaves or never takes, and those it reads
+            instead. They show which of them is production's.
         end: End of the run of segments without a gap, needed or not.
         start: Where replay begins.
         stop: Where the backup ended.
@@ -93,6 +104,8 @@ class WalPlan:
 
     target: RecoveryTarget
     now: datetime
+    graph: HistoryGraph
+    way: Way
     path: TimelinePath
     found: Supply
     beyond: tuple[str, ...]
@@ -113,7 +126,28 @@ class WalPlan:
         return len(self.found.files) * self.segment_bytes
 
 
-def plan(request: LocateRequest, backup: Backup, start_file: str, stored: StoredWal) -> WalPlan:
+def graph_of(stored: StoredWal, backups: Sequence[Backup], start_file: str) -> HistoryGraph:
+    """Return the timelines of a repository, for `history_choice.choose_backup` and `plan`.
+
+    Args:
+        stored: All WAL of the repository.
+        backups: The backups that can be restored, oldest first; one at least.
+        start_file: Name of the segment in which the newest of them starts.
+
+    Raises:
+        BackupNotRestorable: The catalogue contradicts itself.
+    """
+    _, _, segment_bytes = beginning_of(backups[-1], start_file)
+    return HistoryGraph(stored.histories, stored.segments.keys(), segment_bytes, backups)
+
+
+def plan(
+    request: LocateRequest,
+    backup: Backup,
+    start_file: str,
+    stored: StoredWal,
+    graph: HistoryGraph | None = None,
+) -> WalPlan:
     """Return the WAL the chosen backup needs for the target.
 
     Args:
@@ -121,64 +155,43 @@ def plan(request: LocateRequest, backup: Backup, start_file: str, stored: Stored
         backup: The chosen backup, with its start, its stop and its timeline.
         start_file: Name of the segment in which the backup starts.
         stored: All WAL of the repository.
+        graph: Its timelines; None if the source knows no other backup.
 
     Raises:
-        BackupNotRestorable: WAL the backup needs is missing, or `latest` would end at a gap.
+        BackupNotRestorable: WAL the backup needs is missing, `latest` would end at a gap, or a
+            default restore does not follow production.
         TargetUnreachable: The target is outside of the stored WAL.
     """
-    start, timeline, segment_bytes = _beginning(backup, start_file)
+    start, timeline, segment_bytes = beginning_of(backup, start_file)
     stop = max(backup.stop_lsn or start, start)
-    path, notes = timelines.follow(stored.histories, timeline, request.timeline, stop)
+    graph = graph or HistoryGraph(stored.histories, stored.segments.keys(), segment_bytes)
+    placed = replace(backup, timeline=timeline)
+    activity = ActivityInList(stored.segments)
+    way, path = history_verdict.require_way(graph, placed, request.timeline, activity)
     files = {name: WalFile(name, Path(), entry=name) for name in stored.segments}
     whole = segments.supply(files, path, start, segment_bytes)
     preflight.require_complete(request.target, stop, whole)
+    history_verdict.require_fork_archived(path, request.target, whole.end)
     if isinstance(request.target, AtTime):
         preflight.require_past(request.target, request.now)
     return WalPlan(
         target=request.target,
         now=request.now,
+        graph=graph,
+        way=way,
         path=path,
         found=segments.limited(whole, segment_bytes, preflight.until(request.target, stop)),
-        beyond=_beyond(path, files, segment_bytes) if request.timeline == "latest" else (),
+        beyond=witnesses(graph, path) if request.timeline == "latest" else (),
         end=whole.end,
         start=start,
         stop=stop,
         segment_bytes=segment_bytes,
         stored=stored,
-        notes=(*notes, *archive_findings.notes(path, whole)),
+        notes=(
+            *history_verdict.not_followed(graph, way),
+            *archive_findings.notes(path, whole),
+        ),
     )
-
-
-def _beginning(backup: Backup, start_file: str) -> tuple[Lsn, int, int]:
-    """Return where replay begins, on which timeline, and the size of a segment.
-
-    Raises:
-        BackupNotRestorable: The catalogue contradicts itself.
-    """
-    timeline = int(start_file[:8], 16)
-    if backup.start_lsn is not None:
-        label = BackupLabel(backup.start_lsn, start_file, timeline, "")
-        segment_bytes = label.segment_bytes()
-        if segment_bytes is not None:
-            return backup.start_lsn, timeline, segment_bytes
-    raise BackupNotRestorable(
-        f"the catalogue says that backup {backup.label} starts at {backup.start_lsn} in"
-        f" {start_file}, which cannot be",
-        hint="the catalogue is damaged: take a new backup.",
-    )
-
-
-def _beyond(
-    path: TimelinePath, files: Mapping[str, WalFile], segment_bytes: int
-) -> tuple[str, ...]:
-    """Return the first segments that timelines wrote after recovery leaves them."""
-    found: list[str] = []
-    for timeline, end in path.steps:
-        if end is not None:
-            first = int(end) // segment_bytes + 1
-            run = timelines.run_of_timeline(files, timeline, first, segment_bytes)
-            found += [file.name for file in run[: commits.LOOK_BACK]]
-    return tuple(found)
 
 
 def bring(wanted: WalPlan, fetch: Bring, sandbox: Sandbox) -> str:

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, TargetUnreachable
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn, Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator
 
-    from pytest_pgrestore.model.target import Timeline
-
-FileT = TypeVar("FileT")
 
 LARGEST_HISTORY = 1 << 20
 """Bytes of a ``.history`` file: 1 MiB. A line is about 50 bytes, and a timeline adds one."""
@@ -46,35 +43,40 @@ class TimelinePath:
         """The timeline recovery ends on."""
         return self.steps[-1][0]
 
-    def choose(self, names: Iterable[str], segment_bytes: int) -> dict[int, str]:
-        """Return the name that PostgreSQL reads for each segment number: see `candidates`.
+    @property
+    def last_begins(self) -> Lsn | None:
+        """Where that timeline begins; None if it is the backup's own."""
+        return self.steps[-2][1] if len(self.steps) > 1 else None
 
-        Each name is looked at once, so many timelines and many segments do not multiply.
+    def choose(self, names: Iterable[str], segment_bytes: int) -> dict[int, tuple[int, str]]:
+        """Return the name that PostgreSQL reads for each segment number, and its place.
+
+        The place is that of its timeline on the path; the newest has the highest. PostgreSQL reads
+        the highest there is, also a segment of a timeline that the path has left, and never goes
+        back to a lower place. Each name is looked at once, so many timelines and many segments do
+        not multiply.
+        Source: src/backend/access/transam/xlogrecovery.c, XLogFileReadAnyTLI.
         """
         places = self._places(segment_bytes)
-        found: dict[int, str] = {}
+        found: dict[int, tuple[int, str]] = {}
         for name in names:
             segment = Segment.parse(name, segment_bytes)
-            place, first, last = places.get(segment.timeline, (-1, 0, None))
-            if place < 0 or segment.number < first or (last is not None and segment.number > last):
+            place, first = places.get(segment.timeline, (-1, 0))
+            if place < 0 or segment.number < first:
                 continue
             # A name that no cluster with segments of this size has may stand for the same number.
             if segment.file_name(segment_bytes) != name:
                 continue
-            known = found.get(segment.number)
-            if known is None or places[int(known[:8], 16)][0] < place:
-                found[segment.number] = name
+            if segment.number not in found or found[segment.number][0] < place:
+                found[segment.number] = place, name
         return found
 
-    def _places(self, segment_bytes: int) -> dict[int, tuple[int, int, int | None]]:
-        """Return for each timeline its place on the path, and its first and last segment number.
-
-        The newest timeline has the highest place. The last number of the last one is None.
-        """
+    def _places(self, segment_bytes: int) -> dict[int, tuple[int, int]]:
+        """Return for each timeline its place on the path, and its first segment number."""
         begins = [0, *(int(end or 0) // segment_bytes for _, end in self.steps[:-1])]
         return {
-            timeline: (place, begin, None if end is None else (int(end) - 1) // segment_bytes)
-            for place, ((timeline, end), begin) in enumerate(zip(self.steps, begins, strict=True))
+            timeline: (place, begin)
+            for place, ((timeline, _), begin) in enumerate(zip(self.steps, begins, strict=True))
         }
 
     def candidates(self, number: int, segment_bytes: int) -> Iterator[Segment]:
@@ -94,16 +96,6 @@ class TimelinePath:
         if len(numbers) > 2 * _NAMED:
             numbers = [*numbers[:_NAMED], "...", *numbers[-_NAMED:]]
         return " to ".join(numbers)
-
-
-def run_of_timeline(
-    files: Mapping[str, FileT], timeline: int, first: int, segment_bytes: int
-) -> list[FileT]:
-    """Return one timeline's segments from number `first` on, up to the first gap."""
-    run: list[FileT] = []
-    while (name := Segment(timeline, first + len(run)).file_name(segment_bytes)) in files:
-        run.append(files[name])
-    return run
 
 
 def histories_among(names: Iterable[str]) -> dict[int, str]:
@@ -172,69 +164,3 @@ def _no_history(timeline: int, why: str) -> BackupNotRestorable:
         hint="restore it from another copy of the archive; to do without it, name the timeline to"
         " follow in `timeline`.",
     )
-
-
-def follow(
-    histories: Mapping[int, str], timeline: int, wanted: Timeline, stop: Lsn
-) -> tuple[TimelinePath, list[str]]:
-    """Return the timelines from the backup's to the wanted one, and notes on those left out.
-
-    Args:
-        histories: Text of each ``.history`` file of the archive, by its timeline.
-        timeline: The backup's timeline.
-        wanted: A number, ``current`` (the backup's timeline), or ``latest`` (the newest one that
-            descends from the backup's).
-        stop: Where the backup ended. A timeline that branched off before cannot be reached.
-
-    Raises:
-        BackupNotRestorable: A history is damaged, and PostgreSQL would read it, too.
-        TargetUnreachable: The wanted timeline is missing or does not descend from this backup.
-    """
-    alone = TimelinePath(((timeline, None),))
-    if wanted in {"current", timeline}:
-        return alone, []
-    if wanted != "latest":
-        try:
-            return _descent(histories, int(wanted), timeline, stop), []
-        except _NotDescendedError as exc:
-            raise TargetUnreachable(
-                f"timeline {wanted} cannot be reached from this backup of timeline {timeline}:"
-                f" {exc}",
-                hint="leave the timeline out to follow the newest that fits, or choose another"
-                " backup.",
-            ) from None
-    notes: list[str] = []
-    for number in sorted((number for number in histories if number > timeline), reverse=True):
-        try:
-            return _descent(histories, number, timeline, stop), notes
-        except _NotDescendedError as exc:
-            if len(notes) < _NAMED:
-                notes.append(f"timeline {number} of the archive was not followed: {exc}")
-    return alone, notes
-
-
-class _NotDescendedError(Exception):
-    """A timeline does not descend from the backup; the message is the reason."""
-
-
-def _descent(histories: Mapping[int, str], number: int, timeline: int, stop: Lsn) -> TimelinePath:
-    """Return the path from `timeline` to `number`.
-
-    Raises:
-        _NotDescendedError: There is no path.
-    """
-    if number not in histories:
-        raise _NotDescendedError(f"the archive holds no {number:08X}.history")
-    ancestors = parse_history(histories[number], number)
-    if timeline not in {parent for parent, _ in ancestors}:
-        numbers = [str(parent) for parent, _ in ancestors]
-        named = ", ".join(numbers[:_NAMED]) + (" ..." if numbers[_NAMED:] else "") or "nothing"
-        raise _NotDescendedError(
-            f"its history descends from {named} and not from the backup's timeline {timeline}"
-        )
-    steps = [(parent, end) for parent, end in ancestors if parent >= timeline]
-    if steps[0][1] < stop:
-        raise _NotDescendedError(
-            f"it left timeline {timeline} at {steps[0][1]}, before the backup ended at {stop}"
-        )
-    return TimelinePath((*steps, (number, None)))

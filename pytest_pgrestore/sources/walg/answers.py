@@ -18,9 +18,6 @@ from pytest_pgrestore.sources.wal.timelines import require_few
 _DELTA = "_D_"
 """Part of the name of a delta backup, before the segment of the backup it builds on."""
 
-_PREFIX = "base_00000000"
-"""Start of a name, with the timeline; backups are sorted by what follows."""
-
 _OBJECT = re.compile(r"obj +\d+ +(\S+ \S+) \+0000 UTC +(\S+)")
 _SEGMENT = re.compile(r"([0-9A-F]{24})(?:\.(?!backup)[a-z0-9]+)?")
 _HISTORY = re.compile(r"([0-9A-F]{8})\.history(\.[a-z0-9]+)?")
@@ -31,10 +28,17 @@ _VERSIONS = (80000, 999999)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One backup of the catalogue, and the segment its WAL begins in."""
+    """One backup of the catalogue.
+
+    Attributes:
+        backup: Values of the entry that every tool has.
+        start_file: The segment its WAL begins in.
+        ended_at: When it ended.
+    """
 
     backup: Backup
     start_file: str
+    ended_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +65,17 @@ def entries_in(text: str, location: str) -> list[Entry]:
         hint="read the saved log of `backup-list`; is this WAL-G 2 or newer?",
     ):
         rows = parse(text or "[]").values()
-        return sorted(
-            (_entry(row, location) for row in rows),
-            key=lambda entry: entry.backup.label[len(_PREFIX) :],
-        )
+        found = [_entry(row, location) for row in rows]
+        # By the end that the sentinel says. A label shows a position, which begins again in a new
+        # cluster; the time of an object is that of its last copy.
+        return sorted(found, key=lambda entry: (entry.ended_at, entry.backup.label))
 
 
 def _entry(row: Answer, location: str) -> Entry:
     label, start_file = row["backup_name"].name(), row["wal_file_name"].segment()
     identity = row.get("system_identifier")
     size, stored = row.get("uncompressed_size"), row.get("compressed_size")
+    ended_at = row["finish_time"].moment()
     backup = Backup(
         label=label,
         location=location,
@@ -78,7 +83,7 @@ def _entry(row: Answer, location: str) -> Entry:
         kind="incremental" if _DELTA in label else "full",
         server_major=row["pg_version"].number(*_VERSIONS) // 10000,
         started_at=row["start_time"].moment(),
-        stopped_at=row["finish_time"].moment(),
+        stopped_at=ended_at,
         start_lsn=Lsn(row["start_lsn"].number()),
         stop_lsn=Lsn(row["finish_lsn"].number()),
         timeline=int(start_file[:8], 16),
@@ -86,7 +91,7 @@ def _entry(row: Answer, location: str) -> Entry:
         size_bytes=None if size is None else size.size(),
         repository_bytes=None if stored is None else stored.size(),
     )
-    return Entry(backup, start_file)
+    return Entry(backup, start_file, ended_at)
 
 
 def sentinel_in(text: str, label: str) -> Sentinel:

@@ -28,7 +28,7 @@ _NOT_LEARNED: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("NoSuchBucket", "bucket does not exist", "StatusCode: 404", "status code: 404"),
         "the bucket of the prefix is not there",
-        "correct the prefix in `env` or in the configuration.",
+        "correct WALG_S3_PREFIX, WALG_GS_PREFIX or WALG_AZ_PREFIX in `env`, or in `config`.",
     ),
     (
         (
@@ -54,7 +54,7 @@ _NOT_LEARNED: tuple[tuple[tuple[str, ...], str, str], ...] = (
             "configure primary storage",
         ),
         "the storage is not there or not configured",
-        "give WALG_FILE_PREFIX, WALG_S3_PREFIX or another prefix in `env`, or a `config`.",
+        "correct WALG_FILE_PREFIX, WALG_S3_PREFIX or another prefix in `env`, or in `config`.",
     ),
     (
         ("openpgp", "crypter", "decrypt", "key ring", "keyring"),

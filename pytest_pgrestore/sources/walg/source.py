@@ -15,16 +15,18 @@ from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.copying import in_parallel
-from pytest_pgrestore.sources.selection import no_backup, pick_for
 from pytest_pgrestore.sources.tool_source import (
     Choice,
     ToolSource,
     hand_over,
     log_nothing,
+    pick_among,
     required,
 )
 from pytest_pgrestore.sources.wal import stored_wal
+from pytest_pgrestore.sources.wal.newer_cluster import require_no_newer_cluster
 from pytest_pgrestore.sources.walg import catalogue, checks
+from pytest_pgrestore.sources.walg.empty_storage import no_backup
 from pytest_pgrestore.sources.walg.messages import failed
 from pytest_pgrestore.sources.walg.restore_spec import link_tablespaces, restore_spec
 from pytest_pgrestore.sources.walg.storage import Storage
@@ -61,9 +63,11 @@ class _Choice(Choice):
 
     Attributes:
         tablespaces: OID of each.
+        newest: Whether the newest backup was chosen, and not named by the user.
     """
 
     tablespaces: tuple[int, ...]
+    newest: bool
 
 
 class WalgSource(ToolSource[_Choice]):
@@ -92,11 +96,10 @@ class WalgSource(ToolSource[_Choice]):
             HarnessError: Its configuration cannot be read.
         """
         table, storage = self._table, self._storage
-        config = [] if table.config is None else [table.config]
         return ToolRequirements(
             program=table.program,
             packages=("ca-certificates",),
-            reads=tuple(dict.fromkeys([*config, *storage.files])),
+            reads=tuple(dict.fromkeys(storage.files)),
             network=storage.directory is None if table.network is None else table.network,
             on_host=table.on_host,
         )
@@ -117,16 +120,18 @@ class WalgSource(ToolSource[_Choice]):
         version = _version(tool)
         entries = catalogue.read(tool, self._storage.location)
         if not entries:
-            raise no_backup(self._storage.location)
+            raise no_backup(tool, self._storage)
         backups = [entry.backup for entry in entries]
-        picked = pick_for(backups, request.target, self._table.backup)
-        start_file = entries[backups.index(picked.backup)].start_file
+        stored = catalogue.stored_wal(tool)
+        pairs = [(entry.backup, entry.start_file) for entry in entries]
+        pick = pick_among(pairs, stored, request, self._table.backup)
+        picked = pick.picked
         sentinel = catalogue.sentinel(tool, picked.backup.label)
         chain = catalogue.chain_of(
             tool, picked.backup.label, sentinel, {known.label for known in backups}
         )
         backup = replace(picked.backup, chain=chain, written_by="WAL-G")
-        wal = stored_wal.plan(request, backup, start_file, catalogue.stored_wal(tool))
+        wal = stored_wal.plan(request, backup, pick.start_file, stored, pick.graph)
         restored_by = f"WAL-G {version}, {tool.tool_runner.origin}"
         chosen = self._chosen(replace(picked, backup=backup), wal, restored_by)
         chosen = replace(
@@ -134,7 +139,9 @@ class WalgSource(ToolSource[_Choice]):
             needed_bytes=_size_of(backup, backups) + wal.needed_bytes,
             not_checked=(_NO_CHECKSUMS,),
         )
-        choice = _Choice(wal=wal, log=request.log, tablespaces=sentinel.tablespaces)
+        choice = _Choice(
+            wal=wal, log=request.log, tablespaces=sentinel.tablespaces, newest=pick.newest
+        )
         return self._keep(self._with_paths(chosen), choice)
 
     def fetch(self, chosen: ChosenBackup, sandbox: Sandbox) -> str:
@@ -154,6 +161,8 @@ class WalgSource(ToolSource[_Choice]):
             in_parallel(lambda name: _bring_one(tool, name, into), names)
 
         words = stored_wal.bring(choice.wal, bring, sandbox)
+        if choice.newest:
+            require_no_newer_cluster(choice.wal, chosen.backup, bring, sandbox)
         hand_over(sandbox)
         return f"backup {label} ({chosen.backup.kind}) fetched by WAL-G; {words}"
 
@@ -170,9 +179,12 @@ class WalgSource(ToolSource[_Choice]):
         directory = self._storage.directory
         if directory is None:
             return chosen
+        backups = directory / "basebackups_005"
+        labels = (*chosen.backup.chain, chosen.backup.label)
+        sentinels = (f"{label}_backup_stop_sentinel.json" for label in labels)
         return replace(
             chosen,
-            backup_paths=(directory / "basebackups_005",),
+            backup_paths=tuple(backups / name for name in (*labels, *sentinels)),
             wal_archive_paths=(directory / "wal_005",),
         )
 

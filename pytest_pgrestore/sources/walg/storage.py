@@ -6,19 +6,27 @@ names of the variables; a variable wins over the file.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.system.regular_file import read_limited
+from pytest_pgrestore.system.who_may_read import who_may_read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_pgrestore.sources.walg.table import WalgTable
 
-_PREFIX = re.compile(r"(?:WALG|WALE)_\w*_PREFIX$|^WALG_FILE_PREFIX$")
+_STORES = ("S3", "FILE", "GS", "AZ", "SWIFT", "SSH")
+"""Kinds of storage, in the order in which WAL-G looks for their prefix.
+
+The first one that is set counts, under its own name or WAL-E's. Source: observed with 3.0.9;
+internal/storage_adapter.go of WAL-G.
+"""
+
 _SETTING = re.compile(r"""^\W*([A-Z][A-Z0-9_]+)["']?\s*:\s*["']?([^"',\n]+)""", re.MULTILINE)
 """A setting in JSON and in YAML: a name, a colon, and a value that may be in quotes."""
 
@@ -38,27 +46,35 @@ class Storage:
     """
 
     def __init__(self, table: WalgTable) -> None:
-        self._settings: Mapping[str, str] = _settings_in(table.config) | table.env
+        named = table.env.get("WALG_CONFIG_PATH")
+        config = table.config or (Path(named) if named else None)
+        self._settings: Mapping[str, str] = _settings_in(config) | table.env
+        self._config = config
+
+    @property
+    def variable(self) -> str:
+        """Name of the variable that has its prefix; empty if none is configured."""
+        names = (f"{tool}_{kind}_PREFIX" for kind in _STORES for tool in ("WALG", "WALE"))
+        return next((name for name in names if name in self._settings), "")
 
     @property
     def directory(self) -> Path | None:
         """The directory that is the storage; None if it is a store."""
-        prefix = self._settings.get("WALG_FILE_PREFIX")
-        return None if prefix is None else Path(prefix.strip())
+        if not self.variable.endswith("_FILE_PREFIX"):
+            return None
+        return Path(self._settings[self.variable].strip())
 
     @property
     def location(self) -> str:
         """Its prefix, for messages."""
-        for name, value in self._settings.items():
-            if _PREFIX.search(name):
-                return value
-        return "no prefix is configured"
+        return self._settings[self.variable] if self.variable else "no prefix is configured"
 
     @property
     def files(self) -> list[Path]:
-        """Keys, certificates and directories of this machine that settings name."""
-        paths = (Path(value) for value in self._settings.values() if value.startswith("/"))
-        return [path for path in paths if path.exists()]
+        """The configuration, and the keys, certificates and directories that settings name."""
+        paths = [Path(value) for value in self._settings.values() if value.startswith("/")]
+        found = [*([] if self._config is None else [self._config]), *paths]
+        return [path for path in found if os.path.exists(path)]  # noqa: PTH110 - Path.exists raises where this one says no
 
 
 def _settings_in(config: Path | None) -> dict[str, str]:
@@ -67,6 +83,11 @@ def _settings_in(config: Path | None) -> dict[str, str]:
         return {}
     try:
         text = read_limited(config, _LARGEST_BYTES).decode()
+    except PermissionError:
+        raise HarnessError(
+            f"WAL-G's configuration {config} may not be read by this user",
+            hint=who_may_read(config),
+        ) from None
     except (OSError, UnicodeDecodeError) as exc:
         raise HarnessError(
             f"WAL-G's configuration {config} cannot be read: {getattr(exc, 'strerror', exc)}",

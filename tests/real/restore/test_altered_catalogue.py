@@ -50,6 +50,55 @@ SLEEPING_COUNTER = (
         " language sql volatile as $$ select 0::bigint from pg_sleep(3600) $$"
     ),
 )
+VIEWS = ("pg_settings", "pg_stat_activity", "pg_roles", "pg_extension", "pg_namespace")
+CALLS = ("pg_is_in_recovery()", "pg_last_wal_replay_lsn()", "pg_relation_filepath(oid)")
+OWNERS = ("database postgres", "role postgres in database postgres")
+SETTINGS = (
+    "DateStyle = 'German, DMY'",
+    "IntervalStyle = sql_standard",
+    "TimeZone = 'Pacific/Apia'",
+    "bytea_output = escape",
+    "extra_float_digits = '-15'",
+    "standard_conforming_strings = off",
+    "backslash_quote = off",
+    "quote_all_identifiers = on",
+    "transform_null_equals = on",
+    "array_nulls = off",
+    "xmloption = document",
+    "default_transaction_isolation = serializable",
+    "default_transaction_deferrable = on",
+    "default_transaction_read_only = on",
+    "client_encoding = 'LATIN1'",
+    "client_min_messages = debug5",
+    "client_connection_check_interval = 0",
+    "statement_timeout = 1",
+    "lock_timeout = 1",
+    "idle_in_transaction_session_timeout = 1",
+    "idle_session_timeout = 1",
+    "role = nobody",
+    "row_security = off",
+    "session_replication_role = replica",
+    "check_function_bodies = off",
+    "jit = on",
+    "jit_above_cost = 0",
+    "temp_file_limit = 0",
+    "work_mem = '64kB'",
+    "max_stack_depth = '100kB'",
+    "plan_cache_mode = force_generic_plan",
+    "enable_seqscan = off",
+    "default_tablespace = pg_default",
+    "temp_tablespaces = pg_default",
+    "log_statement = 'all'",
+    "log_min_messages = debug5",
+    "log_min_duration_statement = 0",
+    "log_transaction_sample_rate = 1",
+    "log_min_error_statement = debug5",
+    "debug_print_plan = on",
+    "session_preload_libraries = 'a_library_that_is_not_here'",
+    "local_preload_libraries = 'a_library_that_is_not_here'",
+)
+"""What ALTER DATABASE and ALTER ROLE can leave behind to change what we ask, or read."""
+
 OTHER_MEANINGS = (
     "create schema evil",
     (
@@ -62,19 +111,16 @@ OTHER_MEANINGS = (
     "create schema theirs",
     "create table theirs.found as select 7 i",
     "alter role postgres set search_path = theirs, evil, pg_catalog, public",
-    "alter role postgres set DateStyle = 'German, DMY'",
-    "alter role postgres set IntervalStyle = sql_standard",
-    "alter role postgres set TimeZone = 'Pacific/Apia'",
-    "alter role postgres set bytea_output = escape",
-    "alter role postgres set extra_float_digits = '-15'",
-    "alter role postgres set standard_conforming_strings = off",
-    "alter role postgres set quote_all_identifiers = on",
-    "alter role postgres set transform_null_equals = on",
-    "alter role postgres set default_transaction_isolation = serializable",
-    "alter role postgres set default_transaction_deferrable = on",
-    "alter role postgres set client_encoding = 'LATIN1'",
-    "alter role postgres set lock_timeout = 1",
-    "alter role postgres set client_connection_check_interval = 0",
+    *(
+        f"create view evil.{name} as select 'evil'::text name, 'evil'::text setting"
+        for name in VIEWS
+    ),
+    *(
+        f"create function evil.{name} returns text language sql as $$ select 'evil' $$"
+        for name in CALLS
+    ),
+    "create role nobody",
+    *(f"alter {whose} set {setting}" for whose in OWNERS for setting in SETTINGS),
 )
 
 
@@ -149,6 +195,10 @@ def test_settings_and_names_of_the_copy_change_no_answer(
     assert result.access is not None, Drilled(result).cause
     with result.access.open() as connection:
         found = connection.execute("select i from found").fetchone()
+        theirs = connection.execute(
+            "select pg_catalog.current_setting('DateStyle'),"
+            " pg_catalog.current_setting('TimeZone'), current_user::pg_catalog.text"
+        ).fetchone()
     with result.access.ask() as connection:
         shown = connection.execute(
             "select current_setting('search_path'), current_setting('DateStyle'),"
@@ -157,9 +207,12 @@ def test_settings_and_names_of_the_copy_change_no_answer(
     finish = finish_drill(run, "shop@latest", result.access, tmp_path / "logs")
 
     assert found == (7,)
+    assert theirs == ("German, DMY", "Pacific/Apia", "postgres")
     assert shown == ("pg_catalog,pg_temp", "ISO, MDY", "UTF8", "1")
     assert [check.name for check in result.record.checks if check.verdict != "passed"] == []
     quarantine = Drilled(result).message_of("quarantine")
     assert "read from outside too, in /proc: the arguments of process" in quarantine
     assert finish.checks[0].verdict == "passed"
     assert finish.teardown.removed
+    logs = "".join(log.read_text() for log in tmp_path.rglob("server*.log"))
+    assert "from found" not in logs

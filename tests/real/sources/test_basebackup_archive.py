@@ -17,6 +17,7 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
+from pytest_pgrestore.sources.wal import in_flight
 from tests.real.basebackup_fixtures import (
     World,
     archive,
@@ -32,6 +33,12 @@ from tests.real.basebackup_fixtures import (
 __all__ = ["archive", "source", "world"]
 
 pytestmark = on_majors(15, 17, 18)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What these tests damage does not arrive later: tests/unit/sources/test_wal_in_flight.py."""
+    monkeypatch.setattr(in_flight, "STILL_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
+from pytest_pgrestore.model.errors import TargetUnreachable
 from pytest_pgrestore.model.target import Timeline
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
@@ -99,22 +99,3 @@ def test_a_history_that_does_not_descend_from_the_backup_is_not_followed(
     assert any(
         "timeline 9 of the archive was not followed" in note for note in restored.record.notes
     )
-
-
-def test_a_copy_let_loose_beside_production_is_refused(run: Run) -> None:
-    """Its history looks like a recovery's, but production went on: `latest` would lose commits."""
-    with new_world(18) as made:
-        made.grow("zero")
-        made.backup("a")
-        made.grow("one")
-        made.cluster.switch_wal()
-        with forked(made, made.backups / "a", "one") as loose:
-            loose.sql("insert into ledger (note) values ('foreign')")
-            loose.switch_wal()
-        made.grow("two")
-        made.cluster.switch_wal()
-        source = BasebackupSource("shop", str(made.backups), wal=str(made.archive))
-
-        with pytest.raises(BackupNotRestorable, match="one of them is not production's"):
-            source.locate(locate_request(run))
-        assert drill(source, run, timeline="current").rows == (300, 300)

@@ -78,6 +78,7 @@ def test_a_wrong_stanza(world: Backed, tool_drill: Drilling) -> None:
         tool_drill(world.source(stanza="mian")),
         "stanza 'mian' is not in repo1",
         "missing stanza path",
+        "the repository has main.",
     )
 
 
@@ -123,7 +124,7 @@ def test_a_repository_that_is_not_mounted(broken: Backed, tool_drill: Drilling) 
     """A missing disk is no bad backup."""
     shutil.rmtree(broken.repository(1))
 
-    could_not_verify(tool_drill(broken.source(1)), "is not in repo1")
+    could_not_verify(tool_drill(broken.source(1)), "is not in repo1", "or mount it")
 
 
 def test_a_repository_without_backups(broken: Backed, tool_drill: Drilling) -> None:

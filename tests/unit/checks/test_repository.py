@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.checks.repository import BEING_WRITTEN_SECONDS, Listing, compare
+from pytest_pgrestore.checks.repository import (
+    BEING_WRITTEN_SECONDS,
+    Listing,
+    compare,
+    look_again,
+    remember,
+)
 from pytest_pgrestore.model.verdict import Verdict
 
 SEGMENT = "000000020000000000000005"
@@ -96,3 +102,37 @@ def test_a_segment_that_is_just_being_copied_may_grow(places: tuple[Path, Path])
     assert compare(before, Listing.take(places[:1], places[1:])).verdict is Verdict.PASSED
     fresh.unlink()
     assert compare(before, Listing.take(places[:1], places[1:])).verdict is Verdict.COULD_NOT_VERIFY
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["not there", "empty"])
+def test_a_backup_of_which_no_file_was_seen_is_not_untouched(
+    places: tuple[Path, Path], tmp_path: Path, *, made: bool
+) -> None:
+    """The tool read another repository than the evidence names: zero files never pass."""
+    elsewhere = tmp_path / "elsewhere"
+    if made:
+        elsewhere.mkdir()
+    remember([places[0], elsewhere], [places[1]], tmp_path / "state")
+
+    (check,) = look_again(tmp_path / "state")
+
+    assert check.verdict is Verdict.COULD_NOT_VERIFY
+    assert f"no file of the backup was found in {elsewhere};" in check.message
+
+
+def test_a_backup_without_archived_wal_is_compared(
+    places: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """An archive may be empty; the backup is not. One of its places may be a file."""
+    remember([places[0], next(places[1].iterdir())], [tmp_path / "empty"], tmp_path / "state")
+
+    (check,) = look_again(tmp_path / "state")
+
+    assert check.verdict is Verdict.PASSED
+
+
+def test_a_source_without_files_on_this_machine_has_no_such_check(tmp_path: Path) -> None:
+    """Its repository is in a store."""
+    remember([], [], tmp_path / "state")
+
+    assert look_again(tmp_path / "state") == []

@@ -15,6 +15,7 @@ FACTS = """\
 pg_control version number:            1800
 Database system identifier:           7713081935279490314
 Database cluster state:               in production
+Latest checkpoint location:           0/3000028
 Latest checkpoint's TimeLineID:       3
 max_connections setting:              100
 max_worker_processes setting:         8

@@ -18,6 +18,7 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.restore.judgement.end_of_recovery import (
     EndOfRecovery,
+    Followed,
     target_reached,
     why_not_up,
 )
@@ -83,6 +84,29 @@ def test_the_end_of_recovery_is_compared_with_the_target(
 ) -> None:
     """PostgreSQL opens without a word on a hole; each trap has its healthy twin here."""
     check = target_reached(target, reached, end, MIB)
+
+    assert check.verdict is (Verdict.FAILED if problem else Verdict.PASSED)
+    assert problem is None or problem in check.message
+
+
+@pytest.mark.parametrize(
+    ("target", "followed", "problem"),
+    [
+        (Latest(), Followed(1, None), None),
+        (Latest(), Followed(1, Lsn(9 * MIB + 500)), None),
+        (Latest(), Followed(1, Lsn(9 * MIB + 501)), "before timeline 1 begins at 0/9001F5"),
+        (AtTime(NOON), Followed(1, Lsn(10 * MIB)), None),
+        (Latest(), Followed(2, None), "opened on timeline 2"),
+    ],
+    ids=["own", "begun", "not begun", "stopped before", "no archive recovery"],
+)
+def test_the_timeline_is_proved_by_the_server(
+    target: RecoveryTarget, followed: Followed, problem: str | None
+) -> None:
+    """What was planned by names is compared with where the server is."""
+    reached = AT_THE_END if isinstance(target, Latest) else STOPPED
+
+    check = target_reached(target, reached, END, MIB, followed)
 
     assert check.verdict is (Verdict.FAILED if problem else Verdict.PASSED)
     assert problem is None or problem in check.message

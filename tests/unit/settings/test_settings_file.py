@@ -307,3 +307,44 @@ def test_each_path_of_a_list_is_relative_to_the_file(write: Any, tmp_path: Path)
     read = load_config(write(text), {}).sources["path"].model_dump()["read_paths"]
 
     assert [str(path) for path in read] == [str(tmp_path / "backups"), "/srv/wal"]
+
+
+def test_a_secret_with_another_name_outside(write: Any) -> None:
+    """Keys of a Kubernetes Secret are called otherwise than the tool's variables."""
+    config = load_config(
+        write("""
+            [sources.shop]
+            type = "barman"
+            server = "shop"
+            url = "s3://backups"
+            secrets = { AWS_ACCESS_KEY_ID = "ACCESS_KEY_ID" }
+        """),
+        {"ACCESS_KEY_ID": "tiger"},
+    )
+
+    found = dict(config.sources["shop"])["secrets"]
+    assert {name: secret.reveal() for name, secret in found.items()} == {
+        "AWS_ACCESS_KEY_ID": "tiger"
+    }
+
+
+@pytest.mark.parametrize(
+    ("secrets", "says"),
+    [
+        ('{ AWS_ACCESS_KEY_ID = "tiger" }', "secrets.AWS_ACCESS_KEY_ID: the environment variable"),
+        ('{ AWS_ACCESS_KEY_ID = ["tiger"] }', "a list of names is expected"),
+        ('"tiger"', "a list of names is expected"),
+    ],
+    ids=["value", "list", "text"],
+)
+def test_a_secret_written_into_the_file_does_not_show(write: Any, secrets: str, says: str) -> None:
+    """Somebody writes the value in the place of a name; the message does not repeat it."""
+    text = mistakes(
+        write(
+            '[sources.shop]\ntype = "barman"\nserver = "shop"\nurl = "s3://b"\n'
+            f"secrets = {secrets}\n"
+        )
+    )
+
+    assert says in text
+    assert "tiger" not in text

@@ -14,10 +14,12 @@ from pytest_pgrestore.sources.copying import copy_plain
 from pytest_pgrestore.sources.wal import archive_names, segments, tablespaces, timelines
 from pytest_pgrestore.sources.wal.backup_label import BackupLabel, moment, parse_label
 from pytest_pgrestore.sources.wal.header import control_identifier
+from pytest_pgrestore.sources.wal.history_graph import HistoryGraph
 from pytest_pgrestore.sources.wal.staging import empty_wal
 from pytest_pgrestore.sources.wal.timelines import TimelinePath
 from tests.memory import LIMIT_BYTES, measured
 from tests.unit.sources.backup_files import CODECS, EXPECTED, MIB, header, write_segments
+from tests.unit.sources.histories import a_backup
 from tests.unit.sources.hostile_files import BOMBS, NO_FILES, bomb
 
 pytestmark = pytest.mark.long
@@ -170,15 +172,16 @@ def test_a_history_is_read_in_one_pass(text: str) -> None:
 def test_a_history_that_is_damaged(text: str) -> None:
     """PostgreSQL would refuse it in the middle of a disaster. The message does not quote it."""
     with pytest.raises(BackupNotRestorable, match=r"00000002\.history is damaged") as raised:
-        timelines.follow({2: text}, 1, "latest", Lsn(0x200000))
+        HistoryGraph({2: text}, (), MIB).way(a_backup())
 
     assert "reason" not in str(raised.value)
 
 
 def test_a_damaged_history_can_be_left_out() -> None:
     """The hint says how."""
-    path, _ = timelines.follow({2: HISTORY, 3: "x"}, 1, 2, Lsn(0x200000))
+    path = HistoryGraph({2: HISTORY, 3: "x"}, (), MIB).way(a_backup(), 2).path
 
+    assert path is not None
     assert path.last == 2
 
 
@@ -266,7 +269,7 @@ def test_a_name_of_another_size_of_segments(tmp_path: Path) -> None:
 
     found = segments.scan(tmp_path).segments
 
-    assert TimelinePath(((1, None),)).choose(found, MIB) == {4096: "000000010000000100000000"}
+    assert TimelinePath(((1, None),)).choose(found, MIB) == {4096: (0, "000000010000000100000000")}
 
 
 @pytest.mark.parametrize("kind", ["a file", "a link to a directory", "a FIFO"])

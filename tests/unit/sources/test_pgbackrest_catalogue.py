@@ -9,8 +9,9 @@ import pytest
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.wal import Lsn
-from pytest_pgrestore.sources.pgbackrest.catalogue import Details, parse
+from pytest_pgrestore.sources.pgbackrest.catalogue import parse
 from pytest_pgrestore.sources.pgbackrest.checks import pages, verified
+from pytest_pgrestore.sources.pgbackrest.entries import Details
 from pytest_pgrestore.sources.pgbackrest.own_config import Repository
 from pytest_pgrestore.system.process import Completed
 

@@ -97,14 +97,25 @@ def test_a_switch_takes_the_newer_file_of_the_segment_it_lies_in(tmp_path: Path)
     assert not found.broken
 
 
-def test_the_old_file_stands_in_until_the_new_one_is_archived(tmp_path: Path) -> None:
-    """PostgreSQL reads the old file, too, if there is no new one."""
+def test_a_timeline_without_wal_leaves_its_parent_in_use(tmp_path: Path) -> None:
+    """PostgreSQL reads the old files, also beyond the fork, and says nothing."""
     write_segments(tmp_path, Segment(1, 2), Segment(1, 3), Segment(1, 4))
 
     assert names(supply(scan(tmp_path).segments, SWITCHED, Lsn(2 * MIB), MIB).files) == [
         (1, 2),
         (1, 3),
+        (1, 4),
     ]
+
+
+def test_a_hole_in_the_newer_timeline(tmp_path: Path) -> None:
+    """PostgreSQL never goes back to the old one."""
+    write_segments(tmp_path, Segment(1, 2), Segment(2, 3), Segment(1, 4), Segment(2, 5))
+
+    found = supply(scan(tmp_path).segments, SWITCHED, Lsn(2 * MIB), MIB)
+
+    assert names(found.files) == [(1, 2), (2, 3)]
+    assert found.broken == "WAL segment 000000020000000000000004 is missing from the archive"
 
 
 def test_damage_ends_the_run_like_a_hole(tmp_path: Path) -> None:

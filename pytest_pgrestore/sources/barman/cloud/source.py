@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sandboxes.protocol import ToolRequirements
 from pytest_pgrestore.sources.backup_tool import BackupTool
 from pytest_pgrestore.sources.barman import catalogue
-from pytest_pgrestore.sources.barman.choosing import choose_entry
+from pytest_pgrestore.sources.barman.choosing import Catalogue, choose_entry
 from pytest_pgrestore.sources.barman.cloud.store import LIST, RESTORE, Bringer, Store, Stored
 from pytest_pgrestore.sources.barman.messages import failed
 from pytest_pgrestore.sources.barman.put_back import put_back, tablespace_options
@@ -93,14 +94,18 @@ class BarmanCloudSource(ToolSource[_Choice]):
     def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the backup for `request` and check that its target can be reached; read only."""
         place = self._store.place
-        first = self._read(request.find_tool_runner(None), request.log)
-        best = choose_entry(first.entries, request.target, self._table.backup, place)
+        tool = self._tool(request.find_tool_runner(None), request.log)
+        first = self._store.read(tool)
+        _require_readable(first, place)
+        stored, traces = self._store.wal(tool, first)
+        known = Catalogue(first.entries, stored, {}, traces, place)
+        best = choose_entry(known, request, self._table.backup)
         tool_runner, found = self._read_again(
             request, best.picked, first, lambda runner: self._read(runner, request.log)
         )
         entry, backup = best.entry, best.picked.backup
-        stored = self._store.wal(self._tool(tool_runner, request.log), found.names)
-        wal = stored_wal.plan(request, backup, entry.start_file, stored)
+        _require_known_suffixes(found, entry.start_file)
+        wal = stored_wal.plan(request, backup, entry.start_file, stored, best.graph)
         restored_by = f"barman-cloud {found.version}, {tool_runner.origin}"
         chosen = self._chosen(best.picked, wal, restored_by)
         unreadable = [
@@ -143,4 +148,39 @@ class BarmanCloudSource(ToolSource[_Choice]):
             env={"AWS_MAX_ATTEMPTS": "3", **self._table.env},
             secrets=self._table.secrets,
             log=log,
+        )
+
+
+def _require_readable(found: Stored, place: str) -> None:
+    """Refuse to say that there is no backup if this Barman cannot read any of them.
+
+    Raises:
+        HarnessError: There are descriptions, and none can be read.
+    """
+    if found.unreadable and not found.entries:
+        raise HarnessError(
+            f"barman-cloud {found.version} cannot read the description of"
+            f" {len(found.unreadable)} backups in {place}, and of no other; the newest is"
+            f" {max(found.unreadable)}",
+            hint="a newer Barman may have written them: name production's version in `program`, or"
+            " use another image. If it cannot read them either, they are damaged.",
+        )
+
+
+def _require_known_suffixes(found: Stored, first: str) -> None:
+    """Refuse to judge WAL that this Barman cannot see.
+
+    Barman 3.12 added the suffixes .zst, .lz4 and .xz. An older one passes over such segments
+    without a word, and they would count as missing.
+
+    Raises:
+        HarnessError: A segment from `first` on has a suffix that this Barman does not know.
+    """
+    unseen = [name for name in found.unknown if name >= first]
+    if unseen:
+        raise HarnessError(
+            f"barman-cloud {found.version} does not know the suffix of {len(unseen)} WAL segments,"
+            f" such as {unseen[0]}",
+            hint="use production's version of barman-cloud: name it in `program`, or use another"
+            " image.",
         )

@@ -6,7 +6,7 @@ Source: Barman manual, "barman-cloud-backup-list", "barman-cloud-restore",
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,19 @@ from pytest_pgrestore.model.wal import is_segment_name
 from pytest_pgrestore.sources.barman import catalogue
 from pytest_pgrestore.sources.barman.cloud import scripts
 from pytest_pgrestore.sources.barman.messages import failed
+from pytest_pgrestore.sources.barman.other_cluster import Trace, telling
 from pytest_pgrestore.sources.copying import WORKERS, in_parallel
-from pytest_pgrestore.sources.json_answer import parse_after_warnings, understood
+from pytest_pgrestore.sources.json_answer import (
+    AnswerError,
+    parse_after_warnings,
+    understood,
+)
 from pytest_pgrestore.sources.wal.stored_wal import StoredWal
 from pytest_pgrestore.sources.wal.timelines import histories_among
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from pytest_pgrestore.sources.backup_tool import BackupTool
     from pytest_pgrestore.sources.barman.catalogue import Entry
@@ -40,13 +46,15 @@ class Stored:
     Attributes:
         entries: Its backups, oldest first, with incomplete ones.
         unreadable: Labels of backups whose description cannot be read.
-        names: Names of its WAL files.
+        names: Names of its WAL files, with the time each was stored; None if unknown.
+        unknown: Names of segments with a suffix that this Barman does not know.
         version: Version of barman-cloud.
     """
 
     entries: list[Entry]
     unreadable: list[str]
-    names: list[str]
+    names: dict[str, datetime | None]
+    unknown: list[str]
     version: str
 
 
@@ -109,30 +117,68 @@ class Store:
         return Stored(
             entries=catalogue.entries(answer["backups"].values(), location),
             unreadable=[label.text() for label in answer["unreadable"].values()],
-            names=[name.text() for name in answer["wals"].values()],
+            names={name: _stored_at(answer["wals"], name) for name, _ in answer["wals"].items()},
+            unknown=[name.text() for name in answer["unknown"].values()],
             version=answer["version"].text(longest=100),
         )
 
-    def wal(self, tool: BackupTool, names: Sequence[str]) -> StoredWal:
-        """Return the WAL among `names`; history files are downloaded.
+    def wal(self, tool: BackupTool, found: Stored) -> tuple[StoredWal, list[Trace]]:
+        """Return the WAL that was found, and which clusters wrote it.
+
+        History files are downloaded, and a few segments.
 
         Raises:
             BackupNotRestorable: A history file is damaged.
             HarnessError: The store cannot be read.
         """
-        segments = [name for name in names if is_segment_name(name)]
-        timelines = histories_among(names)
-        histories = {timeline: self._history(tool, name) for timeline, name in timelines.items()}
-        return StoredWal(segments=dict.fromkeys(segments), histories=histories)
+        segments = {name: when for name, when in found.names.items() if is_segment_name(name)}
+        timelines = histories_among(found.names)
+        probed = telling(StoredWal(segments=segments, histories={}))
+        starts = self._beginnings(tool, [*timelines.values(), *probed])
+        histories = {
+            timeline: starts.get(name, b"").decode(errors="backslashreplace")
+            for timeline, name in timelines.items()
+        }
+        traces = (Trace.read(name, starts.get(name, b""), segments[name]) for name in probed)
+        stored = StoredWal(segments=segments, histories=histories)
+        return stored, [trace for trace in traces if trace is not None]
 
-    def _history(self, tool: BackupTool, name: str) -> str:
-        # The tool may run in a container, with other files and memory than ours.
-        # Only its output comes back, so `cat` prints the file there.
-        path = str(tool.tool_runner.writable / name)
-        done = tool.run("catalogue", *self.arguments(), name, path, program=self.program(WAL))
+    def _beginnings(self, tool: BackupTool, names: Sequence[str]) -> dict[str, bytes]:
+        """Return the beginning of each WAL file that is still there, uncompressed.
+
+        A segment that cannot be read is left out: whether the drill needs it is not known yet.
+        """
+        found: dict[str, bytes] = {}
+        into = str(tool.tool_runner.writable)
+        script = ("-c", scripts.BESIDE, self.program(WAL), scripts.BEGINNINGS)
+        for at in range(0, len(names), _AT_ONCE):
+            words = (*self.arguments(), into, ",".join(names[at : at + _AT_ONCE]))
+            done = tool.run("catalogue", *script, *words, program="sh", quiet=True)
+            if done.status != 0:
+                raise failed(done, self.place, "WAL could not be read")
+            with understood(
+                f"barman-cloud's answer about WAL of {self.place} is not understood",
+                hint="read the saved log of `catalogue`.",
+            ):
+                answer = parse_after_warnings(done.stdout)
+                found |= {name: _bytes(text) for name, text in answer["found"].items()}
+                for name, problem in answer["problems"].items():
+                    if not is_segment_name(name):
+                        bad = replace(done, status=1, stdout="", stderr=problem.text())
+                        raise failed(bad, self.place, f"{name} could not be read")
+        return found
+
+    def fetch(self, tool: BackupTool, step: str, into: str, batch: str) -> None:
+        """Write WAL files, whose names have commas between them, to the tool's directory `into`.
+
+        Raises:
+            BackupNotRestorable: One is damaged.
+            HarnessError: The store cannot be read.
+        """
+        script = ("-c", scripts.BESIDE, self.program(WAL), scripts.WAL)
+        done = tool.run(step, *script, *self.arguments(), into, batch, program="sh", quiet=True)
         if done.status != 0:
-            raise failed(done, self.place, f"{name} could not be read")
-        return tool.run("catalogue", path, program="cat").stdout
+            raise failed(done, self.place, "WAL could not be brought")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +195,17 @@ class Bringer:
         in_parallel(lambda batch: self._fetch(batch, into), batches)
 
     def _fetch(self, batch: Sequence[str], into: Path) -> None:
-        script = ("-c", scripts.BESIDE, self.store.program(WAL), scripts.WAL)
-        arguments = (*self.store.arguments(), str(into), ",".join(batch))
-        done = self.tool.run("wal", *script, *arguments, program="sh", quiet=True)
-        if done.status != 0:
-            raise failed(done, self.store.place, "WAL could not be brought")
+        self.store.fetch(self.tool, "wal", str(into), ",".join(batch))
+
+
+def _stored_at(wals: Answer, name: str) -> datetime | None:
+    when = wals.get(name)
+    return None if when is None else when.epoch()
+
+
+def _bytes(text: Answer) -> bytes:
+    """Return the bytes that a text spells with hexadecimal digits."""
+    try:
+        return bytes.fromhex(text.text(longest=2 * scripts.HISTORY_BYTES))
+    except ValueError:
+        raise AnswerError(f"{text.place} is not written with hexadecimal digits") from None
