@@ -213,8 +213,13 @@ SETTINGS = (
         name="strict",
         parse=parse_switch,
         default=True,
-        help="a run without drills, or a drill without assertions, is not green (the default); "
-        "if given, neither is a full run that left a configured source out",
+        help="a run without drills, or a drill without assertions, is not green (the default)",
+    ),
+    Setting(
+        name="strict_sources",
+        parse=parse_switch,
+        default=False,
+        help="a full run in which no test drills one of the configured sources is not green",
     ),
     Setting(
         name="show_values",

@@ -195,7 +195,7 @@ def test_a_source_that_no_test_of_a_full_run_drills_is_named(
         assert result.ret == 0, name
         assert load((reports / "evidence.json").read_text()).undrilled == undrilled, name
 
-    result = run(pytester, "--pgrestore-strict")
+    result = run(pytester, "--pgrestore-strict-sources")
 
     assert result.ret == 6
     assert (

@@ -176,7 +176,7 @@ def find_problems(
     problems += [f"the xdist worker that ran {name} died" for name in outcomes.lost]
     if state.refusal is None:
         problems += _not_restored(records, outcomes, strict=strict)
-    if state.settings.strictest:
+    if state.settings.asked_for and state.settings.switch("strict_sources"):
         problems += [
             f"source {name} is configured, and no test drilled it"
             for name in undrilled(state, records, outcomes)
