@@ -129,6 +129,7 @@ LISTINGS = [
 ]
 
 
+@pytest.mark.long
 def test_a_listing_touches_nothing_and_restores_nothing(
     pytester: pytest.Pytester, reports: Path
 ) -> None:
@@ -184,6 +185,7 @@ SELECTIONS = {
 """Flags that select tests, and the sources that the run left out although it was a full one."""
 
 
+@pytest.mark.long
 def test_a_source_that_no_test_of_a_full_run_drills_is_named(
     pytester: pytest.Pytester, reports: Path
 ) -> None:
@@ -205,6 +207,7 @@ def test_a_source_that_no_test_of_a_full_run_drills_is_named(
     result.stdout.fnmatch_lines(["sources: configured, and drilled by no test of this full run: *"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["flag", "conftest"])
 def test_the_plugin_can_be_named_although_it_is_installed(
     pytester: pytest.Pytester, reports: Path, monkeypatch: pytest.MonkeyPatch, way: str

@@ -92,12 +92,13 @@ def close(
     unimportant = not records and not problems
     if unimportant:
         problems = [_NO_DRILL]
+    whole = broken is None and interruption is None
     evidence = evidence_of(
         state.start,
         state.environ,
         drills=records,
         problems=tuple(problems),
-        undrilled=undrilled(state, records, outcomes) if broken is None else (),
+        undrilled=undrilled(state, records, outcomes) if whole else (),
     )
     paths, written = _write(state, evidence, remarks)
     if unimportant or broken is not None:
@@ -176,7 +177,7 @@ def find_problems(
     problems += [f"the xdist worker that ran {name} died" for name in outcomes.lost]
     if state.refusal is None:
         problems += _not_restored(records, outcomes, strict=strict)
-    if state.settings.asked_for and state.settings.switch("strict_sources"):
+    if interruption is None and state.settings.switch("strict_sources"):
         problems += [
             f"source {name} is configured, and no test drilled it"
             for name in undrilled(state, records, outcomes)
