@@ -11,7 +11,6 @@ import pytest
 
 from pytest_pgrestore.model.damage import is_damage
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.restore.databases import read_databases, require_open
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import NO_SERVER, NOT_MEASURED
 
@@ -119,6 +118,8 @@ def connect(instance: RestoredInstance) -> psycopg.Connection[Any]:
 
 def _require_open(instance: RestoredInstance, error: Exception) -> None:
     """Refuse a database that is not in the copy, or that nobody can connect to."""
+    from pytest_pgrestore.restore.databases import read_databases, require_open
+
     with instance.access.ask("template1") as connection:
         databases = read_databases(connection)
     names = [database.name for database in databases if not database.why_closed]

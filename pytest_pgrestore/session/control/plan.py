@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_pgrestore.model.errors import PgRestoreError
+from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -33,3 +36,14 @@ def plan_lines(state: DrillSession, keys: list[str]) -> tuple[list[str], list[Ve
             lines += [f"drill {key}", *(f"  {line}" for line in str(exc).splitlines())]
             verdicts.append(exc.verdict)
     return lines or ["no drill is selected"], verdicts
+
+
+def status_of_plan(verdicts: list[Verdict]) -> int:
+    """Return the exit status of a run that printed plans.
+
+    Args:
+        verdicts: On each drill that cannot be planned.
+    """
+    if Verdict.FAILED in verdicts:
+        return int(pytest.ExitCode.TESTS_FAILED)
+    return COULD_NOT_VERIFY if verdicts else int(pytest.ExitCode.OK)
