@@ -24,6 +24,7 @@ test: $(STAMPS)/dev
 	tests/bootstrap/system
 	tests/bootstrap/docker
 	tests/bootstrap/stores
+	tests/bootstrap/plugins $(VENV)
 	tests/bootstrap/barman
 	$(MAKE) lint
 	# What a run of its own imports, as the plugin tests, demo and scenarios start it, is the wheel and not this tree.

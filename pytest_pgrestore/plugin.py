@@ -23,9 +23,11 @@ from pytest_pgrestore.session.fixtures import (  # noqa: F401 - pytest finds fix
     pgrestore_instance,
 )
 from pytest_pgrestore.session.keys import MARKER
-from pytest_pgrestore.session.outcomes.outcomes import annotate, explain
-from pytest_pgrestore.session.outcomes.report_fault import noted
-from pytest_pgrestore.session.outcomes.withholding import LateReports, explain_comparison, withhold
+from pytest_pgrestore.session.outcomes import allure_steps
+from pytest_pgrestore.session.outcomes.late_reports import LateReports
+from pytest_pgrestore.session.outcomes.published_errors import PublishedErrors
+from pytest_pgrestore.session.outcomes.reporting import PUBLISHED_ERRORS, finish, prepare
+from pytest_pgrestore.session.outcomes.withholding import explain_comparison
 from pytest_pgrestore.settings.resolve import add_options
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ def pytest_configure(config: pytest.Config) -> None:
     state = config.stash[SESSION] = DrillSession(config, os.environ)
     config.pluginmanager.register(state.fixture_usage, "pgrestore-fixture-usage")
     config.pluginmanager.register(ForkGuard(state), "pgrestore-forks")
+    errors = config.stash[PUBLISHED_ERRORS] = PublishedErrors(config)
+    config.pluginmanager.register(errors, "pgrestore-published-errors")
     config.pluginmanager.register(LateReports(config), "pgrestore-late-reports")
     controller.install(config)
 
@@ -71,6 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Refuse bad settings before anything is collected."""
     session.config.stash[SESSION].begin()
+    allure_steps.install(session.config)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -127,16 +132,14 @@ def pytest_assertrepr_compare(
     return explain_comparison(config, op, left, right)
 
 
-# The first wrapper is the outermost one: it changes the report last.
+# The first wrapper is the outermost one: it changes the report last. What the others see of the
+# exception and of the output is without values before that: plugins load in any order.
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Take row values out of the report, and attach its outcome."""
-    with noted(item):
-        explain(item, call)
+    prepare(item, call)
     report = yield
-    with noted(item, report):
-        withhold(item, call, report)
-        annotate(item, call, report)
+    finish(item, call, report)
     return report

@@ -98,16 +98,19 @@ class ObjectiveResult(VisibleValue):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataLossFigures(VisibleValue):
-    """The figures behind the RPO verdict. The objective's definition names the one that decided."""
+    """The figures behind the RPO verdict. One of a moment in the future is negative."""
 
     last_commit_seconds: float | None = None
     """Start of the drill minus the commit time recovered to."""
     freshness_seconds: float | None = None
-    """Start of the drill minus the freshest business row (the user's ``freshness`` query)."""
+    """Start of the drill minus the freshest row (the user's ``freshness`` query)."""
     live_seconds: float | None = None
     """How far the live server was ahead of the restored one; needs a connection to it."""
     backup_age_seconds: float | None = None
     """Start of the drill minus the end of the backup. Shown, never called RPO."""
+    problem: str = ""
+    """Why the figure that should decide cannot be had or believed."""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +135,7 @@ class AssertionOutcome(VisibleValue):
     seconds: float
     file: str = ""
     line: int | None = None
+    tries: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

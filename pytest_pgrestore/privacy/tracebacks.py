@@ -6,15 +6,15 @@ to 9.2.
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_pgrestore.model.version import PACKAGE
 from pytest_pgrestore.privacy.exceptions import may_hold_values, message_without_values
+from pytest_pgrestore.privacy.own_words import own_words, text_of
 from pytest_pgrestore.privacy.row_values import constants_of, names_of, redactable
+from pytest_pgrestore.privacy.traceback_entries import entries_of, leaves, statement_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,8 +37,8 @@ _CAUSE = "The above exception was the direct cause of the following exception:"
 _CONTEXT = "During handling of the above exception, another exception occurred:"
 """Sentences between two exceptions of a chain, as Python and pytest print them."""
 
-_FRAMEWORKS = {"_pytest", "pluggy"}
-"""Packages whose frames are not about the test, as ours are not."""
+_MOST_ENTRIES = 50
+"""Entries of a traceback that are shown: a recursion has a thousand."""
 
 
 class FailureRenderer:
@@ -67,12 +67,11 @@ class FailureRenderer:
         """Return the traceback of one exception, and the place where it was raised."""
         from _pytest._code.code import ReprEntry, ReprFileLocation, ReprTraceback
 
-        entries = _frames(error)
+        entries = entries_of(error)
         message = self._message(error, entries)
         marked = [f"E   {line}" for line in message]
         if entries:
-            rendered = [self._entry(entry, []) for entry in entries[:-1]]
-            rendered.append(self._entry(entries[-1], marked))
+            rendered = self._entries(entries, marked)
             path, line = str(entries[-1].path), entries[-1].lineno + 1
         else:
             rendered = [ReprEntry(marked, None, None, None, _STYLE)]
@@ -80,11 +79,27 @@ class FailureRenderer:
         crash = ReprFileLocation(path, line, "\n".join(message))
         return ReprTraceback(rendered, None, _STYLE), crash
 
+    def _entries(self, entries: list[TracebackEntry], marked: list[str]) -> list[ReprEntry]:
+        """Return the frames, without the middle of a long traceback."""
+        from _pytest._code.code import ReprEntry
+
+        *outer, last = entries
+        rendered = []
+        half = _MOST_ENTRIES // 2
+        for number, entry in enumerate(outer):
+            if half <= number < len(outer) - half:
+                if number == half:
+                    left_out = f"... ({len(outer) - 2 * half} more frames)"
+                    rendered.append(ReprEntry([left_out], None, None, None, _STYLE))
+                continue
+            rendered.append(self._entry(entry, []))
+        return [*rendered, self._entry(last, marked)]
+
     def _entry(self, entry: TracebackEntry, marked: list[str]) -> ReprEntry:
         """Return one frame: its place and source text, with the lines of the message below."""
         from _pytest._code.code import ReprEntry, ReprFileLocation
 
-        source = [f"    {line}" for line in _statement(entry).splitlines()]
+        source = [f"    {line}" for line in statement_of(entry).splitlines()]
         place = ReprFileLocation(self._path(entry), entry.lineno + 1, f"in {entry.name}")
         return ReprEntry([*source, *marked], None, self._locals(entry), place, _STYLE)
 
@@ -104,19 +119,29 @@ class FailureRenderer:
         here = self._item.config.invocation_params.dir
         return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
-    def _message(self, error: BaseException, entries: list[TracebackEntry]) -> list[str]:
+    def message(self, error: BaseException) -> list[str]:
         """Return the lines that stand in place of the exception's own message."""
+        return self._message(error, entries_of(error))
+
+    def text(self, error: BaseException) -> str:
+        """Return the message without the type before it."""
+        text = "\n".join(self.message(error)).removeprefix(type(error).__name__)
+        return text.removeprefix(":").removeprefix(" ")
+
+    def _message(self, error: BaseException, entries: list[TracebackEntry]) -> list[str]:
         name = type(error).__name__
+        if own := own_words(error):
+            return [f"{name}: {own}"]
         if not may_hold_values(error):
             return message_without_values(error).splitlines() or [name]
         if isinstance(error, BaseExceptionGroup):
-            inner = [f"  {type(leaf).__name__}" for leaf in _leaves(error)]
+            inner = [f"  {type(leaf).__name__}" for leaf in leaves(error)]
             return [f"{name} of {len(error.exceptions)}", *inner]
         if isinstance(error, AssertionError):
             return self._assertion(error, entries)
         if isinstance(error, pytest.fail.Exception | pytest.xfail.Exception):
             return [f"{name}: {reason_without_values(error, self._redactor)}"]
-        written = constants_of(_statement(entries[-1])) if entries else set()
+        written = constants_of(statement_of(entries[-1])) if entries else set()
         values = [
             value if isinstance(value, str) and value in written else self._redactor.redact(value)
             for value in error.args
@@ -126,13 +151,13 @@ class FailureRenderer:
     def _assertion(self, error: AssertionError, entries: list[TracebackEntry]) -> list[str]:
         """Return the comparison that was false, and the values that the statement names."""
         lines = [type(error).__name__]
-        if self._comparison and self._comparison[0] in str(error):
+        if self._comparison and self._comparison[0] in text_of(error):
             first, *more = self._comparison
             lines = [f"{lines[0]}: assert {first}", *(f"  {line}" for line in more)]
         if not entries:
             return lines
         values = entries[-1].locals
-        for name in names_of(_statement(entries[-1])):
+        for name in names_of(statement_of(entries[-1])):
             if name in values and redactable(values[name]):
                 lines.append(f"  where {name} = {self._redactor.redact(values[name])}")
         return lines
@@ -143,9 +168,12 @@ def reason_without_values(error: BaseException, redactor: Redactor) -> str:
 
     It is redacted, unless it stands in the source text of the call.
     """
-    reason = str(getattr(error, "msg", error))
-    entries = _frames(error)
-    if not reason or (entries and reason in constants_of(_statement(entries[-1]))):
+    reason = text_of(getattr(error, "msg", error))
+    own = own_words(error)
+    if own:
+        return own
+    entries = entries_of(error)
+    if not reason or (entries and reason in constants_of(statement_of(entries[-1]))):
         return reason
     return redactor.redact(reason)
 
@@ -164,41 +192,3 @@ def _chain(error: BaseException) -> Iterator[tuple[BaseException, str | None]]:
             return
         else:
             current, sentence = current.__context__, _CONTEXT
-
-
-def _frames(error: BaseException) -> list[TracebackEntry]:
-    """Return the entries of a traceback that are about the test; all if there is none.
-
-    An exception that was never raised has no entry.
-    """
-    if error.__traceback__ is None:
-        return []
-    excinfo = pytest.ExceptionInfo.from_exception(error)
-    entries = list(excinfo.traceback)
-    outside = [entry for entry in entries if not _is_framework(entry)]
-    return [entry for entry in outside if not entry.ishidden(excinfo)] or outside or entries
-
-
-def _is_framework(entry: TracebackEntry) -> bool:
-    path = Path(entry.path)
-    if not _FRAMEWORKS.isdisjoint(path.parts) or PACKAGE in path.parents:
-        return True
-    # The mark by which unittest finds its own frames: Lib/unittest/result.py.
-    return "__unittest" in entry.frame.f_globals
-
-
-def _statement(entry: TracebackEntry) -> str:
-    """Return the source text of the statement that ran; "" if there is no source."""
-    try:
-        return textwrap.dedent(str(entry.statement))
-    except (OSError, IndexError):
-        return ""
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    """Yield the exceptions of a group that are no groups themselves, at every depth."""
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error

@@ -136,13 +136,18 @@ def _objective(record: DrillRecord, result: ObjectiveResult) -> Finding:
         name=RTO if rto else RPO,
         kind="objective",
         verdict=result.verdict(),
-        message=objective_message(result),
+        message=objective_message(result) + ("" if rto else _problem(record)),
         hint=objective_hint(record, result),
         # `seconds` is how long something took. Lost data took nobody's time.
         seconds=result.measured_seconds if rto else None,
         expected="" if limit is None else f"at most {duration(limit)}",
         observed=duration(result.measured_seconds),
     )
+
+
+def _problem(record: DrillRecord) -> str:
+    """Return why the data loss was not measured, after the objective's sentence; may be empty."""
+    return f": {record.data_loss.problem}" if record.data_loss.problem else ""
 
 
 def _check(check: Check) -> Finding:
@@ -171,11 +176,19 @@ def _assertion(outcome: AssertionOutcome) -> Finding:
         name=outcome.name,
         kind="assertion",
         verdict=outcome.verdict,
-        message=outcome.message,
+        message=_with_tries(outcome),
         seconds=outcome.seconds,
         file=outcome.file,
         line=outcome.line,
     )
+
+
+def _with_tries(outcome: AssertionOutcome) -> str:
+    """Return the message, with the number of tries where there was more than one."""
+    if outcome.tries == 1:
+        return outcome.message
+    tries = f"try {outcome.tries} of this test; the last try counts"
+    return f"{outcome.message}\n{tries}" if outcome.message else tries
 
 
 def _teardown(record: DrillRecord) -> Iterator[Finding]:

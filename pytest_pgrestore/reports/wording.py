@@ -86,6 +86,8 @@ def _margin_or_no_verdict(result: ObjectiveResult) -> str:
 def _hint_to_measure(record: DrillRecord, result: ObjectiveResult) -> str:
     if record.failure is not None:
         return "mend the restore first: nothing can be measured before it."
+    if result.name == RPO and record.data_loss.hint:
+        return record.data_loss.hint
     if result.name == RPO:
         return "name a freshness query or a live connection for this source."
     return ""

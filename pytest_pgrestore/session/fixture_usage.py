@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +31,14 @@ class FixtureUsage:
         self._needs: dict[str, tuple[str, ...]] = {}
         self._tore_down: set[str] = set()
         self._without_instance: set[str] = set()
+        self._tries: Counter[str] = Counter()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Note whose fixtures are set up next."""
+        """Note whose fixtures are set up next, and that this is a try of the test."""
         self.current = item
         self._node_id = item.nodeid
+        self._tries[item.nodeid] += 1
         self._setting_up.clear()
 
     @pytest.hookimpl(wrapper=True)
@@ -89,6 +92,10 @@ class FixtureUsage:
         for name in (*getattr(item, "fixturenames", ()), *getattr(request, "fixturenames", ())):
             keys |= self._drills_of_fixture.get(name, set())
         return sorted(keys)
+
+    def tries_of(self, node_id: str) -> int:
+        """Return how often a test was begun in this process: plugins make failed ones again."""
+        return max(1, self._tries[node_id])
 
     def tore_down(self, item: pytest.Item) -> bool:
         """Return whether a fixture that used a drill ended after `item`."""

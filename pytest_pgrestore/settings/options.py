@@ -222,6 +222,12 @@ SETTINGS = (
         help="a full run in which no test drills one of the configured sources is not green",
     ),
     Setting(
+        name="strict_skips",
+        parse=parse_switch,
+        default=False,
+        help="a drill with an assertion that was skipped, or expected to fail, is not green",
+    ),
+    Setting(
         name="show_values",
         parse=parse_switch,
         default=False,

@@ -180,6 +180,90 @@ def test_a_missed_objective_fails_the_run(drills: Drills, workers: list[str], na
     assert drills.outcomes("aged@latest")["test_orders"][0] == "passed"
 
 
+def test_a_figure_that_cannot_be_believed_or_had_is_never_green(drills: Drills) -> None:
+    """A row of the future counted as no loss; without the live server another figure decided.
+
+    The healthy twin passes in the same run.
+    """
+    dump = f"type = 'dump'\npath = '{drills.world.dump}'\n"
+    drills.settings(
+        f"""
+[sources.future]
+{dump}
+freshness = "select now() + interval '2 years'"
+rpo = "1d"
+[sources.endless]
+{dump}
+freshness = "select timestamptz 'infinity'"
+[sources.lonely]
+{dump}
+live_conninfo = "host=127.0.0.1 port=1 dbname=shop"
+[sources.healthy]
+{dump}
+freshness = "select max(created_at) from orders"
+rpo = "1d"
+"""
+    )
+    names = ["future", "endless", "lonely", "healthy"]
+    drills.write(
+        test_a="import pytest\n"
+        + "".join(
+            f"@pytest.mark.pgrestore('{name}')\ndef test_{name}(pgrestore_conn): pass\n"
+            for name in names
+        )
+    )
+
+    result = drills.run()
+
+    assert result.ret == 6
+    found = {record.source: record for record in drills.evidence().drills}
+    verdicts = {name: str(record.verdict()) for name, record in found.items()}
+    assert verdicts == dict.fromkeys(names, "could not verify") | {"healthy": "passed"}
+    assert found["future"].rpo.judgement == "not measured"
+    assert found["future"].data_loss.freshness_seconds is not None
+    assert found["future"].data_loss.freshness_seconds < -600 * 86400
+    assert "in the future" in found["future"].data_loss.problem
+    assert "infinity" in found["endless"].data_loss.problem
+    assert "live server" in found["lonely"].data_loss.problem
+    result.stdout.fnmatch_lines(["*HINT: *bound the query*"])
+
+
+def test_what_was_left_out_is_counted_and_can_be_refused(drills: Drills) -> None:
+    """A skipped assertion and one that was expected to fail beside one that passes."""
+    drills.write(
+        test_a="""
+            import pytest
+
+            pytestmark = pytest.mark.pgrestore("export")
+
+            def test_good(pgrestore_conn):
+                pass
+
+            @pytest.mark.skipif(True, reason="later")
+            def test_skipped(pgrestore_conn):
+                pass
+
+            @pytest.mark.xfail(reason="known")
+            def test_known(pgrestore_conn):
+                assert False
+        """
+    )
+
+    result = drills.run()
+
+    assert result.ret == 0
+    for name, text in drills.everything(result).items():
+        if name in {"stdout", "report.html", "summary.md", "junit.xml"}:
+            flat = " ".join(text.split()).replace("\\", "")
+            assert "2 of 3 assertions: test_a.py::test_skipped (later)" in flat, name
+            assert "test_a.py::test_known (expected failure: known)" in flat, name
+
+    refused = drills.run("--pgrestore-strict-skips")
+
+    assert refused.ret == 6
+    assert "left out 2 of 3 assertions" in " ".join(drills.evidence().problems)
+
+
 def test_a_missed_objective_of_a_factory_drill_fails_the_run_too(drills: Drills) -> None:
     """It has no item of its own, and its tests pass."""
     drills.write(

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.visible import visible_lines
-from pytest_pgrestore.reports import findings, wording
+from pytest_pgrestore.reports import findings, tallies, wording
 from pytest_pgrestore.reports import format as words
 from pytest_pgrestore.reports.html import waterfall
 
@@ -50,6 +50,8 @@ def template_environment() -> Environment:
     environment.globals |= {
         "findings_of": findings.findings,
         "first_cause": findings.first_cause,
+        "left_out": tallies.left_out,
+        "tried_again": tallies.tried_again,
         "of_kind": _of_kind,
         "symbols": findings.SYMBOLS,
         "margin": wording.margin,

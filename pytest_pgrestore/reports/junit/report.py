@@ -12,6 +12,7 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.reports.findings import RESTORED, TARGET_REACHED, findings
 from pytest_pgrestore.reports.format import UNKNOWN, capped, exact, moment, one_line
 from pytest_pgrestore.reports.junit.xml import Case, Suite, to_xml
+from pytest_pgrestore.reports.tallies import left_out, tried_again
 from pytest_pgrestore.reports.wording import RPO, RTO, objective_words, target_asked
 
 if TYPE_CHECKING:
@@ -143,7 +144,11 @@ def _key_figures(drill: DrillRecord) -> list[str]:
             f"recovered to: {reached.lsn or UNKNOWN}, last commit {moment(reached.last_commit_at)}"
         )
     lines += [objective_words(drill.rto), objective_words(drill.rpo)]
-    return [*lines, f"phases: {phases or 'none ran'}"]
+    lines.append(f"phases: {phases or 'none ran'}")
+    for what, text in (("left out", left_out(drill)), ("tried again", tried_again(drill))):
+        if text:
+            lines.append(f"{what}: {text}")
+    return lines
 
 
 def _properties(evidence: Evidence, drill: DrillRecord) -> dict[str, str]:

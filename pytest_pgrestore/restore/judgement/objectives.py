@@ -9,6 +9,7 @@ from pytest_pgrestore.model.evidence import Check, DataLossFigures, ObjectiveRes
 from pytest_pgrestore.model.objectives import ObjectiveStatus, judge
 from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.restore.freshness import SKEW, clock, rounded
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -64,6 +65,9 @@ def rpo(drill: Drill, loss: DataLossFigures, *, one_moment: bool) -> ObjectiveRe
 
     That is the one of the live server, else the freshest row, else the last commit.
 
+    A figure that was asked for and cannot be had is "not measured", also where no RPO is set: a
+    verification that could not run is never green.
+
     An old last commit is no proof of loss, because the database may have been idle: it is never
     "missed". It is when the backup holds one moment, because later commits are not in it.
 
@@ -75,6 +79,8 @@ def rpo(drill: Drill, loss: DataLossFigures, *, one_moment: bool) -> ObjectiveRe
     objective = drill.objectives.rpo
     if not isinstance(drill.target, Latest):
         return _result(objective, None, ObjectiveStatus.NOT_SET, _NOT_JUDGED)
+    if loss.problem:
+        return _result(objective, None, ObjectiveStatus.NOT_MEASURED, loss.problem)
     for seconds, definition in (
         (loss.live_seconds, _BY_LIVE),
         (loss.freshness_seconds, _BY_FRESHNESS),
@@ -115,6 +121,15 @@ def backup_age(drill: Drill, stopped_at: datetime | None, now: datetime) -> Chec
             expected=f"at most {limit}",
         )
     age = now - stopped_at
+    if -age > SKEW:
+        return Check(
+            name="backup age",
+            verdict=Verdict.COULD_NOT_VERIFY,
+            message=f"the newest usable backup ended {stopped_at.isoformat()}, which lies"
+            f" {rounded(-age)} in the future of {clock(now)}",
+            expected=f"at most {limit}",
+            observed=str(age),
+        )
     late = age > limit
     return Check(
         name="backup age",

@@ -137,6 +137,10 @@ def judged(record: DrillRecord, name: str) -> tuple[Verdict, str]:
     if record.failure is not None:
         return Verdict.COULD_NOT_VERIFY, NO_SERVER
     if name in {"rto", "rpo"}:
+        if name == "rpo" and record.data_loss.problem:
+            loss = record.data_loss
+            message = f"RPO not measured: {loss.problem}\nHINT: {loss.hint}"
+            return record.rpo.verdict(), message
         return _objective(record.rto if name == "rto" else record.rpo)
     return Verdict.COULD_NOT_VERIFY, "not measured: the drill left no result for it"
 

@@ -51,6 +51,8 @@ def find_problems(
         ]
     if strict and not problems:
         problems += _nothing_proved(records)
+    if state.settings.asked_for and state.settings.switch("strict_skips"):
+        problems += _left_out(records)
     return problems
 
 
@@ -72,3 +74,12 @@ def _nothing_proved(records: list[DrillRecord]) -> Iterator[str]:
         ran = any(outcome.verdict in _RAN for outcome in record.assertions)
         if record.failure is None and not ran:
             yield f"drill {record.drill} has no assertion that ran"
+
+
+def _left_out(records: list[DrillRecord]) -> Iterator[str]:
+    """Yield a problem for each drill with assertions that were skipped or expected to fail."""
+    from pytest_pgrestore.reports.tallies import left_out
+
+    for record in records:
+        if text := left_out(record):
+            yield f"drill {record.drill} left out {text}"

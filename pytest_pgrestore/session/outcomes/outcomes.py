@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from pytest_pgrestore.model.damage import CAUSE, is_damage
 from pytest_pgrestore.model.errors import AssertionFailed, PgRestoreError
@@ -22,11 +23,12 @@ from pytest_pgrestore.privacy.exceptions import (
     message_without_values,
     sqlstate_of,
 )
+from pytest_pgrestore.privacy.own_words import did_not_run, own_words, timed_out
+from pytest_pgrestore.privacy.traceback_entries import statement_of
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import IS_DRILL_CHECK, NO_SERVER, NOT_MEASURED, REQUEST
 
-if TYPE_CHECKING:
-    import pytest
+Excinfo = pytest.ExceptionInfo[BaseException]
 
 ATTRIBUTE = "pgrestore"
 """Attribute of a report: the keys of its drills, and the outcome as plain data.
@@ -46,27 +48,34 @@ _SOURCE_LIMIT = 200
 """Characters of source text in a message: a statement, and not a page."""
 
 
-def explain(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
+def explain(item: pytest.Item, excinfo: Excinfo | None) -> None:
     """Add a hint to the error of a write through `pgrestore_conn`, before pytest renders it."""
-    if call.excinfo is None or "pgrestore_conn" not in getattr(item, "fixturenames", ()):
+    if excinfo is None or "pgrestore_conn" not in getattr(item, "fixturenames", ()):
         return
-    error = call.excinfo.value
+    error = excinfo.value
     if sqlstate_of(error) == READ_ONLY and WRITE_HINT not in getattr(error, "__notes__", ()):
         error.add_note(WRITE_HINT)
 
 
-def annotate(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
-    """Attach the drills of `item` to `report` and, for a test of the user's, its outcome."""
+def annotate(item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestReport) -> None:
+    """Attach the drills of `item` to `report` and, for a test of the user's, its outcome.
+
+    Args:
+        item: The test.
+        excinfo: The exception of this phase itself, and no stand-in.
+        report: pytest's, which other plugins may have changed.
+    """
     drills = drills_of(item)
     if not drills:
         return
     plain = None
     if not item.stash.get(IS_DRILL_CHECK, False):
-        outcome = outcome_of(item, call, report)
+        outcome = outcome_of(item, excinfo, report)
         if outcome is not None:
             plain = asdict(outcome) | {"verdict": str(outcome.verdict)}
     mask = item.config.stash[SESSION].redaction.masker.mask
-    vars(report)[ATTRIBUTE] = {"drills": sorted(drills), "outcome": mask(plain)}
+    tries = item.config.stash[SESSION].fixture_usage.tries_of(item.nodeid)
+    vars(report)[ATTRIBUTE] = {"drills": sorted(drills), "outcome": mask(plain), "tries": tries}
 
 
 def drills_of(item: pytest.Item) -> set[str]:
@@ -78,19 +87,19 @@ def drills_of(item: pytest.Item) -> set[str]:
 
 
 def outcome_of(
-    item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport
+    item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestReport
 ) -> AssertionOutcome | None:
     """Return the outcome of one phase of `item`: setup, call or teardown.
 
     Returns:
-        None if the phase is no outcome yet: a setup or teardown that passed, or a rerun of
-        pytest-rerunfailures.
+        None if the phase is no outcome: a setup or teardown that passed, or a try that a plugin
+        makes again.
     """
     if report.outcome not in {"passed", "failed", "skipped"}:
         return None
     if report.passed and report.when != "call":
         return None
-    verdict, message = _verdict_and_message(item, call, report)
+    verdict, message = _verdict_and_message(item, excinfo, report)
     path, line, _ = item.location
     return AssertionOutcome(
         name=item.nodeid,
@@ -99,6 +108,7 @@ def outcome_of(
         seconds=report.duration,
         file=path,
         line=None if line is None else line + 1,
+        tries=item.config.stash[SESSION].fixture_usage.tries_of(item.nodeid),
     )
 
 
@@ -112,6 +122,8 @@ def verdict_of(error: BaseException | None, when: str | None) -> Verdict:
     """
     if isinstance(error, PgRestoreError):
         return error.verdict
+    if error is not None and (timed_out(error) or did_not_run(error)):
+        return Verdict.COULD_NOT_VERIFY
     state = sqlstate_of(error)
     if _is_damage(error):
         return Verdict.FAILED
@@ -127,7 +139,7 @@ def _is_damage(error: BaseException | None) -> bool:
 
 
 def _verdict_and_message(
-    item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport
+    item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestReport
 ) -> tuple[Verdict, str]:
     if report.passed:
         return Verdict.PASSED, ""
@@ -136,16 +148,15 @@ def _verdict_and_message(
     usage = item.config.stash[SESSION].fixture_usage
     if item.stash.get(NOT_MEASURED, False) or usage.lacks_instance(item):
         return Verdict.COULD_NOT_VERIFY, NO_SERVER
-    if call.excinfo is None:
+    if excinfo is None:
         return verdict_of(None, report.when), _strict_xpass_reason(report)
-    return verdict_of(call.excinfo.value, report.when), _failure(item, call.excinfo, report.when)
+    return verdict_of(excinfo.value, report.when), _failure(item, excinfo, report.when)
 
 
-def _failure(
-    item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException], when: str | None
-) -> str:
+def _failure(item: pytest.Item, excinfo: Excinfo, when: str | None) -> str:
     """Return the message of a failure: phase, error, place, and values if they may be shown."""
-    message = message_without_values(excinfo.value)
+    own = own_words(excinfo.value)
+    message = f"{excinfo.typename}: {own}" if own else message_without_values(excinfo.value)
     lines = [message if when == "call" else f"{when}: {message}"]
     if _is_damage(excinfo.value):
         lines.append(CAUSE)
@@ -157,7 +168,7 @@ def _failure(
     return "\n".join(line for line in lines if line)
 
 
-def _place(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+def _place(item: pytest.Item, excinfo: Excinfo) -> str:
     """Return file, line and source text of the line that failed.
 
     Returns:
@@ -172,10 +183,7 @@ def _place(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> s
     entry = own[-1]
     path = Path(entry.path)
     shown = path.relative_to(root) if path.is_relative_to(root) else path
-    try:
-        statement = " ".join(str(entry.statement).split())
-    except (OSError, IndexError):  # there is no source
-        statement = ""
+    statement = " ".join(statement_of(entry).split())
     return f"at {shown}:{entry.lineno + 1}: {statement[:_SOURCE_LIMIT]}"
 
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import pytest
 
 
+FINAL = frozenset({"passed", "failed", "skipped"})
+"""Outcomes of pytest's reports; plugins that try a test again add words of their own."""
+
+
 class Outcomes:
     """Every outcome of a run so far.
 
@@ -40,7 +44,8 @@ class Outcomes:
         if attached.get("lost"):
             self.lost.append(report.nodeid)
         plain = attached["outcome"]
-        if plain is None:
+        # Another word than these is of a try that pytest-rerunfailures or pytest-retry makes again.
+        if plain is None or report.outcome not in FINAL:
             return
         outcome = AssertionOutcome(**plain | {"verdict": Verdict(plain["verdict"])})
         context = getattr(report, "context", None)  # a subtest: pytest 9, or pytest-subtests
@@ -65,14 +70,25 @@ class Outcomes:
 
 
 def _put(known: dict[str, AssertionOutcome], outcome: AssertionOutcome, context: Any) -> None:
-    """Add an outcome. A test has one, the worst of its phases; each subtest has its own."""
+    """Add an outcome. A test has one, the worst of its phases; each subtest has its own.
+
+    Those of its earlier tries go, with their subtests.
+    """
+    for name, before in list(known.items()):
+        if before.tries < outcome.tries and _same_test(name, outcome.name):
+            del known[name]
     if context is not None:
         name = _unique(f"{outcome.name} {_subtest_name(context)}", known)
         known[name] = replace(outcome, name=name)
         return
-    before = known.get(outcome.name)
-    if before is None or worst([before.verdict, outcome.verdict]) is outcome.verdict:
+    before_it = known.get(outcome.name)
+    if before_it is None or worst([before_it.verdict, outcome.verdict]) is outcome.verdict:
         known[outcome.name] = outcome
+
+
+def _same_test(name: str, test: str) -> bool:
+    """Return whether `name` is of a test or of one of its subtests, as `_subtest_name` says it."""
+    return name == test or name.startswith((f"{test} [", f"{test} ("))
 
 
 def _unique(name: str, known: Container[str]) -> str:

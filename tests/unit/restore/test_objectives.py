@@ -35,6 +35,11 @@ HOUR = timedelta(hours=1)
             ObjectiveStatus.MISSED,
         ),
         (DataLossFigures(freshness_seconds=7200, live_seconds=0), False, ObjectiveStatus.MET),
+        (
+            DataLossFigures(last_commit_seconds=1, freshness_seconds=-99, problem="x"),
+            True,
+            ObjectiveStatus.NOT_MEASURED,
+        ),
     ],
 )
 def test_the_best_witness_decides_the_rpo(
@@ -63,6 +68,8 @@ def test_the_rpo_is_not_judged_on_a_point_in_time() -> None:
     [
         (NOON - HOUR, Verdict.PASSED),
         (NOON - 25 * HOUR, Verdict.FAILED),
+        (NOON + timedelta(seconds=59), Verdict.PASSED),
+        (NOON + timedelta(seconds=61), Verdict.COULD_NOT_VERIFY),
         (None, Verdict.COULD_NOT_VERIFY),
     ],
 )

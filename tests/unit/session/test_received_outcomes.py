@@ -94,3 +94,30 @@ def test_a_check_whose_worker_died_is_remembered(own: bool, lost: list[str]) -> 
 
     assert outcomes.lost == lost
     assert outcomes.drill_failures == 1
+
+
+def test_the_last_try_replaces_the_others_and_their_subtests() -> None:
+    """A plugin runs the test again; the worst phase of that run counts, and no earlier one."""
+    outcomes = Outcomes()
+    one = SimpleNamespace(msg="one", kwargs={})
+    tried = ((1, "failed", "rerun"), (2, "failed", "failed"), (3, "passed", "passed"))
+    for tries, verdict, word in tried:
+        subtest = drill_report("test_a", verdict, one)
+        made = drill_report("test_a", verdict)
+        for each in (subtest, made):
+            vars(each)[ATTRIBUTE]["outcome"]["tries"] = tries
+            each.outcome = word  # type: ignore[assignment]  # plugins add words
+            outcomes.add(each)
+
+    found = {each.name: (str(each.verdict), each.tries) for each in outcomes.of("a@latest")}
+    assert found == {"test_a [one]": ("passed", 3), "test_a": ("passed", 3)}
+
+
+def test_a_try_that_is_made_again_is_no_outcome() -> None:
+    """The run may end before the next one: the test has then no outcome."""
+    outcomes = Outcomes()
+    made = drill_report("test_a", "failed")
+    made.outcome = "rerun"  # type: ignore[assignment]  # of pytest-rerunfailures
+    outcomes.add(made)
+
+    assert outcomes.of("a@latest") == ()
