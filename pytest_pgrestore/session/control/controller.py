@@ -11,7 +11,7 @@ from pytest_pgrestore.model.errors import PgRestoreError
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.visible import visible_lines
 from pytest_pgrestore.session.collection.drill_items import USAGE
-from pytest_pgrestore.session.control.plan import status_of_plan
+from pytest_pgrestore.session.control.plan import plan_lines, status_of_plan
 from pytest_pgrestore.session.control.run_reports import replace_last
 from pytest_pgrestore.session.drill_session import SESSION, DrillSession
 from pytest_pgrestore.session.keys import (
@@ -102,15 +102,7 @@ class Controller:
         """With --pgrestore-plan print the plans, and run nothing."""
         if not self._state.settings.planning or is_listing(session.config):
             return None
-        from pytest_pgrestore.session.control.plan import plan_lines
-
-        keys = dict.fromkeys(
-            item.stash[REQUEST].drill.key for item in session.items if REQUEST in item.stash
-        )
-        try:
-            lines, self._planned = plan_lines(self._state, list(keys))
-        except PgRestoreError as exc:
-            lines, self._planned = str(exc).splitlines(), [exc.verdict]
+        lines, self._planned = plan_lines(self._state, session.items)
         self._print(session.config, ["", *lines])
         return True
 

@@ -9,21 +9,30 @@ import pytest
 from pytest_pgrestore.model.errors import PgRestoreError
 from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.session.keys import REQUEST
 
 if TYPE_CHECKING:
     from pytest_pgrestore.session.drill_session import DrillSession
 
 
-def plan_lines(state: DrillSession, keys: list[str]) -> tuple[list[str], list[Verdict]]:
-    """Return the plans of drills.
+def plan_lines(state: DrillSession, items: list[pytest.Item]) -> tuple[list[str], list[Verdict]]:
+    """Return the plans of the drills that tests belong to.
 
     Args:
         state: The run's drills.
-        keys: Of the drills.
+        items: The tests.
 
     Returns:
         Lines to print, and a verdict on each drill that cannot be planned.
     """
+    keys = dict.fromkeys(item.stash[REQUEST].drill.key for item in items if REQUEST in item.stash)
+    try:
+        return _plans(state, list(keys))
+    except PgRestoreError as exc:
+        return str(exc).splitlines(), [exc.verdict]
+
+
+def _plans(state: DrillSession, keys: list[str]) -> tuple[list[str], list[Verdict]]:
     from pytest_pgrestore.restore.plan import plan_drill
 
     lines: list[str] = []
