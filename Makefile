@@ -7,7 +7,7 @@ STAMPS := .cache
 
 # A virtual environment that was not finished is not taken for one.
 .DELETE_ON_ERROR:
-.PHONY: demo check test soak regression lint picture bench clean
+.PHONY: demo check test oldest soak regression lint picture bench clean
 
 # The main job on embedded PostgreSQL: no root, no Docker.
 demo: $(STAMPS)/demo
@@ -34,6 +34,15 @@ test: $(STAMPS)/dev
 	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
 		tests/fuzz tests/plugin tests/real tests/unit
 	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 2 scenarios
+
+# The oldest release of each library that pyproject.toml allows. Left out: tests of lint and of what `make check` runs,
+# which need the tools of `dev`, and the text of the schema, which the newest pydantic writes.
+oldest: $(STAMPS)/oldest
+	tests/bootstrap/system
+	TMPDIR="$$(tests/bootstrap/directory)" $(STAMPS)/oldest-venv/bin/python -m pytest -n 3 --dist worksteal \
+		--ignore tests/unit/test_audit.py --ignore tests/unit/test_lint.py --ignore tests/unit/test_loop_of_a_day.py \
+		--deselect tests/unit/evidence/test_evidence_file.py::test_the_shipped_schema_is_up_to_date \
+		tests/unit tests/plugin/test_each_source.py tests/plugin/test_drill_files.py
 
 # Parsers on damaged and hostile input, and drills of random databases, other ones each time, until the first crash: SOAK_MINUTES=240.
 soak: $(STAMPS)/dev
@@ -75,6 +84,14 @@ $(VENV)/pyvenv.cfg:
 $(STAMPS)/demo: $(VENV)/pyvenv.cfg $(SOURCES)
 	mkdir -p $(STAMPS)
 	$(BIN)/python -m pip install --quiet '.[embedded]'
+	touch $@
+
+$(STAMPS)/oldest: $(STAMPS)/dev
+	$(PYTHON) -m venv --clear $(STAMPS)/oldest-venv
+	$(BIN)/python -m tests.oldest >$(STAMPS)/oldest.txt
+	$(STAMPS)/oldest-venv/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(STAMPS)/oldest-venv/bin/python -m pip install --quiet --constraint $(STAMPS)/oldest.txt \
+		"$$(ls dist/*.whl)[embedded]" hypothesis import-linter jsonschema junitparser lxml pytest-xdist
 	touch $@
 
 $(STAMPS)/dev: $(VENV)/pyvenv.cfg $(SOURCES)

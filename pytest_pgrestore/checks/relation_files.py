@@ -29,8 +29,8 @@ SHOWN = 3
 # extensions may keep their data elsewhere: built-in ones have an OID below FirstNormalObjectId.
 _QUERY = """
 select n.nspname::pg_catalog.text, c.relname::pg_catalog.text,
-    pg_catalog.pg_relation_filepath(c.oid), c.relpersistence = 'u',
-    case c.relpersistence when 'u' then 0 else c.relpages end
+    pg_catalog.pg_relation_filepath(c.oid)::pg_catalog.text, c.relpersistence = 'u',
+    case c.relpersistence when 'u' then 0 else c.relpages::pg_catalog.int4 end
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'i', 'S', 't', 'm') and c.relpersistence <> 't' and c.relam < 16384
     and pg_catalog.pg_relation_filepath(c.oid) is not null

@@ -31,8 +31,11 @@ SHOWN = 3
 # Segments and history files, compressed or not (XLogFileName, TLHistoryFileName in PostgreSQL's
 # src/include/access/xlog_internal.h).
 _WAL = re.compile(r"([0-9A-F]{8})(?:[0-9A-F]{16}\b|\.history\b)")
-_UNFINISHED = (".partial", ".tmp")
-"""Suffixes of files that a live archive renames when they are complete."""
+_UNFINISHED = re.compile(r"\.(?:partial|tmp)(?:\.[^/]*)?$")
+"""Ends of names that a live archive renames when the files are complete.
+
+WAL-G writes ``NAME.lz4.tmp.TIME-NUMBER`` (observed with 3.0.9).
+"""
 
 _UNSEEN = (-1, 0)
 """Facts of a file that is there and shows neither size nor time."""
@@ -203,7 +206,7 @@ def _gone_or_changed(before: Facts, after: Facts) -> Iterator[str]:
 
 def _changed_in_archive(before: Listing, after: Listing) -> Iterator[str]:
     def may_grow(path: str, size: int, changed_at: int) -> bool:
-        if path.endswith(_UNFINISHED):
+        if _UNFINISHED.search(path):
             return True
         grew = path in after.growing and after.growing[path][0] > size
         return grew and before.taken - changed_at / 1e9 <= BEING_WRITTEN_SECONDS

@@ -22,11 +22,15 @@ Source: PostgreSQL, src/backend/utils/error/elog.c, send_message_to_server_log.
 _PRIVATE_PARTS = frozenset({"DETAIL", "QUERY", "CONTEXT", "STATEMENT"})
 _PARTS = _PRIVATE_PARTS | {"HINT"}
 
-_PRIVATE_CLASSES = ("22", "P0")
-"""Classes of SQLSTATE whose messages quote values: data exception, and PL/pgSQL's RAISE."""
+_PRIVATE_CLASSES = ("22", "P0", "42601")
+"""Classes of SQLSTATE whose messages quote values: data exception, PL/pgSQL's RAISE, and
+syntax errors, where rows are read as SQL."""
 
 _AT_RAISE = re.compile(r" at RAISE\b")
 """In the CONTEXT of a RAISE that chose its own SQLSTATE: only this shows what it is."""
+
+_LONGEST = 4000
+"""Characters that are kept of a line."""
 
 _NOT_KEPT = "(not kept: it may quote rows)"
 
@@ -45,8 +49,13 @@ def without_values(text: str, keep_until: str = OPEN) -> str:
     head, mark, rest = text.partition(keep_until)
     kept = (_kept(message) for message in _messages(_entries(rest)))
     return visible_lines(
-        head + mark + "\n".join(line for lines in kept for line in lines), limit=None
+        head + mark + "\n".join(_short(line) for lines in kept for line in lines), limit=None
     )
+
+
+def _short(line: str) -> str:
+    """Return at most `_LONGEST` characters of a line: a backup chooses how long a message is."""
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ... (cut)"
 
 
 def _entries(text: str) -> Iterator[list[str]]:

@@ -104,6 +104,7 @@ class Attempt:
             find_programs=self.find_programs,
             find_tool_runner=self.find_tool_runner,
             log=self.keep_output,
+            scratch=self.run.root / "scratch",
         )
 
     def find_programs(self, major: int | None) -> PostgresPrograms:

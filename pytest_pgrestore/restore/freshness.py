@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.system.spelling import spell_for_us
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -40,8 +42,6 @@ def freshest(connection: psycopg.Connection[Any], query: str, server: str) -> da
         UnusableError: It failed, or answers anything else.
     """
     import psycopg
-
-    from pytest_pgrestore.system.bounded_connection import spell_for_us
 
     asked = f"the freshness query on the {server} server"
     try:

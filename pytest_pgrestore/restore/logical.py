@@ -12,15 +12,19 @@ from pytest_pgrestore.restore.login import (
     login_options,
     wait_and_log_in,
 )
+from pytest_pgrestore.restore.quarantine import preloading
 from pytest_pgrestore.restore.quarantine.recovery_settings import PREPARED_FLOOR
 from pytest_pgrestore.restore.quarantine.settings import question_options, server_settings
 from pytest_pgrestore.restore.server.start import wait_until_open
 from pytest_pgrestore.sources.connection import Connection
+from pytest_pgrestore.sources.protocol import Loaded
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_pgrestore.restore.attempt import Attempt
     from pytest_pgrestore.sandboxes.protocol import Sandbox
-    from pytest_pgrestore.sources.protocol import LogicalSource
+    from pytest_pgrestore.sources.protocol import ChosenBackup, LogicalSource
 
 LOADING = {
     "max_wal_size": "4GB",
@@ -36,6 +40,11 @@ A larger max_wal_size is advised by the PostgreSQL docs, "Populating a Database"
 SPEEDUPS = ("max_wal_size",)
 """Those of them that the evidence names as a speed-up."""
 
+_PRELOADED = (
+    "{} was in shared_preload_libraries while the dump was loaded, and is not any more: its"
+    " extension cannot be created otherwise"
+)
+
 
 def restore_dump(attempt: Attempt, source: LogicalSource) -> None:
     """Load the dump chosen for the drill into a cluster of its own.
@@ -46,6 +55,8 @@ def restore_dump(attempt: Attempt, source: LogicalSource) -> None:
     watch = attempt.watch
     with watch.phase("locate"):
         chosen = attempt.locate()
+    if chosen.prepared_seconds:
+        watch.add("fetch", chosen.prepared_seconds, detail="decrypted, while locating")
     with watch.phase("provision"):
         sandbox = attempt.provision(chosen)
         # A name no dump carries: CREATE ROLE postgres of a pg_dumpall must neither collide nor
@@ -53,15 +64,24 @@ def restore_dump(attempt: Attempt, source: LogicalSource) -> None:
         user = f"pgr_{attempt.nonce[:8]}"
         _make_cluster(sandbox, user)
     with watch.phase("start"):
-        sandbox.start({**server_settings(sandbox.programs.major, attempt.nonce), **LOADING})
-        wait_until_open(sandbox, "the empty server", attempt.settings.timeout_seconds)
-    connection = _connection(sandbox, user, attempt.settings.timeout_seconds)
+        connection = _start(attempt, sandbox, user, {})
+        preload = _preload(chosen, connection)
+        if preload:
+            connection = _start(attempt, sandbox, user, preload)
+            attempt.notes.append(_PRELOADED.format(preload["shared_preload_libraries"]))
     with watch.phase("fetch") as lap:
-        database, lap.detail = source.load(chosen, sandbox, connection)
-    attempt.settings = replace(attempt.settings, database=database)
+        loaded = Loaded(*source.load(chosen, sandbox, connection))
+        lap.detail = loaded.how
+        if preload:
+            connection = _start(attempt, sandbox, user, {})
+    attempt.notes += loaded.notes
+    attempt.not_checked += loaded.not_checked
+    attempt.settings = replace(attempt.settings, database=loaded.database)
     with watch.phase("ready"):
         attempt.access = wait_and_log_in(attempt, sandbox, user)
-    attempt.checks.append(source.contents(chosen, sandbox, replace(connection, database=database)))
+    attempt.checks.append(
+        source.contents(chosen, sandbox, replace(connection, database=loaded.database))
+    )
 
 
 def _make_cluster(sandbox: Sandbox, user: str) -> None:
@@ -76,6 +96,27 @@ def _make_cluster(sandbox: Sandbox, user: str) -> None:
         "--data-checksums",
         "--no-sync",
     )
+
+
+def _start(attempt: Attempt, sandbox: Sandbox, user: str, preload: Mapping[str, str]) -> Connection:
+    """Start the server, again if it runs; return how to connect to it."""
+    sandbox.stop()
+    settings = server_settings(sandbox.programs.major, attempt.nonce)
+    sandbox.start({**settings, **LOADING, **preload})
+    wait_until_open(sandbox, "the empty server", attempt.settings.timeout_seconds)
+    return _connection(sandbox, user, attempt.settings.timeout_seconds)
+
+
+def _preload(chosen: ChosenBackup, connection: Connection) -> dict[str, str]:
+    """Return the settings that preload what the dump's extensions need, where it is installed."""
+    wanted = preloading.known(chosen.extensions)
+    if not wanted:
+        return {}
+    with connection.ask() as session:
+        rows = session.execute(
+            "select name from pg_available_extensions where name = any(%s)", [wanted]
+        ).fetchall()
+    return preloading.preload_settings([str(row[0]) for row in rows], chosen.loaded_into)
 
 
 def _connection(sandbox: Sandbox, user: str, timeout_seconds: float) -> Connection:

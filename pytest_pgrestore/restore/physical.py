@@ -15,6 +15,7 @@ from pytest_pgrestore.restore.quarantine.recovery_settings import recovery_setti
 from pytest_pgrestore.restore.quarantine.settings import server_settings
 from pytest_pgrestore.restore.recovery import judge_end, recover
 from pytest_pgrestore.restore.server import control_data, superuser
+from pytest_pgrestore.sources.protocol import settled
 from pytest_pgrestore.sources.wal import tablespaces
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def restore_backup(attempt: Attempt, source: PhysicalSource) -> None:
         sandbox = attempt.provision(chosen)
     with watch.phase("fetch") as lap:
         lap.detail = source.fetch(chosen, sandbox)
+    chosen = attempt.chosen = settled(source, chosen)
     with watch.phase("verify"):
         found = source.verify(chosen, sandbox)
         attempt.checks.extend(check for check in found if check.verdict is not Verdict.SKIPPED)

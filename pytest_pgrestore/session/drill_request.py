@@ -103,6 +103,7 @@ def make_request(
     if source is None or reader.wrong:
         raise _combined(reader.wrong)
     table = sources[source]
+    table.require_target(source, target)
     objectives = Objectives(
         rto=_first(rto, given["rto"], table.rto),
         rpo=_first(rpo, given["rpo"], table.rpo),

@@ -77,7 +77,7 @@ _PATH_KEYS = frozenset(
         *("config", "delta", "envdir", "path", "globals", "linked_paths", "read_paths"),
         "schema_file",
         "wal",
-        *("bindir", "directory"),
+        *("bindir", "directory", "before"),
     }
 )
 """Keys of any table whose text, or list of texts, is a path."""

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
 from pytest_pgrestore.model.secret import Secret
 from pytest_pgrestore.settings.toml import Duration, Table
+
+if TYPE_CHECKING:
+    from pytest_pgrestore.model.target import RecoveryTarget
 
 
 def _secret(value: Any) -> Any:
@@ -71,6 +74,13 @@ class SourceTable(Table):
     live_conninfo: SecretText | None = None
     superuser: str | None = None
     copies: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    def require_target(self, source: str, target: RecoveryTarget) -> None:
+        """Refuse a target that no backup of this type reaches; by default there is none.
+
+        Raises:
+            ConfigError: It is such a target.
+        """
 
 
 class ToolTable(SourceTable):

@@ -7,12 +7,14 @@ import errno
 import gzip
 import io
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, cast
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.sources.zip_member import open_only_member
 from pytest_pgrestore.system.regular_file import NotRegularError, open_regular
 
 if TYPE_CHECKING:
@@ -40,8 +42,12 @@ _MAGIC = {
     b"\x04\x22\x4d\x18": "lz4",
     b"BZh": "bzip2",
     b"\xfd7zXZ\x00": "xz",
+    b"PK\x03\x04": "zip",
 }
-"""First bytes of each format. Sources: RFC 1952, RFC 8878, LZ4 frame format, bzip2, .xz format."""
+"""First bytes of each format.
+
+Sources: RFC 1952, RFC 8878, LZ4 frame format, bzip2, .xz format, APPNOTE.TXT of PKWARE (zip).
+"""
 
 
 def plain_name(name: str) -> str:
@@ -50,7 +56,7 @@ def plain_name(name: str) -> str:
 
 
 def codec_of(path: Path) -> str:
-    """Return ``gzip``, ``zstd``, ``lz4``, ``bzip2``, ``xz`` or ``none``.
+    """Return ``gzip``, ``zstd``, ``lz4``, ``bzip2``, ``xz``, ``zip`` or ``none``.
 
     The file's first bytes decide, not its name.
     """
@@ -88,6 +94,8 @@ def _decoder(raw: IO[bytes], codec: str) -> IO[bytes]:
             import lz4.frame
 
             return cast("IO[bytes]", lz4.frame.open(raw, "rb"))
+        case "zip":
+            return open_only_member(raw)
         case _:
             return cast("IO[bytes]", io.BufferedReader(_Chunks(_xz_chunks(raw)), CHUNK_BYTES))
 
@@ -132,12 +140,17 @@ def reading(path: Path) -> Iterator[None]:
             f"{path} is cut short: it ends in the middle",
             hint="find out where the copy was interrupted.",
         ) from exc
+    except NotImplementedError as exc:  # of zipfile: a method of compression
+        raise HarnessError(
+            f"{path} cannot be unpacked: {exc}", hint="unpack it, and name what is in it."
+        ) from exc
     except (
         zlib.error,
         gzip.BadGzipFile,
         zstandard.ZstdError,
         LZMAError,
         RuntimeError,  # of lz4.frame
+        zipfile.BadZipFile,
         tarfile.TarError,
     ) as exc:
         raise _damaged(path, exc) from exc

@@ -5,24 +5,21 @@ Imports values of `model` and the sandboxes' protocols only. Plugins implement o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from pytest_pgrestore.sources.connection import Connection
+from pytest_pgrestore.sources.requests import ChosenBackup, Loaded, LocateRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
     from pathlib import Path
 
     from typing_extensions import TypeIs
 
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.evidence import Check
-    from pytest_pgrestore.model.target import RecoveryTarget, Timeline
-    from pytest_pgrestore.model.wal import Lsn
+    from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import (
-        PostgresPrograms,
         Sandbox,
         ToolRequirements,
         ToolRunner,
@@ -33,73 +30,14 @@ __all__ = [
     "ChosenBackup",
     "CommonSource",
     "Connection",
+    "Loaded",
     "LocateRequest",
     "LogicalSource",
     "PhysicalSource",
     "Source",
     "is_logical",
+    "settled",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class LocateRequest:
-    """What `locate` of a source needs to know.
-
-    Attributes:
-        target: Where recovery stops.
-        timeline: Which timeline recovery follows.
-        now: Start of the drill, with a timezone. Ages are measured from it.
-        find_programs: Returns PostgreSQL's programs of a server major; None means the newest.
-        find_tool_runner: Returns where the backup tool runs, for a server major. It only reads.
-        log: Saves a tool's output under a name, in the drill's logs.
-    """
-
-    target: RecoveryTarget
-    timeline: Timeline
-    now: datetime
-    find_programs: Callable[[int | None], PostgresPrograms]
-    find_tool_runner: Callable[[int | None], ToolRunner]
-    log: Callable[[str, str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChosenBackup:
-    """The backup chosen for a request, and what its restore needs.
-
-    Attributes:
-        backup: The chosen entry of the catalogue.
-        selection: Why this backup was chosen, in words.
-        server_major: Major version of the server to restore under.
-        needed_bytes: Estimate of the disk space the restore needs; None if unknown.
-        timeline: Timeline on which recovery must end; None if there is no recovery.
-        timeline_begins: Where that timeline begins; None if it is the backup's own.
-        archive_end: End of the last WAL segment before any gap; None without an archive.
-        checks: Checks that are finished already, for example that the archive has no gap.
-        not_checked: What this source cannot verify, one sentence each.
-        notes: Other facts for the reader of the report.
-        backup_paths: Files and directories of the backup. They must be unchanged after the drill.
-        wal_archive_paths: Directories to which production adds WAL while the drill runs.
-        other_candidates: Older backups that might reach the target although this one cannot; only
-            their WAL can tell.
-        restored_by: Backup tool, its version and where it runs; empty without such a tool.
-        rto_not_comparable: Why this restore time differs from a real disaster's; empty if not.
-    """
-
-    backup: Backup
-    selection: str
-    server_major: int
-    needed_bytes: int | None = None
-    timeline: int | None = None
-    timeline_begins: Lsn | None = None
-    archive_end: Lsn | None = None
-    checks: tuple[Check, ...] = ()
-    not_checked: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    backup_paths: tuple[Path, ...] = ()
-    wal_archive_paths: tuple[Path, ...] = ()
-    other_candidates: tuple[str, ...] = ()
-    restored_by: str = ""
-    rto_not_comparable: str = ""
 
 
 class CommonSource(Protocol):
@@ -193,11 +131,12 @@ class LogicalSource(CommonSource, Protocol):
 
     def load(
         self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection
-    ) -> tuple[str, str]:
+    ) -> Loaded | tuple[str, str]:
         """Load the dump through `connection`, to the ``postgres`` database of an empty cluster.
 
         Returns:
             The database in which assertions run, and what was done, for the phase's report.
+            `Loaded` has room for more.
 
         Raises:
             BackupNotRestorable: A tool reported any error, or the dump is cut short.
@@ -217,3 +156,12 @@ Source: TypeAlias = PhysicalSource | LogicalSource
 def is_logical(source: Source) -> TypeIs[LogicalSource]:
     """Return True if `source` loads SQL, False if it restores files."""
     return hasattr(source, "load")
+
+
+def settled(source: PhysicalSource, chosen: ChosenBackup) -> ChosenBackup:
+    """Return the chosen backup with what only its restored files tell; use it after `fetch`.
+
+    A source that learns something then has a method of this name. Most sources have none.
+    """
+    late: Callable[[ChosenBackup], ChosenBackup] | None = getattr(source, "settled", None)
+    return chosen if late is None else late(chosen)

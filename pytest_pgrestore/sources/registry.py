@@ -87,6 +87,12 @@ def _dump(name: str, table: DumpTable, timeout_seconds: float) -> LogicalSource:
         data_only=table.data_only,
         schema=table.schema_file,
         owners=table.owners,
+        before=table.before,
+        skip_extensions=tuple(table.skip_extensions),
+        taken_at=table.taken_at,
+        complete=table.complete,
+        decrypt=table.decrypt,
+        secrets=table.secrets,
         limits=LoadLimits(
             statement_bytes=table.max_statement_mb * MEBIBYTE,
             objects=table.max_objects,

@@ -53,9 +53,7 @@ def choose(
     if isinstance(target, AtTime):
         fitting = _ended_by(backups, target.when)
     elif limit is not None:
-        fitting = [
-            backup for backup in backups if backup.stop_lsn is not None and backup.stop_lsn <= limit
-        ]
+        fitting = _ended_at(backups, limit)
     else:
         return backups[-1], f"the newest of {len(backups)}" if len(backups) > 1 else "the only one"
     if not fitting:
@@ -146,6 +144,21 @@ def _ended_by(backups: Sequence[Backup], when: datetime) -> list[Backup]:
         return surely
     return [
         backup for backup in backups if backup.stopped_at is not None and backup.stopped_at <= when
+    ]
+
+
+def _ended_at(backups: Sequence[Backup], limit: Lsn) -> list[Backup]:
+    """Return the backups that ended by `limit`; those of unknown end only if there is no other.
+
+    A wrong choice here cannot pass: PostgreSQL refuses a target before its consistent point.
+    """
+    surely = [entry for entry in backups if entry.stop_lsn is not None and entry.stop_lsn <= limit]
+    if surely:
+        return surely
+    return [
+        entry
+        for entry in backups
+        if entry.stop_lsn is None and entry.start_lsn is not None and entry.start_lsn <= limit
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -118,7 +119,7 @@ class Pick:
         picked: The choice.
         start_file: Name of the segment in which it begins.
         graph: The timelines of the archive, with the backups of its cluster.
-        newest: Whether nothing but its age made it the choice.
+        newest: Whether it is the newest of all, and not named by the user.
     """
 
     picked: Picked
@@ -157,10 +158,10 @@ def pick_among(
         groups = groups[:1]
     for group in groups[:-1]:
         try:
-            return _pick_in(group, stored, request, wanted)
+            return _pick_in(group, stored, request, wanted, entries[-1][0])
         except TargetUnreachable:
             continue
-    return _pick_in(groups[-1], stored, request, wanted)
+    return _pick_in(groups[-1], stored, request, wanted, entries[-1][0])
 
 
 def _by_cluster(entries: Sequence[tuple[Backup, str]]) -> list[list[tuple[Backup, str]]]:
@@ -176,13 +177,32 @@ def _pick_in(
     stored: StoredWal,
     request: LocateRequest,
     wanted: str | None,
+    last: Backup,
 ) -> Pick:
     backups = [backup for backup, _ in entries]
     graph = stored_wal.graph_of(stored, backups, entries[-1][1])
     picked = choose_backup(graph, request, wanted)
     start_file = next(name for backup, name in entries if backup is picked.backup)
-    newest = wanted is None and picked.backup is backups[-1]
+    newest = wanted is None and picked.backup is last
     return Pick(picked, start_file, graph, newest)
+
+
+def untested(
+    tool: str, version: str, oldest: tuple[int, ...], newest: tuple[int, ...]
+) -> tuple[str, ...]:
+    """Return a note if a tool's version lies outside of the releases that our tests ran with.
+
+    Args:
+        tool: Name of the tool.
+        version: Its version, beginning with numbers and dots.
+        oldest: The oldest release tested.
+        newest: The newest one; versions that begin with these numbers count as tested.
+    """
+    found = tuple(int(part) for part in re.findall(r"\d+", version)[: len(oldest)])
+    if oldest <= found <= newest:
+        return ()
+    releases = " to ".join(".".join(map(str, part)) for part in dict.fromkeys((oldest, newest)))
+    return (f"{tool} {version} was not tested with this plugin; {releases} was",)
 
 
 def required(tool_runner: ToolRunner | None, tool: str) -> ToolRunner:

@@ -102,6 +102,7 @@ def run(  # noqa: PLR0913 - keywords, as those of subprocess.run
     cwd: Path | None = None,
     check: bool = True,
     confine: Callable[[], None] | None = None,
+    into: IO[bytes] | None = None,
 ) -> Completed:
     """Run `argv` without a shell and return what it printed.
 
@@ -115,6 +116,7 @@ def run(  # noqa: PLR0913 - keywords, as those of subprocess.run
         cwd: Its working directory; None is the root directory, so no mount is kept busy.
         check: Whether a status other than 0 raises.
         confine: Runs in the child between fork and exec, after the change to `account`.
+        into: File that gets its standard output, of any length; None returns the output.
 
     Raises:
         HarnessError: It could not be started, did not end in time, printed too much, or (with
@@ -131,7 +133,7 @@ def run(  # noqa: PLR0913 - keywords, as those of subprocess.run
         child = spawn(
             argv,
             env=env,
-            streams=(out, err),
+            streams=(out if into is None else into, err),
             prepare=prepare,
             stdin=stdin is not None,
             cwd=cwd,

@@ -5,8 +5,15 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import re
 import stat
 from pathlib import Path
+
+_PATH = re.compile(r"(?:^|[\s'\"])(/[^\s'\":]{1,1000})")
+"""An absolute path in a message, perhaps in quotes, perhaps with a colon behind it."""
+
+_LONGEST_TEXT = 10_000
+"""Characters of a message that are searched."""
 
 
 def who_may_read(path: Path) -> str:
@@ -14,15 +21,37 @@ def who_may_read(path: Path) -> str:
 
     It is about the first directory on the way that may not be entered, or about `path` itself.
     """
-    for place in [*reversed(path.absolute().parents), path.absolute()]:
+    place = _obstacle(path.absolute())
+    if place is None:
+        return f"let the user who runs pytest read {path}."
+    return _advice(*place)
+
+
+def advice_in(text: str, otherwise: str) -> str:
+    """Return the advice about the first path in a tool's message that may not be read.
+
+    Args:
+        text: The message. Its author may be the backup's: a path in it is only looked at.
+        otherwise: The advice if there is none.
+    """
+    for match in _PATH.finditer(text[:_LONGEST_TEXT]):
+        place = _obstacle(Path(match[1]))
+        if place is not None:
+            return _advice(*place)
+    return otherwise
+
+
+def _obstacle(path: Path) -> tuple[Path, os.stat_result] | None:
+    """Return the first directory on the way that may not be entered, or `path` itself."""
+    for place in [*reversed(path.parents), path]:
         try:
             found = place.stat()
-        except OSError:
-            break
-        wanted = os.R_OK if place == path.absolute() else os.X_OK
+        except (OSError, ValueError):
+            return None
+        wanted = os.R_OK if place == path else os.X_OK
         if not os.access(place, wanted):
-            return _advice(place, found)
-    return f"let the user who runs pytest read {path}."
+            return place, found
+    return None
 
 
 def _advice(place: Path, found: os.stat_result) -> str:

@@ -98,7 +98,9 @@ CLOUD = {
     "version": "3.13.3",
     "backups": [BARMAN_BACKUP],
     "unreadable": ["20261123T054900"],
-    "wals": ["000000010000000000000009", "00000002.history"],
+    "unfinished": ["20261124T052557"],
+    "unknown": ["00000001000000000000000A.zst"],
+    "wals": {"000000010000000000000009": 1795412731, "00000002.history": None},
 }
 
 # As WAL-G 3.0.9 printed it.

@@ -143,8 +143,7 @@ BAD_FILES = {
     "assert": (
         "[[assert]]\nnme = 'x'\nsql = ''\nexpect = '>= many'",
         [
-            "assert.0.name: missing",
-            "assert.0.nme: unknown key",
+            "assert.0.nme: unknown key\nHINT: did you mean name?",
             "assert.0.sql: empty",
             "assert.0.expect: ",
         ],

@@ -134,18 +134,12 @@ class History:
         assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
 
     @contextmanager
-    def another_cluster(self, first: str = "") -> Iterator[History]:
-        """Run a new cluster that archives to the same server of Barman.
-
-        Args:
-            first: Name of its first segment, as pg_upgrade chooses it; empty is that of initdb.
-        """
+    def another_cluster(self) -> Iterator[History]:
+        """Run a new cluster that archives to the same server of Barman."""
         place = short_directory()
         try:
             with Cluster.create(place, MAJOR) as cluster:
                 cluster.stop()
-                if first:
-                    cluster.programs.run("pg_resetwal", "-l", first, "-D", str(cluster.data))
                 other = History(self.directory, self.name, cluster, place / "archive", self.labels)
                 cluster.start(other.settings)
                 cluster.sql("create table ledger (i int primary key)")

@@ -127,10 +127,34 @@ def cloud_place() -> Iterator[CloudPlace]:
             temporary_s3_store(BUCKET) as store,
             Cluster.create(directory / "c", MAJOR, settings={"max_wal_size": "64MB"}) as cluster,
         ):
-            cluster.sql("create table ledger (i int primary key)")
+            _as_an_operator_leaves_it(cluster)
             yield CloudPlace(cluster, store)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _as_an_operator_leaves_it(cluster: Cluster) -> None:
+    """Make the table in a tablespace, and the files that CloudNativePG adds to a data directory.
+
+    Source: CloudNativePG, pkg/management/postgres, configuration.go and instance.go.
+    """
+    space = cluster.directory / "tablespaces" / "extra"
+    space.mkdir(parents=True)
+    cluster.programs.account.own(space.parent)
+    cluster.programs.account.own(space)
+    cluster.sql(f"create tablespace extra location '{space}'")
+    cluster.sql("create table ledger (i int primary key) tablespace extra")
+    with (cluster.data / "postgresql.conf").open("a") as stream:
+        stream.write("include 'custom.conf'\ninclude_if_exists 'override.conf'\n")
+    for name, text in {
+        "custom.conf": "archive_command = '/controller/manager wal-archive %p'\n"
+        "ssl = 'on'\nssl_cert_file = '/controller/certificates/server.crt'\n",
+        "override.conf": "restore_command = '/controller/manager wal-restore %f %p'\n"
+        "recovery_target_timeline = 'latest'\nprimary_slot_name = '_cnpg_cluster_1'\n",
+        "pg_ident.conf": "local postgres postgres\n",
+    }.items():
+        (cluster.data / name).write_text(text)
+        cluster.programs.account.own(cluster.data / name)
 
 
 def version() -> str:

@@ -92,12 +92,12 @@ class World:
     run: Run
     logs: Path
 
-    def drill(self, path: Path | str, query: str = ROWS, **settings: Any) -> Outcome:
+    def drill(self, *paths: Path | str, query: str = ROWS, **settings: Any) -> Outcome:
         """Restore a dump, run `query` on the restored server, and remove everything.
 
-        `path` is relative to the dumps.
+        `paths` are relative to the dumps, in the order of loading.
         """
-        source = DumpSource("shop", str(self.dumps / path), **settings)
+        source = DumpSource("shop", [str(self.dumps / path) for path in paths], **settings)
         drill = Drill("shop")
         result = run_drill(
             drill, source, DrillSettings(), self.run, log_directory=self.logs, progress=print

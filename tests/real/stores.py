@@ -61,7 +61,7 @@ def require(program: Path) -> Path:
     if not program.exists():
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI leaves nothing real out, and {program} is missing")
-        pytest.skip(f"{program} is missing: run tests/bootstrap/stores and tests/bootstrap/system")
+        pytest.skip(f"{program} is missing: run the scripts in tests/bootstrap")
     return program
 
 

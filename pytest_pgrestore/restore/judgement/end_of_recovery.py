@@ -26,6 +26,9 @@ _NOT_REACHED = "recovery ended before configured recovery target was reached"
 _TOO_EARLY = "requested recovery stop point is before consistent recovery point"
 
 _HARNESS_SIGNS = {
+    # Before the message of a full disk, which semget(2) shares.
+    "could not create semaphores": "raise the kernel's limits on semaphores (kernel.sem), or end"
+    " servers that left theirs behind.",
     "No space left on device": "free the disk or set sandbox.directory to a larger one.",
     "could not map anonymous shared memory": "give the sandbox more memory.",
     "could not create shared memory segment": "give the sandbox more memory.",
@@ -36,6 +39,23 @@ _HARNESS_SIGNS = {
     ),
     "database files are incompatible with server": "use server programs built like production's.",
     "locale is incompatible": "install production's locales on this machine.",
+    "Cannot allocate memory": "give the sandbox more memory.",
+    "out of memory": "give the sandbox more memory.",
+    "Too many open files": "raise the limit on open files (ulimit -n).",
+    "could not create any Unix-domain sockets": "set sandbox.directory to one with a short path.",
+    "unrecognized configuration parameter": (
+        "the server programs do not know a setting of the quarantine: use a newer minor release, or"
+        " PostgreSQL itself in the place of a fork."
+    ),
+    "is outside the valid range for parameter": (
+        "production has a setting that these server programs refuse: use programs built like"
+        " production's."
+    ),
+    # The WAL can tell of more than pg_control did when the backup was taken.
+    "maximum number of prepared transactions reached": (
+        "production raised max_prepared_transactions after this backup: take a new one, which"
+        " knows that."
+    ),
 }
 """Parts of messages whose cause is the sandbox and not the backup, each with the next step."""
 

@@ -22,6 +22,7 @@ from pytest_pgrestore.session.instances import connect, instance_for
 from pytest_pgrestore.session.keys import MARKER, REQUEST, WORDS_OWN_FAILURE
 from pytest_pgrestore.settings.run_settings import is_listing
 from pytest_pgrestore.settings.toml import Table, read_table, read_toml
+from pytest_pgrestore.system.spelling import spell_for_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,8 +156,6 @@ class SqlAssertion(pytest.Item):
             ConfigError: The query has a mistake of its own.
         """
         import psycopg
-
-        from pytest_pgrestore.system.bounded_connection import spell_for_us
 
         connection = connect(self._instance)
         try:

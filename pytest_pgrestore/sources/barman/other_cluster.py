@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.target import Immediate, Latest
+from pytest_pgrestore.model.wal import Segment
 from pytest_pgrestore.sources.wal.header import read_header
+from pytest_pgrestore.sources.wal.other_cluster import moved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,16 +84,19 @@ def require_own_cluster(
     Raises:
         BackupNotRestorable: The newest WAL is another cluster's than the newest backup, or a
             default restore follows a timeline of another cluster.
+        HarnessError: WAL of an older cluster lies where that of the backup goes on.
     """
     newest = graph.backups[-1]
-    own, ended = newest.system_identifier, newest.stopped_at
-    foreign = [trace for trace in traces if own is not None and trace.system_identifier != own]
-    if wanted is None and ended and isinstance(request.target, Latest | Immediate):
-        later = [
-            (trace.stored_at, trace) for trace in foreign if (trace.stored_at or ended) > ended
-        ]
-        if later:
-            raise _left(max(later, key=lambda pair: pair[0] or ended)[1], newest)
+    own, found = newest.system_identifier, list(traces)
+    foreign = [trace for trace in found if own is not None and trace.system_identifier != own]
+    if wanted is None and isinstance(request.target, Latest | Immediate):
+        written = [trace.stored_at for trace in found if trace.system_identifier == own]
+        ended = max(filter(None, (newest.stopped_at, *written)), default=None)
+        for trace in foreign:
+            if ended is not None and _is_later(trace, newest, ended):
+                raise moved(newest, trace.system_identifier, trace.stored_at)
+    if isinstance(request.target, Latest):
+        _require_unmixed(graph, foreign, newest)
     if request.timeline == "latest":
         first = newest.timeline or 1
         followed = range(first + 1, graph.newest(first) + 1)
@@ -100,14 +105,35 @@ def require_own_cluster(
                 raise _anothers_history(trace, newest)
 
 
-def _left(trace: Trace, newest: Backup) -> BackupNotRestorable:
-    return BackupNotRestorable(
-        f"production has no backup: the newest WAL, {trace.name} in {trace.place}, is of system"
-        f" identifier {trace.system_identifier}, and the newest backup, {newest.label}, is of"
-        f" system identifier {newest.system_identifier}",
-        hint="take a backup of the cluster that runs now; if that is not production, give it a"
-        " server name of its own. To drill the old cluster, name its backup in `backup`.",
-    )
+def _is_later(trace: Trace, newest: Backup, ended: datetime) -> bool:
+    """Return whether WAL of another cluster is newer than the newest backup, and than its WAL.
+
+    Either the cluster itself is: the upper half of a system identifier is the time of initdb. Or
+    it was stored later. Source: src/backend/access/transam/xlog.c, BootStrapXLOG.
+    """
+    made_at = trace.system_identifier >> 32
+    if newest.stopped_at is not None and made_at > newest.stopped_at.timestamp():
+        return True
+    return trace.stored_at is not None and trace.stored_at > ended
+
+
+def _require_unmixed(graph: HistoryGraph, foreign: Iterable[Trace], newest: Backup) -> None:
+    """Refuse to look for holes in WAL among which is that of a cluster that was there before.
+
+    Raises:
+        HarnessError: Such WAL has names that lie after the newest backup.
+    """
+    size = graph.segment_bytes
+    for trace in foreign:
+        number = Segment.parse(trace.name, size).number
+        if trace.timeline == newest.timeline and number > (newest.start_lsn or 0) // size:
+            raise HarnessError(
+                f"WAL of two clusters is mixed here: {trace.name} is of system identifier"
+                f" {trace.system_identifier}, backup {newest.label} of {newest.system_identifier};"
+                " whether a segment between them is missing cannot be told",
+                hint="move WAL of the older cluster away, and give each cluster a server name of"
+                " its own; a target that names a moment does not need the end of WAL.",
+            )
 
 
 def _anothers_history(trace: Trace, newest: Backup) -> BackupNotRestorable:

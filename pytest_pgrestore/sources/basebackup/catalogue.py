@@ -30,6 +30,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Selected:
+    """The backup for a target.
+
+    Attributes:
+        backup: The backup.
+        selection: Why this one, in words.
+        position: Where a target that is a name or an xid lies; None if that was not looked for.
+    """
+
+    backup: Backup
+    selection: str
+    position: Lsn | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """The backups of one place.
 
@@ -47,8 +62,8 @@ class Catalogue:
 
     def choose(
         self, request: LocateRequest, files: WalFiles, wanted: str | None = None
-    ) -> tuple[Backup, str]:
-        """Return the backup for `request`, or the one called `wanted`, and why it was chosen.
+    ) -> Selected:
+        """Return the backup for `request`, or the one called `wanted`.
 
         Raises:
             BackupNotRestorable: There is no backup.
@@ -60,12 +75,12 @@ class Catalogue:
         labels = [entry.label for entry in self.directories if entry.label is not None]
         segment_bytes = _common_segment_bytes(labels)
         if segment_bytes is None:
-            return pick(self.backups, request.target, wanted)
+            return Selected(*pick(self.backups, request.target, wanted))
         histories = files.history_texts()
         graph = HistoryGraph(histories, files.segments.keys(), segment_bytes, self.backups)
         position = find_position(graph, request, files.segments)
         picked = choose_backup(graph, request, wanted, position)
-        return picked.backup, picked.selection
+        return Selected(picked.backup, picked.selection, position)
 
     def directory_of(self, backup: Backup) -> BackupDirectory:
         """Return the directory of an entry."""

@@ -99,9 +99,13 @@ def wal_folder(backup: Path, rules: Rules) -> Path | None:
 
 
 def tablespaces_of(backup: Path) -> list[str]:
-    """Return the names below ``pg_tblspc`` of a plain backup, in order."""
+    """Return the OIDs below ``pg_tblspc`` of a plain backup, in order.
+
+    A server reads no other name there; a desktop leaves a ``.DS_Store``, for example.
+    """
     try:
-        return sorted(os.listdir(backup / TABLESPACES))  # noqa: PTH208 - names, not paths
+        names = sorted(os.listdir(backup / TABLESPACES))  # noqa: PTH208 - names, not paths
+        return [name for name in names if name.isascii() and name.isdigit()]
     except (FileNotFoundError, NotADirectoryError):
         return []
 

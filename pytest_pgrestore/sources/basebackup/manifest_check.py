@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.evidence import Check
@@ -14,10 +15,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_pgrestore.sandboxes.protocol import Sandbox
+    from pytest_pgrestore.system.process import Completed
 
 NAME = "manifest"
 INSTEAD = "relation files"
 """Name of the drill's check of files without a manifest (NAME in checks/relation_files.py)."""
+
+_EXTRA = re.compile(r'"(.+)" is present on disk but not in the manifest')
+"""Message of report_extra_files in src/bin/pg_verifybackup/pg_verifybackup.c."""
+
+_FOREIGN = re.compile(r"\.DS_Store|\._.+|Thumbs\.db|desktop\.ini|\.nfs[0-9a-f]+|\.directory")
+"""Names that file managers and NFS make; a directory that is empty, as lost+found, is no matter."""
+
+_MOST_FOREIGN = 1000
+"""Most files that are left out: their names are arguments of the program."""
 
 _FORMAT_SINCE = 18
 """First server major whose pg_verifybackup has the option ``--format``."""
@@ -89,16 +100,37 @@ def _problem(path: Path, sandbox: Sandbox, *, ours: bool) -> str:
         # Without this option, a directory without PG_VERSION counts as a backup in tar format.
         # Source: src/bin/pg_verifybackup/pg_verifybackup.c, main.
         arguments.append("--format=plain")
-    done = sandbox.programs.run(
-        "pg_verifybackup", *arguments, str(path), check=False, as_caller=not ours
-    )
+    done = _run(sandbox, arguments, path, ours=ours)
+    errors = _errors(done)
+    if foreign := _foreign_files(errors):
+        arguments += [f"--ignore={name}" for name in foreign]
+        done = _run(sandbox, arguments, path, ours=ours)
+        errors = _errors(done)
     if done.status == 0:
         return ""
-    errors = [
-        line.partition("error: ")[2] for line in done.stderr.splitlines() if "error: " in line
-    ]
     more = f", and {len(errors) - 1} more complaints" if len(errors) > 1 else ""
     return (errors[0] if errors else done.tail()) + more
+
+
+def _run(sandbox: Sandbox, arguments: Sequence[str], path: Path, *, ours: bool) -> Completed:
+    return sandbox.programs.run(
+        "pg_verifybackup", *arguments, str(path), check=False, as_caller=not ours
+    )
+
+
+def _errors(done: Completed) -> list[str]:
+    lines = done.stderr.splitlines()
+    return [line.partition("error: ")[2] for line in lines if "error: " in line]
+
+
+def _foreign_files(errors: Sequence[str]) -> list[str]:
+    """Return the files of the desktop among what pg_verifybackup complains of.
+
+    No server reads a file of such a name, and they come with any copy.
+    """
+    extra = (match[1] for error in errors if (match := _EXTRA.fullmatch(error)))
+    names = [name for name in extra if _FOREIGN.fullmatch(name.rpartition("/")[2])]
+    return names[:_MOST_FOREIGN]
 
 
 def _named(names: Sequence[str], inputs: Sequence[Path]) -> str:

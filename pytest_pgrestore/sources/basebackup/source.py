@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable
-from pytest_pgrestore.model.target import Immediate
-from pytest_pgrestore.sources.basebackup import incremental, manifest_check, stopped, wal_needed
+from pytest_pgrestore.sources.basebackup import (
+    incremental,
+    manifest_check,
+    stopped,
+    wal_checks,
+    wal_needed,
+)
 from pytest_pgrestore.sources.basebackup.catalogue import read_catalogue
 from pytest_pgrestore.sources.basebackup.links import Rules, linked_tablespace
 from pytest_pgrestore.sources.basebackup.manifest import MAX_FILES
 from pytest_pgrestore.sources.basebackup.sizes import needed_bytes
 from pytest_pgrestore.sources.basebackup.unpacking import Places, lay_out
 from pytest_pgrestore.sources.protocol import ChosenBackup
-from pytest_pgrestore.sources.wal import archive_findings, history_verdict, preflight, segments
-from pytest_pgrestore.sources.wal.activity import ActivityInWal
-from pytest_pgrestore.sources.wal.production_timeline import require_one_production
-from pytest_pgrestore.sources.wal.segments import Supply, WalFile, WalFiles
+from pytest_pgrestore.sources.wal import archive_findings, segments
+from pytest_pgrestore.sources.wal.segments import WalFile, WalFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,18 +111,22 @@ class BasebackupSource:
         """Choose the backup for `request` and check that its target can be reached. Reads only."""
         files = self._archive()
         catalogue = read_catalogue(self._path, files, self._rules)
-        backup, selection = catalogue.choose(request, files, self._backup)
+        selected = catalogue.choose(request, files, self._backup)
+        backup = selected.backup
         directory = catalogue.directory_of(backup)
         chain = incremental.chain_of(directory, catalogue.directories)
         for link in chain:
             link.require_readable()
         wal = wal_needed.wal_for(request, backup, directory, files, catalogue.backups)
-        if not stopped.precedes(files, directory):
-            self._require_some_from(files, wal.found, request.target)
-        _require_reachable(request, wal)
+        foreign = []
+        if self._backup is None:
+            foreign = wal_checks.require_no_other(request, wal, backup, files)
+        if self._wal is not None and not stopped.precedes(files, directory):
+            wal_checks.require_some_from(self._wal, request, wal, files)
+        wal_checks.require_reachable(request, wal, selected.position)
         chosen = ChosenBackup(
             backup=backup,
-            selection=selection,
+            selection=selected.selection,
             server_major=wal.major,
             needed_bytes=needed_bytes(chain, len(wal.found.files) * wal.expected.segment_bytes),
             timeline=wal.path.last,
@@ -132,6 +138,7 @@ class BasebackupSource:
                 *catalogue.left_out,
                 *catalogue.unusable_beside(chain),
                 *wal.notes,
+                *foreign,
                 *self._notes(wal, files),
             ),
             backup_paths=tuple(directory.path for directory in chain),
@@ -191,24 +198,6 @@ class BasebackupSource:
     def _archive(self) -> WalFiles:
         return segments.scan(self._wal) if self._wal is not None else WalFiles()
 
-    def _require_some_from(self, files: WalFiles, found: Supply, target: RecoveryTarget) -> None:
-        """Refuse an archive without any segment for this backup.
-
-        The WAL inside the backup would be enough to restore it, and would hide the bad archive.
-        That is no matter where the backup's own end is the target.
-
-        Raises:
-            BackupNotRestorable: The archive has none of the needed segments.
-        """
-        if self._wal is None or found.broken or isinstance(target, Immediate):
-            return
-        if not _any_from(files, found):
-            first = found.files[0].name if found.files else "its first one"
-            raise BackupNotRestorable(
-                f"the WAL archive {self._wal} holds no segment this backup needs, from {first} on",
-                hint="archiving has stopped, or `wal` names the archive of another cluster.",
-            )
-
     def _not_checked(self) -> tuple[str, ...]:
         sentences = []
         if not self._verify:
@@ -221,23 +210,9 @@ class BasebackupSource:
         sentences = archive_findings.notes(wal.path, wal.found, files.partial)
         if self._wal is None:
             sentences.append("no WAL archive: latest is the end of the backup")
-        elif wal.found.files and not _any_from(files, wal.found):
+        elif wal.found.files and not wal_checks.any_from(files, wal.found):
             sentences.append(
                 f"the WAL archive {self._wal} holds no segment this backup needs; only the WAL"
                 " inside the backup was used"
             )
         return sentences
-
-
-def _any_from(files: WalFiles, found: Supply) -> bool:
-    return any(files.segments.get(file.name) is file for file in found.files)
-
-
-def _require_reachable(request: LocateRequest, wal: Wal) -> None:
-    """Refuse a target that the WAL cannot reach; see the called functions for the errors raised."""
-    programs = request.find_programs(wal.major)
-    require_one_production(wal.graph, wal.way, request.target, ActivityInWal(wal.files, programs))
-    preflight.require_reachable(
-        preflight.Question(request.target, wal.stop, wal.found, request.now, programs)
-    )
-    history_verdict.require_fork_archived(wal.path, request.target, wal.end)

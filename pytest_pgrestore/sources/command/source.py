@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import is_segment_name
@@ -24,7 +23,7 @@ from pytest_pgrestore.sources.command.commands import (
     require_commands,
     run_command,
 )
-from pytest_pgrestore.sources.copying import in_parallel
+from pytest_pgrestore.sources.command.wal import Bringer, history_text
 from pytest_pgrestore.sources.restored_files import remove_file
 from pytest_pgrestore.sources.tool_source import (
     Choice,
@@ -40,7 +39,7 @@ from pytest_pgrestore.sources.wal.stored_wal import StoredWal
 from pytest_pgrestore.sources.wal.timelines import histories_among
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.evidence import Check
@@ -49,10 +48,6 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.command.table import CommandTable
     from pytest_pgrestore.sources.protocol import ChosenBackup, LocateRequest
 
-_ABSENT = 1
-"""Status of `wal_fetch` for a file that does not exist; any other one but 0 is an error."""
-
-_HISTORY = ".history"
 _GROWTH = 1.2
 """Disk for a restore, as a multiple of the size that the catalogue reports."""
 
@@ -156,9 +151,7 @@ class CommandSource(ToolSource[_Choice]):
         # the sandbox is refused later.
         remove_file(sandbox.data, TABLESPACE_MAP)
 
-        def bring(names: Sequence[str], into: Path) -> None:
-            in_parallel(lambda name: self._bring_one(tool, name, into / name), names)
-
+        bring = Bringer(tool, self._table.wal_fetch, choice.wal)
         words = stored_wal.bring(choice.wal, bring, sandbox)
         if choice.newest:
             require_no_newer_cluster(choice.wal, chosen.backup, bring, sandbox)
@@ -193,24 +186,9 @@ class CommandSource(ToolSource[_Choice]):
             raise failed(done, "the WAL could not be listed")
         names = done.stdout.split()
         segments = {name: None for name in names if is_segment_name(name)}
+        fetch = self._table.wal_fetch
         histories = {
-            timeline: self._history(tool, name) for timeline, name in histories_among(names).items()
+            timeline: history_text(tool, fetch, name)
+            for timeline, name in histories_among(names).items()
         }
         return StoredWal(segments=segments, histories=histories)
-
-    def _history(self, tool: BackupTool, name: str) -> str:
-        # The tool may run in a container, so the file is written, read and removed there.
-        path = f"/tmp/pgrestore-{uuid4().hex}{_HISTORY}"  # noqa: S108 - a name that nobody can guess
-        done = run_command(tool, self._table.wal_fetch, "wal", {"file": name, "path": path})
-        if done.status != 0:
-            raise failed(done, f"{name} could not be brought")
-        text = tool.run("wal", path, program="cat").stdout
-        tool.run("wal", path, program="rm")
-        return text
-
-    def _bring_one(self, tool: BackupTool, name: str, path: Path) -> None:
-        done = run_command(tool, self._table.wal_fetch, "wal", {"file": name, "path": str(path)})
-        if done.status == _ABSENT:
-            path.unlink(missing_ok=True)
-        elif done.status != 0:
-            raise failed(done, f"WAL segment {name} could not be brought")

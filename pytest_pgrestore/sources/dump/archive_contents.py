@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.sources.dump.loading import archive_input, causes, messages
+from pytest_pgrestore.sources.dump.archive_script import sections_of
+from pytest_pgrestore.sources.dump.loading import archive_input, blame, messages
 from pytest_pgrestore.sources.dump.reading import archive_files, toc
 
 if TYPE_CHECKING:
@@ -28,12 +29,14 @@ def read_contents(dump: DumpFile, programs: PostgresPrograms) -> tuple[toc.Toc, 
     direct = archive_input.in_place(dump)
     listing, error = _printed(dump, programs, direct, _LIST)
     if error is None:
-        return toc.parse(listing, _require(dump, programs, direct, _SCRIPT)), _same_rights(dump)
+        script = _require(dump, programs, direct, _SCRIPT)
+        return toc.parse(listing, script, sections_of(script)), _same_rights(dump)
     # The messages do not always say that the permission is missing.
     with archive_input.contents_only(dump, programs) as handed:
         listing = _require(dump, programs, handed, _LIST)
     with archive_input.contents_only(dump, programs) as handed:
-        return toc.parse(listing, _require(dump, programs, handed, _SCRIPT)), False
+        script = _require(dump, programs, handed, _SCRIPT)
+    return toc.parse(listing, script, sections_of(script)), False
 
 
 def _same_rights(dump: DumpFile) -> bool:
@@ -65,4 +68,4 @@ def _printed(
     if done.status == 0 and not found:
         return done.stdout, None
     unknown = messages.Complaint(f"pg_restore ended with status {done.status}")
-    return "", causes.blame(f"reading the contents of {dump.path}", found or [unknown])
+    return "", blame.blame(f"reading the contents of {dump.path}", found or [unknown])

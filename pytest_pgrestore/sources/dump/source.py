@@ -7,50 +7,38 @@ committed while it ran is missing.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.model.target import Latest
-from pytest_pgrestore.sources.dump import catalogue
-from pytest_pgrestore.sources.dump.archive_contents import read_contents
+from pytest_pgrestore.sources.dump import facts
+from pytest_pgrestore.sources.dump.catalogue import DumpPaths
 from pytest_pgrestore.sources.dump.contents import compare
-from pytest_pgrestore.sources.dump.loading import causes
+from pytest_pgrestore.sources.dump.decrypting import Decryption, forget
 from pytest_pgrestore.sources.dump.loading.disk_guard import keeping_free
+from pytest_pgrestore.sources.dump.loading.extensions import extensions_of
 from pytest_pgrestore.sources.dump.loading.limits import LoadLimits
 from pytest_pgrestore.sources.dump.loading.load import Loading
 from pytest_pgrestore.sources.dump.loading.options import LoadOptions
 from pytest_pgrestore.sources.dump.loading.role_file import RoleFile
-from pytest_pgrestore.sources.dump.reading import completeness, dump_file, globs
-from pytest_pgrestore.sources.protocol import ChosenBackup
+from pytest_pgrestore.sources.dump.locating import Locator
+from pytest_pgrestore.sources.dump.one_moment import require_latest
+from pytest_pgrestore.sources.dump.part import Part
+from pytest_pgrestore.sources.dump.parts_loader import PartsLoader, loaded_into
+from pytest_pgrestore.sources.dump.reading import globs, moments
+from pytest_pgrestore.sources.protocol import ChosenBackup, Loaded
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.evidence import Check
+    from pytest_pgrestore.model.secret import Secret
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.sandboxes.protocol import Sandbox, ToolRunner
     from pytest_pgrestore.sources.dump.reading import toc
-    from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
     from pytest_pgrestore.sources.dump.reading.entries import Entry
     from pytest_pgrestore.sources.protocol import Connection, LocateRequest
-
-
-@dataclass(slots=True)
-class _Choice:
-    """What `locate` found, for the later steps of the same restore.
-
-    Attributes:
-        dump: The chosen dump.
-        contents: Table of contents of an archive; None for plain SQL.
-        readable: Whether the server's user reads the archive in place.
-        promised: Entries that must exist after the restore, by database; filled by `load`.
-    """
-
-    dump: DumpFile
-    contents: toc.Toc | None
-    readable: bool = True
-    promised: dict[str, list[Entry]] = field(default_factory=dict)
 
 
 class DumpSource:
@@ -59,7 +47,7 @@ class DumpSource:
     Args:
         name: The user's name for the source.
         path: File, directory (a dump in directory format, or a directory of dumps) or glob. The
-            newest dump is restored.
+            newest dump is restored. Several of them are loaded in their order, into one database.
         globals_path: Output of ``pg_dumpall --globals-only``, loaded first; file or glob.
         database: Name of the restored database. If the dump names its database, both must be equal.
             For a dump of pg_dumpall: the database in which assertions run.
@@ -71,7 +59,14 @@ class DumpSource:
         schema: A plain dump made with --schema-only, loaded before the data.
         owners: Whether owners and privileges are restored. Without them, a plain dump gets roles
             without rights.
+        before: A file of SQL statements that is run before the dump, in its database.
+        skip_extensions: Extensions that are left out, with what belongs to them.
         limits: What a dump may ask of this machine.
+        taken_at: Who tells when a dump began: ``modified`` or a pattern for its file's name; None
+            for the dump itself.
+        decrypt: Program and arguments that read an encrypted file and write the dump.
+        secrets: Variables that `decrypt` gets.
+        complete: ``unmarked`` accepts plain SQL whose end is not marked.
         timeout_seconds: Deadline of one tool.
     """
 
@@ -81,7 +76,7 @@ class DumpSource:
     def __init__(  # noqa: PLR0913 - the settings of a source
         self,
         name: str,
-        path: str,
+        path: str | Sequence[str],
         *,
         globals_path: str | None = None,
         database: str | None = None,
@@ -91,7 +86,13 @@ class DumpSource:
         data_only: bool = False,
         schema: str | None = None,
         owners: bool = True,
+        before: str | None = None,
+        skip_extensions: tuple[str, ...] = (),
         limits: LoadLimits | None = None,
+        taken_at: str | None = None,
+        decrypt: Sequence[str] | None = None,
+        secrets: Mapping[str, Secret] | None = None,
+        complete: str | None = None,
         timeout_seconds: float = 3600.0,
     ) -> None:
         if data_only and schema is None:
@@ -107,7 +108,9 @@ class DumpSource:
             )
         self.name = name
         self._globals = RoleFile(globals_path) if globals_path is not None else None
-        self._paths = catalogue.DumpPaths(path, self._globals)
+        limits = limits or LoadLimits()
+        patterns = [path] if isinstance(path, str) else path
+        teller = moments.teller(taken_at, f"source {name}: taken_at")
         self._database = database
         self._options = LoadOptions(
             jobs=jobs or os.cpu_count() or 1,
@@ -116,18 +119,40 @@ class DumpSource:
             data_only=data_only,
             schema=Path(schema) if schema is not None else None,
             owners=owners,
-            limits=limits or LoadLimits(),
+            has_globals=globals_path is not None,
+            before=Path(before) if before is not None else None,
+            skip_extensions=skip_extensions,
+            unmarked=complete == "unmarked",
+            limits=limits,
             timeout_seconds=timeout_seconds,
         )
-        self._choices: dict[Path | str, _Choice] = {}
+        self._locator = Locator(
+            [DumpPaths(one, self._globals, teller) for one in patterns],
+            self._globals,
+            database,
+            self._options,
+            None
+            if decrypt is None
+            else Decryption(
+                name, tuple(decrypt), secrets or {}, timeout_seconds, limits.kept_free_bytes
+            ),
+        )
+        self._choices: dict[Path | str, list[Part]] = {}
 
     @property
     def places(self) -> tuple[Path, ...]:
-        """The path below which the dumps are.
+        """The paths below which the dumps are.
 
         Roles and definitions are not included: this process reads them and sends them to psql.
         """
-        return (globs.place(self._paths.pattern),)
+        clear = [
+            part.dump.path.parent
+            for parts in self._choices.values()
+            for part in parts
+            if part.dump.stored is not None and part.dump.path.exists()
+        ]
+        places = [globs.place(paths.pattern) for paths in self._locator.paths]
+        return tuple(dict.fromkeys([*places, *clear]))
 
     def check_names(self, target: RecoveryTarget) -> tuple[str, ...]:  # noqa: ARG002 - protocol
         """Return the names of the checks this source reports."""
@@ -135,92 +160,68 @@ class DumpSource:
 
     def backups(self, tool_runner: ToolRunner | None = None) -> list[Backup]:  # noqa: ARG002 - protocol
         """Return the dumps, oldest first. Other files are left out."""
-        found = map(dump_file.inspect, self._paths.candidates())
-        return [catalogue.entry_of(dump) for dump in found if dump is not None]
+        return [backup for paths in self._locator.paths for backup in paths.entries()]
 
     def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the newest dump and check that it is complete, without loading it."""
-        if not isinstance(request.target, Latest):
-            raise ConfigError(
-                f"source {self.name} is a dump and cannot be recovered to {request.target}",
-                hint="a dump holds one moment: use target latest, or a base backup with a WAL"
-                " archive.",
-            )
-        paths = self._paths.candidates()
-        dump = self._paths.newest(paths)
-        self._options.require_possible(dump)
-        completeness.require_complete(dump)
-        major = max(dump.server_major or 0, dump.tool_major or 0) or None
+        require_latest(self.name, request.target)
+        located = self._locator.find(request)
+        dumps = located.dumps
+        major = facts.major_of(dumps)
         programs = request.find_programs(major)
-        contents, readable = read_contents(dump, programs) if dump.is_archive else (None, True)
-        self._require_database(dump)
-        if contents is not None:
-            self._require_roles(dump, contents)
-            self._options.expected(contents)
-        self._choices[dump.path] = _Choice(dump, contents, readable)
+        parts = self._locator.parts(dumps, programs)
+        backup = facts.entry_of_all(dumps)
+        self._choices[backup.location] = parts
+        needed = sum(map(facts.needed_bytes, dumps))
+        copied = sum(part.dump.size_bytes for part in parts if not part.readable)
+        roles = [] if self._globals is None else [self._globals.newest().path]
         return ChosenBackup(
-            backup=catalogue.entry_of(dump),
-            selection=f"the newest of {len(paths)}" if len(paths) > 1 else "the only one",
+            backup=backup,
+            selection=facts.selection([one.selection for one in located.found]),
             server_major=major or programs.major,
-            needed_bytes=catalogue.needed_bytes(dump) + (0 if readable else dump.size_bytes),
-            not_checked=catalogue.not_checked(dump),
-            notes=catalogue.notes(dump, programs),
-            backup_paths=(
-                dump.path,
-                *([] if self._globals is None else [self._globals.newest().path]),
+            needed_bytes=needed + copied,
+            not_checked=(
+                *facts.not_checked(dumps, unmarked=self._options.unmarked),
+                *(sentence for one in located.found for sentence in one.not_checked),
             ),
+            notes=(
+                *facts.notes(dumps, programs),
+                *(note for one in located.found for note in one.notes),
+            ),
+            backup_paths=(*(dump.location for dump in dumps), *roles),
+            prepared_seconds=located.seconds,
+            extensions=self._options.wanted(extensions_of(parts)),
+            loaded_into=loaded_into(parts, self._database, self.name),
         )
 
-    def load(
-        self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection
-    ) -> tuple[str, str]:
-        """Load roles, then the dump; return the dump's database and a description."""
-        choice = self._choices[chosen.backup.location]
+    def load(self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection) -> Loaded:
+        """Load roles, then the dump."""
+        parts = self._choices[chosen.backup.location]
         loading = Loading(self._options, sandbox, connection)
-        with keeping_free(sandbox, self._options.limits.kept_free_bytes):
-            name = self._load(choice, loading)
-        how = f"{choice.dump.words} dump, {self._options.words(choice.dump)}"
-        return name, "; ".join([how, *loading.words])
-
-    def _load(self, choice: _Choice, loading: Loading) -> str:
-        """Load roles, then the dump; return the dump's database."""
-        if self._globals is not None:
-            loading.sql(self._globals.newest(), "postgres")
-        if choice.dump.form == "cluster":
-            name = self._load_cluster(choice, loading)
-        else:
-            loading.ensure_superuser()
-            name = self._database or choice.dump.database or self.name
-            choice.promised = {name: self._load_one(choice, loading, name)}
-        return name
-
-    def _load_cluster(self, choice: _Choice, loading: Loading) -> str:
-        """Load a dump of pg_dumpall; return the database in which assertions run."""
-        stream = loading.sql(choice.dump, "postgres")
-        # Entries before the first \connect belong to no database.
-        choice.promised = {
-            database: found for database, found in stream.entries.items() if database is not None
-        }
-        name = self._database or catalogue.only_database(list(choice.promised))
-        if name not in choice.promised:
-            raise catalogue.not_in_the_dump(choice.dump, name, list(choice.promised))
-        return name
-
-    def _load_one(self, choice: _Choice, loading: Loading, name: str) -> list[Entry]:
-        """Load a dump of one database into database `name`; return what it promises."""
-        if choice.contents is not None:
-            loading.archive(choice.dump, choice.contents, name, readable=choice.readable)
-            return list(self._options.expected(choice.contents))
-        stream = loading.plain(choice.dump, name)
-        return [entry for entries in stream.entries.values() for entry in entries]
+        try:
+            with keeping_free(sandbox, self._options.limits.kept_free_bytes):
+                if self._globals is not None:
+                    loading.sql(self._globals.newest(), "postgres")
+                name = PartsLoader(loading, self._options, self._database, self.name).load(parts)
+        finally:
+            for part in parts:
+                forget(part.dump)
+        how = " and ".join(
+            dict.fromkeys(
+                f"{part.dump.words} dump, {self._options.words(part.dump)}" for part in parts
+            )
+        )
+        how = "; ".join([how, *loading.words])
+        return Loaded(name, how, tuple(loading.notes), tuple(loading.not_checked))
 
     def contents(self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection) -> Check:  # noqa: ARG002 - protocol
         """Compare the dump's table of contents with the restored catalogue."""
-        choice = self._choices[chosen.backup.location]
-        database = choice.dump.database
+        parts = self._choices[chosen.backup.location]
+        database = chosen.backup.database
         origin = f"; the dump was taken of database {database}" if database else ""
-        filled = self._filled(choice.contents)
-        return compare(choice.promised, connection, filled=filled, origin=origin)
+        filled = [entry for part in parts for entry in self._filled(part.contents)]
+        promises = [promise for part in parts for promise in part.promises]
+        return compare(promises, connection, filled=filled, origin=origin)
 
     def _filled(self, contents: toc.Toc | None) -> list[Entry]:
         """Return the expected entries that must have rows, as far as the dump had rows for them.
@@ -231,18 +232,3 @@ class DumpSource:
             return []
         had_rows = set(contents.filled)
         return [entry for entry in self._options.expected(contents) if entry in had_rows]
-
-    def _require_database(self, dump: DumpFile) -> None:
-        if dump.database is None or self._database is None:
-            return
-        if dump.database != self._database:
-            raise catalogue.not_in_the_dump(dump, self._database, [dump.database])
-
-    def _require_roles(self, dump: DumpFile, contents: toc.Toc) -> None:
-        """Refuse an archive that needs roles nothing makes, before it is loaded."""
-        if not self._options.owners or self._options.tables or self._options.data_only:
-            return
-        given = self._globals.roles() if self._globals is not None else frozenset()
-        missing = [role for role in contents.roles if role not in given and role != "postgres"]
-        if missing:
-            raise causes.roles_missing(str(dump.path), missing)

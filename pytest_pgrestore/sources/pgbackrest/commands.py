@@ -39,6 +39,12 @@ _NAMED = 10
 """Most stanzas that a hint names."""
 
 _VERSION = re.compile(r"^pgBackRest (\d+)\.(\d+)(?:\.(\d+))?", re.MULTILINE)
+TESTED = ((2, 45), (2, 60))
+"""The oldest and the newest release that the tests run with."""
+
+_OLDEST = (2, 41)
+"""Since this version ``info --set`` prints JSON (its release notes)."""
+
 _ROOT_REFUSED_SINCE = (2, 59)
 """Since this version root may run `restore` only, unless allow-root is set (its release notes)."""
 
@@ -157,6 +163,13 @@ def open_pgbackrest(
         tool_runner=tool_runner, program=table.program, env={}, secrets=table.secrets, log=log
     )
     version = _version(tool)
+    if version < _OLDEST:
+        raise HarnessError(
+            f"pgBackRest {'.'.join(map(str, version))} is too old: its `info` does not tell what a"
+            " restore needs to know",
+            hint=f"use pgBackRest {'.'.join(map(str, _OLDEST))} or newer: another image, or"
+            " `program`.",
+        )
     # The user's variables may be those of production, and name its directories.
     # So they replace the defaults here, and are replaced by what a drill requires.
     env = {**_defaults(table, sandbox), **table.env, **_required(table, version, sandbox)}

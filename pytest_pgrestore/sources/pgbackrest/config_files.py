@@ -26,6 +26,9 @@ INCLUDE = "PGBACKREST_CONFIG_INCLUDE_PATH"
 
 _BASE_DEFAULT = Path("/etc/pgbackrest")
 _OLD_DEFAULT = Path("/etc/pgbackrest.conf")
+_NOWHERE = "/nonexistent"
+"""A base path without files: pgBackRest reads none then, and says nothing."""
+
 _MAIN = "pgbackrest.conf"
 _INCLUDED = "conf.d"
 
@@ -93,7 +96,16 @@ def config_files(config: Path | None, env: Mapping[str, str]) -> ConfigFiles:
         return ConfigFiles((file,), include, required=True, variables={FILE: str(file)})
     if base is not None:
         return ConfigFiles((base / _MAIN,), include)
-    return ConfigFiles((_BASE_DEFAULT / _MAIN, _OLD_DEFAULT), include or _BASE_DEFAULT / _INCLUDED)
+    return _default(include or _BASE_DEFAULT / _INCLUDED)
+
+
+def _default(include: Path) -> ConfigFiles:
+    """Return this machine's configuration, spelled out: an image of the tool may have another."""
+    main = [path for path in (_BASE_DEFAULT / _MAIN, _OLD_DEFAULT) if _is_there(path)][:1]
+    variables = {FILE: str(main[0])} if main else {BASE: _NOWHERE}
+    if _is_there(include):
+        variables[INCLUDE] = str(include)
+    return ConfigFiles(tuple(main), include, variables=variables)
 
 
 def _directory(config: Path, env: Mapping[str, str]) -> ConfigFiles:

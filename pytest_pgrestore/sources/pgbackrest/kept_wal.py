@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.wal.segments import Supply
 
 
+_MOST = 100_000
+"""Segments from the beginning of a backup to its end: 1.6 TB of WAL in segments of 16 MiB."""
+
+
 def with_kept(pgbackrest: Pgbackrest, entry: Entry, archive: Archive) -> Archive:
     """Return the archive, and the segments that only the backup keeps.
 
@@ -53,6 +57,8 @@ def _of_backup(entry: Entry) -> list[str]:
     if size is None:
         return []
     first, last = (Segment.parse(name, size).number for name in (entry.start_file, entry.stop_file))
+    # The catalogue may say anything.
+    last = min(last, first + _MOST)
     return [Segment(timeline, number).file_name(size) for number in range(first, last + 1)]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError
 from pytest_pgrestore.sources.backup_tool import ends_of
+from pytest_pgrestore.system.who_may_read import advice_in
 
 if TYPE_CHECKING:
     from pytest_pgrestore.sources.pgbackrest.own_config import Repository
@@ -21,6 +22,7 @@ _ERROR = re.compile(r"ERROR: \[(\d{3})\]: (.*)")
 _RAISED = re.compile(r"^raised from \S+ protocol: ")
 """Prefix of an error that a worker process passes on."""
 
+_DENIED = "Permission denied"
 _LONGEST = 300
 """Characters of pgBackRest's text in a message."""
 
@@ -107,7 +109,7 @@ _NOT_LEARNED = (
         "use production's version of pgBackRest: another image, or `program`.",
     ),
     _Sign(
-        ("Permission denied",),
+        (_DENIED,),
         "a file of the repository or the configuration may not be read by this user",
         "run as a user who may read the repository.",
     ),
@@ -155,7 +157,8 @@ def refused(message: str, repository: Repository) -> PgRestoreError:
     message = ends_of(message)
     for sign in _NOT_LEARNED:
         if sign.stands_in(message):
-            return HarnessError(f"{sign.cause} ({repository.address})", hint=sign.hint)
+            hint = _hint(sign, message, repository)
+            return HarnessError(f"{sign.cause} ({repository.address})", hint=hint)
     return HarnessError(
         f"pgBackRest cannot read {repository.address}: {_first(message)}",
         hint="read the saved log.",
@@ -181,7 +184,8 @@ def explained(text: str, repository: Repository, what: str) -> PgRestoreError:
     for meaning in _NOT_LEARNED:
         if meaning.stands_in(text):
             return HarnessError(
-                f"{what}: {meaning.cause} ({repository.address}): {said}", hint=meaning.hint
+                f"{what}: {meaning.cause} ({repository.address}): {said}",
+                hint=_hint(meaning, text, repository),
             )
     for sign, cause in _BAD:
         if re.search(sign, text):
@@ -191,6 +195,13 @@ def explained(text: str, repository: Repository, what: str) -> PgRestoreError:
                 " backup; `pgbackrest verify` lists what else is wrong.",
             )
     return HarnessError(f"{what}: {said}", hint="read the saved log of pgBackRest.")
+
+
+def _hint(sign: _Sign, text: str, repository: Repository) -> str:
+    """Return the hint of a sign; for a file of this machine, who may read it."""
+    if repository.remote or _DENIED not in sign.patterns:
+        return sign.hint
+    return advice_in(text, sign.hint)
 
 
 def _first(text: str) -> str:

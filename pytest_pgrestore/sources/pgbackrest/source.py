@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.sources.pgbackrest import checks
+from pytest_pgrestore.sources.pgbackrest.commands import TESTED
 from pytest_pgrestore.sources.pgbackrest.delta import UNTIMED, Kept
 from pytest_pgrestore.sources.pgbackrest.kept_wal import (
     kept_words,
@@ -27,6 +28,7 @@ from pytest_pgrestore.sources.tool_source import (
     hand_over,
     log_nothing,
     required,
+    untested,
 )
 from pytest_pgrestore.sources.wal import stored_wal
 
@@ -129,6 +131,7 @@ class PgbackrestSource(ToolSource[Choice]):
                 *chosen.notes,
                 *other_cluster_words(catalogue, entry),
                 *self._stanza.notes(catalogue),
+                *untested("pgBackRest", pgbackrest.version.partition(" ")[2], *TESTED),
             ),
             rto_not_comparable="" if self._table.delta is None else UNTIMED,
         )
@@ -180,6 +183,7 @@ class PgbackrestSource(ToolSource[Choice]):
         if wal is None:
             others = [entry.backup for entry in found.located.online]
             wal, archive = plan_of(found.request, backup, archive, others, sandbox)
+            self._found[id(chosen)] = replace(found, archive=archive)
         self._keep(chosen, Choice(wal=wal, log=found.log))
         take_kept(archive.kept, sandbox)
         words = stored_wal.bring(wal, Bringer(pgbackrest, archive), sandbox)
@@ -188,6 +192,26 @@ class PgbackrestSource(ToolSource[Choice]):
             f"backup {backup.label} ({backup.kind}) restored by pgBackRest,"
             f" its checksums compared; {words}"
         )
+
+    def settled(self, chosen: ChosenBackup) -> ChosenBackup:
+        """Add what only the restored files of a stopped server tell; see `protocol.settled`."""
+        found, choice = self._found[id(chosen)], self._choice_of(chosen)
+        if found.wal is not None:
+            return chosen
+        wal = choice.wal
+        archived = any(file.name not in found.archive.kept for file in wal.found.files)
+        placed = replace(
+            chosen,
+            backup=replace(
+                chosen.backup, start_lsn=wal.start, stop_lsn=wal.stop, timeline=wal.path.steps[0][0]
+            ),
+            timeline=wal.path.last,
+            timeline_begins=wal.path.last_begins,
+            archive_end=wal.end if archived else None,
+            notes=(*chosen.notes, *wal.notes),
+        )
+        self._found[id(placed)] = replace(found, chosen=placed)
+        return self._keep(placed, choice)
 
     def verify(self, chosen: ChosenBackup, sandbox: Sandbox) -> tuple[Check, ...]:
         """Run ``pgbackrest verify`` if the settings ask for it.

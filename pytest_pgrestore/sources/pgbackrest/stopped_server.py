@@ -12,10 +12,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
+from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError, TargetUnreachable
 from pytest_pgrestore.model.target import AtLsn
 from pytest_pgrestore.model.wal import Lsn, Segment
 from pytest_pgrestore.sources.wal import stored_wal
+from pytest_pgrestore.sources.wal.backup_label import SEGMENT_SIZES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,18 +27,29 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.protocol import LocateRequest
     from pytest_pgrestore.sources.wal.stored_wal import WalPlan
 
+_MOST = 10_000
+"""Segments that a stopped standby may need: 160 GB of WAL in segments of 16 MiB."""
+
 _STOPPED = ("shut down", "shut down in recovery")
 _LINE = re.compile(
-    r"^(Database cluster state|Latest checkpoint[^:]*|Bytes per WAL segment): +(.+)$"
+    r"^(Database cluster state|Latest checkpoint[^:]*|Minimum recovery ending location"
+    r"|Bytes per WAL segment): +(.+)$"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """Where a server was stopped: the redo location of its last checkpoint, and its record."""
+    """Where a server was stopped.
+
+    Attributes:
+        redo: Where replay begins.
+        end: Where the files are consistent: at the last checkpoint; of a standby, later.
+        timeline: Timeline of the last checkpoint.
+        segment_bytes: Size of a WAL segment.
+    """
 
     redo: Lsn
-    checkpoint: Lsn
+    end: Lsn
     timeline: int
     segment_bytes: int
 
@@ -67,19 +79,20 @@ def plan_of(
     placed = replace(
         backup,
         start_lsn=position.redo,
-        stop_lsn=position.checkpoint,
+        stop_lsn=position.end,
         timeline=position.timeline,
     )
-    if isinstance(request.target, AtLsn) and request.target.lsn < position.checkpoint:
+    if isinstance(request.target, AtLsn) and request.target.lsn < position.end:
         raise TargetUnreachable(
             f"{request.target} lies before the end of backup {backup.label} of a stopped server, at"
-            f" {position.checkpoint}",
+            f" {position.end}",
             hint="choose a later position, or name an older backup in `backup`.",
         )
-    kept = {
-        Segment.holding(lsn, position.timeline, size).file_name(size)
-        for lsn in (position.redo, position.checkpoint)
-    } - archive.wal.segments.keys()
+    needed = range(
+        position.redo // size, min(position.end // size, position.redo // size + _MOST) + 1
+    )
+    names = {Segment(position.timeline, number).file_name(size) for number in needed}
+    kept = names - archive.wal.segments.keys()
     stored = replace(archive.wal, segments={**archive.wal.segments, **dict.fromkeys(kept)})
     start_file = Segment.holding(position.redo, position.timeline, size).file_name(size)
     graph = stored_wal.graph_of(stored, [*others, placed], start_file)
@@ -107,9 +120,21 @@ def _position(label: str, sandbox: Sandbox) -> _Position:
             f" not stopped: {state}",
             hint="stop the server before such a backup, or take it online.",
         )
-    return _Position(
-        redo=Lsn.parse(facts["Latest checkpoint's REDO location"]),
-        checkpoint=Lsn.parse(facts["Latest checkpoint location"]),
-        timeline=int(facts["Latest checkpoint's TimeLineID"]),
-        segment_bytes=int(facts["Bytes per WAL segment"]),
-    )
+    try:
+        position = _Position(
+            redo=Lsn.parse(facts["Latest checkpoint's REDO location"]),
+            end=max(
+                Lsn.parse(facts["Latest checkpoint location"]),
+                Lsn.parse(facts["Minimum recovery ending location"]),
+            ),
+            timeline=int(facts["Latest checkpoint's TimeLineID"]),
+            segment_bytes=int(facts["Bytes per WAL segment"]),
+        )
+    except (ConfigError, KeyError, ValueError):
+        position = None
+    if position is None or position.segment_bytes not in SEGMENT_SIZES:
+        raise BackupNotRestorable(
+            f"pg_control of backup {label} is damaged: it does not say where the server stopped",
+            hint="restore the file from another copy of the repository, or take a new backup.",
+        )
+    return position

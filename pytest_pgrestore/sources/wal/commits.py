@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.sources.wal import waldump
+from pytest_pgrestore.sources.wal.birth import born_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -101,14 +102,20 @@ def last_end(files: Sequence[WalFile], programs: PostgresPrograms) -> Stop | Non
 def first_moment(
     files: Sequence[WalFile], after: Lsn, programs: PostgresPrograms
 ) -> datetime | None:
-    """Return the time of the first commit or promotion at or after `after`; None without one."""
+    """Return the time of the first commit or promotion at or after `after`; None without one.
+
+    The end of a recovery without a promotion has whole seconds. Then a first commit within that
+    second is the better answer.
+    """
+    latest: datetime | None = None
     for line in _dump(files[:LOOK_BACK], programs, named=True):
         born, stop = _BORN.search(line), _parse(line)
         if born is not None and Lsn.parse(born[1]) >= after:
             return _moment(born[2])
+        latest = latest or born_by(line, files, after)
         if stop is not None and stop.when is not None and stop.lsn >= after:
-            return stop.when
-    return None
+            return min(stop.when, latest or stop.when)
+    return latest
 
 
 def nearest(stops: Iterable[Stop], target: RecoveryTarget) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.model.target import AtName, AtXid
 from pytest_pgrestore.model.wal import is_segment_name
 from pytest_pgrestore.sources.restored_files import is_file
 from pytest_pgrestore.sources.wal import archive_findings, preflight, segments, staging
@@ -11,7 +12,9 @@ from pytest_pgrestore.sources.wal.activity import ActivityInWal
 from pytest_pgrestore.sources.wal.header import Expected, control_identifier
 from pytest_pgrestore.sources.wal.production_timeline import require_one_production
 from pytest_pgrestore.sources.wal.segments import Supply, WalFile
+from pytest_pgrestore.sources.wal.side_branches import branches_beside
 from pytest_pgrestore.sources.wal.stored_wal import BEYOND
+from pytest_pgrestore.sources.wal.target_position import search
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +64,11 @@ def _checked(wanted: WalPlan, sandbox: Sandbox) -> Supply:
     if wanted.beyond:
         every = brought | segments.scan(sandbox.wal / BEYOND).segments
         activity = ActivityInWal(every, programs)
-        require_one_production(wanted.graph, wanted.way, wanted.target, activity)
+        position = None
+        if isinstance(wanted.target, AtName | AtXid):
+            branches = branches_beside(wanted.graph, wanted.path)
+            position = search(wanted.target, found.files, branches, every, programs)
+        require_one_production(wanted.graph, wanted.way, wanted.target, activity, position)
     preflight.require_reachable(
         preflight.Question(wanted.target, wanted.stop, found, wanted.now, programs)
     )

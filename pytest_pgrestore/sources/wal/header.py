@@ -26,6 +26,9 @@ _IS_LONG = 0x0002
 _MAGIC_PAGES = {0xD0, 0xD1}
 """High bytes of XLOG_PAGE_MAGIC since PostgreSQL 8."""
 
+FOREIGN = "is from another database cluster"
+"""What is wrong with a segment of another system identifier."""
+
 MAJOR_OF_MAGIC = {
     0xD101: 12,
     0xD106: 13,
@@ -115,7 +118,7 @@ def _differences(header: WalHeader, segment: Segment, expected: Expected) -> Ite
     """Yield a message for each difference between the header and what it should be."""
     if expected.system_identifier not in {None, header.system_identifier}:
         yield (
-            "is from another database cluster: system identifier"
+            f"{FOREIGN}: it has the system identifier"
             f" {header.system_identifier}, not {expected.system_identifier}"
         )
     # A major that is not in the table writes an unknown number in all of its segments.

@@ -91,7 +91,7 @@ def _fatal(graph: HistoryGraph, way: Way, activity: Activity | None) -> BackupNo
         f'timeline = "current" stays on timeline {own}: move {newest:08X}.history and its segments'
         " out of the archive if they are a stray copy's, not production's"
     )
-    older = next((entry for entry in reversed(graph.backups) if graph.way(entry).complete), None)
+    older = next((entry for entry in reversed(graph.backups) if _restores(graph, entry)), None)
     goes = f"take a new backup of the server on timeline {newest} now"
     if older is not None:
         goes += f'; until then, backup = "{older.label}" is restored onto timeline {newest}'
@@ -103,6 +103,16 @@ def _fatal(graph: HistoryGraph, way: Way, activity: Activity | None) -> BackupNo
         ' or "could not locate required checkpoint record")',
         hint=hints[_own_is_later(graph, way, activity)] + ".",
     )
+
+
+def _restores(graph: HistoryGraph, backup: Backup) -> bool:
+    """Return whether a default restore of `backup` starts, and follows every timeline."""
+    if backup.timeline is None:
+        return False
+    try:
+        return graph.way(backup).complete
+    except BackupNotRestorable:
+        return False
 
 
 def _own_is_later(graph: HistoryGraph, way: Way, activity: Activity | None) -> bool | None:

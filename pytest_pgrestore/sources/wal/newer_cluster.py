@@ -1,12 +1,13 @@
 """WAL of another database cluster in a repository whose tool compares no system identifier.
 
 Production was made anew (initdb, pg_upgrade, a restore of a dump) and archives under the old place.
-A default restore brings back the old cluster then, without a word. The names of WAL begin again in
-a new cluster, so such segments lie before the newest backup, and were written after it.
+A default restore brings back the old cluster then, without a word: the names of WAL begin again in
+a new cluster, so its segments lie before the newest backup, where recovery reads none.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from pytest_pgrestore.model.wal import Segment
 from pytest_pgrestore.sources.restored_files import is_file
 from pytest_pgrestore.sources.wal import commits
 from pytest_pgrestore.sources.wal.header import control_identifier, read_header
+from pytest_pgrestore.sources.wal.other_cluster import moved
 from pytest_pgrestore.sources.wal.segments import WalFile
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ _FOLDER = "newer-cluster"
 """Directory below ``sandbox.wal`` for WAL that is read and never replayed."""
 
 _READ = 2
-"""Segments that are fetched: a transaction may begin in one and end in the next."""
+"""Segments that are fetched of each kind. Each is a download."""
 
 
 def require_no_newer_cluster(
@@ -52,8 +54,10 @@ def require_no_newer_cluster(
     """
     own, ended = control_identifier(sandbox.data), backup.stopped_at
     _require_own_timelines(wanted, backup, own, sandbox)
-    names = _before_the_backup(wanted, ended)
-    if not isinstance(wanted.target, Latest | Immediate) or own is None or not ended or not names:
+    if not isinstance(wanted.target, Latest | Immediate) or own is None or ended is None:
+        return
+    names = _telling(wanted, ended)
+    if not names:
         return
     folder = sandbox.wal / _FOLDER
     folder.mkdir()
@@ -61,24 +65,32 @@ def require_no_newer_cluster(
     files = [WalFile(name, folder / name) for name in sorted(names) if is_file(folder / name)]
     for file in files:
         header = _header(file.path)
-        if header is not None and header.system_identifier != own:
-            last = max(_initdb_at(header), _last_commit(files, sandbox) or ended)
-            if last > ended:
-                raise _no_backup(file.name, header, backup, own)
+        if header is None or header.system_identifier == own:
+            continue
+        placed = replace(backup, system_identifier=own)
+        last = _last_commit([file], sandbox)
+        upgraded = (header.major or 0) > sandbox.programs.major
+        if upgraded or max(_initdb_at(header), last or ended) > ended:
+            raise moved(placed, header.system_identifier, last)
 
 
-def _before_the_backup(wanted: WalPlan, ended: datetime | None) -> list[str]:
-    """Return the newest segments that lie before the backup, and may have been stored after it."""
-    stored, size = wanted.stored.segments, wanted.segment_bytes
-    first = wanted.start // size
-    names = [
-        name
-        for name, when in stored.items()
-        if Segment.parse(name, size).number < first
-        and (when is None or ended is None or when > ended)
-    ]
-    oldest = datetime.min.replace(tzinfo=UTC)
-    return sorted(names, key=lambda name: (stored[name] or oldest, name))[-_READ:]
+def _telling(wanted: WalPlan, ended: datetime) -> list[str]:
+    """Return a few segments that recovery does not read, and that may be newer than the backup.
+
+    Without times of the list, those are the ends of runs without a hole.
+    """
+    used = {file.name for file in wanted.found.files}
+    stored = {name: when for name, when in wanted.stored.segments.items() if name not in used}
+    times = {name: when for name, when in stored.items() if when is not None and when > ended}
+    newest = sorted(times, key=lambda name: (times[name], name))[-_READ:]
+    size = wanted.segment_bytes
+    unknown = {Segment.parse(name, size) for name, when in stored.items() if when is None}
+    ends = sorted(
+        segment.file_name(size)
+        for segment in unknown
+        if Segment(segment.timeline, segment.number + 1) not in unknown
+    )
+    return list(dict.fromkeys([*newest, *ends[:_READ], *ends[-_READ:]]))
 
 
 def _require_own_timelines(
@@ -123,13 +135,3 @@ def _last_commit(files: Sequence[WalFile], sandbox: Sandbox) -> datetime | None:
     except BackupNotRestorable:
         return None
     return None if last is None else last.when
-
-
-def _no_backup(name: str, header: WalHeader, backup: Backup, own: int) -> BackupNotRestorable:
-    return BackupNotRestorable(
-        f"production has no backup: WAL segment {name}, of system identifier"
-        f" {header.system_identifier}, was written after the newest backup, {backup.label}, which"
-        f" is of system identifier {own}",
-        hint="take a backup of the cluster that runs now, and give it a place of its own. To drill"
-        " the old cluster, name its backup in `backup`.",
-    )

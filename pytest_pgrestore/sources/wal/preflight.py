@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
 from pytest_pgrestore.model.target import AtLsn, AtTime, Immediate, Latest
 from pytest_pgrestore.sources.wal import commits
+from pytest_pgrestore.sources.wal.header import FOREIGN
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.wal.segments import Supply
 
 _FILL = "restore what is missing from another copy of the archive, or take a new base backup now."
+
+
+_SEGMENT = re.compile(r"[0-9A-F]{24}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ def require_complete(target: RecoveryTarget, stop: Lsn, found: Supply) -> None:
         raise BackupNotRestorable(
             f"the WAL the backup needs to become consistent is not complete: it goes to {stop},"
             f" and there is {found.words()}{why}",
-            hint=_FILL
+            hint=_after_break(found)
             if found.broken
             else "keep WAL from the start of every backup on, and name the archive in `wal`.",
         )
@@ -82,13 +87,27 @@ def require_complete(target: RecoveryTarget, stop: Lsn, found: Supply) -> None:
         raise BackupNotRestorable(
             f"{found.break_words()}: PostgreSQL would take that for the end and open at"
             f" {found.end} without a word",
-            hint=_FILL,
+            hint=_after_break(found),
         )
     if isinstance(target, AtLsn) and target.lsn >= found.end:
         raise TargetUnreachable(
             f"{target} lies beyond the end of WAL at {found.end}{why}",
             hint="choose an earlier position, or find out why the archive ends there.",
         )
+
+
+def _after_break(found: Supply) -> str:
+    """Return the next step where the run of segments ends early."""
+    if FOREIGN not in found.broken:
+        return _FILL
+    move = (
+        "find out which cluster archives here besides production, and move its segments and"
+        " .history files away"
+    )
+    name = _SEGMENT.findall(found.broken)
+    if not name or not found.files or name[-1][:8] == found.files[0].name[:8]:
+        return f"{move}; if it is production now, take a backup of it."
+    return f'{move}; timeline = "current" stays on the timeline of the backup.'
 
 
 def require_past(target: AtTime, now: datetime) -> None:

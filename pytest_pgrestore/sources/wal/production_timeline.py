@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.target import RecoveryTarget
     from pytest_pgrestore.model.wal import Lsn
     from pytest_pgrestore.sources.wal.history_graph import HistoryGraph, Way
@@ -40,20 +41,50 @@ def require_one_production(
     way: Way,
     target: RecoveryTarget,
     activity: Activity,
+    position: Lsn | None = None,
 ) -> None:
     """Refuse a default restore that may follow a timeline which is not production's.
 
-    Nothing is asked of the user who names a timeline, or whose target lies before the branches.
+    Nothing is asked of the user who names a timeline, or whose target lies before the branches, as
+    the end of the backup does.
+
+    Args:
+        graph: The timelines of the archive.
+        way: What the restore does.
+        target: Where recovery stops.
+        activity: When each timeline was written to.
+        position: Where a target that is a name or an xid lies; None if that is not known.
 
     Raises:
         BackupNotRestorable: A timeline beside the path was written to after the path left it.
         HarnessError: The target exists on two timelines, or nobody can tell which one production's
             is.
     """
-    if way.wanted != "latest" or way.path is None or isinstance(target, Immediate):
+    if way.wanted != "latest" or way.path is None:
         return
+    where = target if position is None else AtLsn(position)
     for branch in branches_beside(graph, way.path):
-        _require_meant(way.path, branch, target, activity)
+        if isinstance(target, Immediate) and not _is_past(branch, way.backup):
+            continue
+        if not _ended_before(branch, way.backup, activity):
+            _require_meant(way.path, branch, where, activity)
+
+
+def _is_past(branch: Branch, backup: Backup) -> bool:
+    """Return whether a branch left the path before the backup's own timeline began."""
+    return branch.child is not None and branch.child <= (backup.timeline or 0)
+
+
+def _ended_before(branch: Branch, backup: Backup, activity: Activity) -> bool:
+    """Return whether a branch was over when a backup was taken on the timeline beside it.
+
+    Production was there then. An old server that wrote on for a moment after a failover is no
+    trouble any more.
+    """
+    if backup.started_at is None or not _is_past(branch, backup):
+        return False
+    last = activity.last(branch.names, branch.child_start if branch.start is None else branch.start)
+    return last is not None and last < backup.started_at
 
 
 def _require_meant(

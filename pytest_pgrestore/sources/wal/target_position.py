@@ -10,7 +10,7 @@ from pytest_pgrestore.sources.wal import archive_findings, commits, segments
 from pytest_pgrestore.sources.wal.side_branches import branches_beside
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_pgrestore.model.backup import Backup
     from pytest_pgrestore.model.target import RecoveryTarget
@@ -51,11 +51,35 @@ def find_position(
         return None
     programs = request.find_programs(oldest.server_major)
     found = segments.supply(files, path, oldest.start_lsn, graph.segment_bytes)
-    position = _in(target, list(found.files), programs)
-    for branch in branches:
-        _require_not_on(branch, target, position, files, programs)
+    position = search(target, found.files, branches, files, programs)
     if position is None:
         raise _nowhere(target, path, oldest.start_lsn, found, programs)
+    return position
+
+
+def search(
+    target: RecoveryTarget,
+    along: Sequence[WalFile],
+    branches: Sequence[Branch],
+    files: Mapping[str, WalFile],
+    programs: PostgresPrograms,
+) -> Lsn | None:
+    """Return the position of a name or xid target in the segments `along` a path; None without it.
+
+    Args:
+        target: The target.
+        along: The segments that recovery reads, in order.
+        branches: The branches beside the path.
+        files: The segments by name, those of the branches too.
+        programs: PostgreSQL's programs of the major that wrote them.
+
+    Raises:
+        HarnessError: The target exists on a branch as well.
+        TargetUnreachable: It exists on a branch only.
+    """
+    position = _in(target, along, programs)
+    for branch in branches:
+        _require_not_on(branch, target, position, files, programs)
     return position
 
 
@@ -70,7 +94,10 @@ def _oldest(graph: HistoryGraph, request: LocateRequest) -> Backup | None:
 
 
 def _in(
-    target: RecoveryTarget, files: list[WalFile], programs: PostgresPrograms, at: Lsn | None = None
+    target: RecoveryTarget,
+    files: Sequence[WalFile],
+    programs: PostgresPrograms,
+    at: Lsn | None = None,
 ) -> Lsn | None:
     stops = commits.stops_in(files, programs, named=isinstance(target, AtName))
     stop = commits.find(target, (stop for stop in stops if at is None or stop.lsn >= at))

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError
 from pytest_pgrestore.sources.backup_tool import ends_of
+from pytest_pgrestore.system.who_may_read import advice_in
 
 if TYPE_CHECKING:
     from pytest_pgrestore.system.process import Completed
 
 _ERROR = re.compile(r"(?:ERROR|FATAL): (?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d+ )?(.+)")
+_DENIED = "permission denied"
 _LONGEST = 300
 """Characters of WAL-G's text in a message."""
 
@@ -70,7 +72,7 @@ _NOT_LEARNED: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "free the disk or set sandbox.directory to a larger one.",
     ),
     (
-        ("permission denied",),
+        (_DENIED,),
         "a file may not be read by this user",
         "run as a user who may read the storage.",
     ),
@@ -120,6 +122,8 @@ def failed(done: Completed, what: str) -> PgRestoreError:
     error = _first_error(text)
     for signs, cause, hint in _NOT_LEARNED:
         if any(sign.lower() in text.lower() for sign in signs):
+            if _DENIED in signs:
+                hint = advice_in(error, hint)  # noqa: PLW2901 - of this match alone
             return HarnessError(f"{what}: {cause}: {error}", hint=hint)
     for signs, cause in _BAD:
         if any(sign.lower() in text.lower() for sign in signs):

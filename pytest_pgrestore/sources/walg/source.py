@@ -22,6 +22,7 @@ from pytest_pgrestore.sources.tool_source import (
     log_nothing,
     pick_among,
     required,
+    untested,
 )
 from pytest_pgrestore.sources.wal import stored_wal
 from pytest_pgrestore.sources.wal.newer_cluster import require_no_newer_cluster
@@ -48,6 +49,9 @@ _GROWTH = 1.2
 
 _MIB = 1024 * 1024
 _VERSION = re.compile(r"wal-g version v?(\S+)")
+_TESTED = (3, 0)
+"""The release that the tests run with."""
+
 _ABSENT = 74
 """Status of ``wal-fetch`` for a segment that is not in the storage; 1 is every other error."""
 
@@ -138,6 +142,7 @@ class WalgSource(ToolSource[_Choice]):
             chosen,
             needed_bytes=_size_of(backup, backups) + wal.needed_bytes,
             not_checked=(_NO_CHECKSUMS,),
+            notes=(*chosen.notes, *untested("WAL-G", version, _TESTED, _TESTED)),
         )
         choice = _Choice(
             wal=wal, log=request.log, tablespaces=sentinel.tablespaces, newest=pick.newest

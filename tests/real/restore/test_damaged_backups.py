@@ -98,7 +98,7 @@ def test_a_segment_of_another_cluster_is_refused(
         BasebackupSource("shop", str(worlds(18).backup()), wal=str(archive)), database="shop"
     )
 
-    assert "is from another database cluster" in drilled.cause
+    assert "the newest WAL is that of another cluster" in drilled.cause
 
 
 def table_file(backup: Path) -> Path:

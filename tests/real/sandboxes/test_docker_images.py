@@ -64,14 +64,16 @@ def test_an_image_of_another_major_is_refused_for_files_and_fine_for_dumps(
 def test_a_package_that_does_not_exist_fails_the_build_with_its_name(
     open_run: Callable[..., DockerRun],
 ) -> None:
-    """The last lines of the build are in the message."""
+    """Apt's own line is on top, and the hint names the setting."""
     run = open_run(packages=("postgresql-17-nosuchextension",))
 
     with pytest.raises(HarnessError) as refused:
         run.find_programs(MAJOR)
 
-    assert "could not be built" in refused.value.problem
-    assert "postgresql-17-nosuchextension" in refused.value.problem
+    cause, *_ = refused.value.problem.splitlines()
+    assert "could not be built" in cause
+    assert "Unable to locate package postgresql-17-nosuchextension" in cause
+    assert "correct postgresql-17-nosuchextension in sandbox.packages" in refused.value.hint
 
 
 def test_an_image_is_built_once(engine: Engine, volume_settings: DockerSettings) -> None:

@@ -25,9 +25,10 @@ TABLE = [
     ("local", 15, "plain", "xid"),
     ("docker", 15, "plain", "immediate"),
     ("docker", 15, "gzip", "time"),
-    ("docker", 17, None, "lsn"),
-    ("docker", 17, "plain", "name"),
-    ("docker", 17, "gzip", "xid exclusive"),
+    # The image of 18 has the newest one of Debian (3.20).
+    ("docker", 18, None, "lsn"),
+    ("docker", 18, "plain", "name"),
+    ("docker", 18, "gzip", "xid exclusive"),
 ]
 """Sandbox, major, backup named (None: the newest that fits), target."""
 

@@ -34,6 +34,8 @@ from pytest_pgrestore.model.target import (
 )
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
+from pytest_pgrestore.sources.basebackup.table import BasebackupTable
+from pytest_pgrestore.sources.registry import make_source
 from tests.real.basebackup_fixtures import (
     Restored,
     World,
@@ -76,9 +78,16 @@ class Choice:
     archive: Path | None = None
 
     def source(self, world: World) -> BasebackupSource:
-        """Return the source."""
-        wal = str(self.archive or world.archive)
-        return BasebackupSource("shop", str(world.backups), wal=wal, backup=self.backup)
+        """Return the source of a table in a settings file."""
+        table = BasebackupTable(
+            type="basebackup",
+            path=str(world.backups),
+            wal=str(self.archive or world.archive),
+            backup=self.backup,
+        )
+        source = make_source("shop", table, 60)
+        assert isinstance(source, BasebackupSource)
+        return source
 
     def drilled(self, world: World, run: Run) -> Restored:
         """Drill it."""
@@ -172,11 +181,10 @@ def abandoned(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 on_15 = pytest.mark.parametrize("abandoned", [15], indirect=True)
-on_both = pytest.mark.parametrize("abandoned", [15, 18], indirect=True)
 
 
 @local
-@on_both
+@on_15
 @pytest.mark.parametrize("target", [Latest(), Immediate()], ids=str)
 def test_the_newest_backup_lies_on_a_branch_that_production_left(
     abandoned: World, run: Run, target: RecoveryTarget
@@ -190,7 +198,9 @@ def test_the_newest_backup_lies_on_a_branch_that_production_left(
     assert "current" not in error.hint
 
 
-@on_both
+@pytest.mark.parametrize(
+    ("abandoned", "run"), [(15, "local"), (15, "docker"), (18, "local")], indirect=True
+)
 def test_the_hint_is_what_a_restore_by_hand_does(abandoned: World, run: Run) -> None:
     """The older backup reaches what production has now; the newer one does not start."""
     assert by_hand(abandoned, "f1") == 80
@@ -303,10 +313,12 @@ def stray() -> Iterator[tuple[World, Path]]:
         made.grow("one", 10)
         made.cluster.switch_wal()
         with forked(made, made.backups / "f1", None) as loose:
+            # The copy commits nothing before production's last commit: its beginning must tell.
+            made.cluster.sql("select pg_sleep(1.1)")
+            made.grow("two", 10)
+            made.cluster.switch_wal()
             loose.sql("insert into ledger (note) values ('foreign')")
             loose.switch_wal()
-        made.grow("two", 10)
-        made.cluster.switch_wal()
         early = made.directory / "early"
         shutil.copytree(made.archive, early)
         made.cluster.programs.account.own_tree(early)
@@ -398,3 +410,77 @@ def test_only_the_history_of_a_failover_arrived(gap: World, run: Run) -> None:
     assert isinstance(error, BackupNotRestorable)
     assert "timeline 2 begins at" in error.problem
     assert by_hand(gap, "a", archive) == 20
+
+
+@pytest.fixture(scope="module")
+def moved() -> Iterator[tuple[World, Path]]:
+    """Retention kept WAL from the backup on; then a new cluster archived to the same place.
+
+    Also the archive as it was before that, with some WAL of a cluster that is older.
+    """
+    with new_world(15) as made, Cluster.create(made.directory / "o", 15) as old:
+        old.sql("create table ledger (id int)")
+        old.switch_wal()
+        old.stop()
+        for name in ("zero", "one", "two", "three"):
+            made.grow(name, 10)
+            made.cluster.switch_wal()
+        kept = made.cluster.switch_wal()
+        made.backup("a", "-X", "fetch")
+        made.grow("four", 10)
+        made.cluster.switch_wal()
+        made.cluster.stop()
+        for segment in made.archive.glob("0000000100000000????????"):
+            if segment.name < kept:
+                segment.unlink()
+        before = made.directory / "before"
+        shutil.copytree(made.archive, before)
+        shutil.copytree(old.archive, before, dirs_exist_ok=True)
+        with Cluster.create(made.directory / "n", 15) as new:
+            new.archive = made.archive
+            new.stop()
+            new.start()
+            new.sql("create table ledger (id int)")
+            new.switch_wal()
+        yield made, before
+
+
+@local
+@pytest.mark.parametrize("target", [Latest(), Immediate()], ids=str)
+def test_a_new_cluster_archives_and_has_no_backup(
+    moved: tuple[World, Path], run: Run, target: RecoveryTarget
+) -> None:
+    """A restore would bring the old cluster back, without a word; its name in `backup` means it."""
+    world, before = moved
+
+    error = Choice(target).refusal(world, run)
+
+    assert isinstance(error, BackupNotRestorable)
+    assert "that of another cluster: it has the system identifier" in error.problem
+    for chosen in (Choice(target, archive=before), Choice(target, backup="a")):
+        assert chosen.rows(world, run) == (50 if isinstance(target, Latest) else 40)
+
+
+@local
+def test_an_older_cluster_in_the_archive_is_told(moved: tuple[World, Path], run: Run) -> None:
+    """Only WAL that is newer than the backup means that production moved."""
+    world, before = moved
+
+    chosen = Choice(archive=before).source(world).locate(locate_request(run))
+
+    assert any("the archive has WAL of another cluster too" in note for note in chosen.notes)
+
+
+@local
+def test_the_wal_inside_a_backup_beside_a_lost_archive(moved: tuple[World, Path], run: Run) -> None:
+    """It brings back the backup's own end and no more; that is told."""
+    world, before = moved
+    lost = damaged(world, before, "*")
+
+    error = Choice(archive=lost).refusal(world, run)
+
+    assert "holds no segment this backup needs" in error.problem
+    assert "target = immediate" in error.hint
+    restored = Choice(Immediate(), archive=lost).drilled(world, run)
+    assert (restored.problem, restored.rows) == ("", (40, 40))
+    assert any("only the WAL inside the backup was used" in x for x in restored.record.notes)

@@ -98,6 +98,25 @@ def test_recovery_stops_exactly_there(taken: Taken, tool_drill: Drilling, point:
     assert digests(taken.server.directory / "backups") == before
 
 
+IN_FLIGHT = (
+    'cp "$SHOP_WAL/$0" "$1" || exit 1; [ "$0" != "{newest}" ] || ! mkdir "$1.seen" 2>/dev/null'
+    ' || truncate -s 1000 "$1"'
+)
+
+
+@pytest.mark.parametrize("tool_run", ["local"], indirect=True)
+def test_the_newest_segment_is_being_copied_there(taken: Taken, tool_drill: Drilling) -> None:
+    """At the first look it is short. It is looked at again before it convicts the backup."""
+    wal = taken.server.directory / "wal"
+    newest = max(path.name for path in wal.iterdir() if len(path.name) == 24)
+    fetch = ["sh", "-c", IN_FLIGHT.replace("{newest}", newest), "{file}", "{path}"]
+
+    drilled = tool_drill(taken.source(wal_fetch=fetch), database="postgres")
+
+    assert drilled.cause == ""
+    assert drilled.rows() == taken.server.rows
+
+
 def test_an_older_backup_by_name(taken: Taken, tool_drill: Drilling) -> None:
     """Recovery reaches the end of the archive from it too."""
     drilled = tool_drill(taken.source(backup=taken.labels[0]), database="postgres")

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.sandboxes.local.run import LocalRun
 from pytest_pgrestore.sandboxes.settings import LocalSettings
+from pytest_pgrestore.sources.dump.catalogue import DumpPaths
 from pytest_pgrestore.sources.dump.source import DumpSource
 from pytest_pgrestore.system.account import server_account
 from tests.real.dump_fixtures import COMPLETE, World, changed, world
@@ -195,6 +197,27 @@ def test_an_unreadable_dump_could_not_be_verified(world: World) -> None:
     assert readable == 1
 
 
+@pytest.mark.parametrize("path", ["{}/*.sql", "{}"], ids=["glob", "directory"])
+def test_a_link_to_what_may_not_be_read_is_told(path: str) -> None:
+    """It was left out, and the older dump restored; or an error blamed the sandbox."""
+    place = short_directory()
+    place.chmod(0o755)
+    closed = place / "closed"
+    closed.mkdir(mode=0o700)
+    for name in ("shop-1.sql", "closed/shop-2.sql"):
+        (place / name).write_bytes(b"--\n-- PostgreSQL database dump\n--\n")
+    os.utime(place / "shop-1.sql", (1, 1))
+    (place / "shop-2.sql").symlink_to(closed / "shop-2.sql")
+    paths = DumpPaths(path.format(place), None)
+    readable = paths.newest(None).dump.path.name
+
+    with as_user(server_account().uid), pytest.raises(HarnessError, match="permission denied"):
+        paths.newest(None)
+
+    shutil.rmtree(place)
+    assert readable == "shop-2.sql"
+
+
 @contextmanager
 def as_user(uid: int) -> Iterator[None]:
     """Read files with the rights of `uid`."""
@@ -211,9 +234,10 @@ def test_all_missing_roles_are_named_at_once(world: World, name: str) -> None:
     """Roles are owners and grantees; an archive is refused before a server starts."""
     outcome = world.drill(name)
 
-    assert outcome.verdict == "failed"
+    assert outcome.verdict == "could not verify"
     assert "the roles Odd Role, reader" in outcome.problem
     assert outcome.record.failure is not None
+    assert outcome.record.failure.hint.startswith("set owners = false")
     assert "globals" in outcome.record.failure.hint
     assert outcome.record.failure.phase == ("locate" if name == "shop.custom" else "fetch")
 

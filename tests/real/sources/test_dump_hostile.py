@@ -298,7 +298,7 @@ def test_a_long_row_is_no_statement(world: World, changed: Callable[..., str]) -
 
     outcome = world.drill(
         name,
-        "select length(v) from public.wide",
+        query="select length(v) from public.wide",
         owners=False,
         limits=LoadLimits(statement_bytes=1 << 20),
     )
@@ -368,7 +368,7 @@ def test_a_hostile_locale_is_none_that_this_machine_knows(
 
     outcome = world.drill(name, globals_path=world.roles)
 
-    assert outcome.verdict in {"passed", "failed"}
+    assert outcome.verdict in {"passed", "could not verify"}
     assert len(outcome.kept) < 100_000
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from pytest_pgrestore.model.backup import Backup
 from pytest_pgrestore.sources.dump.source import DumpSource
 from tests.real.dump_fixtures import COMPLETE, FORMS, ORDERS, World, changed, world
 
@@ -183,5 +186,11 @@ def test_the_catalogue_lists_dumps_oldest_first(world: World) -> None:
     found = DumpSource("shop", str(world.dumps / "shop.*")).backups()
 
     assert [backup.server_major for backup in found] == [world.major] * len(FORMS)
-    assert sorted(found, key=lambda backup: (backup.stopped_at, backup.label)) == found
+    assert [found.index(backup) for backup in sorted(found, key=_moment)] == [0, 1, 2, 3]
     assert {backup.database for backup in found} == {"shop", None}
+
+
+def _moment(backup: Backup) -> datetime:
+    """Return when a dump began, by its own word; else its file's time."""
+    file = datetime.fromtimestamp(Path(backup.location).stat().st_mtime, UTC)
+    return backup.started_at or file

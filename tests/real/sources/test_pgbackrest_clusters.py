@@ -27,7 +27,7 @@ class Stages:
 
     Attributes:
         upgraded: Production is a new cluster without a backup.
-        stopped: Before that, the newest backup was of a stopped server.
+        stopped: Before that, the newest backup was of a stopped server. It went on after it.
         between: A moment between the last two backups of the old cluster.
     """
 
@@ -51,6 +51,10 @@ def stages() -> Iterator[Stages]:
         world.cluster.stop()
         world.back_up("stopped", "--no-online")
         stopped, _ = stanza.copied()
+        world.start()
+        world.grow()
+        world.switch()
+        world.cluster.stop()
         world.new_cluster()
         world.cluster.start({"archive_mode": "off"})
         stanza.run(world.cluster, "stanza-upgrade")
@@ -68,7 +72,10 @@ def test_a_new_cluster_without_a_backup(stages: Stages, tool_drill: Drilling) ->
 
     failed(tool_drill(source()), "production has no backup", "system identifier", "name its backup")
     named = tool_drill(source(backup=world.labels["stopped"]), database="postgres")
-    passed(named, 30)
+    passed(named, 40)
+    recovered = named.result.record.recovered_to
+    assert recovered is not None
+    assert recovered.archive_end_lsn is not None
     assert "since `stanza-upgrade`" in str(named.result.record.notes)
     # A moment is the same in all clusters, so the old one's is what is asked for.
     passed(tool_drill(source(), stages.between, database="postgres"), 20)

@@ -22,8 +22,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def failovers() -> Iterator[History]:
-    """Two power failures, each with a promotion; one backup, taken before them."""
-    with history(Stanza) as world:
+    """Two power failures, each with a promotion; one backup, taken before them. Encrypted."""
+    with history(Stanza, "repo1-cipher-type=aes-256-cbc", "repo1-cipher-pass=four-owls") as world:
         made = world
         made.grow()
         made.back_up("a")
@@ -39,8 +39,15 @@ def failovers() -> Iterator[History]:
 
 
 def test_failovers_are_followed(failovers: History, tool_drill: Drilling) -> None:
-    """Recovery ends on timeline 3, with every row."""
-    passed(tool_drill(failovers.repository.source(), database="postgres"), failovers.rows)
+    """Recovery ends on timeline 3, with every row. The old one is there by its number."""
+    source = failovers.repository.source()
+
+    drilled = tool_drill(source, database="postgres")
+
+    passed(drilled, failovers.rows)
+    assert "recovery follows timelines 1 to 2 to 3" in drilled.result.record.notes
+    passed(tool_drill(source, timeline=1, database="postgres"), 20)
+    failed(tool_drill(source, timeline=7), "timeline 7 cannot be reached")
 
 
 def test_a_missing_history_in_the_middle(failovers: History, tool_drill: Drilling) -> None:

@@ -136,11 +136,20 @@ def replaced() -> Iterator[History]:
 
 def test_a_new_cluster_without_a_backup(replaced: History, tool_drill: Drilling) -> None:
     """A default restore brings the old cluster back without a word. To name its backup is green."""
-    source = replaced.repository.source
+    source, delta = replaced.repository.source, f'backup = "{replaced.labels["delta"]}"'
 
-    failed(tool_drill(source()), "production has no backup", "system identifier", "name its backup")
-    named = tool_drill(source(backup=replaced.labels["delta"]), timeline=1, database="postgres")
-    passed(named, 20)
+    failed(
+        tool_drill(source()),
+        "the newest WAL is that of another cluster",
+        "system identifier",
+        delta,
+    )
+    # By a directory of variables, as Spilo has them.
+    place = replaced.directory / "env"
+    place.mkdir()
+    (place / "WALG_FILE_PREFIX").write_text(f"{replaced.directory}/store\n")
+    by_envdir = source(env={}, envdir=str(place), backup=replaced.labels["delta"])
+    passed(tool_drill(by_envdir, timeline=1, database="postgres"), 20)
 
 
 def test_a_full_backup_that_is_gone(replaced: History, tool_drill: Drilling) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_pgrestore.model.secret import Secret
 from pytest_pgrestore.sources.backup_tool import BackupTool
+from pytest_pgrestore.sources.tool_source import untested
 from pytest_pgrestore.system.process import Completed
 
 SECRET = "quiet owls/at 'noon'\\ \"sleep\" & dream"  # noqa: S105 - of no store
@@ -64,3 +65,23 @@ def test_data_stays_out_of_the_log() -> None:
 
     assert done.stdout == "out text"
     assert log["catalogue"] == "$ tool info\nerror text\nstatus 0\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("2.45", False),
+        ("2.55.1", False),
+        ("2.60.0", False),
+        ("2.44", True),
+        ("2.61.0", True),
+        ("3.0", True),
+        ("unknown", True),
+    ],
+)
+def test_a_release_that_no_test_ran_with_is_told(version: str, *, said: bool) -> None:
+    """It may work as well; the report says that nobody looked."""
+    notes = untested("pgBackRest", version, (2, 45), (2, 60))
+
+    assert bool(notes) is said
+    assert all("2.45 to 2.60" in note for note in notes)

@@ -210,7 +210,7 @@ def test_a_cluster_needs_its_own_closing_line(
     dump = dump_file.inspect(written(head + CLOSING + (ending if whole else b"")))
 
     assert dump is not None
-    assert (dump.form, completeness.has_closing_line(dump, CLOSING + ending)) == ("cluster", whole)
+    assert (dump.form, completeness.is_marked(dump)) == ("cluster", whole)
 
 
 def test_the_version_is_found_behind_many_roles(written: Callable[[bytes], Path]) -> None:

@@ -19,7 +19,7 @@ import zstandard
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.sources.codecs import open_plain, reading
 from pytest_pgrestore.sources.dump.loading.psql.lexer import PsqlLexer
-from pytest_pgrestore.sources.dump.loading.sql_rewrite import role_named
+from pytest_pgrestore.sources.dump.loading.role_names import roles_named
 from pytest_pgrestore.sources.dump.reading import dump_file, globs, toc
 from pytest_pgrestore.sources.dump.reading.entries import entry_of
 
@@ -186,14 +186,14 @@ def test_reading_is_linear(text: bytes) -> None:
         "import sys\n"
         "from pytest_pgrestore.model.errors import PgRestoreError\n"
         "from pytest_pgrestore.sources.dump.loading.psql.lexer import PsqlLexer\n"
-        "from pytest_pgrestore.sources.dump.loading.sql_rewrite import role_named\n"
+        "from pytest_pgrestore.sources.dump.loading.role_names import roles_named\n"
         "from pytest_pgrestore.sources.dump.loading.sql_stream import SqlStream\n"
         "from pytest_pgrestore.sources.dump.reading import toc\n"
         "from pytest_pgrestore.sources.dump.reading.plain_header import parse_plain_header\n"
         "text = sys.stdin.buffer.read()\n"
         "parse_plain_header(b'-- PostgreSQL database dump\\n' + text)\n"
         "toc.parse(text.decode(), text.decode())\n"
-        "role_named(text)\n"
+        "roles_named(text)\n"
         "try:\n"
         "    for _ in SqlStream([text[n:n+4096] for n in range(0, len(text), 4096)], bytes): pass\n"
         "except PgRestoreError: pass\n"
@@ -236,4 +236,4 @@ def test_a_zero_byte_is_no_part_of_a_dump() -> None:
 
 def test_the_role_of_a_statement_is_found_at_its_beginning_only() -> None:
     """A body that looks like a statement names no role."""
-    assert role_named(b"select 'x\nALTER TABLE t OWNER TO nobody;'") is None
+    assert roles_named(b"select 'x\nALTER TABLE t OWNER TO nobody;'") == []

@@ -11,7 +11,7 @@ from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.sources.pgbackrest.catalogue import parse
 from pytest_pgrestore.sources.pgbackrest.checks import pages, verified
-from pytest_pgrestore.sources.pgbackrest.entries import Details
+from pytest_pgrestore.sources.pgbackrest.entries import Cluster, Details
 from pytest_pgrestore.sources.pgbackrest.own_config import Repository
 from pytest_pgrestore.system.process import Completed
 
@@ -74,6 +74,39 @@ def test_an_entry_of_the_catalogue() -> None:
         "pgBackRest 2.55.1",
     )
     assert found.locked
+
+
+def test_a_backup_of_a_stopped_server() -> None:
+    """Of such a backup the catalogue has no position."""
+    offline = {**BACKUP, "archive": {"start": None, "stop": None}, "error": None}
+    del offline["lsn"]
+
+    (entry,) = parse(answer((0, "ok"), offline), "main", POSIX).entries
+
+    assert (entry.start_file, entry.stop_file, entry.backup.start_lsn) == ("", "", None)
+    assert (entry.archive, entry.cluster) == ("17-1", 1)
+
+
+def test_the_cluster_that_a_stanza_is_of_now() -> None:
+    """The one with the highest number, in this repository alone."""
+    (stanza,) = json.loads(answer((0, "ok"), BACKUP))
+    stanza["db"] += [
+        {"id": 2, "repo-key": 1, "system-id": 7711233903222460440, "version": "18"},
+        {"id": 3, "repo-key": 2, "system-id": 7711233903222460441, "version": "18"},
+    ]
+    stanza["archive"] += [
+        {
+            "database": {"id": 2, "repo-key": 1},
+            "id": "18-2",
+            "max": "000000010000000000000009",
+            "min": "000000010000000000000008",
+        },
+        {"database": {"id": 3, "repo-key": 2}, "id": "18-3", "max": None, "min": None},
+    ]
+
+    found = parse(json.dumps([stanza]), "main", POSIX)
+
+    assert found.production == Cluster(2, 7711233903222460440, "000000010000000000000009")
 
 
 def test_a_stanza_without_backups_is_an_empty_catalogue() -> None:

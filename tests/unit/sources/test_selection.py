@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -69,6 +70,16 @@ def test_a_backup_that_ended_in_the_targets_own_second_comes_last() -> None:
     chosen, _ = choose(CATALOGUE, AtTime(NOON + timedelta(hours=2, milliseconds=300)))
 
     assert chosen.label == "first"
+
+
+def test_a_backup_of_unknown_end_comes_last() -> None:
+    """It has no manifest, and no ``.backup`` file is archived."""
+    unknown = replace(backup("fourth", 4), start_lsn=Lsn(1 << 20), stop_lsn=None)
+
+    assert choose([*CATALOGUE, unknown], AtLsn(Lsn(2 << 20)))[0].label == "second"
+    assert choose([unknown], AtLsn(Lsn(2 << 20)))[0].label == "fourth"
+    with pytest.raises(TargetUnreachable, match="before the end of every backup"):
+        choose([unknown], AtLsn(Lsn((1 << 20) - 1)))
 
 
 @pytest.mark.parametrize("target", [AtTime(NOON), AtLsn(Lsn(100))])

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.system.account import server_account
-from pytest_pgrestore.system.who_may_read import who_may_read
+from pytest_pgrestore.system.who_may_read import advice_in, who_may_read
 
 
-def asked_by_nobody(path: Path) -> str:
+def asked_by_nobody(ask: Callable[[], str]) -> str:
     """Return the advice that the server's user gets, in a child of this process.
 
     A new interpreter would not do: the one in use may lie where that user may not read.
@@ -25,7 +25,7 @@ def asked_by_nobody(path: Path) -> str:
             os.setgroups([])
             os.setgid(account.gid)
             os.setuid(account.uid)
-            os.write(writing, who_may_read(path).encode())
+            os.write(writing, ask().encode())
         finally:
             os._exit(0)
     os.close(writing)
@@ -56,7 +56,14 @@ def test_the_group_that_may_read(group: int, mode: int, folder_mode: int, said: 
             os.chown(path, 4321, group)
             path.chmod(bits)
 
-        assert said.format(file=file, folder=folder) in asked_by_nobody(file)
+        advice = asked_by_nobody(lambda: who_may_read(file))
+        text = f"unable to open file '{file}' for read: [13] Permission denied"
+        found = asked_by_nobody(lambda: advice_in(text, "let the user who runs pytest read it."))
+
+        assert said.format(file=file, folder=folder) in advice
+        assert found == (
+            advice if "let the user" not in said else "let the user who runs pytest read it."
+        )
     finally:
         file.unlink()
         folder.rmdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import tarfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,11 @@ DOCKERFILE = Path(__file__).with_name("Dockerfile")
 REPOSITORY = "pgrestore"
 _DIGEST_LENGTH = 12
 _TAIL = 15
+
+_UNKNOWN_PACKAGE = re.compile(
+    r"Unable to locate package (\S+)|Package '([^']+)' has no installation candidate"
+)
+"""apt-get's own errors. Source: apt, apt-private/private-cacheset.cc."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,22 +201,39 @@ def _build(engine: Engine, settings: DockerSettings, name: str, base: str, major
             problem = _first_error(lines)
         if problem:
             raise HarnessError(
-                f"image {name} could not be built on {base}: {problem}",
-                hint="is the package list right, and can the build reach the distribution's"
-                ' packages (sandbox.build_network = "host")?'
-                " An image of your own goes into sandbox.image.",
+                f"image {name} could not be built on {base}: {quoted(problem)}",
+                hint=_hint(problem[0]),
             )
 
 
-def _first_error(lines: Iterable[dict[str, Any]]) -> str:
-    """Return the error that ended a build, with what it printed last; empty if there was none."""
+def _first_error(lines: Iterable[dict[str, Any]]) -> list[str]:
+    """Return why a build ended, and what it printed last; empty if it did not fail.
+
+    apt's own line is the cause; the daemon only quotes the command that ended.
+    """
     printed: list[str] = []
     for line in lines:
         printed += str(line.get("stream", "")).splitlines()
         if "error" in line:
             last = [text for text in printed[-_TAIL:] if text.strip()]
-            return quoted([str(line["error"]).strip(), *last])
-    return ""
+            cause = next((text for text in printed if _UNKNOWN_PACKAGE.search(text)), "")
+            ended = str(line["error"]).strip()
+            return [cause.strip(), *last] if cause else [ended, *last]
+    return []
+
+
+def _hint(cause: str) -> str:
+    unknown = _UNKNOWN_PACKAGE.search(cause)
+    if unknown is not None:
+        return (
+            f"correct {unknown[1] or unknown[2]} in sandbox.packages (`apt-cache search` in the"
+            " image finds names), or name a base image whose distribution has it in"
+            " sandbox.base_image."
+        )
+    return (
+        "is the package list right, and can the build reach the distribution's packages"
+        ' (sandbox.build_network = "host")? An image of your own goes into sandbox.image.'
+    )
 
 
 @contextmanager

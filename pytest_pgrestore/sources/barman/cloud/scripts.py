@@ -92,8 +92,15 @@ def read(config):
         paths = catalogue.get_wal_paths()
     found = {"backups": backups, "unreadable": unreadable}
     found["wals"] = {name: times.get(path) for name, path in sorted(paths.items())}
+    done = set(unreadable).union(str(backup["backup_id"]) for backup in backups)
+    found["unfinished"] = sorted(folders(listed) - done)[:1000]
     found["unknown"] = unknown_suffixes(listed, paths)[:1000]
     print(json.dumps({"version": barman.__version__, **found}, default=str))
+
+def folders(listed):
+    # Of backups: a backup in progress, or one that was interrupted, has no backup.info.
+    paths = (path.rstrip("/") for path in listed if path.endswith("/") and "/base/" in path)
+    return {os.path.basename(path) for path in paths}
 
 def unknown_suffixes(listed, paths):
     names = (os.path.basename(path) for path in listed if "/wals/" in path)
@@ -130,7 +137,8 @@ with known():
 )
 """Takes the arguments of ``barman-cloud-backup-list``; prints backups and WAL as JSON.
 
-``wals`` has the name of each WAL file and when it was stored, ``unknown`` the names of segments
+``wals`` has the name of each WAL file and when it was stored, ``unfinished`` the ids of backups
+without a description, ``unknown`` the names of segments
 with a suffix that this Barman does not know.
 """
 

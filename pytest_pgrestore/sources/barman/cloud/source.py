@@ -111,6 +111,10 @@ class BarmanCloudSource(ToolSource[_Choice]):
         unreadable = [
             f"the description of backup {label} cannot be read" for label in found.unreadable
         ]
+        unreadable += [
+            f"backup {label} has no backup.info: it is being taken, or was interrupted"
+            for label in found.unfinished
+        ]
         chosen = replace(
             chosen,
             needed_bytes=(entry.restored_bytes + wal.needed_bytes) or None,

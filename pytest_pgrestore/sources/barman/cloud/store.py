@@ -46,6 +46,7 @@ class Stored:
     Attributes:
         entries: Its backups, oldest first, with incomplete ones.
         unreadable: Labels of backups whose description cannot be read.
+        unfinished: Labels of backups without a description.
         names: Names of its WAL files, with the time each was stored; None if unknown.
         unknown: Names of segments with a suffix that this Barman does not know.
         version: Version of barman-cloud.
@@ -53,6 +54,7 @@ class Stored:
 
     entries: list[Entry]
     unreadable: list[str]
+    unfinished: list[str]
     names: dict[str, datetime | None]
     unknown: list[str]
     version: str
@@ -104,7 +106,7 @@ class Store:
             hint="read the saved log of `catalogue`.",
         ):
             stored = self.stored_in(parse_after_warnings(done.stdout))
-        if not (stored.entries or stored.names or stored.unreadable):
+        if not (stored.entries or stored.names or stored.unreadable or stored.unfinished):
             raise HarnessError(
                 f"there is nothing of server {self.table.server!r} in {self.url}",
                 hint="correct `server` or `url`.",
@@ -117,6 +119,7 @@ class Store:
         return Stored(
             entries=catalogue.entries(answer["backups"].values(), location),
             unreadable=[label.text() for label in answer["unreadable"].values()],
+            unfinished=[label.text() for label in answer["unfinished"].values()],
             names={name: _stored_at(answer["wals"], name) for name, _ in answer["wals"].items()},
             unknown=[name.text() for name in answer["unknown"].values()],
             version=answer["version"].text(longest=100),

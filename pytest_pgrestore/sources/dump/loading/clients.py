@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
-from pytest_pgrestore.sources.dump.loading import causes, messages
-from pytest_pgrestore.sources.dump.loading.sql_rewrite import role_named
+from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.sources.dump.loading import blame, messages, server_errors
+from pytest_pgrestore.sources.dump.loading.role_names import roles_named
 from pytest_pgrestore.sources.dump.loading.sql_stream import SqlStream
 from pytest_pgrestore.sources.dump.reading import dump_file
 
@@ -46,6 +46,7 @@ class Clients:
         self._timeout_seconds = timeout_seconds
         self._limits = limits
         self._can_restrict: bool | None = None
+        self._logged = 0
 
     def stream(
         self, chunks: Iterable[bytes], rewrite: Callable[[bytes], bytes], name: str
@@ -62,6 +63,7 @@ class Clients:
 
     def psql(self, chunks: Iterable[bytes], database: str) -> Completed:
         """Run psql with the SQL `chunks` as its input, first connected to `database`."""
+        self._logged = server_errors.size_of(self._sandbox.server_log())
         return self._sandbox.programs.run(
             "psql",
             "--no-psqlrc",
@@ -80,6 +82,7 @@ class Clients:
 
     def pg_restore(self, archive: ArchiveInput, database: str, options: Sequence[str]) -> Completed:
         """Run pg_restore of `archive` into `database`."""
+        self._logged = server_errors.size_of(self._sandbox.server_log())
         return self._sandbox.programs.run(
             "pg_restore",
             *self._connection.arguments(),
@@ -93,12 +96,19 @@ class Clients:
             check=False,
         )
 
-    def judge(self, done: Completed, what: str, dump: DumpFile | None = None) -> None:
-        """Save a tool's errors without row values, and raise the error they stand for.
+    def judge(
+        self,
+        done: Completed,
+        what: str,
+        situation: blame.Situation,
+        dump: DumpFile | None = None,
+    ) -> None:
+        """Save the last tool's errors without row values, and raise the error they stand for.
 
         Args:
             done: The tool's run.
             what: The tool and its file, for messages.
+            situation: What the user set.
             dump: The plain dump that psql read; None for other input.
 
         Raises:
@@ -113,11 +123,12 @@ class Clients:
             )
         with (self._sandbox.logs / "load.log").open("a", encoding="utf-8") as stream:
             stream.writelines(f"{what}: {entry}\n" for entry in found)
-        error = causes.blame(what, found)
-        roles = causes.missing_roles(found)
-        if roles and isinstance(error, BackupNotRestorable):
-            every = self._all_missing(dump) if dump is not None else []
-            raise causes.roles_missing(what, every or roles)
+        errors = server_errors.logged_since(self._sandbox.server_log(), self._logged)
+        error = blame.blame(what, found, errors, situation)
+        roles = blame.missing_roles([messages.Complaint(error.problem)])
+        if roles and (situation.whole or isinstance(error, HarnessError)):
+            every = self._all_missing(dump) if dump is not None else blame.missing_roles(found)
+            raise blame.roles_missing(what, every or roles, whole=situation.whole)
         raise error
 
     def _all_missing(self, dump: DumpFile) -> list[str]:
@@ -125,9 +136,7 @@ class Clients:
         named: set[str] = set()
 
         def note(statement: bytes) -> bytes:
-            role = role_named(statement)
-            if role is not None:
-                named.add(role)
+            named.update(roles_named(statement))
             return statement
 
         for _ in SqlStream(dump_file.chunks(dump), note, limits=self._limits):
@@ -137,9 +146,8 @@ class Clients:
         return sorted(named - {row[0] for row in rows})
 
     def _environment(self, options: str = "") -> dict[str, str]:
-        # The tool reports every error. The server's log, which is saved, would also quote rows.
-        return {"PGOPTIONS": f"{self._connection.options} -c log_min_messages=log {options}"}
+        return {"PGOPTIONS": f"{self._connection.options} {server_errors.OPTIONS} {options}"}
 
-    def session(self) -> psycopg.Connection[Any]:
-        """Return a connection of psycopg, in autocommit mode."""
-        return self._connection.ask()
+    def session(self, database: str | None = None) -> psycopg.Connection[Any]:
+        """Return a connection of psycopg, in autocommit mode; ``postgres`` is the default."""
+        return self._connection.ask(database)

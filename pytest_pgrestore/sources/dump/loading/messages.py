@@ -7,7 +7,7 @@ Message Style Guide" for levels; src/bin/pg_dump/pg_backup_archiver.c for pg_res
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MOST = 10_000
 """Errors that are counted. A dump can make as many as it likes."""
@@ -30,6 +30,8 @@ _CONNINFO = re.compile(r"\bCONNECTION\s+'.*", re.DOTALL)
 _QUOTED_VALUE = re.compile(
     r"""(: )(?:".*"|0x[0-9a-f]{2}.*)$|(\bvalue )".*"(?= is out of range| for )""", re.DOTALL
 )
+# Where rows are read as SQL, the word that does not fit is a value.
+_NEAR = re.compile(r'(\bat or near )".*"', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,12 @@ class Complaint:
     Attributes:
         text: The message, without row values.
         where: Line of the input, or table and row of a COPY; empty if unknown.
+        from_server: Whether the server reported it, and not the tool itself.
     """
 
     text: str
     where: str = ""
+    from_server: bool = False
 
     def __str__(self) -> str:
         """Return the message and its place."""
@@ -52,6 +56,7 @@ class Complaint:
 def redact(text: str) -> str:
     """Return `text` without row values and passwords, at most `LONGEST` characters."""
     text = _SECRET.sub(r"\1***", _CONNINFO.sub("CONNECTION ***", text))
+    text = _NEAR.sub(r"\1(not shown)", text)
     text = _QUOTED_VALUE.sub(lambda match: f"{match[1] or match[2]}(not shown)", text)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
@@ -72,16 +77,21 @@ def complaints(stderr: str) -> list[Complaint]:
                 if len(found) == MOST:
                     break
                 line = groups.get("line")
-                found.append(Complaint(_one(groups["text"]), f"line {line}" if line else ""))
+                found.append(
+                    Complaint(
+                        _one(groups["text"]),
+                        f"line {line}" if line else "",
+                        groups.get("level") not in {"error", "fatal"}
+                        or _SERVER_PART.match(groups["text"]) is not None,
+                    )
+                )
             continue
         if found and _FUNCTION_CONTEXT.match(text):
-            found[-1] = Complaint("an error inside a function, not shown", found[-1].where)
+            found[-1] = replace(found[-1], text="an error inside a function, not shown")
             continue
         context = _COPY_CONTEXT.match(text)
         if context is not None and found:
-            found[-1] = Complaint(
-                found[-1].text, f"COPY {context['table']}, line {context['line']}"
-            )
+            found[-1] = replace(found[-1], where=f"COPY {context['table']}, line {context['line']}")
     return found
 
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.sources.dump.loading.blame import Situation
 from pytest_pgrestore.sources.dump.loading.limits import LoadLimits
 from pytest_pgrestore.sources.dump.loading.tables import choose_tables, entries_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
@@ -30,8 +32,19 @@ class LoadOptions:
     data_only: bool = False
     schema: Path | None = None
     owners: bool = True
+    unmarked: bool = False
     timeout_seconds: float = 3600.0
     limits: LoadLimits = field(default_factory=LoadLimits)
+    has_globals: bool = False
+    before: Path | None = None
+    skip_extensions: tuple[str, ...] = ()
+
+    def situation(self, dump: DumpFile) -> Situation:
+        """Return what decides whose fault an error is while `dump` is loaded."""
+        return Situation(
+            whole=self.has_globals or dump.form == "cluster",
+            prelude=self.before is not None or bool(self.skip_extensions),
+        )
 
     def require_possible(self, dump: DumpFile) -> None:
         """Refuse settings that have no effect on this form of dump.
@@ -74,4 +87,16 @@ class LoadOptions:
         """
         if self.tables:
             return entries_of(contents, choose_tables(contents, self.tables))
-        return contents.filled if self.data_only else contents.entries
+        return self.not_skipped(contents.filled if self.data_only else contents.entries)
+
+    def wanted(self, extensions: Iterable[str]) -> tuple[str, ...]:
+        """Return the extensions that are not left out."""
+        return tuple(name for name in extensions if name not in self.skip_extensions)
+
+    def not_skipped(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+        """Return the entries without the extensions that are left out."""
+        return tuple(
+            entry
+            for entry in entries
+            if entry.type != "EXTENSION" or entry.name not in self.skip_extensions
+        )

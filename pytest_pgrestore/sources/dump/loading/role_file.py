@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError
+from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError, HarnessError
+from pytest_pgrestore.sources.dump.loading.blame import roles_missing
 from pytest_pgrestore.sources.dump.loading.psql.lexer import PsqlLexer
-from pytest_pgrestore.sources.dump.reading import completeness, dump_file, globs, toc
+from pytest_pgrestore.sources.dump.reading import completeness, dump_file, foreign, globs, toc
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_pgrestore.sources.dump.loading.options import LoadOptions
     from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
 
 _ROLE = re.compile(rb'CREATE ROLE ("(?:[^"]|"")++"|[^\s;]++);')
@@ -33,6 +35,7 @@ class RoleFile:
         Raises:
             BackupNotRestorable: There is no file, or it is empty or cut short.
             ConfigError: The file is a dump of a database.
+            HarnessError: It is encrypted.
         """
         found = self.matches()
         if not found:
@@ -42,6 +45,12 @@ class RoleFile:
             )
         dump = dump_file.inspect(found[-1])
         if dump is None:
+            if foreign.encryption_of(found[-1]) is not None:
+                raise HarnessError(
+                    f"globals names {found[-1]}, which is encrypted",
+                    hint="name it as the first file in `path`, which `decrypt` reads: path ="
+                    ' ["globals.sql.gpg", "shop.dump.gpg"].',
+                )
             raise BackupNotRestorable(
                 f"{found[-1]} is empty or not the output of pg_dumpall",
                 hint="find out why pg_dumpall --globals-only wrote none, or correct `globals` in"
@@ -65,3 +74,20 @@ class RoleFile:
                 if match is not None:
                     found.add(toc.unquoted(match[1].decode("utf-8", errors="replace")))
         return frozenset(found)
+
+
+def require_roles(
+    options: LoadOptions, globals_file: RoleFile | None, dump: DumpFile, contents: toc.Toc
+) -> None:
+    """Refuse an archive that needs roles nothing makes, before it is loaded.
+
+    Raises:
+        HarnessError: Roles are missing, and no `globals` was to bring them.
+        BackupNotRestorable: The file of `globals` lacks them.
+    """
+    if not options.owners or options.tables or options.data_only or options.before is not None:
+        return
+    given = globals_file.roles() if globals_file is not None else frozenset()
+    missing = [role for role in contents.roles if role not in given and role != "postgres"]
+    if missing:
+        raise roles_missing(str(dump.location), missing, whole=globals_file is not None)

@@ -1,69 +1,50 @@
-"""The changes to a dump's SQL that let it load into an empty cluster in a sandbox.
+"""The changes to a dump's statements that let it load into an empty cluster in a sandbox.
 
-Changed are: paths of tablespaces, locales that this machine does not have, databases that exist
-already, the grantors of memberships, and the DROP statements of ``--clean``. Nothing else is.
+Whole statements between psql's statement ends are changed, and in them tokens that are no strings:
+never rows, values, names or bodies. Changed are: paths of tablespaces, locales that this machine
+does not have, what a new server has already, what the user wants left out, the grantors of
+memberships, and the DROP statements of ``--clean``. Nothing else is.
 """
 
 from __future__ import annotations
 
-import errno
-import os
+import itertools
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import HarnessError
-from pytest_pgrestore.sources.dump.reading import toc
-from pytest_pgrestore.sources.trees import open_directory
+from pytest_pgrestore.sources.dump.loading.cleaning import if_exists, is_dummy_view
+from pytest_pgrestore.sources.dump.loading.databases import DatabaseStatements
+from pytest_pgrestore.sources.dump.loading.role_names import roles_named
+from pytest_pgrestore.sources.dump.loading.sql_tokens import (
+    LONGEST_BYTES,
+    at,
+    begins,
+    tokens_of,
+    without,
+)
+from pytest_pgrestore.sources.dump.loading.tablespaces import make_place
+from pytest_pgrestore.sources.dump.loading.tolerated import Tolerated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from typing import Any
 
     import psycopg
 
     from pytest_pgrestore.sandboxes.protocol import Sandbox
+    from pytest_pgrestore.sources.dump.loading.sql_tokens import Token
 
-EXISTING = frozenset({"postgres", "template0", "template1"})
-"""Databases that initdb creates. Source: PostgreSQL docs, initdb."""
-
-# PostgreSQL cuts names at 63 bytes. The limit keeps the patterns linear.
-_QUOTED = rb'"(?:[^"]|""){1,260}+"'
-_NAME = rb"(?P<name>" + _QUOTED + rb'|[^\s;"]++)'
-_TABLESPACE = re.compile(rb"(CREATE TABLESPACE [^\n]* LOCATION )'(?:[^']|'')*+'")
-# Since PostgreSQL 16 a grantor needs ADMIN OPTION (docs, GRANT). Production's bootstrap superuser
-# has it there; the sandbox's bootstrap superuser, who is the default grantor, has it here.
-_GRANTED_BY = re.compile(rb"(GRANT [^\n]*?) GRANTED BY (?:" + _QUOTED + rb"|[^\s;]++);")
-_DATABASE = re.compile(
-    rb"(?:CREATE|DROP) DATABASE (?:IF EXISTS )?" + _NAME + rb"(?P<options>[^\n]*);"
+_REWRITTEN = re.compile(
+    rb"(?:CREATE|DROP|ALTER|GRANT|REVOKE|COMMENT\s++ON\s++EXTENSION|SET\s++SESSION\s++AUTHORIZATION"
+    rb"|SELECT\s++pg_catalog\.lo_unlink)\b",
+    re.IGNORECASE,
 )
-_DROP = re.compile(rb"(?:DROP (?!SCHEMA )|ALTER [^\n;]* DROP )[^\n]*;")
-_DROP_SCHEMA = re.compile(rb"DROP SCHEMA (?!IF EXISTS )")
-_REWRITTEN = re.compile(rb"(?:CREATE|DROP|ALTER|GRANT|REVOKE) ")
-_LOCALE = re.compile(r"\b(LOCALE|LC_COLLATE|LC_CTYPE) = '((?:[^']|'')*+)'")
-_ICU = re.compile(r" LOCALE_PROVIDER = icu\b|(?: ICU_LOCALE| ICU_RULES) = '(?:[^']|'')*+'")
-_ENCODING = re.compile(r"\bENCODING = '([^']*+)'")
-_ROLE = r'(?P<role>"(?:[^"]|""){1,260}+"|[^\s;",]++)'
-_NEEDS_ROLE = re.compile(
-    rf"(?:ALTER [^\n]* OWNER TO {_ROLE};"
-    rf"|GRANT [^\n]* TO {_ROLE.replace('role', 'grantee')}(?: WITH GRANT OPTION)?;"
-    rf"|REVOKE [^\n]* FROM {_ROLE.replace('role', 'revokee')};"
-    rf"|ALTER DEFAULT PRIVILEGES FOR ROLE {_ROLE.replace('role', 'grantor')} "
-    rf"|CREATE USER MAPPING FOR {_ROLE.replace('role', 'mapped')} SERVER )"
+_LOOKED_AT = re.compile(
+    rb"CREATE\s++(?:OR\s++REPLACE\s++)?+(?:SCHEMA|EXTENSION|DATABASE|TABLESPACE|VIEW|TRUSTED"
+    rb"|PROCEDURAL|LANGUAGE|USER|POLICY)\b|(?!CREATE\b)",
+    re.IGNORECASE,
 )
-_REWRITTEN_BYTES = 1 << 16
-"""Longest statement that is rewritten: those of pg_dump that need it have a few hundred bytes."""
-_SHOWN = 60
-"""Characters of a locale's name in the report."""
-_MOST_WORDS = 20
-"""Most sentences for the report."""
-
-
-def role_named(sql: bytes) -> str | None:
-    """Return the role that a statement names as owner, grantor or grantee; None without one."""
-    match = _NEEDS_ROLE.match(sql.decode("utf-8", errors="replace"))
-    if match is None:
-        return None
-    role = toc.unquoted(next(word for word in match.groups() if word is not None))
-    return None if role.upper() == "PUBLIC" or role.startswith("pg_") else role
+"""Of statements that create, those that may need a change: the others are not cut into tokens."""
 
 
 class Rewriter:
@@ -75,9 +56,11 @@ class Rewriter:
         places: Numbers for directories of tablespaces. Never names that are found: a program that
             the dump started may make some.
         stand_ins: Whether every role that the SQL names is created, without any rights.
+        skipped: Extensions that are left out.
+        empty: Whether nothing was loaded before: then there is nothing to drop.
 
     Attributes:
-        words: Changes that the report must name.
+        tolerated: What was left out because a new server has it, or because the user wants so.
     """
 
     def __init__(
@@ -87,114 +70,147 @@ class Rewriter:
         places: Iterator[int],
         *,
         stand_ins: bool = False,
+        skipped: frozenset[str] = frozenset(),
+        empty: bool = True,
     ) -> None:
-        self.words: list[str] = []
         self._sandbox = sandbox
         self._session = session
         self._places = places
-        self._stand_ins = stand_ins
-        self._made: set[str] = set()
+        self._databases = DatabaseStatements(session)
+        self._stand_ins = StandIns(session) if stand_ins else None
+        self._skipped = skipped
+        self._empty = empty
         self._created = False
+        self._public_is_dropped = False
+        self.tolerated = Tolerated()
+
+    @property
+    def words(self) -> list[str]:
+        """Changes that the report must name."""
+        return self._databases.words
 
     def __call__(self, sql: bytes) -> bytes:
         """Return the SQL for psql. It has as many lines as `sql`."""
         if _REWRITTEN.match(sql) is None:
             return sql
-        self._created = self._created or sql.startswith(b"CREATE ")
-        if len(sql) > _REWRITTEN_BYTES:
+        if len(sql) > LONGEST_BYTES or _LOOKED_AT.match(sql) is None:
+            self._created = self._created or sql[:6].upper() == b"CREATE"
             return sql
-        if not self._created:
-            # The schema public exists already, and the dump creates it again.
-            sql = _at_start(_DROP_SCHEMA, lambda _: b"DROP SCHEMA IF EXISTS ", sql)
-            sql = _at_start(_DROP, lambda _: b"", sql)
-        if self._stand_ins:
-            self._make_role(role_named(sql))
-        sql = _at_start(_TABLESPACE, self._move, sql)
-        sql = _at_start(_GRANTED_BY, lambda match: match[1] + b";", sql)
-        return _at_start(_DATABASE, self._database, sql)
+        found = tokens_of(sql)
+        if not self._created and (changed := self._cleaning(sql, found)) is not None:
+            return changed
+        self._created = self._created or begins(found, "CREATE")
+        if self._stand_ins is not None:
+            if begins(found, "SET", "SESSION", "AUTHORIZATION"):
+                self.tolerated.note_owner_switch()
+                return without(sql)
+            self._stand_ins.make(sql)
+        return self._changed(sql, found)
 
-    def _make_role(self, role: str | None) -> None:
+    def _cleaning(self, sql: bytes, found: list[Token]) -> bytes | None:
+        """Return a statement of ``--clean`` without harm; None for another statement.
+
+        In a new cluster there is nothing to drop, but the schema public.
+        """
+        if begins(found, "DROP", "SCHEMA"):
+            conditional = begins(found, "DROP", "SCHEMA", "IF", "EXISTS")
+            if at(found, 4 if conditional else 2).name == "public":
+                self._public_is_dropped = True
+            self.tolerated.note_drop()
+            if conditional:
+                return sql
+            return sql[: found[1].end] + b" IF EXISTS" + sql[found[1].end :]
+        drops = begins(found, "DROP") or (
+            begins(found, "ALTER") and any(token.keyword == "DROP" for token in found)
+        )
+        drops = drops or begins(found, "SELECT", "PG_CATALOG")  # lo_unlink, see _REWRITTEN
+        if drops and not self._empty:
+            return if_exists(sql, found)
+        if drops or (self.tolerated.drops and is_dummy_view(found)):
+            self.tolerated.note_drop()
+            return without(sql)
+        return None
+
+    def _changed(self, sql: bytes, found: list[Token]) -> bytes:
+        if begins(found, "CREATE", "SCHEMA") and not self._public_is_dropped:
+            return self._known_schema(sql, found)
+        if begins(found, "CREATE", "TABLESPACE"):
+            return self._moved(sql, found)
+        if begins(found, "CREATE", "DATABASE") or begins(found, "DROP", "DATABASE"):
+            return self._databases.changed(sql, found)
+        if begins(found, "GRANT"):
+            return _without_grantor(sql, found)
+        if begins(found, "SET"):
+            return sql
+        return self._extension(sql, found)
+
+    def _known_schema(self, sql: bytes, found: list[Token]) -> bytes:
+        """Return CREATE SCHEMA; that of public fails no more if it is there."""
+        if at(found, 2).name != "public" or at(found, 3).text not in {b";", b""}:
+            return sql
+        self.tolerated.note("CREATE SCHEMA public", "a new database has that schema")
+        return sql[: found[1].end] + b" IF NOT EXISTS" + sql[found[1].end :]
+
+    def _extension(self, sql: bytes, found: list[Token]) -> bytes:
+        """Return a statement about an extension or language."""
+        words = [token.keyword for token in found[:7]]
+        if "LANGUAGE" in words and words[0] == "CREATE":
+            if at(found, words.index("LANGUAGE") + 1).name != "plpgsql":
+                return sql
+            self.tolerated.note("CREATE LANGUAGE plpgsql", "a new database has that language")
+            return without(sql)
+        if "EXTENSION" not in words[1:3]:
+            return sql
+        place = words.index("EXTENSION") + 1
+        exists = words[place : place + 3] == ["IF", "NOT", "EXISTS"]
+        name = at(found, place + 3 if exists else place).name
+        if name in self._skipped:
+            self.tolerated.note_skipped(name)
+            return without(sql)
+        if name == "plpgsql" and words[0] == "CREATE" and not exists:
+            self.tolerated.note("CREATE EXTENSION plpgsql", "a new database has that extension")
+            end = found[place - 1].end
+            return sql[:end] + b" IF NOT EXISTS" + sql[end:]
+        return sql
+
+    def _moved(self, sql: bytes, found: list[Token]) -> bytes:
+        """Return CREATE TABLESPACE with a directory inside the sandbox."""
+        for word, place in itertools.pairwise(found):
+            if word.keyword == "LOCATION" and place.kind == "string":
+                path = make_place(self._sandbox, next(self._places))
+                quoted = b"'" + str(path).replace("'", "''").encode() + b"'"
+                return sql[: place.start] + quoted + sql[place.end :]
+        return sql
+
+
+def _without_grantor(sql: bytes, found: list[Token]) -> bytes:
+    """Return GRANT without GRANTED BY.
+
+    Since PostgreSQL 16 a grantor needs ADMIN OPTION (docs, GRANT). Production's bootstrap superuser
+    has it there; the sandbox's bootstrap superuser, who is the default grantor, has it here.
+    """
+    if [token.keyword for token in found[-4:-2]] != ["GRANTED", "BY"]:
+        return sql
+    return without(sql, found[-5].end, found[-2].end)
+
+
+class StandIns:
+    """Creates roles without any rights, for names that nothing else creates."""
+
+    def __init__(self, session: psycopg.Connection[Any]) -> None:
+        self._session = session
+        self._made: set[str] = set()
+
+    def make(self, sql: bytes) -> None:
+        """Create the roles that a statement names."""
         from psycopg import sql as compose
 
-        if role is None or role in self._made:
-            return
-        self._made.add(role)
-        there = self._session.execute(
-            "select 1 from pg_roles where rolname = %s", [role]
-        ).fetchone()
-        if there is None:
-            self._session.execute(
-                compose.SQL("create role {} nologin").format(compose.Identifier(role))
-            )
-
-    def _move(self, match: re.Match[bytes]) -> bytes:
-        place = self._sandbox.tablespaces / f"dump-{next(self._places)}"
-        try:
-            # Neither part of the path may be a link: programs of the dump may run already, in a
-            # container even as our own user. mkdir(2) follows none, and fails if anything is there.
-            with open_directory(place.parent, follow=False) as parent:
-                os.mkdir(place.name, 0o700, dir_fd=parent)
-        except OSError as exc:
-            if exc.errno not in {errno.EEXIST, errno.ENOTDIR, errno.ELOOP}:
-                raise
-            raise HarnessError(
-                f"{place} exists or is a link, and is not ours",
-                hint="a program that the dump started made it: read the dump for COPY ... PROGRAM.",
-            ) from None
-        self._sandbox.adopt(place)
-        return match[1] + b"'" + str(place).replace("'", "''").encode() + b"'"
-
-    def _database(self, match: re.Match[bytes]) -> bytes:
-        if toc.unquoted(match["name"].decode("utf-8", errors="replace")) in EXISTING:
-            return b""
-        if not match["options"]:
-            return match[0]
-        options = self._known_locale(match["options"].decode("utf-8", errors="replace"))
-        return b"CREATE DATABASE " + match["name"] + options.encode() + b";"
-
-    def _known_locale(self, options: str) -> str:
-        """Return the options of CREATE DATABASE with a locale that works here."""
-        encoding = _ENCODING.search(options)
-        fallback = "C.UTF-8" if encoding is None or encoding[1] == "UTF8" else "C"
-        if "LOCALE_PROVIDER = icu" in options and not self._answers(_HAS_ICU):
-            options = _ICU.sub("", options)
-            self._note("an ICU locale", fallback)
-
-        def known(match: re.Match[str]) -> str:
-            if self._answers(_PROBE, match[2].replace("''", "'")):
-                return match[0]
-            self._note(f"locale {match[2][:_SHOWN]}", fallback)
-            return f"{match[1]} = '{fallback}'"
-
-        return _LOCALE.sub(known, options)
-
-    def _note(self, what: str, instead: str) -> None:
-        sentence = (
-            f"{what} is not known on this machine: the database uses {instead}, and sorts"
-            " accordingly"
-        )
-        if sentence not in self.words and len(self.words) < _MOST_WORDS:
-            self.words.append(sentence)
-
-    def _answers(self, query: str, *parameters: str) -> bool:
-        import psycopg
-
-        try:
-            row = self._session.execute(query.encode(), parameters or None).fetchone()
-        except psycopg.Error:
-            return False
-        return row is not None and bool(row[0])
-
-
-def _at_start(
-    pattern: re.Pattern[bytes], replace: Callable[[re.Match[bytes]], bytes], sql: bytes
-) -> bytes:
-    """Return `sql` with its beginning replaced if `pattern` matches there."""
-    match = pattern.match(sql)
-    return sql if match is None else replace(match) + sql[match.end() :]
-
-
-_HAS_ICU = "select exists (select from pg_collation where collprovider = 'i')"
-# The server checks the value with setlocale(3), as CREATE DATABASE does.
-# Source: src/backend/utils/adt/pg_locale.c, check_locale.
-_PROBE = "select set_config('lc_monetary', %s, false) is not null"
+        for role in roles_named(sql):
+            if role in self._made:
+                continue
+            self._made.add(role)
+            query = "select 1 from pg_roles where rolname = %s"
+            if self._session.execute(query, [role]).fetchone() is None:
+                self._session.execute(
+                    compose.SQL("create role {} nologin").format(compose.Identifier(role))
+                )

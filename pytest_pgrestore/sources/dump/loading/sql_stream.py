@@ -6,18 +6,22 @@ comment. So psql's own lexer decides what is one.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.sources.dump.loading.limits import LoadLimits
 from pytest_pgrestore.sources.dump.loading.psql.commands import Connect, read_command
 from pytest_pgrestore.sources.dump.loading.psql.lexer import PsqlLexer
 from pytest_pgrestore.sources.dump.reading import entries
-from pytest_pgrestore.sources.dump.reading.completeness import TAIL_BYTES
+from pytest_pgrestore.sources.dump.reading.completeness import Ending
+from pytest_pgrestore.sources.dump.reading.entries import as_printed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pytest_pgrestore.sources.dump.loading.psql.pieces import Piece
+
+_ENCODING = re.compile(rb"SET client_encoding = '([A-Za-z0-9_]{1,63})'")
 
 
 class SqlStream:
@@ -35,7 +39,9 @@ class SqlStream:
     Attributes:
         entries: After the iteration: the entries in the dump's comments, by database. Entries
             before any ``\connect`` have the key None.
-        tail: The last bytes read, unchanged.
+        databases: The databases of all ``\connect``, in order.
+        encodings: Encoding of the dump's text, by database; None is the first connection.
+        ending: What is known of the dump's end.
         finished: Whether all chunks were read. psql may stop before.
     """
 
@@ -49,7 +55,9 @@ class SqlStream:
         key: str | None = None,
     ) -> None:
         self.entries: dict[str | None, list[entries.Entry]] = {}
-        self.tail = b""
+        self.databases: list[str] = []
+        self.encodings: dict[str | None, str] = {}
+        self.ending = Ending()
         self.finished = False
         self._chunks = chunks
         self._rewrite = rewrite
@@ -70,20 +78,21 @@ class SqlStream:
         if self._key is not None:
             yield b"\\restrict %b \\\\ " % self._key
         lexer = PsqlLexer(self._name, self._limits.statement_bytes)
-        for pieces in lexer.pieces(self._noted()):
+        for pieces in lexer.pieces(self._chunks):
             yield b"".join(self._for_psql(piece) for piece in pieces)
+        self.ending.inside = lexer.inside
         self.finished = True
 
-    def _noted(self) -> Iterator[bytes]:
-        for chunk in self._chunks:
-            self.tail = (self.tail + chunk)[-TAIL_BYTES:]
-            yield chunk
-
     def _for_psql(self, piece: Piece) -> bytes:
+        self.ending.note(piece)
         if self._line_end_is_due:
             self._line_end_is_due = False
             return piece.text.removeprefix(b"\n")
         if piece.kind == "statement":
+            encoding = _ENCODING.match(piece.text)
+            if encoding is not None:
+                # The next database's is set before its \connect.
+                self.encodings.setdefault(self._database, encoding[1].decode("ascii"))
             return self._rewrite(piece.text)
         if piece.kind == "command":
             return self._command(piece)
@@ -96,6 +105,7 @@ class SqlStream:
         if not isinstance(meaning, Connect):
             return meaning.sql
         self._database = meaning.database.decode("utf-8", errors="replace")
+        self.databases.append(self._database)
         if self._key is None:
             return meaning.command
         # In psql 18 the key of \unrestrict takes the rest of its line, so it gets its own line,
@@ -105,7 +115,7 @@ class SqlStream:
         return b"\\unrestrict %b\n%b \\\\ %b" % (self._key, meaning.command, restrict)
 
     def _note(self, comment: bytes) -> None:
-        entry = entries.entry_of(comment.decode("utf-8", errors="replace").rstrip("\r"))
+        entry = entries.entry_of(as_printed(comment).rstrip("\r"))
         if entry is None:
             return
         self._count += 1

@@ -6,12 +6,12 @@ import os
 import re
 import tarfile
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sources.codecs import CHUNK_BYTES, codec_of, open_plain, reading
-from pytest_pgrestore.sources.dump.reading import archive_header
+from pytest_pgrestore.sources.dump.reading import archive_header, moments
+from pytest_pgrestore.sources.dump.reading.moments import Moment
 from pytest_pgrestore.sources.dump.reading.plain_header import (
     PlainHeader,
     parse_plain_header,
@@ -21,12 +21,20 @@ from pytest_pgrestore.system.regular_file import NotRegularError, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
 _TAR_MAGIC = (257, b"ustar")
 """Offset and value of the magic field of a tar header (POSIX, pax, "ustar Interchange Format")."""
 
 _MAJOR = re.compile(r"([0-9]{1,4})(?![0-9])")
+_RELEASE = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,4}))?")
+_NAMES_PARENTS = (9, 6)
+_CLOCK = (
+    "the archive's clock, which stores no zone: {} is the earliest moment before the file's time"
+    " that it can mean"
+)
+_LATE = "the archive's clock, which is later than the file's time and stores no zone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,28 +46,58 @@ class DumpFile:
         form: ``plain``, ``cluster`` (plain SQL of pg_dumpall), ``custom``, ``tar`` or
             ``directory``.
         codec: Compression of plain SQL; ``none`` for the other forms, which compress inside.
+        stored: The file of the backup, if `path` is what it was decrypted to.
+        encrypted: What encrypted the stored file; empty if nothing did.
         server_version: Version of the server that was dumped.
         tool_version: Version of the pg_dump that wrote the dump. An older pg_restore cannot read
             its archive.
         database: The database that was dumped.
         encoding: Client encoding of a plain dump.
-        started_at: When the dump began. Its data are of that moment.
-        stopped_at: When the file was last written.
+        moment: When the dump began, by whose word; None if nobody says so. Its data are of that
+            moment.
+        written_at: When the file was last written, which proves nothing: a copy is new.
         size_bytes: Size of the stored files.
         readable: Whether the beginning could be decompressed.
+        is_titled: Whether plain SQL begins as its tool writes it. Some remove the comments.
+        rows_only: Whether plain SQL has rows and no definitions.
+        junk_line: Number of the first line before the title that is no SQL; None without one.
     """
 
     path: Path
     form: str
     codec: str = "none"
+    stored: Path | None = None
+    encrypted: str = ""
     server_version: str | None = None
     tool_version: str | None = None
     database: str | None = None
     encoding: str | None = None
-    started_at: datetime | None = None
-    stopped_at: datetime
+    moment: Moment | None = None
+    written_at: datetime
     size_bytes: int
     readable: bool = True
+    is_titled: bool = True
+    rows_only: bool = False
+    junk_line: int | None = None
+
+    @property
+    def location(self) -> Path:
+        """The file or directory of the backup."""
+        return self.stored or self.path
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the dump began; None if that is not known."""
+        return self.moment.at if self.moment is not None else None
+
+    @property
+    def names_parents(self) -> bool:
+        """Whether the entry of a constraint, trigger, rule, policy or default names its table.
+
+        Source: pg_dump.c since PostgreSQL 9.6.
+        """
+        match = _RELEASE.match(self.tool_version or "")
+        return match is None or (int(match[1]), int(match[2] or 0)) >= _NAMES_PARENTS
 
     @property
     def server_major(self) -> int | None:
@@ -78,8 +116,9 @@ class DumpFile:
 
     @property
     def words(self) -> str:
-        """Form and compression, for example ``plain.gzip``."""
-        return self.form if self.codec == "none" else f"{self.form}.{self.codec}"
+        """Form, compression and encryption, for example ``plain.gzip``."""
+        form = self.form if self.codec == "none" else f"{self.form}.{self.codec}"
+        return f"{form}, encrypted ({self.encrypted})" if self.encrypted else form
 
 
 def inspect(path: Path) -> DumpFile | None:
@@ -143,17 +182,18 @@ def _archive(path: Path, form: str, file: Path) -> DumpFile:
     """Return the facts of an archive; `file` contains its header."""
     start = _start(file)
     header = archive_header.parse_header(start[tarfile.BLOCKSIZE :] if form == "tar" else start)
-    stopped_at = _written(file)
+    written_at = _written(file)
     if header is None:
-        return DumpFile(path=path, form=form, stopped_at=stopped_at, size_bytes=_size(path))
+        return DumpFile(path=path, form=form, written_at=written_at, size_bytes=_size(path))
+    at = archive_header.started_at(header, written_at)
     return DumpFile(
         path=path,
         form=form,
         server_version=header.server_version,
         tool_version=header.tool_version,
         database=header.database,
-        started_at=archive_header.started_at(header, stopped_at),
-        stopped_at=stopped_at,
+        moment=Moment(at, _LATE if at is None else _CLOCK.format(at.isoformat())),
+        written_at=written_at,
         size_bytes=_size(path),
     )
 
@@ -185,15 +225,18 @@ def _plain(path: Path) -> DumpFile | None:
         tool_version=header.tool_version,
         database=header.database,
         encoding=header.encoding,
-        started_at=header.started_at,
-        stopped_at=_written(path),
+        moment=moments.started_on(header.started) if header.started is not None else None,
+        written_at=_written(path),
         size_bytes=_size(path),
         readable=readable,
+        is_titled=header.is_titled,
+        rows_only=header.rows_only,
+        junk_line=header.junk_line,
     )
 
 
 def _written(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return moments.file_time(path.stat().st_mtime)
 
 
 def _size(path: Path) -> int:

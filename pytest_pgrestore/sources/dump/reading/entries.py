@@ -21,7 +21,7 @@ _TYPE = re.compile(r"; Type: (?P<type>[A-Z ]++); Schema: ")
 _LONGEST_HEADER = 1 << 15
 """Characters of a header that is read: a function is named with the types of 100 arguments."""
 
-_WITH_TEXT = frozenset(
+WITH_TEXT = frozenset(
     {"ACL", "DEFAULT ACL", "DATABASE", "DATABASE PROPERTIES", "COMMENT", "SECURITY LABEL"}
 )
 """Types whose SQL is read: it names roles, or is about the database."""
@@ -74,7 +74,7 @@ def parse_sections(script: str) -> list[Section]:
         if entry is not None:
             _close(found, kept)
             found.append(Section(entry))
-            kept = [] if entry.type in _WITH_TEXT else None
+            kept = [] if entry.type in WITH_TEXT else None
         elif kept is not None and not line.startswith(("\\", "--")):
             kept.append(line)
     _close(found, kept)
@@ -120,10 +120,12 @@ def entry_of(comment: str) -> Entry | None:
     )
 
 
-def database_of(text: str) -> str | None:
-    """Return the database that the SQL creates; None without ``--create``."""
-    entries = (entry_of(line) for line in lines_of(text))
-    return next((found.name for found in entries if found and found.type == "DATABASE"), None)
+def as_printed(text: bytes) -> str:
+    r"""Return text of a dump as it is compared: bytes that are not UTF-8 appear as ``\xe9``.
+
+    That is also how the output of pg_restore is read.
+    """
+    return text.decode("utf-8", errors="backslashreplace")
 
 
 def too_many_objects(name: str, limit: int) -> HarnessError:

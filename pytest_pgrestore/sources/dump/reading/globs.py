@@ -5,10 +5,12 @@ from __future__ import annotations
 import glob
 import os
 import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.system.regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,16 +71,28 @@ def place(pattern: str) -> Path:
 def modified(path: Path) -> float | None:
     """Return when a dump was last written, in seconds; of a directory, its newest file's time.
 
-    None if it has gone, or is a link to nothing.
+    None if it has gone, or is a link to nothing. Of a link to what this user may not read, it is
+    the link's own time: leaving it out would choose an older dump in silence.
     """
     try:
-        own = path.stat().st_mtime
-        if not path.is_dir():
-            return own
-        with os.scandir(path) as found:
-            return max((entry.stat(follow_symlinks=False).st_mtime for entry in found), default=own)
+        facts = path.stat()
     except PermissionError:
-        return own if path.is_dir() else None
+        return _of_link(path)
+    except OSError:
+        return None
+    if not stat.S_ISDIR(facts.st_mode):
+        return facts.st_mtime
+    try:
+        with os.scandir(path) as found:
+            times = [entry.stat(follow_symlinks=False).st_mtime for entry in found]
+    except OSError:
+        times = []
+    return max(times, default=facts.st_mtime)
+
+
+def _of_link(path: Path) -> float | None:
+    try:
+        return path.lstat().st_mtime
     except OSError:
         return None
 
@@ -88,7 +102,6 @@ _BESIDE = (
     ".sha1",
     ".sha256",
     ".sha512",
-    ".asc",
     ".sig",
     ".log",
     ".err",
@@ -100,11 +113,39 @@ _BESIDE = (
 """Suffixes of files next to a dump that are no dumps: checksums, signatures, messages."""
 
 
+_SIGNATURE = b"-----BEGIN PGP SIGNATURE-----"
+
+
 def may_be_a_dump(path: Path) -> bool:
     """Return whether `path` can be a dump; a directory only in pg_dump's directory format."""
-    return is_archive_directory(path) if path.is_dir() else path.suffix.lower() not in _BESIDE
+    if is_directory(path):
+        return is_dump_directory(path)
+    suffix = path.suffix.lower()
+    return suffix not in _BESIDE and not (suffix == ".asc" and _is_signature(path))
+
+
+def _is_signature(path: Path) -> bool:
+    """Return whether an armored file is a signature, and no encrypted dump."""
+    try:
+        with open_regular(path) as stream:
+            return stream.read(len(_SIGNATURE)) == _SIGNATURE
+    except OSError:
+        return False
+
+
+def is_dump_directory(path: Path) -> bool:
+    """Return whether a directory is one dump: in pg_dump's format, or pg_dumpall's since 19."""
+    return is_archive_directory(path) or os.path.lexists(path / "map.dat")
+
+
+def is_directory(path: Path) -> bool:
+    """Return whether `path` is a directory; False if this user may not look."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def is_archive_directory(path: Path) -> bool:
     """Return whether `path` has files of pg_dump's directory format, even without toc.dat."""
-    return (path / "toc.dat").exists() or any(path.glob("[0-9]*.dat*"))
+    return os.path.lexists(path / "toc.dat") or any(path.glob("[0-9]*.dat*"))

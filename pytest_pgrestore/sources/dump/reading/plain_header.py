@@ -10,10 +10,9 @@ import bz2
 import re
 import zlib
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.sources.codecs import WINDOW_BYTES
+from pytest_pgrestore.sources.codecs import WINDOW_BYTES, open_plain
 from pytest_pgrestore.sources.dump.reading import entries
 from pytest_pgrestore.system.regular_file import open_regular
 
@@ -23,18 +22,35 @@ if TYPE_CHECKING:
 PEEK_BYTES = 1 << 20
 """Bytes read for the facts. A cluster dump has all roles before the server's version."""
 
-_SINGLE = b"-- PostgreSQL database dump\n"
-_CLUSTER = b"-- PostgreSQL database cluster dump\n"
+_TITLE = re.compile(rb"^-- PostgreSQL database (cluster )?dump$", re.MULTILINE)
 _TITLE_WITHIN = 2000
 """Bytes that must contain the title."""
 
 _VERSION = re.compile(rb"^-- Dumped from database version (.{1,200})$", re.MULTILINE)
 _TOOL = re.compile(rb"^-- Dumped by pg_dump version (.{1,200})$", re.MULTILINE)
-# With --verbose only. Other zones than these are abbreviations, which may name several zones.
-_STARTED = re.compile(
-    rb"^-- Started on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (UTC|GMT|[+-]\d\d(?::?\d\d)?)$", re.MULTILINE
-)
+_STARTED = re.compile(rb"^-- Started on (.{1,100})$", re.MULTILINE)  # with --verbose only
 _ENCODING = re.compile(rb"^SET client_encoding = '([A-Za-z0-9_]{1,63})';$", re.MULTILINE)
+# The first lines with an object's SQL or comment: what follows can hold any text.
+_OBJECTS = re.compile(
+    rb"^(?:-- (?:Data for )?Name: |CREATE (?!DATABASE )|COPY |INSERT |ALTER |COMMENT )",
+    re.MULTILINE,
+)
+_FIRST_ENTRY = re.compile(rb"^-- (Data for )?Name: [^\n]*; Type: [^\n]*$", re.MULTILINE)
+_CREATES = re.compile(rb"^CREATE DATABASE (\"(?:[^\"\n]|\"\")+\"|[^\s;\"]+)", re.MULTILINE)
+# What pg_dump and pg_dumpall set first. Source: _doSetFixedOutputState of
+# src/bin/pg_dump/pg_backup_archiver.c, and main of pg_dumpall.c.
+_SETTING = re.compile(
+    rb"SET (?:statement_timeout|lock_timeout|idle_in_transaction_session_timeout"
+    rb"|transaction_timeout|client_encoding|standard_conforming_strings|check_function_bodies"
+    rb"|client_min_messages|session_replication_role|(?P<cluster>default_transaction_read_only))\b"
+)
+IS_SQL = re.compile(
+    rb"--|/\*|\\|(?:ABORT|ALTER|ANALYZE|BEGIN|CALL|COMMENT|COMMIT|CREATE|DELETE|DO|DROP|GRANT|INSERT"
+    rb"|LOCK|RESET|REVOKE|ROLLBACK|SELECT|SET|START|TRUNCATE|UPDATE|VACUUM|WITH)\b",
+    re.IGNORECASE,
+)
+_MARK = b"\xef\xbb\xbf"
+"""Byte order mark of UTF-8, which psql skips."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +63,10 @@ class PlainHeader:
         tool_version: Version of the pg_dump that wrote the dump.
         database: The database that the dump creates; None without --create.
         encoding: Client encoding of the dump.
-        started_at: When the dump began.
+        started: When the dump began, in its own words.
+        is_titled: Whether it begins as its tool writes it. Some remove the comments.
+        rows_only: Whether its first entry is of rows, so it has no definitions.
+        junk_line: Number of the first line before the title that is no SQL; None without one.
     """
 
     form: str
@@ -55,27 +74,62 @@ class PlainHeader:
     tool_version: str | None = None
     database: str | None = None
     encoding: str | None = None
-    started_at: datetime | None = None
+    started: str | None = None
+    is_titled: bool = True
+    rows_only: bool = False
+    junk_line: int | None = None
 
 
 def parse_plain_header(start: bytes) -> PlainHeader | None:
     """Return the facts in the first bytes of plain SQL; None if they are of no dump."""
-    start = start.replace(b"\r\n", b"\n")
-    title = start[:_TITLE_WITHIN]
-    if _CLUSTER in title:
-        form, database = "cluster", None
-    elif _SINGLE in title:
-        form, database = "plain", entries.database_of(start.decode("utf-8", errors="replace"))
-    else:
+    start = start.removeprefix(_MARK).replace(b"\r\n", b"\n")
+    title = _TITLE.search(start[:_TITLE_WITHIN])
+    setting = None if title is not None else _first_setting(start)
+    if title is None and setting is None:
         return None
+    is_cluster = bool(title[1]) if title is not None else bool(setting and setting["cluster"])
+    objects = _OBJECTS.search(start)
+    head = start if objects is None else start[: objects.start()]
+    first = _FIRST_ENTRY.search(start)
     return PlainHeader(
-        form=form,
-        server_version=_first(_VERSION, start),
-        tool_version=_first(_TOOL, start),
-        database=database,
-        encoding=_first(_ENCODING, start),
-        started_at=_moment(_first(_STARTED, start)),
+        form="cluster" if is_cluster else "plain",
+        # A cluster's dump has all roles before the versions.
+        server_version=_first(_VERSION, start if is_cluster else head),
+        tool_version=_first(_TOOL, start if is_cluster else head),
+        database=None if is_cluster else _database(first, head),
+        encoding=_first(_ENCODING, head),
+        started=_first(_STARTED, head),
+        is_titled=title is not None,
+        rows_only=first is not None and bool(first[1]),
+        junk_line=_junk_line(start[: title.start()]) if title is not None else None,
     )
+
+
+def _first_setting(start: bytes) -> re.Match[bytes] | None:
+    """Return the first statement if a dump without comments begins with it."""
+    for line in start[:_TITLE_WITHIN].split(b"\n"):
+        if line.strip() and not line.startswith((b"--", b"\\restrict ")):
+            return _SETTING.match(line)
+    return None
+
+
+def _junk_line(lead: bytes) -> int | None:
+    for number, line in enumerate(lead.split(b"\n"), 1):
+        if line.strip():
+            return None if IS_SQL.match(line.lstrip()) else number
+    return None
+
+
+def _database(first: re.Match[bytes] | None, head: bytes) -> str | None:
+    """Return the database that the dump creates: that is its first entry or statement."""
+    if first is not None:
+        entry = entries.entry_of(first[0].decode("utf-8", errors="replace"))
+        return entry.name if entry is not None and entry.type == "DATABASE" else None
+    match = _CREATES.search(head)
+    if match is None:
+        return None
+    name = match[1].decode("utf-8", errors="replace")
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def peek(path: Path, codec: str, count: int = PEEK_BYTES) -> bytes:
@@ -84,6 +138,7 @@ def peek(path: Path, codec: str, count: int = PEEK_BYTES) -> bytes:
     The result is empty if the beginning cannot be decompressed.
     """
     import lzma
+    import zipfile
 
     import zstandard
 
@@ -92,9 +147,12 @@ def peek(path: Path, codec: str, count: int = PEEK_BYTES) -> bytes:
     if codec == "none":
         return raw
     try:
+        if codec == "zip":  # its table of contents is at its end
+            with open_plain(path) as plain:
+                return plain.read(count)
         return _decoded(raw, codec, count)
     except (
-        *(OSError, ValueError, EOFError, RuntimeError),
+        *(OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile),
         *(zlib.error, zstandard.ZstdError, lzma.LZMAError),
     ):
         return b""
@@ -125,14 +183,3 @@ def _decoded(raw: bytes, codec: str, count: int) -> bytes:
 def _first(pattern: re.Pattern[bytes], text: bytes) -> str | None:
     match = pattern.search(text)
     return b" ".join(match.groups()).decode("utf-8", errors="replace") if match else None
-
-
-def _moment(text: str | None) -> datetime | None:
-    """Return the time of the line ``-- Started on``."""
-    if text is None:
-        return None
-    spelled = re.sub(r" (?:UTC|GMT)$", "+00:00", text).replace(" +", "+").replace(" -", "-")
-    try:
-        return datetime.fromisoformat(spelled)
-    except ValueError:
-        return None  # a date or zone that does not exist

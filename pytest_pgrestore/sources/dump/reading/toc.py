@@ -18,6 +18,7 @@ _LISTED = re.compile(r"(?P<id>[0-9]{1,10}); [0-9]++ [0-9]++ (?P<rest>.*)")
 _DEPENDS = re.compile(r";\s++depends on:((?: [0-9]{1,10})*+)\s*")
 # PostgreSQL cuts names at 63 bytes. The limit keeps the pattern linear.
 _GRANTEE = re.compile(r"\b(?:TO|FROM|FOR ROLE) (?P<role>\"(?:[^\"]|\"\"){1,260}+\"|[^\s\";]++)")
+_ENCODING = re.compile(r"^SET client_encoding = '([A-Za-z0-9_]{1,63})';$", re.MULTILINE)
 _DATA_TYPES = {"TABLE DATA": "TABLE", "MATERIALIZED VIEW DATA": "MATERIALIZED VIEW"}
 _TYPES = (
     "TABLE DATA",
@@ -80,6 +81,7 @@ class Toc:
         roles: Every role that owns an object or is granted a privilege.
         listed: The lines of the list; empty for a plain dump.
         database_sql: The statements that create the database and change its settings.
+        encoding: Encoding of the archive's text, as PostgreSQL names it; None if it has none.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -87,6 +89,7 @@ class Toc:
     roles: tuple[str, ...] = ()
     listed: tuple[Listed, ...] = ()
     database_sql: str = ""
+    encoding: str | None = None
 
     def of_type(self, *types: str) -> list[Entry]:
         """Return the entries of these types."""
@@ -109,16 +112,18 @@ def parse_list(text: str) -> list[Listed]:
     return found
 
 
-def parse(listing: str, script: str) -> Toc:
+def parse(listing: str, script: str, found: list[Section] | None = None) -> Toc:
     """Return the contents of an archive.
 
     Args:
         listing: Output of ``pg_restore --list --verbose``.
         script: Output of ``pg_restore --create --schema-only --file=-``.
+        found: The sections of the script; None reads them line by line.
     """
     listed = parse_list(listing)
     keys = {line.text for line in listed}
-    sections = [section for section in parse_sections(script) if section.entry.key in keys]
+    found = parse_sections(script) if found is None else found
+    sections = [section for section in found if section.entry.key in keys]
     entries = tuple(section.entry for section in sections)
     return Toc(
         entries=entries,
@@ -128,6 +133,7 @@ def parse(listing: str, script: str) -> Toc:
         database_sql="".join(
             section.text for section in sections if _about_database(section.entry)
         ),
+        encoding=encoding[1] if (encoding := _ENCODING.search(script)) is not None else None,
     )
 
 

@@ -52,8 +52,16 @@ class PsqlLexer:
         self._state: Callable[[int], int | None] = self._sql
         self._data = b""
         self._final = False
+        self._ends_open = False
         self._tag = b""
         self._depth = 0
+
+    @property
+    def inside(self) -> str:
+        """What the input ended in: ``rows`` or ``a statement``; empty between statements."""
+        if self._state in {self._rows, self._before_rows}:
+            return "rows"
+        return "a statement" if self._ends_open else ""
 
     def pieces(self, chunks: Iterable[bytes]) -> Iterator[list[Piece]]:
         """Yield the pieces of each chunk, in order.
@@ -82,6 +90,7 @@ class PsqlLexer:
         if self._final:
             if left:
                 self._buffer.take(position, position + left, outside=self._outside())
+            self._ends_open = not self._outside()
             self._buffer.end_statement()
             position += left
         elif left > TOKEN_BYTES and self._settings.unsafe is None:

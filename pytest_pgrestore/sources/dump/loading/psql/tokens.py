@@ -70,6 +70,8 @@ _COPY = (
     rb"|TO\s*+(?:STDIN|STDOUT)\b|(?:FROM|TO)\b\s*+(?:PROGRAM\b\s*+)?(?:E?'|U&'|\$)))"
 )
 _COPIES = re.compile(_COPY, re.IGNORECASE)
+# In front of the first comment, this pairs quotes as psql does.
+_QUOTES = re.compile(rb"\"(?:[^\"]|\"\")*+\"|'(?:[^']|'')*+'")
 
 
 def copies_from_client(statement: bytes) -> bool | None:
@@ -77,7 +79,8 @@ def copies_from_client(statement: bytes) -> bool | None:
 
     STDIN and STDOUT mean the same to PostgreSQL. Source: src/backend/parser/gram.y, copy_file_name.
     """
-    if b"--" in statement or b"/*" in statement:
+    outside = _QUOTES.sub(b"", statement)
+    if b"--" in outside or b"/*" in outside:
         return None
     match = _COPIES.match(statement)
     return None if match is None else match["input"] is not None
