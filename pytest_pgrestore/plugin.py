@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,7 +36,11 @@ if TYPE_CHECKING:
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Let others add sources and sandboxes."""
+    """Let others add sources and sandboxes; ignore a second ``-p`` or ``pytest_plugins`` for us."""
+    # pluggy refuses one module under two names, and pytest then ends with status 3.
+    ours = pluginmanager.get_name(sys.modules[__name__])
+    for other in {"pgrestore", __name__} - {ours}:
+        pluginmanager.set_blocked(other)
     pluginmanager.add_hookspecs(hookspecs)
 
 

@@ -98,6 +98,8 @@ def make_request(
     rto = reader.read("rto", parse_duration)
     rpo = reader.read("rpo", parse_duration)
     database = reader.read("database", _text)
+    if source is not None:
+        reader.attempt(lambda: _refuse_moment(source, sources[source], target))
     if source is None or reader.wrong:
         raise _combined(reader.wrong)
     table = sources[source]
@@ -173,7 +175,7 @@ def _source(name: Any, sources: Mapping[str, SourceTable]) -> str:
     Raises:
         ConfigError: There is no source of that name, or no name and not exactly one source.
     """
-    if name is None:
+    if name is None or not sources:
         return _only_source(sources)
     if isinstance(name, str) and name in sources:
         return name
@@ -221,6 +223,14 @@ def _refuse_future(target: RecoveryTarget) -> None:
         raise ConfigError(
             f"target {target} lies in the future",
             hint="name a moment that has passed, or write latest.",
+        )
+
+
+def _refuse_moment(name: str, table: SourceTable, target: RecoveryTarget) -> None:
+    if table.type == "dump" and not isinstance(target, Latest):
+        raise ConfigError(
+            f"source {name!r} is a dump, which holds one moment: it cannot stop at {target}",
+            hint='write target="latest", or name a source with WAL, such as a base backup.',
         )
 
 

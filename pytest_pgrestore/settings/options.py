@@ -216,6 +216,12 @@ SETTINGS = (
         help="a run without drills, or a drill without assertions, is not green (the default)",
     ),
     Setting(
+        name="strict_sources",
+        parse=parse_switch,
+        default=False,
+        help="a full run in which no test drills one of the configured sources is not green",
+    ),
+    Setting(
         name="strict_skips",
         parse=parse_switch,
         default=False,

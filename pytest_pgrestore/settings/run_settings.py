@@ -181,11 +181,6 @@ class RunSettings:
         return bool(self.given.or_default(name))
 
     @property
-    def strictest(self) -> bool:
-        """Whether strictness was demanded, and is not only the default."""
-        return self.asked_for and self.given["strict"] is True
-
-    @property
     def runtime(self) -> str:
         """Name of the type of sandbox the drills run in.
 

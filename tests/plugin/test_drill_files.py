@@ -137,3 +137,38 @@ def test_a_drill_file_runs_once_for_each_copy(drills: Drills) -> None:
     assert drills.record("shop.near@immediate").verdict() == "passed"
     assert drills.record("shop.far@immediate").verdict() == "could not verify"
     assert "shop@immediate" not in result.stdout.str()
+
+
+QUERIES = {
+    "do": ("do $$ begin end $$", "no rows", "could not verify", "the statement returns no rows"),
+    "typo": ("selec 1", "1", "could not verify", "the query has a mistake: SyntaxError"),
+    "zero": ("select 1 / 0", "1", "could not verify", "the query has a mistake: DivisionByZero"),
+    "two": (
+        r"select '\\'; select '\\' where false",
+        "no rows",
+        "could not verify",
+        "exactly one statement",
+    ),
+    "gone": ("select count(*) from not_there", "1", "failed", "UndefinedTable"),
+    "string": ("select ';' where false;", "no rows", "passed", ""),
+}
+"""By name: SQL, the expected answer, the verdict, and what the message says."""
+
+
+def test_a_mistake_in_a_query_is_no_finding_about_the_backup(drills: Drills) -> None:
+    """A drill file asks one question; the first of two answers is not its answer."""
+    lines = (
+        f'[[assert]]\nname = "{name}"\nsql = """{sql}"""\nexpect = "= 1"\n'.replace(
+            "= 1" if expect == "no rows" else "\0", expect
+        )
+        for name, (sql, expect, _, _) in QUERIES.items()
+    )
+    drills.drill_file("shop", 'source = "shop"\n' + "".join(lines))
+
+    result = drills.run()
+
+    assert result.ret == 1
+    outcomes = drills.outcomes()
+    for name, (_, _, verdict, told) in QUERIES.items():
+        assert outcomes[name][0] == verdict, name
+        assert told in outcomes[name][1], name

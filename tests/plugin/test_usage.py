@@ -19,7 +19,8 @@ def refused(drills: Drills, *args: str) -> str:
     """Run, check that it is refused before anything starts, and return the output."""
     result = drills.run(*args)
     assert result.ret == 4
-    assert not drills.reports.exists()
+    assert drills.evidence().drills == ()
+    assert drills.evidence().verdict() == "could not verify"
     return f"{result.stdout.str()}\n{result.stderr.str()}"
 
 
@@ -142,8 +143,7 @@ BAD_FILES = {
     "assert": (
         "[[assert]]\nnme = 'x'\nsql = ''\nexpect = '>= many'",
         [
-            "assert.0.name: missing",
-            "assert.0.nme: unknown key",
+            "assert.0.nme: unknown key\nHINT: did you mean name?",
             "assert.0.sql: empty",
             "assert.0.expect: ",
         ],

@@ -5,6 +5,7 @@ Starts no server.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from pytest_pgrestore.cli.doctor.sources import examine_sources
 from pytest_pgrestore.model.visible import visible
 from pytest_pgrestore.sandboxes import confinement
 from pytest_pgrestore.settings.find_file import find_config
-from pytest_pgrestore.settings.options import BY_NAME
+from pytest_pgrestore.settings.options import BY_NAME, DEFAULT_REPORT_DIRECTORY
 from pytest_pgrestore.settings.read_file import Config, load_config
 from pytest_pgrestore.sources.registry import SOURCE_TABLES
 from pytest_pgrestore.system import network
@@ -47,6 +48,7 @@ def examine(
         _examine_local(sandbox, diagnosis)
     else:
         examine_docker(sandbox, diagnosis)
+    _examine_reports(settings, here, environ, diagnosis)
     examine_sources(settings, diagnosis, local=runtime == "local")
     return _conclude(diagnosis)
 
@@ -59,6 +61,23 @@ def _read(
         path = find_config(config, [here])
         return load_config(path, environ, tables=SOURCE_TABLES) if path is not None else None
     return None
+
+
+def _examine_reports(
+    settings: Config | None, here: Path, environ: Mapping[str, str], diagnosis: Diagnosis
+) -> None:
+    """Report where reports go, and whether they can be written there. Nothing is written."""
+    named = environ.get(BY_NAME["report_dir"].variable)
+    from_file = settings.reports.directory if settings else None
+    directory = here / (named or from_file or DEFAULT_REPORT_DIRECTORY)
+    there = next(place for place in (directory, *directory.parents) if place.exists())
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        diagnosis.echo(f"reports go to: {directory}")
+        return
+    diagnosis.problems.append(
+        f"the report directory {directory} cannot be written\n"
+        "HINT: name one that can: --pgrestore-report-dir DIR, or directory in [reports]."
+    )
 
 
 def _examine_local(sandbox: SandboxTable, diagnosis: Diagnosis) -> None:

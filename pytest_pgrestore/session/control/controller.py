@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pgrestore.model.errors import PgRestoreError
-from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.visible import visible_lines
 from pytest_pgrestore.session.collection.drill_items import USAGE
+from pytest_pgrestore.session.control.plan import plan_lines, status_of_plan
 from pytest_pgrestore.session.control.run_reports import replace_last
 from pytest_pgrestore.session.drill_session import SESSION, DrillSession
 from pytest_pgrestore.session.keys import (
@@ -102,15 +102,7 @@ class Controller:
         """With --pgrestore-plan print the plans, and run nothing."""
         if not self._state.settings.planning or is_listing(session.config):
             return None
-        from pytest_pgrestore.session.control.plan import plan_lines
-
-        keys = dict.fromkeys(
-            item.stash[REQUEST].drill.key for item in session.items if REQUEST in item.stash
-        )
-        try:
-            lines, self._planned = plan_lines(self._state, list(keys))
-        except PgRestoreError as exc:
-            lines, self._planned = str(exc).splitlines(), [exc.verdict]
+        lines, self._planned = plan_lines(self._state, session.items)
         self._print(session.config, ["", *lines])
         return True
 
@@ -195,7 +187,7 @@ class Controller:
         if self._usage_error is not None:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif self._planned is not None:
-            session.exitstatus = _status_of_plan(self._planned)
+            session.exitstatus = status_of_plan(self._planned)
         if self._state.settings.lists_only:
             self._state.discard()
             return
@@ -256,9 +248,3 @@ class Controller:
         terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
         for line in lines if terminal is not None else ():
             terminal.write_line(visible_lines(line))
-
-
-def _status_of_plan(verdicts: list[Verdict]) -> int:
-    if Verdict.FAILED in verdicts:
-        return int(pytest.ExitCode.TESTS_FAILED)
-    return COULD_NOT_VERIFY if verdicts else int(pytest.ExitCode.OK)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 _SELECTING = (
     *("keyword", "markexpr", "deselect", "ignore", "ignore_glob"),
-    *("lf", "stepwise", "setuponly"),
+    *("lf", "stepwise", "setuponly", "maxfail"),
 )
-"""Flags of pytest, by their dest, with which it leaves tests out."""
+"""Flags of pytest, by their dest, with which it leaves tests out or may stop early."""
 
 
 def undrilled(

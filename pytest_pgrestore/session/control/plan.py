@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_pgrestore.model.errors import PgRestoreError
+from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.session.keys import REQUEST
 
 if TYPE_CHECKING:
     from pytest_pgrestore.session.drill_session import DrillSession
 
 
-def plan_lines(state: DrillSession, keys: list[str]) -> tuple[list[str], list[Verdict]]:
-    """Return the plans of drills.
+def plan_lines(state: DrillSession, items: list[pytest.Item]) -> tuple[list[str], list[Verdict]]:
+    """Return the plans of the drills that tests belong to.
 
     Args:
         state: The run's drills.
-        keys: Of the drills.
+        items: The tests.
 
     Returns:
         Lines to print, and a verdict on each drill that cannot be planned.
     """
+    keys = dict.fromkeys(item.stash[REQUEST].drill.key for item in items if REQUEST in item.stash)
+    try:
+        return _plans(state, list(keys))
+    except PgRestoreError as exc:
+        return str(exc).splitlines(), [exc.verdict]
+
+
+def _plans(state: DrillSession, keys: list[str]) -> tuple[list[str], list[Verdict]]:
     from pytest_pgrestore.restore.plan import plan_drill
 
     lines: list[str] = []
@@ -33,3 +45,14 @@ def plan_lines(state: DrillSession, keys: list[str]) -> tuple[list[str], list[Ve
             lines += [f"drill {key}", *(f"  {line}" for line in str(exc).splitlines())]
             verdicts.append(exc.verdict)
     return lines or ["no drill is selected"], verdicts
+
+
+def status_of_plan(verdicts: list[Verdict]) -> int:
+    """Return the exit status of a run that printed plans.
+
+    Args:
+        verdicts: On each drill that cannot be planned.
+    """
+    if Verdict.FAILED in verdicts:
+        return int(pytest.ExitCode.TESTS_FAILED)
+    return COULD_NOT_VERIFY if verdicts else int(pytest.ExitCode.OK)

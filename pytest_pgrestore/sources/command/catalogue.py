@@ -39,7 +39,7 @@ def parse(text: str, location: str) -> list[tuple[Backup, str]]:
     """
     with understood(
         "the answer of the list command is not understood",
-        hint="docs/command.md says what it is to print; print [] where there is no backup.",
+        hint="let it print a JSON list with an object for each backup; [] where there is none.",
     ):
         rows = list(parse_json(text or "[]").values())
     mistakes: list[str] = []
@@ -53,7 +53,7 @@ def parse(text: str, location: str) -> list[tuple[Backup, str]]:
         more = "; ..." if mistakes[_NAMED:] else ""
         raise HarnessError(
             f"the list command printed {count}: {'; '.join(mistakes[:_NAMED])}{more}",
-            hint="docs/command.md says what it is to print.",
+            hint=f"let it print each backup with {', '.join(REQUIRED)}.",
         )
     return sorted(found, key=lambda entry: entry[0].stopped_at or datetime.min.replace(tzinfo=UTC))
 

@@ -128,6 +128,20 @@ def test_a_place_the_server_cannot_enter_is_a_problem_for_root_alone(
     assert ("cannot enter" in text) is (os.geteuid() == 0)
 
 
+def test_a_report_directory_that_cannot_be_written_is_a_problem(
+    tmp_path: Path, bindir: Path
+) -> None:
+    """The run would end at once, and the doctor had said that all is well."""
+    (tmp_path / "file").write_text("")
+
+    _, text = diagnosis(tmp_path, bindir, '[reports]\ndirectory = "file/below"')
+
+    assert "file/below cannot be written" in text
+    _, text = diagnosis(tmp_path, bindir, '[reports]\ndirectory = "new/below"')
+    assert f"reports go to: {tmp_path}/new/below" in text
+    assert not (tmp_path / "new").exists()
+
+
 def test_every_mistake_of_the_settings_file_is_reported(tmp_path: Path, bindir: Path) -> None:
     """People start the doctor before their first run."""
     status, text = diagnosis(tmp_path, bindir, "colour = 1\n[sources.shop]\ntype = 'tape'\n")

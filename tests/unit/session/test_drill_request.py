@@ -11,9 +11,12 @@ from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.target import AtTime, Immediate, Latest
 from pytest_pgrestore.session.drill_request import make_request
 from pytest_pgrestore.settings.resolve import ExplicitSettings
+from pytest_pgrestore.sources.basebackup.table import BasebackupTable
 from pytest_pgrestore.sources.dump.table import DumpTable
 
-SHOP = DumpTable(type="dump", path="x", rto=timedelta(minutes=30), max_age=timedelta(days=1))
+SHOP = BasebackupTable(
+    type="basebackup", path="x", rto=timedelta(minutes=30), max_age=timedelta(days=1)
+)
 CRM = DumpTable(type="dump", path="y")
 
 
@@ -39,8 +42,9 @@ def test_the_only_source_needs_no_name() -> None:
         ({}, {}, "no source of backups is configured"),
         ({"source": "shpo"}, {"shop": SHOP, "crm": CRM}, "did you mean shop"),
         ({"source": 3}, {"shop": SHOP}, "unknown source"),
+        ({"source": "shop"}, {}, "no source of backups is configured"),
     ],
-    ids=["two", "none", "mistyped", "not a text"],
+    ids=["two", "none", "mistyped", "not a text", "named, and none"],
 )
 def test_a_drill_without_a_source_is_refused(arguments: Any, sources: Any, text: str) -> None:
     """The message names the sources."""
@@ -98,6 +102,16 @@ def test_a_bad_argument_is_refused(arguments: Any, text: str) -> None:
     """A typo never falls back to latest."""
     with pytest.raises(ConfigError, match=text):
         request(arguments)
+
+
+def test_a_dump_holds_one_moment() -> None:
+    """A drill of it with another target could never pass, and would restore nothing."""
+    target = "time:2026-01-01T00:00:00+00:00"
+
+    with pytest.raises(ConfigError, match="is a dump, which holds one moment") as caught:
+        request({"source": "crm", "target": target}, sources={"shop": SHOP, "crm": CRM})
+    assert 'target="latest"' in caught.value.hint
+    assert request({"target": target}).drill.source == "shop"
 
 
 def test_all_bad_arguments_are_reported_at_once() -> None:
