@@ -1,0 +1,85 @@
+"""Why a run is not green, beside the verdicts of its drills."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.session.control.coverage import undrilled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_pgrestore.model.evidence import DrillRecord
+    from pytest_pgrestore.session.drill_session import DrillSession
+    from pytest_pgrestore.session.outcomes.received import Outcomes
+
+_OPTIMIZED = (
+    "Python ran with -O or PYTHONOPTIMIZE, which removes assertions: a test that only asserts "
+    "checked nothing; run pytest without it"
+)
+
+NO_DRILL = "no drill ran"
+
+_RAN = frozenset({Verdict.PASSED, Verdict.FAILED})
+"""Verdicts of assertions that ran."""
+
+
+def find_problems(
+    state: DrillSession,
+    records: Iterable[DrillRecord],
+    outcomes: Outcomes,
+    interruption: str | None,
+) -> list[str]:
+    """Return why the run is not green, beside the verdicts of its drills."""
+    records = list(records)
+    strict = state.settings.asked_for and state.settings.switch("strict")
+    problems = [] if interruption is None else [f"the run was interrupted{interruption}"]
+    if sys.flags.optimize:
+        problems.append(_OPTIMIZED)
+    if state.refusal is not None:
+        refusal = f"{state.refusal.problem}; {state.refusal.hint}"
+        problems.append(f"there was no place to restore to: {refusal}")
+    problems += [f"the xdist worker that ran {name} died" for name in outcomes.lost]
+    if state.refusal is None:
+        problems += _not_restored(records, outcomes, strict=strict)
+    if state.settings.strictest:
+        problems += [
+            f"source {name} is configured, and no test drilled it"
+            for name in undrilled(state, records, outcomes)
+        ]
+    if strict and not problems:
+        problems += _nothing_proved(records)
+    if state.settings.asked_for and state.settings.switch("strict_skips"):
+        problems += _left_out(records)
+    return problems
+
+
+def _not_restored(records: list[DrillRecord], outcomes: Outcomes, *, strict: bool) -> Iterator[str]:
+    """Yield a problem for each drill that tests belong to and that was not restored."""
+    restored = {record.drill for record in records}
+    for key in outcomes.drills():
+        skipped = all(outcome.verdict is Verdict.SKIPPED for outcome in outcomes.of(key))
+        if key not in restored and (strict or not skipped):
+            why = "every test of it was skipped" if skipped else "nothing was restored"
+            yield f"drill {key} did not run: {why}"
+
+
+def _nothing_proved(records: list[DrillRecord]) -> Iterator[str]:
+    """Yield a problem if there was no drill, and for each one without an assertion that ran."""
+    if not records:
+        yield NO_DRILL
+    for record in records:
+        ran = any(outcome.verdict in _RAN for outcome in record.assertions)
+        if record.failure is None and not ran:
+            yield f"drill {record.drill} has no assertion that ran"
+
+
+def _left_out(records: list[DrillRecord]) -> Iterator[str]:
+    """Yield a problem for each drill with assertions that were skipped or expected to fail."""
+    from pytest_pgrestore.reports.tallies import left_out
+
+    for record in records:
+        if text := left_out(record):
+            yield f"drill {record.drill} left out {text}"
