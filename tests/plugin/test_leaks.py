@@ -312,3 +312,24 @@ def test_with_show_values_each_of_these_leaks_is_there(drills: Drills) -> None:
     assert f"odd order {NOTE}" in result.stdout.str()
     assert result.stdout.str().count(f"ValueError: {NOTE}1\n") >= 3
     assert NOTE in drills.everything(result)["evidence.json"]
+
+
+def test_the_reason_of_an_exit_holds_no_value(drills: Drills) -> None:
+    """It ends the run, and is a problem of the run in the evidence."""
+    drills.write(
+        test_exit="""
+            import pytest
+
+            @pytest.mark.pgrestore("export")
+            def test_exit(pgrestore_conn):
+                note = pgrestore_conn.execute("select note from orders limit 1").fetchone()[0]
+                pytest.exit(f"bad order {note}")
+        """
+    )
+
+    result = drills.run("--fulltrace")
+
+    assert result.ret == 2
+    seen = drills.everything(result)
+    assert {name for name, text in seen.items() if NOTE in text} == set()
+    assert "interrupted" in seen["evidence.json"]

@@ -1,4 +1,4 @@
-"""Hooks of the process that writes the reports: the only one, or the controller of xdist."""
+"""Hooks of the process that writes the reports: not a worker. Long: one plugin of pytest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pytest_pgrestore.session.keys import (
     REQUEST,
 )
 from pytest_pgrestore.session.outcomes.outcomes import drills_of
-from pytest_pgrestore.session.outcomes.received import FINAL, Outcomes
+from pytest_pgrestore.session.outcomes.received import Outcomes
 from pytest_pgrestore.settings.run_settings import is_listing
 
 if TYPE_CHECKING:
@@ -78,8 +78,6 @@ class Controller:
         # Drills of each test of the user's, and the tests that began.
         self._tests: dict[str, set[str]] = {}
         self._begun: set[str] = set()
-        # Tests whose present try has an outcome that counts.
-        self._decided: set[str] = set()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Count the tests of each drill: its copy is removed after the last one."""
@@ -109,15 +107,11 @@ class Controller:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Note that a test, or another try of it, began."""
         self._begun.add(nodeid)
-        self._decided.discard(nodeid)
+        self._outcomes.begun(nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the outcome of a test."""
         self._outcomes.add(report)
-        if report.outcome not in FINAL:
-            self._decided.discard(report.nodeid)
-        elif report.when == "call" or not report.passed:
-            self._decided.add(report.nodeid)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Remove the copy of a drill after its last test: a run holds few copies at a time.
@@ -127,7 +121,7 @@ class Controller:
         key = self._keys.get(nodeid)
         if key is None or not self._state.opened or self._state.forked:
             return
-        if nodeid not in self._decided:
+        if not self._outcomes.is_decided(nodeid):
             return
         self._open[key] -= 1
         if self._open[key] == 0 and not self._state.settings.switch("keep"):

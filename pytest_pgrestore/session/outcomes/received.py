@@ -33,9 +33,14 @@ class Outcomes:
         self.ordinary_failures = 0
         self.drill_failures = 0
         self.lost: list[str] = []
+        self._decided: set[str] = set()
 
     def add(self, report: pytest.TestReport) -> None:
         """Add what `report` holds."""
+        if report.outcome not in FINAL:
+            self._decided.discard(report.nodeid)
+        elif report.when == "call" or not report.passed:
+            self._decided.add(report.nodeid)
         attached = getattr(report, ATTRIBUTE, None)
         if attached is None:
             self.ordinary_failures += bool(report.failed)
@@ -51,6 +56,14 @@ class Outcomes:
         context = getattr(report, "context", None)  # a subtest: pytest 9, or pytest-subtests
         for key in attached["drills"]:
             _put(self._by_drill.setdefault(key, {}), outcome, context)
+
+    def begun(self, node_id: str) -> None:
+        """Note that a test, or another try of it, began."""
+        self._decided.discard(node_id)
+
+    def is_decided(self, node_id: str) -> bool:
+        """Return whether the present try of a test has an outcome that counts."""
+        return node_id in self._decided
 
     def put(self, key: str, outcome: AssertionOutcome) -> None:
         """Add an outcome of drill `key` that no report holds."""
