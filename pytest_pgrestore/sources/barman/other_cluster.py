@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.model.target import Immediate, Latest
 from pytest_pgrestore.model.wal import Segment
 from pytest_pgrestore.sources.wal.header import read_header
-from pytest_pgrestore.sources.wal.other_cluster import moved
+from pytest_pgrestore.sources.wal.other_cluster import anothers_history, made_at, moved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -102,17 +102,16 @@ def require_own_cluster(
         followed = range(first + 1, graph.newest(first) + 1)
         for trace in foreign:
             if trace.timeline in followed:
-                raise _anothers_history(trace, newest)
+                raise anothers_history(trace.timeline, trace.system_identifier, newest)
 
 
 def _is_later(trace: Trace, newest: Backup, ended: datetime) -> bool:
     """Return whether WAL of another cluster is newer than the newest backup, and than its WAL.
 
-    Either the cluster itself is: the upper half of a system identifier is the time of initdb. Or
-    it was stored later. Source: src/backend/access/transam/xlog.c, BootStrapXLOG.
+    Either the cluster itself was made later, or the segment was stored later.
     """
-    made_at = trace.system_identifier >> 32
-    if newest.stopped_at is not None and made_at > newest.stopped_at.timestamp():
+    made = made_at(trace.system_identifier)
+    if newest.stopped_at is not None and made > newest.stopped_at:
         return True
     return trace.stored_at is not None and trace.stored_at > ended
 
@@ -134,14 +133,3 @@ def _require_unmixed(graph: HistoryGraph, foreign: Iterable[Trace], newest: Back
                 hint="move WAL of the older cluster away, and give each cluster a server name of"
                 " its own; a target that names a moment does not need the end of WAL.",
             )
-
-
-def _anothers_history(trace: Trace, newest: Backup) -> BackupNotRestorable:
-    number = trace.timeline
-    return BackupNotRestorable(
-        f"{number:08X}.history is another cluster's: WAL of timeline {number} is of system"
-        f" identifier {trace.system_identifier}, backup {newest.label} is of"
-        f" {newest.system_identifier}, and a default restore follows that timeline",
-        hint='write timeline = "current" to stay on the backup\'s own; give each cluster a server'
-        " name of its own, and move the other's .history and WAL away.",
-    )

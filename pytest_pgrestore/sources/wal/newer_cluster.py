@@ -8,7 +8,6 @@ a new cluster, so its segments lie before the newest backup, where recovery read
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
@@ -17,11 +16,12 @@ from pytest_pgrestore.model.wal import Segment
 from pytest_pgrestore.sources.restored_files import is_file
 from pytest_pgrestore.sources.wal import commits
 from pytest_pgrestore.sources.wal.header import control_identifier, read_header
-from pytest_pgrestore.sources.wal.other_cluster import moved
+from pytest_pgrestore.sources.wal.other_cluster import anothers_history, made_at, moved
 from pytest_pgrestore.sources.wal.segments import WalFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from pytest_pgrestore.model.backup import Backup
@@ -70,7 +70,7 @@ def require_no_newer_cluster(
         placed = replace(backup, system_identifier=own)
         last = _last_commit([file], sandbox)
         upgraded = (header.major or 0) > sandbox.programs.major
-        if upgraded or max(_initdb_at(header), last or ended) > ended:
+        if upgraded or max(made_at(header.system_identifier), last or ended) > ended:
             raise moved(placed, header.system_identifier, last)
 
 
@@ -106,12 +106,8 @@ def _require_own_timelines(
         name = next((file.name for file in wanted.found.files if file.name[:8] == begin), None)
         header = None if name is None else _header(sandbox.wal / name)
         if header is not None and own not in {None, header.system_identifier}:
-            raise BackupNotRestorable(
-                f"{begin}.history is another cluster's: WAL of timeline {timeline} is of system"
-                f" identifier {header.system_identifier}, backup {backup.label} is of system"
-                f" identifier {own}, and a default restore follows that timeline",
-                hint='write timeline = "current" to stay on the backup\'s own; give each cluster a'
-                " place of its own, and move the other's .history and WAL away.",
+            raise anothers_history(
+                timeline, header.system_identifier, replace(backup, system_identifier=own)
             )
 
 
@@ -119,14 +115,6 @@ def _header(path: Path) -> WalHeader | None:
     if not is_file(path):
         return None
     return read_header(WalFile(path.name, path).head()[1])
-
-
-def _initdb_at(header: WalHeader) -> datetime:
-    """Return when a cluster was made: its identifier begins with the seconds since 1970.
-
-    Source: src/backend/access/transam/xlog.c, BootStrapXLOG.
-    """
-    return datetime.fromtimestamp(header.system_identifier >> 32, UTC)
 
 
 def _last_commit(files: Sequence[WalFile], sandbox: Sandbox) -> datetime | None:

@@ -48,6 +48,31 @@ def moved(backup: Backup, identifier: int, until: datetime | None) -> BackupNotR
     )
 
 
+def anothers_history(timeline: int, identifier: int, backup: Backup) -> BackupNotRestorable:
+    """Return the error for a timeline that a default restore follows into another cluster.
+
+    Args:
+        timeline: The timeline.
+        identifier: System identifier in its WAL.
+        backup: The backup that is restored.
+    """
+    return BackupNotRestorable(
+        f"{timeline:08X}.history is another cluster's: WAL of timeline {timeline} is of system"
+        f" identifier {identifier}, backup {backup.label} is of {backup.system_identifier}, and a"
+        " default restore follows that timeline",
+        hint='write timeline = "current" to stay on the backup\'s own; give each cluster a place'
+        " of its own, and move the other's .history and WAL away.",
+    )
+
+
+def made_at(identifier: int) -> datetime:
+    """Return when a cluster was made: its identifier begins with the seconds since 1970.
+
+    Source: src/backend/access/transam/xlog.c, BootStrapXLOG.
+    """
+    return datetime.fromtimestamp(identifier >> 32, UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class _Foreign:
     """Segments of another cluster, in order."""
@@ -139,12 +164,8 @@ def _header(file: WalFile) -> WalHeader | None:
 
 
 def _last(other: _Foreign, programs: PostgresPrograms) -> datetime | None:
-    """Return when a cluster was last written to, as far as is known; it was made then or before.
-
-    Its identifier begins with the seconds since 1970 at which initdb ran.
-    Source: src/backend/access/transam/xlog.c, BootStrapXLOG.
-    """
-    made = datetime.fromtimestamp(other.header.system_identifier >> 32, UTC)
+    """Return when a cluster was last written to, as far as is known; it was made then or before."""
+    made = made_at(other.header.system_identifier)
     try:
         found = commits.last_end(other.files, programs)
     except BackupNotRestorable:
