@@ -52,6 +52,9 @@ PHASES = (
     "report",
 )
 LAST = ("teardown", "report")
+UNENDED = "has not ended"
+"""Words of the reports that a run begins with."""
+
 """Phases in which every test has ended already."""
 
 TESTS = """
@@ -170,7 +173,9 @@ class Project:
             return (self.directory / "tested").exists()
         if phase == "report":
             reports = self.directory / "pgrestore-report"
-            return any(path.name != "logs" for path in reports.glob("*"))
+            return any(
+                path.is_file() and UNENDED not in path.read_text() for path in reports.glob("*")
+            )
         if phase == "test":
             return (self.directory / "waiting").exists()
         if root is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.sources.dump.reading import archive_header
-from pytest_pgrestore.system.regular_file import open_regular
+from pytest_pgrestore.system.regular_file import NotRegularError, open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,5 +106,8 @@ def _encryption(start: bytes) -> str | None:
 
 
 def _start_of(path: Path) -> bytes:
-    with open_regular(path) as stream:
-        return stream.read(_START_BYTES)
+    try:
+        with open_regular(path) as stream:
+            return stream.read(_START_BYTES)
+    except NotRegularError:
+        return b""  # a FIFO or a device: nothing is read of it
