@@ -27,7 +27,7 @@ class Progress:
         self._capture: Any = config.pluginmanager.get_plugin("capturemanager")
         if hasattr(config, "workerinput"):
             self._terminal = None  # the reporter of an xdist worker writes to nobody
-        self._verbose = config.getoption("verbose") > 0
+        self._verbose = config.getoption("verbose", 0) > 0
 
     def show(self, text: str) -> None:
         """Show `text`."""

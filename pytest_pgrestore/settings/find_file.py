@@ -57,7 +57,7 @@ def find_config(given: Path | None, directories: Iterable[Path]) -> Path | None:
         raise ConfigError(
             f"there are {len(found)} settings files, and one is read: "
             + " and ".join(map(str, found)),
-            hint="remove one, or name the right one: --pgrestore-config FILE.",
+            hint="remove one, or name the right one: --pgrestore-config=FILE.",
         )
     return found[0] if found else None
 
@@ -87,7 +87,7 @@ def _settings_in(directory: Path) -> Iterator[Path]:
         if _is_near_miss(name) and not _is_same(directory / name, right):
             raise ConfigError(
                 f"{directory / name} is not read: settings are in {FILE_NAME}",
-                hint=f"call it {FILE_NAME}, or name it: --pgrestore-config {name}.",
+                hint=f"call it {FILE_NAME}, or name it: --pgrestore-config={name}.",
             )
     project = directory / "pyproject.toml"
     for section in _sections(project):

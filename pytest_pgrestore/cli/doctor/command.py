@@ -76,7 +76,7 @@ def _examine_reports(
         return
     diagnosis.problems.append(
         f"the report directory {directory} cannot be written\n"
-        "HINT: name one that can: --pgrestore-report-dir DIR, or directory in [reports]."
+        "HINT: name one that can: --pgrestore-report-dir=DIR, or directory in [reports]."
     )
 
 

@@ -106,7 +106,7 @@ def _replace(start: RunStart, directory: Path, evidence: Evidence) -> None:
     except (ReportsIncompleteError, OSError) as exc:
         start.refusal = (
             f"the report directory {directory} cannot be written: {_reason(exc)}\n"
-            "HINT: name one that can: --pgrestore-report-dir DIR, or directory in [reports]."
+            "HINT: name one that can: --pgrestore-report-dir=DIR, or directory in [reports]."
         )
         return
     start.directory = directory

@@ -70,7 +70,7 @@ class Locator:
 
         Raises:
             BackupNotRestorable: One is missing, damaged or cut short, or cannot be decrypted.
-            HarnessError: One is encrypted, and nothing decrypts it here.
+            HarnessError: One is encrypted, and nothing decrypts it here; roles come twice.
         """
         seconds = 0.0
 
@@ -86,6 +86,7 @@ class Locator:
         try:
             for paths in self.paths:
                 found.append(paths.newest(decrypt if self.decryption is not None else None))
+                self._require_one_bringer(found[-1].dump)
                 self.options.require_possible(found[-1].dump)
                 completeness.require_complete(found[-1].dump, unmarked=self.options.unmarked)
         except BaseException:
@@ -93,6 +94,15 @@ class Locator:
                 forget(one.dump)
             raise
         return Located(found, seconds)
+
+    def _require_one_bringer(self, dump: DumpFile) -> None:
+        """Refuse roles from two files: the second one would find them there already."""
+        if self.roles is not None and dump.form == "cluster":
+            raise HarnessError(
+                f"{dump.location} is a dump of a whole cluster and brings its own roles, and"
+                " globals names a file of roles too",
+                hint="take `globals` out of the source, or let `path` match dumps of one database.",
+            )
 
     def parts(self, dumps: list[DumpFile], programs: PostgresPrograms) -> list[Part]:
         """Return the dumps with the contents of archives, checked that they can be loaded.

@@ -20,7 +20,7 @@ from pytest_pgrestore.sources.dump.loading.extensions import extensions_of
 from pytest_pgrestore.sources.dump.loading.limits import LoadLimits
 from pytest_pgrestore.sources.dump.loading.load import Loading
 from pytest_pgrestore.sources.dump.loading.options import LoadOptions
-from pytest_pgrestore.sources.dump.loading.role_file import RoleFile
+from pytest_pgrestore.sources.dump.loading.role_file import RoleFile, require_only_roles
 from pytest_pgrestore.sources.dump.locating import Locator
 from pytest_pgrestore.sources.dump.one_moment import require_latest
 from pytest_pgrestore.sources.dump.part import Part
@@ -201,7 +201,7 @@ class DumpSource:
         try:
             with keeping_free(sandbox, self._options.limits.kept_free_bytes):
                 if self._globals is not None:
-                    loading.sql(self._globals.newest(), "postgres")
+                    require_only_roles(loading.sql(self._globals.newest(), "postgres"))
                 name = PartsLoader(loading, self._options, self._database, self.name).load(parts)
         finally:
             for part in parts:

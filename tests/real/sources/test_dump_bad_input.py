@@ -166,6 +166,23 @@ def test_globals_and_checksums_beside_the_dumps_are_not_taken_for_one(world: Wor
 
 
 @pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("all.out", "globals.out", "brings its own roles, and globals names a file of roles too"),
+        ("shop.plain", "all.out", "globals names a dump of a whole cluster: it holds"),
+    ],
+)
+def test_roles_that_come_twice_say_nothing_of_the_backup(
+    world: World, name: str, given: str, words: str
+) -> None:
+    """The second file would find there what the first one made: a mistake in the settings."""
+    outcome = world.drill(name, globals_path=str(world.dumps / given), database="shop")
+
+    assert outcome.verdict == "could not verify"
+    assert words in outcome.problem
+
+
+@pytest.mark.parametrize(
     ("path", "verdict", "word"),
     [
         ("nothing-*.dump", "failed", "no backup matches"),

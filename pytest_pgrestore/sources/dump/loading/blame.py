@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _BAD_VALUE = "22"
 """Class of the SQLSTATEs of bad values. In a COPY, no role, library or locale brings one about."""
 
+_JUDGED_CHARACTERS = 2000
+"""Of a message. A name in it may be long, and a pattern that begins with a word is quadratic."""
+
 _NO_ROLE = re.compile(r'role "(.*?)" does not exist')
 
 
@@ -145,6 +148,7 @@ def _judged(
 
 
 def _row_of(text: str, state: str | None) -> Row | None:
+    text = text[:_JUDGED_CHARACTERS]
     for row in causes.TABLE:
         if (state is None) != (not row.states):
             continue
@@ -190,7 +194,7 @@ def _error(
 
 
 def _name(entry: _Judged) -> str:
-    match = entry.row.pattern.search(entry.text)
+    match = entry.row.pattern.search(entry.text[:_JUDGED_CHARACTERS])
     return next((group for group in match.groups() if group), "") if match else ""
 
 

@@ -14,9 +14,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_pgrestore.sources.dump.loading.options import LoadOptions
+    from pytest_pgrestore.sources.dump.loading.sql_stream import SqlStream
     from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
 
 _ROLE = re.compile(rb'CREATE ROLE ("(?:[^"]|"")++"|[^\s;]++);')
+
+
+def require_only_roles(loaded: SqlStream) -> None:
+    """Refuse a file of roles that brought databases, too: the dump would find its own there.
+
+    Raises:
+        HarnessError: It did.
+    """
+    databases = [name for name in loaded.entries if name is not None]
+    if databases:
+        raise HarnessError(
+            f"globals names a dump of a whole cluster: it holds {', '.join(databases[:3])}, too",
+            hint="name the output of pg_dumpall --globals-only there; or name this file in `path`,"
+            " without globals.",
+        )
 
 
 class RoleFile:
