@@ -207,6 +207,34 @@ def test_a_source_that_no_test_of_a_full_run_drills_is_named(
     result.stdout.fnmatch_lines(["sources: configured, and drilled by no test of this full run: *"])
 
 
+def test_a_source_whose_tests_a_hook_deselected_is_not_drilled(
+    pytester: pytest.Pytester, reports: Path
+) -> None:
+    """They were collected, and nothing was restored for them."""
+    pytester.makepyfile(
+        test_a="""
+        import pytest
+        def test_a(): pass
+        @pytest.mark.pgrestore("x")
+        def test_x(pgrestore_conn): pass
+        """
+    )
+    pytester.makeconftest(
+        """
+        def pytest_collection_modifyitems(config, items):
+            left_out = [item for item in items if item.name == "test_x"]
+            items[:] = [item for item in items if item.name == "test_a"]
+            config.hook.pytest_deselected(items=left_out)
+        """
+    )
+
+    result = run(pytester, "--no-pgrestore-strict", "--pgrestore-strict-sources")
+
+    assert result.ret == 6
+    problems = load((reports / "evidence.json").read_text()).problems
+    assert problems == ("source x is configured, and no test drilled it",)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("way", ["flag", "conftest"])
 def test_the_plugin_can_be_named_although_it_is_installed(
