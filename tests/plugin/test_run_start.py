@@ -207,6 +207,21 @@ def test_a_source_that_no_test_of_a_full_run_drills_is_named(
     result.stdout.fnmatch_lines(["sources: configured, and drilled by no test of this full run: *"])
 
 
+@pytest.mark.parametrize("flags", [[], ["-p", "xdist", "-n1"]], ids=["one process", "worker"])
+def test_a_file_that_cannot_be_collected_is_a_problem(
+    pytester: pytest.Pytester, reports: Path, flags: list[str]
+) -> None:
+    """Nobody knows which drills its tests belong to."""
+    pytester.makepyfile(test_a="def test_a(): pass", test_b="import no_such_module")
+
+    result = run(pytester, "--continue-on-collection-errors", "--no-pgrestore-strict", *flags)
+
+    assert result.ret == 6
+    problems = load((reports / "evidence.json").read_text()).problems
+    assert len(problems) == 1
+    assert problems[0].startswith("test_b.py could not be collected, so its tests did not run")
+
+
 def test_a_source_whose_tests_a_hook_deselected_is_not_drilled(
     pytester: pytest.Pytester, reports: Path
 ) -> None:

@@ -33,6 +33,7 @@ class Outcomes:
         ordinary_failures: Number of failed reports of tests that belong to no drill.
         drill_failures: Number of failed reports of drills' own items and of their tests.
         lost: Drills' own items whose xdist worker died. No record of a drill shows that.
+        not_collected: Node ids of what could not be collected, in order.
     """
 
     def __init__(self) -> None:
@@ -40,6 +41,7 @@ class Outcomes:
         self.ordinary_failures = 0
         self.drill_failures = 0
         self.lost: list[str] = []
+        self.not_collected: dict[str, None] = {}
         self._decided: set[str] = set()
         # Tries, by node id and number: those with an outcome, and those that a plugin made again.
         self._ended: set[tuple[str, int]] = set()
