@@ -162,8 +162,9 @@ def _harmless(error: BaseException, text: str) -> Iterator[tuple[str, Any]]:
         yield "sqlstate", getattr(error, "sqlstate", None)
     elif isinstance(error, OSError):
         yield "errno", error.errno
-    elif isinstance(error, SystemExit) and isinstance(error.code, int):
-        yield "code", error.code
+    elif isinstance(error, SystemExit):
+        # Python ends with 1 after any other object, which it prints: a text may be a value.
+        yield "code", error.code if isinstance(error.code, int | None) else 1
 
 
 def _is_of_psycopg(error: BaseException) -> bool:

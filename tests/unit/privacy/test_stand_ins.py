@@ -148,6 +148,14 @@ def test_attributes_without_values_stay() -> None:
     assert ours.hint == "add one"
 
 
+@pytest.mark.parametrize(("code", "kept"), [(VALUE, 1), (None, None), (0, 0), (7, 7)])
+def test_an_exit_keeps_its_status(code: str | int | None, kept: int | None) -> None:
+    """A forked child ends with it: a text is a failure, and is not shown."""
+    new: Any = StandIns(str).make(caught(raises(SystemExit(code))), lambda _part: "x")
+
+    assert new.code == kept
+
+
 def test_a_recursion_and_a_circle_of_causes_have_an_end() -> None:
     """Neither takes long."""
 
