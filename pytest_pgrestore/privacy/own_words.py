@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_pgrestore.privacy.traceback_entries import raised_by_us, raised_in
+from pytest_pgrestore.privacy.traceback_entries import failed_by_pytest, raised_by_us, raised_in
 
 _NOT_RUN = "async def functions are not natively supported"
 """Of pytest (9) about a test that needs a plugin for its event loop: it did not run."""
@@ -17,8 +17,9 @@ def own_words(error: BaseException) -> str:
     """Return the message of an exception if it holds no value for sure; else ""."""
     text = text_of(getattr(error, "msg", error))
     if isinstance(error, pytest.fail.Exception):
-        if text.startswith(_BEGINNINGS):
-            return text.splitlines()[0]
+        if text.startswith(_BEGINNINGS) and failed_by_pytest(error):
+            # pytest.RaisesGroup adds what it expected: the pattern may be made of a value.
+            return text.splitlines()[0].partition(", expected")[0]
         return text if timed_out(error) else ""
     return text if isinstance(error, KeyboardInterrupt) and raised_by_us(error) else ""
 
@@ -31,7 +32,8 @@ def timed_out(error: BaseException) -> bool:
 
 def did_not_run(error: BaseException) -> bool:
     """Return whether pytest could not run a test at all: it is asynchronous."""
-    return isinstance(error, pytest.fail.Exception) and text_of(error).startswith(_NOT_RUN)
+    by_pytest = isinstance(error, pytest.fail.Exception) and failed_by_pytest(error)
+    return by_pytest and text_of(error).startswith(_NOT_RUN)
 
 
 def text_of(value: object) -> str:
