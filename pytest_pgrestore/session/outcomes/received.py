@@ -20,10 +20,14 @@ FINAL = frozenset({"passed", "failed", "skipped"})
 
 
 class _Known(NamedTuple):
-    """An outcome, and the node id of its test: that of a subtest has a name of its own."""
+    """An outcome and the node id of its test.
+
+    The name of the outcome may be another one: a subtest's, or one that was made visible or cut.
+    """
 
     test: str
     outcome: AssertionOutcome
+    is_subtest: bool = False
 
 
 class Outcomes:
@@ -82,13 +86,15 @@ class Outcomes:
         """Return whether the present try of a test has an outcome that counts."""
         return node_id in self._decided
 
-    def put(self, key: str, outcome: AssertionOutcome) -> None:
-        """Add an outcome of drill `key` that no report holds."""
-        self._put(key, _Known(outcome.name, outcome), None)
+    def put(self, key: str, test: str, outcome: AssertionOutcome) -> None:
+        """Add an outcome of drill `key` and a test that no report holds."""
+        self._put(key, _Known(test, outcome), None)
 
-    def has(self, key: str, name: str) -> bool:
-        """Return whether drill `key` has an outcome of the test called `name`."""
-        return name in self._by_drill.get(key, {})
+    def has(self, key: str, test: str) -> bool:
+        """Return whether drill `key` has an outcome of the test with this node id."""
+        known = self._by_drill.get(key, {})
+        entries = [known[test]] if test in known else list(known.values())
+        return any(entry.test == test and not entry.is_subtest for entry in entries)
 
     def drills(self) -> list[str]:
         """Return the keys of the drills that tests belong to."""
@@ -115,7 +121,8 @@ class Outcomes:
         before_it = known.get(name)
         if context is not None or (before_it is not None and before_it.test != new.test):
             name = _unique(name, known)
-            known[name] = _Known(new.test, replace(new.outcome, name=name))
+            named = replace(new.outcome, name=name)
+            known[name] = _Known(new.test, named, is_subtest=context is not None)
         elif before_it is None or _is_as_bad(new.outcome, before_it.outcome):
             known[name] = new
 

@@ -144,3 +144,17 @@ def test_a_try_that_is_made_again_is_no_outcome() -> None:
     outcomes.add(made)
 
     assert outcomes.of("a@latest") == ()
+
+
+@pytest.mark.parametrize("name", ["::test_a", "test_a[\u202e]", f"test_a[{'x' * 3000}]"])
+def test_a_test_is_known_whose_name_is_shown_otherwise(name: str) -> None:
+    """Evidence makes names visible and short: the test had not "ended" then."""
+    outcomes = Outcomes()
+    outcomes.add(drill_report(name, "passed", SimpleNamespace(msg="one", kwargs={})))
+
+    assert not outcomes.has("a@latest", name)
+
+    outcomes.add(drill_report(name, "passed"))
+
+    assert outcomes.has("a@latest", name)
+    assert len(outcomes.of("a@latest")) == 2
