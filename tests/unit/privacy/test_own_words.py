@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 VALUE = "alice@example.com"
+_SKIPPED = "async def function and no async plugin installed (see warnings)"
 _ASYNC = "async def functions are not natively supported"
 
 
@@ -32,6 +34,23 @@ def warns() -> None:
     """Fail as a test whose code warns of something else."""
     with warnings.catch_warnings(), pytest.warns(FutureWarning):
         pass
+
+
+def by_pytest(text: str) -> object:
+    """Skip a test in code of pytest, as pytest 8.2 does if a test is asynchronous."""
+    file = str(Path(pytest.__file__).parent.parent / "_pytest" / "python.py")
+    return eval(compile(f"skip({text!r})", file, "eval"), {"skip": pytest.skip})  # noqa: S307 - ours
+
+
+def test_an_asynchronous_test_that_pytest_skips_did_not_run() -> None:
+    """The same words of a test are a skip like any other."""
+    with pytest.raises(pytest.skip.Exception) as theirs:
+        by_pytest(_SKIPPED)
+    with pytest.raises(pytest.skip.Exception) as users:
+        pytest.skip(_SKIPPED)
+
+    assert (did_not_run(theirs.value), own_words(theirs.value)) == (True, _SKIPPED)
+    assert (did_not_run(users.value), own_words(users.value)) == (False, "")
 
 
 WORDS: dict[str, tuple[Callable[[], object], str]] = {
