@@ -14,16 +14,16 @@ from pytest_pgrestore.session.outcomes.expected_failures import (
     take_values_out,
 )
 
-VALUE = "@".join(("alice", "example.com"))
-KNOWN = " ".join(("a", "known", "fault"))
-"""Made of parts: neither text stands in this file."""
+VALUE = "moc.elpmaxe@ecila"[::-1]
+KNOWN = "tluaf nwonk a"[::-1]
+"""Turned round: neither text stands in this file."""
 
 
 def judged(item: Any, expected: Xfail, error: BaseException | None = None) -> Xfail:
     """Return what pytest reads; `expected` is there again afterwards."""
     item.stash[xfailed_key] = expected
     take_values_out(item, error, Redactor(b"key"))
-    found = item.stash[xfailed_key]
+    found: Xfail = item.stash[xfailed_key]
     put_back(item)
     assert item.stash[xfailed_key] is expected
     del item.stash[xfailed_key]
@@ -34,9 +34,9 @@ def test_the_reason_of_a_marker_that_was_added_late_is_redacted(
     request: pytest.FixtureRequest,
 ) -> None:
     """Unless the file has it; one that was there at collection is no value."""
-    request.node.add_marker(pytest.mark.xfail(False, reason=KNOWN))
+    request.node.add_marker(pytest.mark.xfail(condition=False, reason=KNOWN))
     note_reasons([request.node])
-    request.node.add_marker(pytest.mark.xfail(False, reason=VALUE))
+    request.node.add_marker(pytest.mark.xfail(condition=False, reason=VALUE))
 
     shown = {
         reason: judged(request.node, Xfail(reason, run=True, strict=True, raises=None)).reason
