@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_pgrestore.privacy.traceback_entries import raised_by_us, raised_in
+from pytest_pgrestore.privacy.traceback_entries import failed_by_pytest, raised_by_us, raised_in
 
-_NOT_RUN = "async def functions are not natively supported"
-"""Of pytest (9) about a test that needs a plugin for its event loop: it did not run."""
+_NOT_RUN = (
+    "async def functions are not natively supported",
+    "async def function and no async plugin",
+)
+"""Of pytest (9, and 8.2) about a test that needs a plugin for its event loop: it did not run."""
 
-_BEGINNINGS = ("DID NOT RAISE", "DID NOT WARN", _NOT_RUN)
+_BEGINNINGS = ("DID NOT RAISE", "DID NOT WARN", *_NOT_RUN)
 """Of messages of pytest.raises and pytest.warns (8.2 to 9.2); the first line has no value."""
 
 
 def own_words(error: BaseException) -> str:
     """Return the message of an exception if it holds no value for sure; else ""."""
     text = text_of(getattr(error, "msg", error))
-    if isinstance(error, pytest.fail.Exception):
-        if text.startswith(_BEGINNINGS):
-            return text.splitlines()[0]
+    if isinstance(error, pytest.fail.Exception | pytest.skip.Exception):
+        if text.startswith(_BEGINNINGS) and failed_by_pytest(error):
+            # pytest.RaisesGroup adds what it expected: the pattern may be made of a value.
+            return text.splitlines()[0].partition(", expected")[0]
         return text if timed_out(error) else ""
     return text if isinstance(error, KeyboardInterrupt) and raised_by_us(error) else ""
 
@@ -30,8 +34,12 @@ def timed_out(error: BaseException) -> bool:
 
 
 def did_not_run(error: BaseException) -> bool:
-    """Return whether pytest could not run a test at all: it is asynchronous."""
-    return isinstance(error, pytest.fail.Exception) and text_of(error).startswith(_NOT_RUN)
+    """Return whether pytest could not run a test at all: it is asynchronous.
+
+    pytest 8.2 skips it.
+    """
+    ended = isinstance(error, pytest.fail.Exception | pytest.skip.Exception)
+    return ended and failed_by_pytest(error) and text_of(error).startswith(_NOT_RUN)
 
 
 def text_of(value: object) -> str:

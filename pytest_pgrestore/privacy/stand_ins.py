@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 import pytest
 
 from pytest_pgrestore.model.errors import AssertionFailed, PgRestoreError
-from pytest_pgrestore.privacy.exceptions import sqlstate_of
+from pytest_pgrestore.privacy.exceptions import WRITE_HINT, sqlstate_of
 from pytest_pgrestore.privacy.traceback_entries import without_variables
 
 if TYPE_CHECKING:
@@ -153,17 +153,25 @@ def _new(
 def _harmless(error: BaseException, text: str) -> Iterator[tuple[str, Any]]:
     """Yield attributes that a stand-in has too: they hold no value, and others rely on them."""
     if isinstance(error, PgRestoreError | AssertionFailed):
-        yield from vars(error).items()
+        yield from _flags(error).items()
     elif isinstance(error, (*_OUTCOMES, pytest.xfail.Exception)):
-        yield from {**vars(error), "msg": text}.items()
+        yield from {**_flags(error), "msg": text}.items()
     elif sqlstate_of(error) is not None or _is_of_psycopg(error):
         # psycopg.Error (3.2) reads them; `_info` would hold the server's message.
         yield from {"_info": None, "_encoding": "utf-8", "_pgconn": None}.items()
         yield "sqlstate", getattr(error, "sqlstate", None)
     elif isinstance(error, OSError):
         yield "errno", error.errno
-    elif isinstance(error, SystemExit) and isinstance(error.code, int):
-        yield "code", error.code
+    elif isinstance(error, SystemExit):
+        # Python ends with 1 after any other object, which it prints: a text may be a value.
+        yield "code", error.code if isinstance(error.code, int | None) else 1
+
+
+def _flags(error: BaseException) -> dict[str, Any]:
+    """Return the attributes of an exception, without notes that the test or Hypothesis added."""
+    notes = [note for note in getattr(error, "__notes__", ()) if note == WRITE_HINT]
+    flags = {name: value for name, value in vars(error).items() if name != "__notes__"}
+    return flags | ({"__notes__": notes} if notes else {})
 
 
 def _is_of_psycopg(error: BaseException) -> bool:

@@ -83,6 +83,12 @@ def raised_in(error: BaseException) -> Path | None:
     return outside[-1] if outside else None
 
 
+def failed_by_pytest(error: BaseException) -> bool:
+    """Return whether code of pytest itself, and no test, called `pytest.fail` or `pytest.skip`."""
+    files = [Path(entry.tb_frame.f_code.co_filename) for entry in _walk(error.__traceback__)]
+    return len(files) > 1 and files[-1].name == "outcomes.py" and files[-2].parent.name == "_pytest"
+
+
 def raised_by_us(error: BaseException) -> bool:
     """Return whether code of this package raised an exception: its text is ours."""
     file = raised_in(error)

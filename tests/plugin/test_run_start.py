@@ -207,6 +207,49 @@ def test_a_source_that_no_test_of_a_full_run_drills_is_named(
     result.stdout.fnmatch_lines(["sources: configured, and drilled by no test of this full run: *"])
 
 
+@pytest.mark.parametrize("flags", [[], ["-p", "xdist", "-n1"]], ids=["one process", "worker"])
+def test_a_file_that_cannot_be_collected_is_a_problem(
+    pytester: pytest.Pytester, reports: Path, flags: list[str]
+) -> None:
+    """Nobody knows which drills its tests belong to."""
+    pytester.makepyfile(test_a="def test_a(): pass", test_b="import no_such_module")
+
+    result = run(pytester, "--continue-on-collection-errors", "--no-pgrestore-strict", *flags)
+
+    assert result.ret == 6
+    problems = load((reports / "evidence.json").read_text()).problems
+    assert len(problems) == 1
+    assert problems[0].startswith("test_b.py could not be collected, so its tests did not run")
+
+
+def test_a_source_whose_tests_a_hook_deselected_is_not_drilled(
+    pytester: pytest.Pytester, reports: Path
+) -> None:
+    """They were collected, and nothing was restored for them."""
+    pytester.makepyfile(
+        test_a="""
+        import pytest
+        def test_a(): pass
+        @pytest.mark.pgrestore("x")
+        def test_x(pgrestore_conn): pass
+        """
+    )
+    pytester.makeconftest(
+        """
+        def pytest_collection_modifyitems(config, items):
+            left_out = [item for item in items if item.name == "test_x"]
+            items[:] = [item for item in items if item.name == "test_a"]
+            config.hook.pytest_deselected(items=left_out)
+        """
+    )
+
+    result = run(pytester, "--no-pgrestore-strict", "--pgrestore-strict-sources")
+
+    assert result.ret == 6
+    problems = load((reports / "evidence.json").read_text()).problems
+    assert problems == ("source x is configured, and no test drilled it",)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("way", ["flag", "conftest"])
 def test_the_plugin_can_be_named_although_it_is_installed(

@@ -79,6 +79,11 @@ class Controller:
         self._tests: dict[str, set[str]] = {}
         self._begun: set[str] = set()
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note what could not be collected; xdist (3.8) calls this for its workers, too."""
+        if report.failed:
+            self._outcomes.not_collected[report.nodeid] = None
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Count the tests of each drill: its copy is removed after the last one."""
         self._tests = {

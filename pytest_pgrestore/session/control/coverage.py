@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 _SELECTING = (
     *("keyword", "markexpr", "deselect", "ignore", "ignore_glob"),
     *("lf", "stepwise", "setuponly", "maxfail"),
+    "splits",  # of pytest-split (0.11)
 )
-"""Flags of pytest, by their dest, with which it leaves tests out or may stop early."""
+"""Flags by their dest, with which pytest leaves tests out or may stop early."""
 
 
 def undrilled(
     state: DrillSession, records: Iterable[DrillRecord], outcomes: Outcomes
 ) -> tuple[str, ...]:
     """Return the configured sources that no test of this run drilled; none if the run is partial.
+
+    A test that a hook deselected drilled nothing: only a flag that selects makes a run partial.
 
     Args:
         state: The run's drills.
@@ -34,7 +37,7 @@ def undrilled(
         return ()
     drilled = {record.source for record in records}
     # A name of a source holds no "@": see `model.drill.Drill.key`.
-    drilled |= {key.partition("@")[0] for key in (*state.requests, *outcomes.drills())}
+    drilled |= {key.partition("@")[0] for key in outcomes.drills()}
     return tuple(sorted(set(state.settings.sources) - drilled))
 
 

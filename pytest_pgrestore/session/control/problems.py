@@ -42,6 +42,11 @@ def find_problems(
         refusal = f"{state.refusal.problem}; {state.refusal.hint}"
         problems.append(f"there was no place to restore to: {refusal}")
     problems += [f"the xdist worker that ran {name} died" for name in outcomes.lost]
+    problems += [
+        f"{name or 'the session'} could not be collected, so its tests did not run; the output "
+        "of pytest has the error"
+        for name in outcomes.not_collected
+    ]
     if state.refusal is None:
         problems += _not_restored(records, outcomes, strict=strict)
     if interruption is None and state.settings.switch("strict_sources"):

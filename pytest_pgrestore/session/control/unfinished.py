@@ -41,6 +41,7 @@ def add_unfinished(
                 continue
             outcomes.put(
                 key,
+                name,
                 AssertionOutcome(
                     name=name,
                     verdict=Verdict.COULD_NOT_VERIFY,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from sysconfig import get_path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _FROM_ELSEWHERE = ("PytestUnraisableExceptionWarning", "PytestUnhandledThreadExceptionWarning")
 """Warnings of pytest (8.2 to 9.2) whose text is a traceback with its exception."""
+
+_INSTALLED = {"site-packages", "dist-packages"}
+"""Directories of installed packages; Debian has the second one."""
 
 
 class LateReports:
@@ -73,9 +77,20 @@ class LateReports:
         if item is None or item.nodeid != nodeid or not drills_of(item):
             return
         kind = type(warning_message.message).__name__
-        users = Path(warning_message.filename).is_relative_to(self._config.rootpath)
+        place = Path(warning_message.filename)
+        users = place.is_relative_to(self._config.rootpath) or not is_of_a_library(place)
         text = str(warning_message.message)
         if (users or kind in _FROM_ELSEWHERE) and not self._state.redaction.shows_values:
             warning_message.message = UserWarning(f"{kind}: {WITHHELD}")
         elif (shown := publishable(text, self._state.redaction)) != text:
             warning_message.message = UserWarning(shown)
+
+
+def is_of_a_library(path: Path) -> bool:
+    """Return whether a file is of an installed package, or of Python itself.
+
+    The user's files need not be below pytest's root directory: --rootdir may be elsewhere.
+    """
+    if not _INSTALLED.isdisjoint(path.parts):
+        return True
+    return any(path.is_relative_to(get_path(name)) for name in ("stdlib", "platstdlib"))

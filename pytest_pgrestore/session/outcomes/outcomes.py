@@ -143,6 +143,8 @@ def _verdict_and_message(
 ) -> tuple[Verdict, str]:
     if report.passed:
         return Verdict.PASSED, ""
+    if report.skipped and excinfo is not None and did_not_run(excinfo.value):
+        return Verdict.COULD_NOT_VERIFY, own_words(excinfo.value)
     if report.skipped:
         return Verdict.SKIPPED, _skip_reason(report)
     usage = item.config.stash[SESSION].fixture_usage

@@ -16,6 +16,7 @@ from pytest_pgrestore.privacy.stand_ins import StandIns
 from pytest_pgrestore.privacy.traceback_entries import raised_by_us, with_lines, without_variables
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import COMPARED, IS_DRILL_CHECK
+from pytest_pgrestore.session.outcomes.expected_failures import note_reasons
 from pytest_pgrestore.session.outcomes.outcomes import Excinfo, drills_of
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ class PublishedErrors:
     @cached_property
     def _stand_ins(self) -> StandIns:
         return StandIns(self._config.stash[SESSION].redaction.redactor.redact)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note which reasons cannot be values."""
+        note_reasons(session.items)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Container
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_pgrestore.model.evidence import AssertionOutcome
 from pytest_pgrestore.model.verdict import Verdict, worst
@@ -19,6 +19,17 @@ FINAL = frozenset({"passed", "failed", "skipped"})
 """Outcomes of pytest's reports; plugins that try a test again add words of their own."""
 
 
+class _Known(NamedTuple):
+    """An outcome and the node id of its test.
+
+    The name of the outcome may be another one: a subtest's, or one that was made visible or cut.
+    """
+
+    test: str
+    outcome: AssertionOutcome
+    is_subtest: bool = False
+
+
 class Outcomes:
     """Every outcome of a run so far.
 
@@ -26,14 +37,19 @@ class Outcomes:
         ordinary_failures: Number of failed reports of tests that belong to no drill.
         drill_failures: Number of failed reports of drills' own items and of their tests.
         lost: Drills' own items whose xdist worker died. No record of a drill shows that.
+        not_collected: Node ids of what could not be collected, in order.
     """
 
     def __init__(self) -> None:
-        self._by_drill: dict[str, dict[str, AssertionOutcome]] = {}
+        self._by_drill: dict[str, dict[str, _Known]] = {}
         self.ordinary_failures = 0
         self.drill_failures = 0
         self.lost: list[str] = []
+        self.not_collected: dict[str, None] = {}
         self._decided: set[str] = set()
+        # Tries, by node id and number: those with an outcome, and those that a plugin made again.
+        self._ended: set[tuple[str, int]] = set()
+        self._made_again: set[tuple[str, int]] = set()
 
     def add(self, report: pytest.TestReport) -> None:
         """Add what `report` holds."""
@@ -50,12 +66,17 @@ class Outcomes:
             self.lost.append(report.nodeid)
         plain = attached["outcome"]
         # Another word than these is of a try that pytest-rerunfailures or pytest-retry makes again.
-        if plain is None or report.outcome not in FINAL:
+        if report.outcome not in FINAL:
+            self._made_again.add((report.nodeid, attached.get("tries", 1)))
+            return
+        if plain is None:
             return
         outcome = AssertionOutcome(**plain | {"verdict": Verdict(plain["verdict"])})
         context = getattr(report, "context", None)  # a subtest: pytest 9, or pytest-subtests
+        if context is None:
+            self._ended.add((report.nodeid, outcome.tries))
         for key in attached["drills"]:
-            _put(self._by_drill.setdefault(key, {}), outcome, context)
+            self._put(key, _Known(report.nodeid, outcome), context)
 
     def begun(self, node_id: str) -> None:
         """Note that a test, or another try of it, began."""
@@ -65,13 +86,15 @@ class Outcomes:
         """Return whether the present try of a test has an outcome that counts."""
         return node_id in self._decided
 
-    def put(self, key: str, outcome: AssertionOutcome) -> None:
-        """Add an outcome of drill `key` that no report holds."""
-        _put(self._by_drill.setdefault(key, {}), outcome, None)
+    def put(self, key: str, test: str, outcome: AssertionOutcome) -> None:
+        """Add an outcome of drill `key` and a test that no report holds."""
+        self._put(key, _Known(test, outcome), None)
 
-    def has(self, key: str, name: str) -> bool:
-        """Return whether drill `key` has an outcome of the test called `name`."""
-        return name in self._by_drill.get(key, {})
+    def has(self, key: str, test: str) -> bool:
+        """Return whether drill `key` has an outcome of the test with this node id."""
+        known = self._by_drill.get(key, {})
+        entries = [known[test]] if test in known else list(known.values())
+        return any(entry.test == test and not entry.is_subtest for entry in entries)
 
     def drills(self) -> list[str]:
         """Return the keys of the drills that tests belong to."""
@@ -79,29 +102,40 @@ class Outcomes:
 
     def of(self, key: str) -> tuple[AssertionOutcome, ...]:
         """Return the outcomes of drill `key`."""
-        return tuple(self._by_drill.get(key, {}).values())
+        return tuple(entry.outcome for entry in self._by_drill.get(key, {}).values())
+
+    def _put(self, key: str, new: _Known, context: Any) -> None:
+        """Add an outcome. A test has one, the worst of its phases; each subtest has its own.
+
+        Those of tries that a plugin made again go, with their subtests. Those of a test that was
+        collected twice (--keep-duplicates) stay.
+        """
+        known = self._by_drill.setdefault(key, {})
+        for name, before in list(known.items()):
+            earlier = before.test == new.test and before.outcome.tries < new.outcome.tries
+            if earlier and self._is_superseded(new.test, before.outcome.tries):
+                del known[name]
+        name = new.outcome.name
+        if context is not None:
+            name = f"{name} {_subtest_name(context)}"
+        before_it = known.get(name)
+        if context is not None or (before_it is not None and before_it.test != new.test):
+            name = _unique(name, known)
+            named = replace(new.outcome, name=name)
+            known[name] = _Known(new.test, named, is_subtest=context is not None)
+        elif before_it is None or _is_as_bad(new.outcome, before_it.outcome):
+            known[name] = new
+
+    def _is_superseded(self, test: str, tries: int) -> bool:
+        """Return whether a plugin made a try again.
+
+        flaky (3.8) and pytest-retry (1.7) do not report it; its subtests are reported all the same.
+        """
+        return (test, tries) in self._made_again or (test, tries) not in self._ended
 
 
-def _put(known: dict[str, AssertionOutcome], outcome: AssertionOutcome, context: Any) -> None:
-    """Add an outcome. A test has one, the worst of its phases; each subtest has its own.
-
-    Those of its earlier tries go, with their subtests.
-    """
-    for name, before in list(known.items()):
-        if before.tries < outcome.tries and _same_test(name, outcome.name):
-            del known[name]
-    if context is not None:
-        name = _unique(f"{outcome.name} {_subtest_name(context)}", known)
-        known[name] = replace(outcome, name=name)
-        return
-    before_it = known.get(outcome.name)
-    if before_it is None or worst([before_it.verdict, outcome.verdict]) is outcome.verdict:
-        known[outcome.name] = outcome
-
-
-def _same_test(name: str, test: str) -> bool:
-    """Return whether `name` is of a test or of one of its subtests, as `_subtest_name` says it."""
-    return name == test or name.startswith((f"{test} [", f"{test} ("))
+def _is_as_bad(outcome: AssertionOutcome, other: AssertionOutcome) -> bool:
+    return worst([other.verdict, outcome.verdict]) is outcome.verdict
 
 
 def _unique(name: str, known: Container[str]) -> str:

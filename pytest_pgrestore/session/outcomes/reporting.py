@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pgrestore.session.drill_session import SESSION
+from pytest_pgrestore.session.outcomes.expected_failures import put_back, take_values_out
 from pytest_pgrestore.session.outcomes.outcomes import ATTRIBUTE, annotate, drills_of, explain
 from pytest_pgrestore.session.outcomes.published_errors import PublishedErrors
 from pytest_pgrestore.session.outcomes.report_fault import noted
@@ -22,10 +23,14 @@ PUBLISHED_ERRORS = pytest.StashKey[PublishedErrors]()
 def prepare(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
     """Take row values out of what pytest and other plugins make the report of."""
     errors = item.config.stash[PUBLISHED_ERRORS]
+    excinfo = errors.original(call)
     with noted(item):
-        explain(item, errors.original(call))
+        explain(item, excinfo)
     errors.replace(item, call)
-    if drills_of(item) and not item.config.stash[SESSION].redaction.shows_values:
+    redaction = item.config.stash[SESSION].redaction
+    if drills_of(item) and not redaction.shows_values:
+        with noted(item):
+            take_values_out(item, excinfo and excinfo.value, redaction.redactor)
         # pytest (8.2 to 9.2) copies the list into each report; allure-pytest attaches the texts.
         kept = item._report_sections  # noqa: SLF001 - nothing else holds them before the report
         kept[:] = [(when, name, WITHHELD) for when, name, _ in kept]
@@ -37,6 +42,7 @@ def prepare(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
 
 def finish(item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
     """Take row values out of a report, and attach its outcome."""
+    put_back(item)
     excinfo = item.config.stash[PUBLISHED_ERRORS].original(call)
     with noted(item, report):
         withhold(item, excinfo, report)

@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from pytest_pgrestore.model.errors import HarnessError
+from pytest_pgrestore.privacy.exceptions import WRITE_HINT
 from pytest_pgrestore.privacy.stand_ins import StandIns
 
 if TYPE_CHECKING:
@@ -146,6 +147,29 @@ def test_attributes_without_values_stay() -> None:
     assert sql.diag.message_primary is None
     assert system.errno == 2
     assert ours.hint == "add one"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [pytest.fail.Exception("x"), pytest.xfail.Exception("x"), HarnessError("x", "y")],
+    ids=["fail", "xfail", "ours"],
+)
+def test_notes_are_left_out_and_our_own_hint_stays(error: BaseException) -> None:
+    """Hypothesis adds what it drew, and a test what it knows."""
+    error.add_note(f"row {VALUE}")
+    error.add_note(WRITE_HINT)
+
+    new = StandIns(str).make(caught(raises(error)), lambda _part: "x")
+
+    assert new.__notes__ == [WRITE_HINT]
+
+
+@pytest.mark.parametrize(("code", "kept"), [(VALUE, 1), (None, None), (0, 0), (7, 7)])
+def test_an_exit_keeps_its_status(code: str | int | None, kept: int | None) -> None:
+    """A forked child ends with it: a text is a failure, and is not shown."""
+    new: Any = StandIns(str).make(caught(raises(SystemExit(code))), lambda _part: "x")
+
+    assert new.code == kept
 
 
 def test_a_recursion_and_a_circle_of_causes_have_an_end() -> None:

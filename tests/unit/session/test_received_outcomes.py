@@ -29,6 +29,13 @@ def drill_report(
     return made
 
 
+def of_try(number: int, made: pytest.TestReport) -> pytest.TestReport:
+    """Return the report as one of this try of its test."""
+    attached = vars(made)[ATTRIBUTE]
+    attached["tries"] = attached["outcome"]["tries"] = number
+    return made
+
+
 def test_outcomes_are_kept_by_drill_and_the_worst_phase_counts() -> None:
     """A teardown that fails makes a test that passed red, and a rerun does not change that."""
     outcomes = Outcomes()
@@ -97,20 +104,36 @@ def test_a_check_whose_worker_died_is_remembered(own: bool, lost: list[str]) -> 
 
 
 def test_the_last_try_replaces_the_others_and_their_subtests() -> None:
-    """A plugin runs the test again; the worst phase of that run counts, and no earlier one."""
+    """A plugin runs the test again; the worst phase of that run counts, and no earlier one.
+
+    Some plugins do not report a try that they make again, and its subtests are reported.
+    """
     outcomes = Outcomes()
     one = SimpleNamespace(msg="one", kwargs={})
-    tried = ((1, "failed", "rerun"), (2, "failed", "failed"), (3, "passed", "passed"))
-    for tries, verdict, word in tried:
-        subtest = drill_report("test_a", verdict, one)
-        made = drill_report("test_a", verdict)
-        for each in (subtest, made):
-            vars(each)[ATTRIBUTE]["outcome"]["tries"] = tries
-            each.outcome = word  # type: ignore[assignment]  # plugins add words
-            outcomes.add(each)
+    outcomes.add(drill_report("test_a (eu)", "failed", failed=True))
+    for tries, verdict, word in ((1, "failed", "rerun"), (2, "failed", ""), (3, "passed", "")):
+        subtest = of_try(tries, drill_report("test_a", verdict, one))
+        made = of_try(tries, drill_report("test_a", verdict))
+        outcomes.add(subtest)
+        made.outcome = word or made.outcome  # type: ignore[assignment]  # plugins add words
+        if tries != 2:
+            outcomes.add(made)
 
     found = {each.name: (str(each.verdict), each.tries) for each in outcomes.of("a@latest")}
-    assert found == {"test_a [one]": ("passed", 3), "test_a": ("passed", 3)}
+    assert found == {
+        "test_a (eu)": ("failed", 1),
+        "test_a [one]": ("passed", 3),
+        "test_a": ("passed", 3),
+    }
+
+
+def test_the_worst_outcome_of_a_test_that_was_collected_twice_counts() -> None:
+    """With --keep-duplicates; no plugin took the first one back."""
+    outcomes = Outcomes()
+    outcomes.add(of_try(1, drill_report("test_a", "failed", failed=True)))
+    outcomes.add(of_try(2, drill_report("test_a", "passed")))
+
+    assert [outcome.verdict for outcome in outcomes.of("a@latest")] == ["failed"]
 
 
 def test_a_try_that_is_made_again_is_no_outcome() -> None:
@@ -121,3 +144,17 @@ def test_a_try_that_is_made_again_is_no_outcome() -> None:
     outcomes.add(made)
 
     assert outcomes.of("a@latest") == ()
+
+
+@pytest.mark.parametrize("name", ["::test_a", "test_a[\u202e]", f"test_a[{'x' * 3000}]"])
+def test_a_test_is_known_whose_name_is_shown_otherwise(name: str) -> None:
+    """Evidence makes names visible and short: the test had not "ended" then."""
+    outcomes = Outcomes()
+    outcomes.add(drill_report(name, "passed", SimpleNamespace(msg="one", kwargs={})))
+
+    assert not outcomes.has("a@latest", name)
+
+    outcomes.add(drill_report(name, "passed"))
+
+    assert outcomes.has("a@latest", name)
+    assert len(outcomes.of("a@latest")) == 2
