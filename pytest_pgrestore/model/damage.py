@@ -23,6 +23,8 @@ _OWN_FILE = re.compile(
     r"|could not access status of transaction"
     # InitPostgres in postinit.c: 'The database subdirectory "base/16389" is missing.'
     r'|database subdirectory "[^"\n]*" is missing'
+    # ValidatePgVersion in miscinit.c: the PG_VERSION of a database is gone, or holds no number.
+    r'|"(?:base|pg_tblspc)/[^"\n]*" is not a valid data directory'
 )
 
 _READ = re.compile(

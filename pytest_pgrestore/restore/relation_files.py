@@ -62,10 +62,9 @@ def _compare(access: ConnectionInfo, listing: check.Listing, findings: check.Fin
             with access.ask(database.name) as connection:
                 check.compare(connection, listing, findings)
         except psycopg.OperationalError as exc:
-            if is_damage(exc.sqlstate, str(exc)):
-                findings.lost.append(f"database {database.name} cannot be opened: {_last(exc)}")
-            else:
-                findings.left_out.append(database.name)
+            told = f"database {database.name} cannot be opened: {_last(exc)}"
+            damaged = is_damage(exc.sqlstate, str(exc))
+            (findings.lost if damaged else findings.unopened).append(told)
 
 
 def _last(exc: Exception) -> str:
