@@ -52,3 +52,9 @@ def is_damage(sqlstate: str | None, message: str) -> bool:
     if not sqlstate:
         return _OWN_FILE.search(message) is not None or _READ.search(message) is not None
     return False
+
+
+def words_of_refusal(message: str) -> str:
+    """Return what the server said to a refused login, without what libpq puts before it."""
+    said = message.partition("FATAL:")[2] or message
+    return "; ".join(line.strip() for line in said.splitlines() if line.strip())

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.checks import relation_files as check
-from pytest_pgrestore.model.damage import is_damage
+from pytest_pgrestore.model.damage import is_damage, words_of_refusal
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.restore.databases import read_databases
 
@@ -62,14 +62,9 @@ def _compare(access: ConnectionInfo, listing: check.Listing, findings: check.Fin
             with access.ask(database.name) as connection:
                 check.compare(connection, listing, findings)
         except psycopg.OperationalError as exc:
-            told = f"database {database.name} cannot be opened: {_last(exc)}"
+            told = f"database {database.name} cannot be opened: {words_of_refusal(str(exc))}"
             damaged = is_damage(exc.sqlstate, str(exc))
             (findings.lost if damaged else findings.unopened).append(told)
-
-
-def _last(exc: Exception) -> str:
-    said = str(exc).partition("FATAL:")[2] or str(exc)
-    return "; ".join(line.strip() for line in said.splitlines() if line.strip())
 
 
 def _listed(sandbox: Sandbox) -> check.Listing:
