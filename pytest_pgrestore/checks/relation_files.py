@@ -52,6 +52,11 @@ _FILE = re.compile(r"([0-9]{1,10})(_init)?(?:\.([0-9]{1,6}))?")
 """Files of the main and of the init fork (docs, "Database File Layout")."""
 
 
+def is_relation(name: str) -> bool:
+    """Tell whether a file's name is that of a main or an init fork."""
+    return _FILE.fullmatch(name) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """How the server cuts relations.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.checks import relation_files as check
@@ -79,8 +80,10 @@ def _listed(sandbox: Sandbox) -> check.Listing:
         found.folders.add(shown)
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.is_file(follow_symlinks=False):
-                    found.add(shown, entry.name, entry.stat(follow_symlinks=False).st_size)
+                # The server renames and removes files meanwhile: pg_internal.init.PID (relcache.c).
+                if check.is_relation(entry.name) and entry.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):
+                        found.add(shown, entry.name, entry.stat(follow_symlinks=False).st_size)
     return found
 
 
