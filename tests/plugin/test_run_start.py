@@ -123,6 +123,44 @@ def test_the_reports_are_replaced_where_they_are(
     assert not (pytester.path / "pgrestore-report").exists()
 
 
+UNREADABLE = {
+    "a mistake in the syntax": {"pgrestore.toml": "path ="},
+    "a name that is almost right": {"pgrestore.toml.txt": ""},
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_the_reports_are_replaced_where_an_unreadable_file_names_them(
+    pytester: pytest.Pytester, reports: Path, name: str
+) -> None:
+    """But nothing is written to a directory without evidence of ours."""
+    ours, theirs = reports.rename(pytester.path / "ours"), pytester.path / "theirs"
+    theirs.mkdir()
+    (ours / "evidence.json").write_text(f'{{"plugin_version": "{YESTERDAY}"}}')
+    text = '[reports]\ndirectory = "ours"\n#directory = "x"\n[a]\ndirectory = "theirs"\n'
+    (pytester.path / "pgrestore.toml").write_text(SETTINGS + text)
+    for file, more in UNREADABLE[name].items():
+        with (pytester.path / file).open("a") as stream:
+            stream.write(more)
+
+    result = run(pytester)
+
+    assert result.ret == 4
+    assert YESTERDAY not in (ours / "evidence.json").read_text()
+    assert YESTERDAY not in (ours / "report.html").read_text()
+    assert not list(theirs.iterdir())
+
+
+def test_settings_that_begin_with_a_byte_order_mark_are_read(
+    pytester: pytest.Pytester,
+    reports: Path,  # noqa: ARG001 - makes the project
+) -> None:
+    """Editors on Windows write one."""
+    (pytester.path / "pgrestore.toml").write_text(SETTINGS, encoding="utf-8-sig")
+
+    assert run(pytester, "--no-pgrestore-strict").ret == 0
+
+
 LISTINGS = [
     *("--fixtures", "--markers", "--collect-only", "--setup-plan", "--help", "--cache-show"),
     "--pgrestore-plan",
