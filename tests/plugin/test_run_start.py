@@ -95,10 +95,16 @@ def test_no_end_of_a_run_leaves_the_reports_of_the_last_one(
 def test_the_logs_of_the_last_run_go_and_those_of_others_stay(
     pytester: pytest.Pytester, reports: Path
 ) -> None:
-    """The directory may be shared: only names that drills write are ours."""
+    """The directory may be shared, and another run may write there: its evidence names no log."""
+    other = f"{LOGS[:-1]}c/server-1.log"
+    (reports / other).parent.mkdir()
+    (reports / other).write_text("of a run that has not ended")
+    (reports / "evidence.json").write_text(f'{{"logs": ["{LOGS}/server-1.log"]}}')
+
     run(pytester)
 
     assert not (reports / LOGS / "server-1.log").exists()
+    assert (reports / other).exists()
     assert (reports / LOGS / "users.txt").exists()
     assert (reports / "logs" / "users.log").exists()
 

@@ -126,9 +126,10 @@ def _last_evidence(directory: Path) -> str:
 def _replace(start: RunStart, directory: Path, evidence: Evidence) -> None:
     from pytest_pgrestore.reports.write import ReportsIncompleteError, write_all
 
+    said = _last_evidence(directory)
     try:
         write_all(evidence, directory)
-        for log in _old_logs(directory / "logs"):
+        for log in _old_logs(directory / "logs", said):
             log.unlink()
     except (ReportsIncompleteError, OSError) as exc:
         start.refusal = (
@@ -145,14 +146,19 @@ def _reason(error: Exception) -> str:
     return str(getattr(cause, "strerror", None) or cause)
 
 
-def _old_logs(directory: Path) -> Iterator[Path]:
-    """Yield the logs that runs have left. The directory may be the user's: others stay."""
+def _old_logs(directory: Path, said: str) -> Iterator[Path]:
+    """Yield the logs that the last evidence names. The directory may be the user's: others stay.
+
+    The evidence of a run that has not ended names none: it may still write them.
+    """
     if directory.is_symlink() or not directory.is_dir():
         return
-    yield from directory.glob(FAULT_LOGS)
+    yield from (path for path in directory.glob(FAULT_LOGS) if path.name in said)
     for folder in directory.iterdir():
         if _DRILL_LOGS.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
-            yield from (path for path in folder.iterdir() if _LOG.fullmatch(path.name))
+            for path in folder.iterdir():
+                if _LOG.fullmatch(path.name) and f"{folder.name}/{path.name}" in said:
+                    yield path
 
 
 def evidence_of(
