@@ -159,7 +159,7 @@ class RunSettings:
         """Read all settings.
 
         Args:
-            refusal: What else is wrong; "" if nothing is.
+            refusal: What else is wrong in a run that must drill; "" if nothing is.
 
         Raises:
             pytest.UsageError: With the mistakes of flags and file together.
@@ -170,7 +170,7 @@ class RunSettings:
                 read()
             except pytest.UsageError as exc:
                 mistakes += [] if str(exc) in mistakes else [str(exc)]
-        if refusal:
+        if refusal and (mistakes or self.switch("strict")):
             mistakes.append(refusal)
         if mistakes:
             raise pytest.UsageError("\n".join(mistakes))

@@ -205,6 +205,23 @@ def test_reports_that_cannot_be_written_are_a_usage_error_at_once(
     assert "Traceback" not in text
 
 
+def test_reports_that_nobody_needs_may_be_unwritable(
+    pytester: pytest.Pytester,
+    reports: Path,  # noqa: ARG001 - makes the project
+) -> None:
+    """An ordinary test needs none, where a run without drills is no fault. A drill does."""
+    (pytester.path / "file").write_text("")
+    flags = ["--pgrestore-report-dir=file/below", "--no-pgrestore-strict"]
+
+    assert run(pytester, *flags).ret == 0
+
+    pytester.makepyfile(test_b="def test_b(pgrestore_conn): pass")
+    result = run(pytester, *flags)
+
+    assert result.ret == 4
+    assert "file/below cannot be written" in result.stdout.str() + result.stderr.str()
+
+
 @pytest.mark.parametrize("optimized", [True, False])
 def test_a_run_without_assertions_of_python_is_not_green(
     pytester: pytest.Pytester, reports: Path, monkeypatch: pytest.MonkeyPatch, *, optimized: bool
