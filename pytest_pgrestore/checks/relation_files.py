@@ -52,6 +52,11 @@ _FILE = re.compile(r"([0-9]{1,10})(_init)?(?:\.([0-9]{1,6}))?")
 """Files of the main and of the init fork (docs, "Database File Layout")."""
 
 
+def is_relation(name: str) -> bool:
+    """Tell whether a file's name is that of a main or an init fork."""
+    return _FILE.fullmatch(name) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """How the server cuts relations.
@@ -99,13 +104,15 @@ class Findings:
         lost: Relations without a file they must have, a phrase each.
         short: Relations with fewer pages than they had, a phrase each.
         relations: Number of relations compared.
-        left_out: Databases that could not be compared.
+        left_out: Databases that take no connection, as production set them.
+        unopened: Databases that should take one and did not, a phrase each.
     """
 
     lost: list[str] = field(default_factory=list)
     short: list[str] = field(default_factory=list)
     relations: int = 0
     left_out: list[str] = field(default_factory=list)
+    unopened: list[str] = field(default_factory=list)
 
 
 def lost_databases(connection: psycopg.Connection[Any], listing: Listing) -> list[str]:
@@ -186,6 +193,12 @@ def relation_files(findings: Findings, problem: str = "") -> Check:
         verdict, message = Verdict.FAILED, f"files are lost: {_named(findings.lost)}"
     elif problem:
         verdict, message = Verdict.COULD_NOT_VERIFY, problem
+    elif findings.unopened:
+        verdict = Verdict.COULD_NOT_VERIFY
+        message = (
+            f"not every database could be opened: {_named(findings.unopened)}; install what the"
+            " message lacks on this machine (a locale?), or see whether production opens it"
+        )
     elif findings.short:
         # VACUUM counts what it left, so files only grow after it. Recovery can stop between the
         # two, and pg_restore_relation_stats (18) writes any number.
@@ -204,7 +217,7 @@ def relation_files(findings: Findings, problem: str = "") -> Check:
 def not_compared(findings: Findings) -> list[str]:
     """Return a sentence for each database that was left out."""
     return [
-        f"The files of database {name}: it cannot be opened here, so its relations are not known."
+        f"The files of database {name}: it takes no connection, so its relations are not known."
         for name in findings.left_out
     ]
 

@@ -23,6 +23,8 @@ _OWN_FILE = re.compile(
     r"|could not access status of transaction"
     # InitPostgres in postinit.c: 'The database subdirectory "base/16389" is missing.'
     r'|database subdirectory "[^"\n]*" is missing'
+    # ValidatePgVersion in miscinit.c: the PG_VERSION of a database is gone, or holds no number.
+    r'|"(?:base|pg_tblspc)/[^"\n]*" is not a valid data directory'
 )
 
 _READ = re.compile(
@@ -50,3 +52,9 @@ def is_damage(sqlstate: str | None, message: str) -> bool:
     if not sqlstate:
         return _OWN_FILE.search(message) is not None or _READ.search(message) is not None
     return False
+
+
+def words_of_refusal(message: str) -> str:
+    """Return what the server said to a refused login, without what libpq puts before it."""
+    said = message.partition("FATAL:")[2] or message
+    return "; ".join(line.strip() for line in said.splitlines() if line.strip())

@@ -39,8 +39,8 @@ def data_loss(attempt: Attempt, access: ConnectionInfo) -> DataLossFigures:
     backup = attempt.chosen.backup if attempt.chosen else None
     moment = _data_moment(attempt)
     last_commit = _seconds_since(attempt, moment, now)
-    freshness, freshness_problem = _freshness(attempt, access, now)
-    live, live_problem = _live(attempt, access, last_commit, now)
+    freshness, freshness_problem = _freshness(attempt, access)
+    live, live_problem = _live(attempt, access, last_commit)
     problem = live_problem or freshness_problem
     if problem is None and live is None and freshness is None:
         problem = _problem_of_the_commit(attempt, moment, now)
@@ -97,7 +97,7 @@ def _problem_of_the_commit(
 
 
 def _freshness(
-    attempt: Attempt, access: ConnectionInfo, now: datetime
+    attempt: Attempt, access: ConnectionInfo
 ) -> tuple[float | None, UnusableError | None]:
     """Return the figure of the freshest row, and why it is of no use."""
     query = attempt.settings.freshness
@@ -107,6 +107,7 @@ def _freshness(
     try:
         with access.open() as restored:
             moment = freshest(restored, query, "restored")
+        now = datetime.now(UTC)  # a row of the heartbeat may have come while a slow query ran
         seconds = _seconds_since(attempt, moment, now)
         require_past(moment, now, "the freshest row", BOUND)
     except UnusableError as exc:
@@ -118,7 +119,7 @@ def _freshness(
 
 
 def _live(
-    attempt: Attempt, access: ConnectionInfo, last_commit: float | None, now: datetime
+    attempt: Attempt, access: ConnectionInfo, last_commit: float | None
 ) -> tuple[float | None, UnusableError | None]:
     """Return how far the live server is ahead, and why that is not known."""
     settings = attempt.settings
@@ -126,7 +127,7 @@ def _live(
         return None, None
     try:
         figure = _seconds_behind_live(
-            settings.live_conninfo, settings.freshness, access, last_commit, now
+            settings.live_conninfo, settings.freshness, access, last_commit
         )
     except UnusableError as exc:
         return None, exc
@@ -149,7 +150,6 @@ def _seconds_behind_live(
     query: str | None,
     access: ConnectionInfo,
     fallback_seconds: float | None,
-    now: datetime,
 ) -> float | None:
     """Return by how much the live server is ahead of the restored one, reading both.
 
@@ -161,7 +161,6 @@ def _seconds_behind_live(
         query: The freshness query.
         access: Of the restored server.
         fallback_seconds: Age of the last commit recovered.
-        now: The time by this machine.
 
     Raises:
         UnusableError: An answer of the freshness query is of no use.
@@ -176,6 +175,7 @@ def _seconds_behind_live(
         if query is not None:
             ahead = freshest(production, query, "live")
             here = freshest(restored, query, "restored")
+            now = datetime.now(UTC)
             # One mistyped row on both would make them equal.
             require_past(here, now, "the freshest row of the restored server", BOUND)
             require_past(ahead, now, "the freshest row of the live server", BOUND)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.model.damage import CAUSE, is_damage
+from pytest_pgrestore.model.damage import CAUSE, is_damage, words_of_refusal
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.restore.databases import (
     choose_database,
@@ -29,6 +30,12 @@ _MAINTENANCE_DATABASES = ("postgres", "template1")
 
 _LOGIN_SECONDS = 60.0
 """Longest wait for one login. A server that is stopped lets us connect, and answers nothing."""
+
+_PASSES = re.compile(
+    r"the database system is|too many (?:clients|connections)|connection slots"
+    r"|terminating connection|authentication|pg_hba\.conf|FATAL: +role "
+)
+"""What a server says of its own state, or of the role, in postmaster.c, proc.c and auth.c."""
 
 _IDENTITY = (
     "select pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('cluster_name'),"
@@ -172,7 +179,7 @@ def _connect(
             message = str(exc)
             if is_damage(exc.sqlstate, message):
                 raise BackupNotRestorable(
-                    f"{CAUSE}: {_first_fatal(message)}",
+                    f"{CAUSE}: {words_of_refusal(message)}",
                     hint="take a new backup, and find out where this one lost the file.",
                 ) from exc
             if _is_database_closed(message):
@@ -182,17 +189,16 @@ def _connect(
                     f"the copy's database locale is not known here: {message.splitlines()[0]}",
                     hint="install production's locales on this machine.",
                 ) from exc
+            if _is_final(message):
+                raise HarnessError(
+                    f"the restored server refuses database {database}: {words_of_refusal(message)}",
+                    hint="read the saved server log; see whether production takes this login.",
+                ) from exc
             raise LoginNotReadyError(message) from exc
     raise HarnessError(
         f"no connection is taken by {', '.join(ways_in)} (not there, or allow_connections = false)",
         hint="set `database` in the source to a database of production that takes connections.",
     )
-
-
-def _first_fatal(message: str) -> str:
-    """Return what the server said, without what libpq puts before it."""
-    said = message.partition("FATAL:")[2] or message
-    return "; ".join(line.strip() for line in said.splitlines() if line.strip())
 
 
 def _is_database_closed(message: str) -> bool:
@@ -208,6 +214,11 @@ def _is_database_closed(message: str) -> bool:
         or "not currently accepting" in message
         or "cannot connect to invalid database" in message
     )
+
+
+def _is_final(message: str) -> bool:
+    """Tell whether waiting cures nothing: the server is open, and refuses this login for itself."""
+    return "FATAL:" in message and _PASSES.search(message) is None
 
 
 def _refuse_locked_out(message: str, user: str) -> None:

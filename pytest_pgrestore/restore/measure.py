@@ -183,9 +183,7 @@ def _fit_of_database(access: ConnectionInfo, name: str) -> Fit:
             return environment.fit_of_database(connection)
     except psycopg.OperationalError as exc:
         message = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
-        return environment.Fit(
-            not_checked=(f"Database {name}: it cannot be opened on this system ({message}).",)
-        )
+        return environment.Fit(not_checked=(f"Database {name}: it cannot be opened ({message}).",))
 
 
 def _carried_configuration(sandbox: Sandbox) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.checks import relation_files as check
-from pytest_pgrestore.model.damage import is_damage
+from pytest_pgrestore.model.damage import is_damage, words_of_refusal
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.restore.databases import read_databases
 
@@ -62,15 +63,9 @@ def _compare(access: ConnectionInfo, listing: check.Listing, findings: check.Fin
             with access.ask(database.name) as connection:
                 check.compare(connection, listing, findings)
         except psycopg.OperationalError as exc:
-            if is_damage(exc.sqlstate, str(exc)):
-                findings.lost.append(f"database {database.name} cannot be opened: {_last(exc)}")
-            else:
-                findings.left_out.append(database.name)
-
-
-def _last(exc: Exception) -> str:
-    said = str(exc).partition("FATAL:")[2] or str(exc)
-    return "; ".join(line.strip() for line in said.splitlines() if line.strip())
+            told = f"database {database.name} cannot be opened: {words_of_refusal(str(exc))}"
+            damaged = is_damage(exc.sqlstate, str(exc))
+            (findings.lost if damaged else findings.unopened).append(told)
 
 
 def _listed(sandbox: Sandbox) -> check.Listing:
@@ -85,8 +80,10 @@ def _listed(sandbox: Sandbox) -> check.Listing:
         found.folders.add(shown)
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.is_file(follow_symlinks=False):
-                    found.add(shown, entry.name, entry.stat(follow_symlinks=False).st_size)
+                # The server renames and removes files meanwhile: pg_internal.init.PID (relcache.c).
+                if check.is_relation(entry.name) and entry.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):
+                        found.add(shown, entry.name, entry.stat(follow_symlinks=False).st_size)
     return found
 
 

@@ -5,6 +5,7 @@ Imports pydantic; therefore imported inside functions only.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ from pytest_pgrestore.settings.toml import read_toml
 from pytest_pgrestore.settings.variables import fill_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+_DIRECTORY = re.compile(r"""^[^#\n]{0,200}?\bdirectory\s*=\s*["']([^"'\n]+)["']""", re.MULTILINE)
 
 
 def read_content(path: Path) -> dict[str, Any]:
@@ -32,6 +35,28 @@ def read_content(path: Path) -> dict[str, Any]:
             hint="write [tool.pgrestore.sources.NAME] and keys below it, or name another file.",
         )
     return document
+
+
+def is_readable(path: Path) -> bool:
+    """Tell whether the file at `path` can be read, whatever is wrong with its settings."""
+    try:
+        read_content(path)
+    except ConfigError:
+        return False
+    return True
+
+
+def directories_named_in(path: Path, environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield what a file that cannot be read as TOML may name as `reports.directory`."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    for name in _DIRECTORY.findall(text):
+        mistakes: list[str] = []
+        filled = fill_in({"directory": name}, environ, mistakes)
+        if not mistakes:
+            yield path.parent.absolute() / Path(filled["directory"]).expanduser()
 
 
 def report_directory_in(path: Path, environ: Mapping[str, str]) -> Path | None:

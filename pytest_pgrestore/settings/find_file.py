@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import ConfigError
@@ -60,6 +61,15 @@ def find_config(given: Path | None, directories: Iterable[Path]) -> Path | None:
             hint="remove one, or name the right one: --pgrestore-config=FILE.",
         )
     return found[0] if found else None
+
+
+def candidates(directories: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files that may have been meant as settings, right names and nearly right ones."""
+    for directory in directories:
+        with suppress(OSError):
+            for path in sorted(directory.iterdir()):
+                if path.name in {FILE_NAME, "pyproject.toml"} or _is_near_miss(path.name):
+                    yield path
 
 
 def _identity(directory: Path) -> tuple[int, int] | Path:
@@ -132,7 +142,7 @@ def _is_same(path: Path, other: Path) -> bool:
 def _sections(path: Path) -> list[str]:
     """Return the names of the tables below ``[tool]``, each once."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return []
     return list(dict.fromkeys(_SECTION.findall(text)))

@@ -112,6 +112,21 @@ class RunSettings:
                 found = report_directory_in(self.path, self._environ)
         return self._config.rootpath / DEFAULT_REPORT_DIRECTORY if found is None else found
 
+    def other_report_directories(self) -> list[Path]:
+        """Return where the last run may have reported, if the settings file cannot be read."""
+        from pytest_pgrestore.settings.file_content import directories_named_in, is_readable
+        from pytest_pgrestore.settings.find_file import candidates
+
+        try:
+            if resolve(self._config, self._environ, only=("report_dir",))["report_dir"] is not None:
+                return []
+            if self.path is None or is_readable(self.path):
+                return []
+            files = [self.path]
+        except pytest.UsageError:
+            files = [*candidates((self._config.invocation_params.dir, self._config.rootpath))]
+        return [found for file in files for found in directories_named_in(file, self._environ)]
+
     @cached_property
     def given(self) -> ExplicitSettings:
         """The values of flags, environment and ini.
@@ -144,7 +159,7 @@ class RunSettings:
         """Read all settings.
 
         Args:
-            refusal: What else is wrong; "" if nothing is.
+            refusal: What else is wrong in a run that must drill; "" if nothing is.
 
         Raises:
             pytest.UsageError: With the mistakes of flags and file together.
@@ -155,7 +170,7 @@ class RunSettings:
                 read()
             except pytest.UsageError as exc:
                 mistakes += [] if str(exc) in mistakes else [str(exc)]
-        if refusal:
+        if refusal and (mistakes or self.switch("strict")):
             mistakes.append(refusal)
         if mistakes:
             raise pytest.UsageError("\n".join(mistakes))

@@ -95,10 +95,16 @@ def test_no_end_of_a_run_leaves_the_reports_of_the_last_one(
 def test_the_logs_of_the_last_run_go_and_those_of_others_stay(
     pytester: pytest.Pytester, reports: Path
 ) -> None:
-    """The directory may be shared: only names that drills write are ours."""
+    """The directory may be shared, and another run may write there: its evidence names no log."""
+    other = f"{LOGS[:-1]}c/server-1.log"
+    (reports / other).parent.mkdir()
+    (reports / other).write_text("of a run that has not ended")
+    (reports / "evidence.json").write_text(f'{{"logs": ["{LOGS}/server-1.log"]}}')
+
     run(pytester)
 
     assert not (reports / LOGS / "server-1.log").exists()
+    assert (reports / other).exists()
     assert (reports / LOGS / "users.txt").exists()
     assert (reports / "logs" / "users.log").exists()
 
@@ -121,6 +127,44 @@ def test_the_reports_are_replaced_where_they_are(
     assert result.ret == 4
     assert YESTERDAY not in (elsewhere / "evidence.json").read_text()
     assert not (pytester.path / "pgrestore-report").exists()
+
+
+UNREADABLE = {
+    "a mistake in the syntax": {"pgrestore.toml": "path ="},
+    "a name that is almost right": {"pgrestore.toml.txt": ""},
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_the_reports_are_replaced_where_an_unreadable_file_names_them(
+    pytester: pytest.Pytester, reports: Path, name: str
+) -> None:
+    """But nothing is written to a directory without evidence of ours."""
+    ours, theirs = reports.rename(pytester.path / "ours"), pytester.path / "theirs"
+    theirs.mkdir()
+    (ours / "evidence.json").write_text(f'{{"plugin_version": "{YESTERDAY}"}}')
+    text = '[reports]\ndirectory = "ours"\n#directory = "x"\n[a]\ndirectory = "theirs"\n'
+    (pytester.path / "pgrestore.toml").write_text(SETTINGS + text)
+    for file, more in UNREADABLE[name].items():
+        with (pytester.path / file).open("a") as stream:
+            stream.write(more)
+
+    result = run(pytester)
+
+    assert result.ret == 4
+    assert YESTERDAY not in (ours / "evidence.json").read_text()
+    assert YESTERDAY not in (ours / "report.html").read_text()
+    assert not list(theirs.iterdir())
+
+
+def test_settings_that_begin_with_a_byte_order_mark_are_read(
+    pytester: pytest.Pytester,
+    reports: Path,  # noqa: ARG001 - makes the project
+) -> None:
+    """Editors on Windows write one."""
+    (pytester.path / "pgrestore.toml").write_text(SETTINGS, encoding="utf-8-sig")
+
+    assert run(pytester, "--no-pgrestore-strict").ret == 0
 
 
 LISTINGS = [
@@ -159,6 +203,23 @@ def test_reports_that_cannot_be_written_are_a_usage_error_at_once(
     text = result.stdout.str() + result.stderr.str()
     assert "file/below cannot be written: Not a directory\nHINT: name one that can: " in text
     assert "Traceback" not in text
+
+
+def test_reports_that_nobody_needs_may_be_unwritable(
+    pytester: pytest.Pytester,
+    reports: Path,  # noqa: ARG001 - makes the project
+) -> None:
+    """An ordinary test needs none, where a run without drills is no fault. A drill does."""
+    (pytester.path / "file").write_text("")
+    flags = ["--pgrestore-report-dir=file/below", "--no-pgrestore-strict"]
+
+    assert run(pytester, *flags).ret == 0
+
+    pytester.makepyfile(test_b="def test_b(pgrestore_conn): pass")
+    result = run(pytester, *flags)
+
+    assert result.ret == 4
+    assert "file/below cannot be written" in result.stdout.str() + result.stderr.str()
 
 
 @pytest.mark.parametrize("optimized", [True, False])

@@ -28,7 +28,15 @@ CONFIGURATION_BYTES = 4 * 1024 * 1024
 _LARGEST_NUMBER_OF_FILES = 50
 """Most included files that are read; a server includes 10 levels (CONF_FILE_MAX_DEPTH)."""
 
-_SHOWN_CHARACTERS = 100
+_SHOWN = re.compile(
+    r"immediate|always|0x[0-9a-fA-F]{1,8}|[0-9]{1,20}|[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)?"
+    r"(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?"
+)
+"""Values that are shown: a moment, an LSN, a number. A free name or path could hold anything."""
+
+_FREE = frozenset({"recovery_target_name", "data_directory", "hba_file", "ident_file"})
+"""Settings whose value is a free name or path."""
 
 # Docs, "Parameter Interaction via the Configuration File": the equals sign may be left out, and the
 # quotes around a single word. The value may be missing, in a line that is an error.
@@ -134,8 +142,8 @@ def harm_by_hand(
         *_of_files(moved),
         *(() if rewritten else (*_of_targets(last), *_of_sources_of_wal(last))),
         *(
-            f"{_line(setting)}, which is not in the backup: a server that is started by hand ends"
-            " with FATAL without it"
+            f"{_file(setting)} has {setting.name} of what is not in the backup: a server that is"
+            " started by hand ends with FATAL without it"
             for setting in settings
             if setting.name in {"include", "include_dir"} and not in_copy(setting)
         ),
@@ -195,11 +203,13 @@ def _of_places(last: Mapping[str, Setting]) -> Iterator[str]:
 
 
 def _line(setting: Setting) -> str:
-    return f"{visible(setting.file)} sets {setting.name} = {_shown(setting.value)}"
+    shown = setting.name not in _FREE and _SHOWN.fullmatch(setting.value)
+    value = f" = {setting.value!r}" if shown else ""
+    return f"{_file(setting)} sets {setting.name}{value}"
 
 
-def _shown(value: str) -> str:
-    return repr(visible(value, _SHOWN_CHARACTERS))
+def _file(setting: Setting) -> str:
+    return setting.file if setting.file in {MAIN, AUTO} else "an included file"
 
 
 def notes_on_copy(sandbox: Sandbox, moved: Collection[str], source_type: str) -> list[str]:
@@ -228,7 +238,7 @@ def unknown_settings(settings: Iterable[Setting], known: frozenset[str]) -> list
         if "." not in setting.name and setting.name not in known | directives
     }
     return [
-        f"{visible(setting.file)} sets {visible(name)}, which this server does not know: one that"
+        f"{_file(setting)} sets {visible(name)}, which this server does not know: one that"
         " is started by hand with these files ends with FATAL"
         for name, setting in sorted(names.items())
     ]

@@ -215,5 +215,5 @@ def read_drill(path: Path) -> DrillTable:
 
 def _assert_lines(path: Path) -> list[int]:
     """Return the line of each ``[[assert]]``, from 0; none if they are spelled in another way."""
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")
     return [text.count("\n", 0, found.start(1)) for found in _ASSERT_HEADER.finditer(text)]

@@ -109,6 +109,8 @@ def _with_drills(session: pytest.Session, items: list[pytest.Item]) -> list[pyte
             seen.add(request.drill.key)
             ordered += _collected(session, request)
         ordered.append(item)
+    if state.requests and state.start.refusal and not state.settings.lists_only:
+        raise pytest.UsageError(state.start.refusal)
     if state.usage_errors.places:
         raise pytest.UsageError("\n".join(state.usage_errors.lines()))
     return ordered

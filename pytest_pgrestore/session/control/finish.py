@@ -34,7 +34,10 @@ _JUDGED_BY_US = frozenset(
 
 
 _BROKEN_OFF: Mapping[int, str] = {
-    pytest.ExitCode.USAGE_ERROR: "pytest ended with a usage error, which its output has",
+    pytest.ExitCode.USAGE_ERROR: (
+        "pytest ended with a usage error, or another plugin ended it without a session: see its"
+        " output"
+    ),
     pytest.ExitCode.INTERNAL_ERROR: (
         "pytest ended with an internal error: its output has the traceback, and whose code it is"
     ),

@@ -10,6 +10,7 @@ import platform
 import re
 import socket
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from pytest_pgrestore.model.version import __version__
 from pytest_pgrestore.session.own_faults import FAULT_LOGS
 from pytest_pgrestore.session.run_start import run_start
 from pytest_pgrestore.settings.run_settings import KnownKinds, RunSettings
+from pytest_pgrestore.system.regular_file import read_limited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +37,12 @@ _DRILL_LOGS = re.compile(r"[a-z0-9-]{0,12}-[0-9a-f]{12}")
 """Name of the directory with the logs of a drill. Made in ``sandboxes/run_directory.py``."""
 
 _LOG = re.compile(r".*\.log|container\.json")
+
+_OURS = '"plugin_version"'
+"""A key of every evidence file."""
+
+_EVIDENCE_BYTES = 256 * 1024 * 1024
+"""Most of the last evidence that is read."""
 
 _OF_A_WORKER = "PYTEST_XDIST_WORKER"
 """xdist sets it for its workers, and every program that a worker starts inherits it."""
@@ -91,17 +99,37 @@ def replace_last(start: RunStart, settings: RunSettings, environ: Mapping[str, s
         f"run {start.run_id} began at {start.started_at:%Y-%m-%d %H:%M:%S} UTC and has not ended; "
         "if it is not running now, it died before it could report"
     )
-    _replace(
-        start, settings.early_report_directory(), evidence_of(start, environ, problems=(began,))
-    )
+    evidence = evidence_of(start, environ, problems=(began,))
+    _replace(start, settings.early_report_directory(), evidence)
+    for directory in settings.other_report_directories():
+        if directory != start.directory and _OURS in _last_evidence(directory):
+            _replace_too(directory, evidence)
+
+
+def _replace_too(directory: Path, evidence: Evidence) -> None:
+    """Replace the reports in a directory that is only guessed: what fails there is no fault."""
+    from pytest_pgrestore.reports.write import ReportsIncompleteError, write_all
+
+    with suppress(ReportsIncompleteError, OSError):
+        write_all(evidence, directory)
+
+
+def _last_evidence(directory: Path) -> str:
+    """Return the text of the evidence in a directory; empty if there is none."""
+    try:
+        content = read_limited(directory / "evidence.json", _EVIDENCE_BYTES)
+    except OSError:
+        return ""
+    return content.decode("utf-8", errors="replace")
 
 
 def _replace(start: RunStart, directory: Path, evidence: Evidence) -> None:
     from pytest_pgrestore.reports.write import ReportsIncompleteError, write_all
 
+    said = _last_evidence(directory)
     try:
         write_all(evidence, directory)
-        for log in _old_logs(directory / "logs"):
+        for log in _old_logs(directory / "logs", said):
             log.unlink()
     except (ReportsIncompleteError, OSError) as exc:
         start.refusal = (
@@ -118,14 +146,19 @@ def _reason(error: Exception) -> str:
     return str(getattr(cause, "strerror", None) or cause)
 
 
-def _old_logs(directory: Path) -> Iterator[Path]:
-    """Yield the logs that runs have left. The directory may be the user's: others stay."""
+def _old_logs(directory: Path, said: str) -> Iterator[Path]:
+    """Yield the logs that the last evidence names. The directory may be the user's: others stay.
+
+    The evidence of a run that has not ended names none: it may still write them.
+    """
     if directory.is_symlink() or not directory.is_dir():
         return
-    yield from directory.glob(FAULT_LOGS)
+    yield from (path for path in directory.glob(FAULT_LOGS) if path.name in said)
     for folder in directory.iterdir():
         if _DRILL_LOGS.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
-            yield from (path for path in folder.iterdir() if _LOG.fullmatch(path.name))
+            for path in folder.iterdir():
+                if _LOG.fullmatch(path.name) and f"{folder.name}/{path.name}" in said:
+                    yield path
 
 
 def evidence_of(

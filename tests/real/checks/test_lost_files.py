@@ -108,6 +108,16 @@ def cut_in_half(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: 8192 * 3])
 
 
+def lose_version(database: Path) -> None:
+    """Remove the file by which a server knows the directory of a database."""
+    (database / "PG_VERSION").unlink()
+
+
+def unknown_version(database: Path) -> None:
+    """Refuse each login by a message that is not known to be about a lost file."""
+    (database / "PG_VERSION").write_text("14\n")
+
+
 LOST: list[tuple[str, Callable[[Path], object], str, str]] = [
     ("plain", Path.unlink, "failed", "public.plain of database postgres"),
     ("plain_g_idx", Path.unlink, "failed", "public.plain_g_idx"),
@@ -116,12 +126,16 @@ LOST: list[tuple[str, Callable[[Path], object], str, str]] = [
     ("rewritten", Path.unlink, "failed", "public.rewritten"),
     ("plain", cut_in_half, "could not verify", "public.plain of database postgres has 3 pages of"),
     ("other", shutil.rmtree, "failed", "database other has no directory"),
+    ("other", lose_version, "failed", "database other cannot be opened"),
+    ("other", unknown_version, "could not verify", "database other cannot be opened"),
 ]
 
 
 @pytest.mark.parametrize("lab", [15], indirect=True)
 @pytest.mark.parametrize(
-    ("name", "harm", "verdict", "words"), LOST, ids=[f"{name}-{what}" for name, _, what, _ in LOST]
+    ("name", "harm", "verdict", "words"),
+    LOST,
+    ids=[f"{name}-{harm.__name__}" for name, harm, _, _ in LOST],
 )
 def test_a_lost_file_is_named(
     lab: Lab,

@@ -57,6 +57,8 @@ def test_a_listing_that_could_not_be_made_is_no_proof() -> None:
     """And what was found for certain is not hidden by what was not."""
     assert relation_files.relation_files(Findings(), "denied").verdict == "could not verify"
     assert relation_files.relation_files(Findings(short=["x"])).verdict == "could not verify"
+    assert relation_files.relation_files(Findings(unopened=["x"])).verdict == "could not verify"
+    assert relation_files.relation_files(Findings(left_out=["x"])).verdict == "passed"
     assert relation_files.relation_files(Findings(lost=["x"], short=["y"])).verdict == "failed"
     assert relation_files.relation_files(Findings(relations=1)).verdict == "passed"
 

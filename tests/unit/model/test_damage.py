@@ -24,6 +24,13 @@ DAMAGE = [
         ),
     ),
     (None, 'FATAL:  could not open file "base/5/1259": No such file or directory'),
+    (
+        None,
+        (
+            'FATAL:  "base/16385" is not a valid data directory\n'
+            'DETAIL:  File "base/16385/PG_VERSION" is missing.'
+        ),
+    ),
 ]
 
 NONE = [

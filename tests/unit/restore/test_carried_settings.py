@@ -42,6 +42,34 @@ def test_a_line_that_would_harm_a_restore_by_hand_is_told(line: str, words: str)
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "recovery_target_name = 'customer 4711'",
+        "recovery_target_name = 4711",
+        "recovery_target_time = 'the day of customer 4711'",
+        "include '/home/customer 4711/x.conf'",
+        "hba_file = '/home/4711/pg_hba.conf'",
+    ],
+)
+def test_a_free_name_or_path_is_not_shown(line: str) -> None:
+    """It could hold anything, and the evidence is published."""
+    (note,) = notes(line)
+
+    assert "4711" not in note
+    assert line.split(maxsplit=1)[0] in note
+
+
+@pytest.mark.parametrize(
+    "value", ["2026-11-28 10:00:00.5+00", "2026-11-28T10:00:00Z", "2026-11-28 12:20:11 UTC"]
+)
+def test_a_moment_is_shown(value: str) -> None:
+    """Whoever reads the note looks for that line."""
+    (note,) = notes(f"recovery_target_time = '{value}'")
+
+    assert value in note
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
