@@ -118,6 +118,8 @@ class BasebackupSource:
         for link in chain:
             link.require_readable()
         wal = wal_needed.wal_for(request, backup, directory, files, catalogue.backups)
+        if self._wal is not None:
+            wal_checks.require_known_forms(self._wal, request, wal, files)
         foreign = []
         if self._backup is None:
             foreign = wal_checks.require_no_other(request, wal, backup, files)
