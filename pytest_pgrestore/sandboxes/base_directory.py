@@ -64,13 +64,21 @@ def temporary_directory() -> Path:
         wanted = os.environ.get(variable)
         if not wanted:
             continue
-        if Path(wanted).absolute() != chosen:
+        if not _is_same(Path(wanted), chosen):
             raise HarnessError(
                 f"{variable} is {wanted}, and no file can be written there",
                 hint=f"make that directory, correct {variable}, or set sandbox.directory.",
             )
         break
     return chosen
+
+
+def _is_same(wanted: Path, chosen: Path) -> bool:
+    """Return whether both are one directory, however it is spelled (``/tmp/../var/tmp``)."""
+    try:
+        return wanted.samefile(chosen)
+    except OSError:
+        return False
 
 
 def _require_own(base: Path, mode: int) -> None:

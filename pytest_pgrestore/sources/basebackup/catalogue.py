@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.backup import Backup
 from pytest_pgrestore.sources.basebackup import incremental
 from pytest_pgrestore.sources.basebackup.find_backups import find_backups
+from pytest_pgrestore.sources.basebackup.no_backups import (
+    Stranger,
+    require_none_newer,
+    strangers_in,
+    unknown_forms,
+)
 from pytest_pgrestore.sources.basebackup.sizes import stored_bytes
 from pytest_pgrestore.sources.selection import no_backup, pick
 from pytest_pgrestore.sources.wal.backup_label import moment
@@ -53,12 +59,14 @@ class Catalogue:
         backups: The entries, oldest first.
         directories: The directory of each entry, in the same order.
         left_out: A sentence for each backup that was never finished.
+        strangers: What lies beside the backups and is none.
     """
 
     path: Path
     backups: list[Backup]
     directories: list[BackupDirectory]
     left_out: list[str]
+    strangers: list[Stranger]
 
     def choose(
         self, request: LocateRequest, files: WalFiles, wanted: str | None = None
@@ -71,6 +79,7 @@ class Catalogue:
             TargetUnreachable: No backup reaches the target.
         """
         if not self.backups:
+            require_none_newer(unknown_forms(self.strangers), None, request.target)
             raise no_backup(self.path, self.left_out)
         labels = [entry.label for entry in self.directories if entry.label is not None]
         segment_bytes = _common_segment_bytes(labels)
@@ -101,13 +110,16 @@ def _common_segment_bytes(labels: Sequence[BackupLabel]) -> int | None:
     return sizes.pop() if len(sizes) == 1 else None
 
 
-def read_catalogue(path: Path, files: WalFiles, rules: Rules | None = None) -> Catalogue:
+def read_catalogue(
+    path: Path, files: WalFiles, rules: Rules | None = None, archive: Path | None = None
+) -> Catalogue:
     """Return the catalogue of the directory `path`.
 
     Args:
         path: A backup, or a directory of backups.
         files: The WAL archive; its ``.backup`` files have facts about the backups.
         rules: What the user allows a backup to have.
+        archive: The directory of that archive.
 
     Raises:
         HarnessError: The directory is missing or cannot be read.
@@ -128,6 +140,7 @@ def read_catalogue(path: Path, files: WalFiles, rules: Rules | None = None) -> C
         left_out=[
             f"backup {entry.path.name} was never finished" for entry in every if entry.unfinished
         ],
+        strangers=strangers_in(path, {entry.path for entry in every}, archive),
     )
 
 

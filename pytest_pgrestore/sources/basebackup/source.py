@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.sources.basebackup import (
     incremental,
     manifest_check,
+    no_backups,
     stopped,
     wal_checks,
     wal_needed,
@@ -110,7 +111,7 @@ class BasebackupSource:
     def locate(self, request: LocateRequest) -> ChosenBackup:
         """Choose the backup for `request` and check that its target can be reached. Reads only."""
         files = self._archive()
-        catalogue = read_catalogue(self._path, files, self._rules)
+        catalogue = read_catalogue(self._path, files, self._rules, self._wal)
         selected = catalogue.choose(request, files, self._backup)
         backup = selected.backup
         directory = catalogue.directory_of(backup)
@@ -118,12 +119,16 @@ class BasebackupSource:
         for link in chain:
             link.require_readable()
         wal = wal_needed.wal_for(request, backup, directory, files, catalogue.backups)
+        if self._wal is not None:
+            wal_checks.require_known_forms(self._wal, request, wal, files)
         foreign = []
         if self._backup is None:
             foreign = wal_checks.require_no_other(request, wal, backup, files)
         if self._wal is not None and not stopped.precedes(files, directory):
             wal_checks.require_some_from(self._wal, request, wal, files)
         wal_checks.require_reachable(request, wal, selected.position)
+        if self._backup is None and request.timeline == "latest":
+            no_backups.require_none_newer(catalogue.strangers, directory.path, request.target)
         chosen = ChosenBackup(
             backup=backup,
             selection=selected.selection,
@@ -136,6 +141,7 @@ class BasebackupSource:
             not_checked=self._not_checked(),
             notes=(
                 *catalogue.left_out,
+                *no_backups.notes(catalogue.strangers, self._path),
                 *catalogue.unusable_beside(chain),
                 *wal.notes,
                 *foreign,

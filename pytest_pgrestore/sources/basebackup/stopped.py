@@ -49,6 +49,9 @@ _FLOAT = 1234567.0
 
 _BLOCK_BYTES = 8192
 
+_PID_FILE = "postmaster.pid"
+"""A server removes it when it is stopped in order (UnlinkLockFiles in miscinit.c)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Control:
@@ -95,7 +98,14 @@ def label_of_stopped(data: Path) -> tuple[BackupLabel | None, str]:
     if control is None:
         return None, "it has no backup_label"
     if control.state in STOPPED:
-        return control.label(), ""
+        with reading(data):
+            running = _PID_FILE in {entry.name for entry in data.iterdir()}
+        if not running:
+            return control.label(), ""
+        return None, (
+            f"it has no backup_label, its pg_control says {control.state!r}, and it has a"
+            f" {_PID_FILE}: the server ran while its directory was copied"
+        )
     return None, (
         f"it has no backup_label, and its pg_control says {control.state!r}: a copy of a server"
         " that was not stopped"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import BackupNotRestorable
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, TargetUnreachable
 from pytest_pgrestore.model.target import Immediate, Latest
+from pytest_pgrestore.model.wal import Segment
 from pytest_pgrestore.sources.wal import history_verdict, other_cluster, preflight
 from pytest_pgrestore.sources.wal.activity import ActivityInWal
 from pytest_pgrestore.sources.wal.production_timeline import require_one_production
@@ -39,6 +40,47 @@ def require_no_other(
     return other_cluster.require_no_other(
         known, files.segments, wal.found, expected.segment_bytes, programs
     )
+
+
+def require_known_forms(archive: Path, request: LocateRequest, wal: Wal, files: WalFiles) -> None:
+    """Refuse a target that may lie in segments of a form that is not read here, as ``.gpg``.
+
+    Raises:
+        HarnessError: The run of segments ends, and the archive has later ones of such a form.
+    """
+    size = wal.expected.segment_bytes
+    later = sorted(
+        name
+        for name in files.unread
+        if int(name[:8], 16) >= wal.path.steps[0][0]
+        and Segment.parse(name[:24], size).number >= wal.end // size
+        and name[:24] not in files.segments
+    )
+    if not later or _enough(request, wal, files):
+        return
+    suffixes = sorted({name[24:] for name in later})
+    raise HarnessError(
+        f"{len(later)} of the WAL files in {archive} cannot be read, from {later[0]} on:"
+        f" {', '.join(suffixes[:3])} is an encrypted or unknown form",
+        hint="decrypt or unpack the WAL into another directory and name that in `wal`, or use a"
+        ' source of type = "command", whose wal_fetch does it.',
+    )
+
+
+def _enough(request: LocateRequest, wal: Wal, files: WalFiles) -> bool:
+    """Return whether the WAL that can be read reaches the target."""
+    if isinstance(request.target, Latest):
+        return False
+    if not isinstance(request.target, Immediate) and not any_from(files, wal.found):
+        return False
+    programs = request.find_programs(wal.major)
+    try:
+        preflight.require_reachable(
+            preflight.Question(request.target, wal.stop, wal.found, request.now, programs)
+        )
+    except (BackupNotRestorable, TargetUnreachable):
+        return False
+    return True
 
 
 def require_some_from(archive: Path, request: LocateRequest, wal: Wal, files: WalFiles) -> None:

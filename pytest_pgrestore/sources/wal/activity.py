@@ -46,6 +46,14 @@ class ActivityInWal:
             return None
         return found.when if found is not None and found.lsn >= at else None
 
+    def ran(self, names: Sequence[str], at: Lsn) -> datetime | None:
+        """Return the time of the last checkpoint of a running server at or after `at`."""
+        there = self._there(names[-commits.LOOK_BACK :])
+        try:
+            return commits.last_checkpoint(there, at, self.programs)
+        except BackupNotRestorable:
+            return None
+
     def _there(self, names: Sequence[str]) -> list[WalFile]:
         return [self.files[name] for name in names if name in self.files]
 
@@ -66,6 +74,10 @@ class ActivityInList:
     def last(self, names: Sequence[str], at: Lsn) -> datetime | None:  # noqa: ARG002 - of the protocol
         """Return when the last of the segments was stored."""
         return max(self._times(names), default=None)
+
+    def ran(self, names: Sequence[str], at: Lsn) -> datetime | None:
+        """Return when the last of the segments was stored."""
+        return self.last(names, at)
 
     def _times(self, names: Sequence[str]) -> list[datetime]:
         return [when for name in names if (when := self.stored_at.get(name)) is not None]

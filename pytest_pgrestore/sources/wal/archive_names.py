@@ -22,6 +22,23 @@ Barman (``wals/``) and pgBackRest sort archived WAL like that.
 """
 
 
+_OTHER_FORM = re.compile(r"([0-9A-F]{24})((?:\.[A-Za-z0-9_-]{1,20}){1,3})")
+_ON_ITS_WAY = re.compile(
+    r"\.(?:partial|backup|history|ready|done|te?mp|part|md5|sha\d+|sig)(?:\.|$)", re.IGNORECASE
+)
+"""Suffixes of what is no segment, or not yet: no archive_command gives them to a finished one."""
+
+
+def other_form(name: str) -> str:
+    """Return the suffix of a segment in a form that is not read here, such as ``.gpg``, or ''.
+
+    Args:
+        name: Of the file, without the suffix of a known compressor.
+    """
+    match = _OTHER_FORM.fullmatch(name)
+    return "" if match is None or _ON_ITS_WAY.search(match[2]) else match[2]
+
+
 def names_in(directory: Path) -> Iterator[tuple[Path, str]]:
     """Yield each name of an archive, with its directory.
 

@@ -29,6 +29,7 @@ _ENDS_RECOVERY = re.compile(
     r"lsn: ([0-9A-F]{1,8}/[0-9A-F]{1,8}),.*?desc: CHECKPOINT_SHUTDOWN redo [0-9A-F/]{3,17};"
     r" tli (\d{1,10}); prev tli (\d{1,10});"
 )
+_RUNNING = re.compile(r"lsn: ([0-9A-F]{1,8}/[0-9A-F]{1,8}),.*?desc: CHECKPOINT_ONLINE redo ")
 _PAGE = 8192
 _PAGE_HEADER = 24
 """Bytes at the start of each page but a segment's first (XLogPageHeaderData, aligned)."""
@@ -37,6 +38,7 @@ _TIME_AT = 24 + 2 + 64
 """Place of `time` in the record: its header, that of its data, and the fields before it."""
 
 _TIME = struct.Struct("<q")
+_SECOND = timedelta(seconds=1)
 
 
 def born_by(line: str, files: Sequence[WalFile], after: Lsn) -> datetime | None:
@@ -62,8 +64,25 @@ def born_by(line: str, files: Sequence[WalFile], after: Lsn) -> datetime | None:
     return next((moment for file in files if (moment := _time_in(file, lsn)) is not None), None)
 
 
+def ran_by(line: str, files: Sequence[WalFile], after: Lsn) -> datetime | None:
+    """Return when a server ran, if `line` is about a checkpoint of a running one.
+
+    Only a server with something to write makes one. The checkpoint of a shutdown, or of a recovery,
+    tells nothing: an old server that is started once more and stopped writes those.
+
+    Raises:
+        BackupNotRestorable: A segment cannot be unpacked.
+        HarnessError: A segment cannot be read.
+    """
+    match = _RUNNING.search(line)
+    if match is None or (lsn := Lsn.parse(match[1])) < after:
+        return None
+    found = next((moment for file in files if (moment := _time_in(file, lsn)) is not None), None)
+    return None if found is None else found - _SECOND
+
+
 def _time_in(file: WalFile, lsn: Lsn) -> datetime | None:
-    """Return the time of the checkpoint at `lsn`; None if this segment does not hold it."""
+    """Return the end of the checkpoint's second; None if this segment does not hold it."""
     with reading(file.path), open_plain(file.path) as stream:
         header = read_header(stream.read(HEADER_BYTES))
         if header is None or header.major is None or header.segment_bytes not in SEGMENT_SIZES:
@@ -83,7 +102,7 @@ def _time_in(file: WalFile, lsn: Lsn) -> datetime | None:
         content = content[:before] + content[before + _PAGE_HEADER :]
     try:
         seconds = _TIME.unpack_from(content)[0]
-        return datetime.fromtimestamp(seconds, UTC) + timedelta(seconds=1)
+        return datetime.fromtimestamp(seconds, UTC) + _SECOND
     except (struct.error, OverflowError, OSError, ValueError):
         return None
 

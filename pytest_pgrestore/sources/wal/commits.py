@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.sources.wal import waldump
-from pytest_pgrestore.sources.wal.birth import born_by
+from pytest_pgrestore.sources.wal.birth import born_by, ran_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -96,6 +96,18 @@ def last_end(files: Sequence[WalFile], programs: PostgresPrograms) -> Stop | Non
         ends = deque(stops_in(files[place : place + 2], programs), maxlen=1)
         if ends:
             return ends[0]
+    return None
+
+
+def last_checkpoint(
+    files: Sequence[WalFile], after: Lsn, programs: PostgresPrograms
+) -> datetime | None:
+    """Return the time of the last checkpoint of a running server at or after `after`, or None."""
+    for place in range(len(files) - 1, max(-1, len(files) - 1 - LOOK_BACK), -1):
+        two = files[place : place + 2]
+        moments = (ran_by(line, two, after) for line in waldump.pages(two, programs, "XLOG"))
+        if found := deque(filter(None, moments), maxlen=1):
+            return found[0]
     return None
 
 

@@ -78,6 +78,9 @@ class HistoryGraph:
     segment_bytes: int
     backups: Sequence[Backup] = ()
     _names: dict[int, list[str]] = field(init=False, repr=False, compare=False)
+    _parsed: dict[int, list[tuple[int, Lsn]]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         """Refuse an archive of too many timelines; sort the names, of which there may be many."""
@@ -99,8 +102,11 @@ class HistoryGraph:
         Raises:
             BackupNotRestorable: The file is damaged.
         """
-        text = self.histories.get(timeline)
-        return [] if text is None else parse_history(text, timeline)
+        if timeline not in self.histories:
+            return []
+        if timeline not in self._parsed:
+            self._parsed[timeline] = parse_history(self.histories[timeline], timeline)
+        return list(self._parsed[timeline])
 
     def way(self, backup: Backup, wanted: Timeline = "latest") -> Way:
         """Return what a restore of `backup` does.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
 from pytest_pgrestore.model.target import Immediate, Latest
-from pytest_pgrestore.model.wal import Segment
+from pytest_pgrestore.model.wal import Lsn, Segment
 from pytest_pgrestore.sources.restored_files import is_file
 from pytest_pgrestore.sources.wal import commits
 from pytest_pgrestore.sources.wal.header import control_identifier, read_header
@@ -68,7 +68,7 @@ def require_no_newer_cluster(
         if header is None or header.system_identifier == own:
             continue
         placed = replace(backup, system_identifier=own)
-        last = _last_commit([file], sandbox)
+        last = _last_activity([file], sandbox)
         upgraded = (header.major or 0) > sandbox.programs.major
         if upgraded or max(made_at(header.system_identifier), last or ended) > ended:
             raise moved(placed, header.system_identifier, last)
@@ -117,9 +117,12 @@ def _header(path: Path) -> WalHeader | None:
     return read_header(WalFile(path.name, path).head()[1])
 
 
-def _last_commit(files: Sequence[WalFile], sandbox: Sandbox) -> datetime | None:
+def _last_activity(files: Sequence[WalFile], sandbox: Sandbox) -> datetime | None:
+    """Return the time of the last commit; without one, of the last checkpoint while it ran."""
     try:
         last = commits.last_end(files, sandbox.programs)
+        if last is None:
+            return commits.last_checkpoint(files, Lsn(0), sandbox.programs)
     except BackupNotRestorable:
         return None
-    return None if last is None else last.when
+    return last.when

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
-from pytest_pgrestore.model.wal import Segment
+from pytest_pgrestore.model.wal import Lsn, Segment
 from pytest_pgrestore.sources.wal import commits
 from pytest_pgrestore.sources.wal.header import read_header
 
@@ -168,6 +168,7 @@ def _last(other: _Foreign, programs: PostgresPrograms) -> datetime | None:
     made = made_at(other.header.system_identifier)
     try:
         found = commits.last_end(other.files, programs)
+        when = found.when if found else commits.last_checkpoint(other.files, Lsn(0), programs)
     except BackupNotRestorable:
         return made
-    return made if found is None or found.when is None else max(made, found.when)
+    return made if when is None else max(made, when)

@@ -35,6 +35,10 @@ class Activity(Protocol):
         """Return the last moment at or after `at` in the segments; None without one."""
         ...
 
+    def ran(self, names: Sequence[str], at: Lsn) -> datetime | None:
+        """Return when a server last ran that wrote them, though nobody committed; or None."""
+        ...
+
 
 def require_one_production(
     graph: HistoryGraph,
@@ -67,12 +71,24 @@ def require_one_production(
         if isinstance(target, Immediate) and not _is_past(branch, way.backup):
             continue
         if not _ended_before(branch, way.backup, activity):
-            _require_meant(way.path, branch, where, activity)
+            unknown = _went_on(branch, way, graph.segment_bytes)
+            _require_meant(way.path, branch, where, activity, unknown=unknown)
 
 
 def _is_past(branch: Branch, backup: Backup) -> bool:
     """Return whether a branch left the path before the backup's own timeline began."""
     return branch.child is not None and branch.child <= (backup.timeline or 0)
+
+
+def _went_on(branch: Branch, way: Way, segment_bytes: int) -> bool:
+    """Return whether a timeline of the path has segments beyond the one in which it was left.
+
+    A server that is promoted, or started once more, archives none of them.
+    """
+    if branch.start is None or way.path is None or _is_past(branch, way.backup):
+        return False
+    on_path = branch.child is not None and branch.timeline in dict(way.path.steps)
+    return on_path and branch.end > branch.start + segment_bytes
 
 
 def _ended_before(branch: Branch, backup: Backup, activity: Activity) -> bool:
@@ -83,19 +99,26 @@ def _ended_before(branch: Branch, backup: Backup, activity: Activity) -> bool:
     """
     if backup.started_at is None or not _is_past(branch, backup):
         return False
-    last = activity.last(branch.names, branch.child_start if branch.start is None else branch.start)
+    start = branch.child_start if branch.start is None else branch.start
+    last = activity.last(branch.names, start) or activity.ran(branch.names, start)
     return last is not None and last < backup.started_at
 
 
 def _require_meant(
-    path: TimelinePath, branch: Branch, target: RecoveryTarget, activity: Activity
+    path: TimelinePath, branch: Branch, target: RecoveryTarget, activity: Activity, *, unknown: bool
 ) -> None:
-    """Refuse one branch; see `require_one_production`."""
+    """Refuse one branch, also one of which no time is known if `unknown` matters.
+
+    See `require_one_production`.
+    """
     start = branch.child_start if branch.start is None else branch.start
     last = activity.last(branch.names, start)
     first = activity.first(branch.names, start)
     born = activity.first(branch.child_names, branch.child_start)
-    if last is None or _lies_before(target, branch, first, born):
+    if _lies_before(target, branch, first, born):
+        return
+    if last is None:
+        _require_idle(path, branch, born, activity.ran(branch.names, start), unknown=unknown)
         return
     if branch.child is None:
         ended = activity.last(branch.child_names, branch.child_start)
@@ -108,6 +131,23 @@ def _require_meant(
         raise _not_alone(path, branch, last, born)
     if _exists_twice(target, branch, first, born):
         raise _twice(target, branch)
+
+
+def _require_idle(
+    path: TimelinePath,
+    branch: Branch,
+    born: datetime | None,
+    ran: datetime | None,
+    *,
+    unknown: bool,
+) -> None:
+    """Refuse a branch without a commit that a server went on to write all the same."""
+    if branch.child is None or branch.start is None:
+        return
+    if (ran is None and unknown) or (ran is not None and not branch.child_names):
+        raise _nobody_knows(branch)
+    if ran is not None and (born is None or ran > born):
+        raise _not_alone(path, branch, ran, born)
 
 
 def _lies_before(
@@ -151,6 +191,14 @@ def _twice(target: RecoveryTarget, branch: Branch) -> PgRestoreError:
 
 
 def _nobody_knows(branch: Branch) -> PgRestoreError:
+    if branch.child_names:
+        return HarnessError(
+            f"timeline {branch.child} left timeline {branch.timeline} at {branch.child_start}, and"
+            f" timeline {branch.timeline} went on without a commit or a checkpoint in its last"
+            " segments: WAL cannot tell which of them is production's",
+            hint=f"write timeline = {branch.timeline} or timeline = {branch.child}, whichever is"
+            " production's, and move the WAL and the .history of the other one out of the archive.",
+        )
     return HarnessError(
         f"timeline {branch.child} left timeline {branch.timeline} at {branch.child_start}, and"
         f" only its .history is in the archive, while timeline {branch.timeline} went on: WAL"

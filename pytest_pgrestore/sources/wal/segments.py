@@ -10,7 +10,7 @@ from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.model.wal import Lsn, Segment, is_segment_name
 from pytest_pgrestore.sources.codecs import codec_of, open_plain, plain_name, reading
 from pytest_pgrestore.sources.wal import in_flight
-from pytest_pgrestore.sources.wal.archive_names import names_in
+from pytest_pgrestore.sources.wal.archive_names import names_in, other_form
 from pytest_pgrestore.sources.wal.backup_label import LARGEST_LABEL, BackupLabel, parse_label
 from pytest_pgrestore.sources.wal.header import HEADER_BYTES, Expected, fault
 from pytest_pgrestore.sources.wal.small_file import read_small
@@ -70,14 +70,15 @@ class WalFiles:
         segments: Segment by its name.
         histories: ``.history`` file by its timeline.
         backups: ``.backup`` files by the name of the segment in which the backup starts.
-        partial: Names of incomplete segments, which are not used: pg_receivewal still writes them,
-            or a promotion left them.
+        partial: Names of incomplete segments, which are not used (pg_receivewal, a promotion).
+        unread: Names of segments in a form that is not read here, such as ``.gpg``.
     """
 
     segments: dict[str, WalFile] = field(default_factory=dict)
     histories: dict[int, Path] = field(default_factory=dict)
     backups: dict[str, list[Path]] = field(default_factory=dict)
     partial: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
     def history_texts(self) -> dict[int, str]:
         """Return the text of each ``.history`` file by its timeline.
@@ -136,6 +137,8 @@ def _sort_in(folder: Path, entry: str, found: WalFiles) -> None:
         found.backups.setdefault(match[1], []).append(folder / entry)
     elif name.endswith(".partial"):
         found.partial.append(name)
+    elif other_form(name):
+        found.unread.append(entry)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_pgrestore.demo.damage import cut, flip
-from pytest_pgrestore.model.errors import BackupNotRestorable, TargetUnreachable
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, TargetUnreachable
 from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, Immediate, Latest
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.wal import Lsn
@@ -79,6 +79,19 @@ def test_a_hole_fails_latest_and_is_named(
         match=rf"{segments[-2].name} is missing from the archive; 1 later segments",
     ):
         damaged.locate(locate_request(run))
+
+
+@pytest.mark.parametrize("place", [-1, -2], ids=["newest", "inside"])
+def test_wal_in_an_unknown_form_is_no_finding_about_the_backup(
+    damaged: BasebackupSource, run: Run, archive: Path, place: int
+) -> None:
+    """Nothing says what it holds. What lies before it can be reached."""
+    segment = _segments(archive, damaged, run)[place]
+    segment.rename(archive / f"{segment.name}.gpg")
+
+    with pytest.raises(HarnessError, match=rf"from {segment.name}\.gpg on: \.gpg is an encrypted"):
+        damaged.locate(locate_request(run))
+    assert damaged.locate(locate_request(run, AtName("two"))).backup.label == "a"
 
 
 def test_what_lies_before_a_hole_can_be_reached(

@@ -9,6 +9,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -32,10 +33,13 @@ from pytest_pgrestore.model.target import (
     Timeline,
     parse_timeline,
 )
+from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.sandboxes.protocol import Run
 from pytest_pgrestore.sources.basebackup.source import BasebackupSource
 from pytest_pgrestore.sources.basebackup.table import BasebackupTable
 from pytest_pgrestore.sources.registry import make_source
+from pytest_pgrestore.sources.wal.activity import ActivityInWal
+from pytest_pgrestore.sources.wal.segments import scan
 from tests.real.basebackup_fixtures import (
     Restored,
     World,
@@ -343,6 +347,21 @@ def test_a_copy_archived_its_own_timeline(stray: tuple[World, Path], run: Run) -
     assert by_hand(world, "f1", early) == 21
     before = Choice(point(world, "one", "name"), archive=early).source(world)
     assert before.locate(locate_request(run, point(world, "one", "name"))).backup.label == "f1"
+
+
+@local
+def test_the_checkpoint_of_a_running_server_tells_its_time(
+    stray: tuple[World, Path], run: Run
+) -> None:
+    """Where nobody commits. The last one is that of backup f2."""
+    world, _ = stray
+    files = scan(world.archive).segments
+    activity = ActivityInWal(files, locate_request(run).find_programs(15))
+
+    ran = activity.ran(sorted(name for name in files if name[:8] == "00000001"), Lsn(0))
+
+    assert ran is not None
+    assert world.marks["two"].when - timedelta(seconds=1) <= ran <= world.marks["three"].when
 
 
 @local

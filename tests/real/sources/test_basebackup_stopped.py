@@ -142,6 +142,17 @@ def test_a_server_that_was_started_while_it_was_copied_is_found(
 
 
 @pytest.mark.parametrize("copies", [15], indirect=True)
+def test_the_pid_file_of_a_running_server_is_found(copies: Copies, local_drill: Drilling) -> None:
+    """pg_control and pg_wal are those of the stop before, and the tables are not."""
+    stale = copied(copies.directory / "cold", copies.directory / "stale")
+    shutil.copyfile(copies.directory / "running" / "postmaster.pid", stale / "postmaster.pid")
+
+    drilled = local_drill(copies.source("stale"), database="postgres")
+
+    assert failed(drilled, "the server ran while its directory was copied")
+
+
+@pytest.mark.parametrize("copies", [15], indirect=True)
 def test_a_copy_whose_own_wal_is_lost_fails(copies: Copies, local_drill: Drilling) -> None:
     """The checkpoint of the shutdown is in its WAL; the archive has it later, or never."""
     bare = copied(copies.directory / "cold", copies.directory / "bare")

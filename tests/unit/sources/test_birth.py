@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_pgrestore.model.wal import Lsn, Segment
-from pytest_pgrestore.sources.wal.birth import born_by
+from pytest_pgrestore.sources.wal.birth import born_by, ran_by
 from pytest_pgrestore.sources.wal.segments import WalFile
 from tests.unit.sources.backup_files import MIB, header
 
@@ -64,3 +64,16 @@ def test_the_time_of_the_checkpoint(tmp_path: Path, offset: int) -> None:
 def test_what_is_no_birth(tmp_path: Path, text: str, after: int) -> None:
     """Most checkpoints are none."""
     assert born_by(text, [segment_with(tmp_path / "segment", 40)], Lsn(after)) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "after", "found"),
+    [("ONLINE", 0, NOON), ("SHUTDOWN", 0, None), ("ONLINE", 5 * MIB + 41, None)],
+)
+def test_the_checkpoint_of_a_running_server(
+    tmp_path: Path, kind: str, after: int, found: datetime | None
+) -> None:
+    """A stopped or older one tells nothing."""
+    text = line(Lsn(5 * MIB + 40), parent=2).replace("SHUTDOWN", kind)
+
+    assert ran_by(text, [segment_with(tmp_path / "segment", 40)], Lsn(after)) == found

@@ -220,3 +220,24 @@ def test_a_timeline_that_cannot_be_reached_is_refused(wanted: int, words: str) -
     """No other timeline is taken instead."""
     with pytest.raises(TargetUnreachable, match=words):
         require_way(HistoryGraph(HISTORIES, (), MIB), a_backup(stop=0x400000), wanted)
+
+
+class Counted(dict[int, str]):
+    """Histories that count how often each is read."""
+
+    reads = 0
+
+    def __getitem__(self, timeline: int) -> str:
+        """Return the text of a history."""
+        self.reads += 1
+        return super().__getitem__(timeline)
+
+
+def test_a_history_is_read_once() -> None:
+    """Whatever the number of backups: 400 timelines and 20 backups took seconds."""
+    texts = Counted({2: history((1, 5 * MIB)), 3: history((1, 5 * MIB), (2, 6 * MIB))})
+    backups = [a_backup(f"b{number}", 1, MIB, MIB) for number in range(5)]
+    graph = HistoryGraph(texts, [], MIB, backups)
+
+    assert all(graph.reachable(backup) == [1, 2, 3] for backup in backups)
+    assert texts.reads == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -34,6 +34,7 @@ class Clock:
     """Activity by a table: timeline to the hours after noon of its first and last moment."""
 
     hours: dict[int, tuple[float, float]]
+    checkpoints: dict[int, float] = field(default_factory=dict)
 
     def first(self, names: Sequence[str], at: Lsn) -> datetime | None:  # noqa: ARG002 - protocol
         """Return the first moment of the timeline."""
@@ -42,6 +43,11 @@ class Clock:
     def last(self, names: Sequence[str], at: Lsn) -> datetime | None:  # noqa: ARG002 - protocol
         """Return the last moment of the timeline."""
         return self._moment(names, 1)
+
+    def ran(self, names: Sequence[str], at: Lsn) -> datetime | None:  # noqa: ARG002 - protocol
+        """Return the moment of the last checkpoint."""
+        hour = self.checkpoints.get(int(names[0][:8], 16)) if names else None
+        return None if hour is None else NOON + timedelta(hours=hour)
 
     def _moment(self, names: Sequence[str], which: int) -> datetime | None:
         hours = self.hours.get(int(names[0][:8], 16)) if names else None
@@ -93,7 +99,8 @@ def test_the_way_out_of_a_fatal_restore(
     [
         (Latest(), {1: (1, 2), 2: (3, 4)}, None),
         (Latest(), {1: (1, 3.5), 2: (3, 4)}, BackupNotRestorable),
-        (Latest(), {2: (3, 4)}, None),
+        (Latest(), {2: (3, 4)}, HarnessError),
+        (AtLsn(Lsn(FORK - 1)), {2: (3, 4)}, None),
         (Latest(), {1: (1, 2)}, BackupNotRestorable),
         (Immediate(), {1: (1, 3.5), 2: (3, 4)}, None),
         (AtTime(NOON), {1: (1, 3.5), 2: (3, 4)}, None),
@@ -115,6 +122,35 @@ def test_which_timeline_is_productions(
     assert type(refusal(require_one_production, TWO, way, target, Clock(hours))) is (
         type(None) if kind is None else kind
     )
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "segments", "kind"),
+    [
+        (9, range(3, 9), BackupNotRestorable),
+        (2, range(3, 9), type(None)),
+        (None, range(3, 9), HarnessError),
+        (None, range(3, 6), type(None)),
+    ],
+    ids=["went on", "ended before", "nobody knows", "promoted in that segment"],
+)
+def test_a_timeline_without_a_commit(
+    checkpoint: float | None, segments: range, kind: type[object]
+) -> None:
+    """A server that nobody writes to is known by its checkpoints."""
+    graph = graph_of({2: history((1, FORK))}, [(1, segments), (2, range(5, 8))], ("f1", 1, 3))
+    way, _ = require_way(graph, graph.backups[0], "latest")
+    clock = Clock({2: (3, 4)}, {} if checkpoint is None else {1: checkpoint})
+
+    assert type(refusal(require_one_production, graph, way, Latest(), clock)) is kind
+
+
+def test_a_backup_since_shows_where_production_is_without_a_commit() -> None:
+    """Timeline 1 has neither commit nor checkpoint, and a backup of timeline 2 is newer."""
+    backup = replace(a_backup("new", 2, 6 * MIB, 6 * MIB), started_at=NOON + timedelta(hours=9))
+    way, _ = require_way(TWO, backup, "latest")
+
+    assert refusal(require_one_production, TWO, way, Latest(), Clock({2: (3, 12)})) is None
 
 
 def refusal(function: Callable[..., object], *arguments: object) -> PgRestoreError | None:

@@ -6,13 +6,17 @@ import gzip
 import json
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from pytest_pgrestore.model.errors import PgRestoreError
-from pytest_pgrestore.model.target import Latest
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError
+from pytest_pgrestore.model.target import Latest, RecoveryTarget
 from pytest_pgrestore.sources.basebackup.catalogue import Catalogue, read_catalogue
+from pytest_pgrestore.sources.basebackup.no_backups import require_none_newer
+from pytest_pgrestore.sources.protocol import LocateRequest
 from pytest_pgrestore.sources.selection import choose
 from pytest_pgrestore.sources.wal.segments import WalFiles
 from tests.unit.sources.backup_files import MIB, tar_of
@@ -179,3 +183,64 @@ def test_what_cannot_be_read_is_told_when_it_is_chosen(tmp_path: Path) -> None:
     with pytest.raises(PgRestoreError, match=r"backup evil cannot be used: .*backup_label is no"):
         catalogue.directories[0].needed_label()
     assert "backup evil cannot be used" in "".join(catalogue.unusable_beside(()))
+
+
+@pytest.mark.parametrize(
+    ("inside", "seen"),
+    [
+        (["base.tar.gz.gpg"], "base.tar.gz.gpg"),
+        (["base", "global"], "base/ and global/"),
+        (["16400.tar.gz"], "16400.tar.gz"),
+        (["base.tar.gz.part"], ""),
+        (["000000010000000000000001", "README"], ""),
+        ([], ""),
+    ],
+    ids=["encrypted", "cut short", "a tablespace", "on its way", "WAL", "empty"],
+)
+@pytest.mark.parametrize("newer", [True, False])
+def test_what_looks_like_a_newer_backup(
+    tmp_path: Path, inside: list[str], seen: str, newer: bool
+) -> None:
+    """It may be the newest backup: an older one is no proof. Anything else is noted."""
+    plain(tmp_path / "good")
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in inside:
+        (other / name).mkdir()
+    os.utime(other, (FAR_AHEAD, FAR_AHEAD) if newer else (LONG_AGO, LONG_AGO))
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / "README").touch()
+    (tmp_path / "gone").symlink_to("nowhere")
+
+    found = read_catalogue(tmp_path, WalFiles())
+
+    looks = {entry.name: entry.looks for entry in found.strangers}
+    assert looks == {"gone": "", "other": seen}
+    if seen and newer:
+        with pytest.raises(HarnessError, match="is newer than the backup good"):
+            require_none_newer(found.strangers, tmp_path / "good", Latest())
+    else:
+        require_none_newer(found.strangers, tmp_path / "good", Latest())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("base.tar.gz.gpg", HarnessError), ("16400.tar", BackupNotRestorable)]
+)
+def test_nothing_but_an_unknown_form(tmp_path: Path, name: str, kind: type[PgRestoreError]) -> None:
+    """An encrypted backup alone is no finding about it; a part of a backup alone is one."""
+    (tmp_path / name).touch()
+    found = read_catalogue(tmp_path, WalFiles())
+
+    with pytest.raises(kind):
+        found.choose(locate_request(Latest()), WalFiles())
+
+
+def locate_request(target: RecoveryTarget) -> LocateRequest:
+    """Return a request that finds no programs."""
+
+    def nothing(_: object) -> NoReturn:
+        raise AssertionError
+
+    return LocateRequest(
+        target, "latest", datetime.now(UTC), nothing, nothing, lambda _step, _text: None
+    )

@@ -36,6 +36,11 @@ def test_a_directory_is_sorted_into_segments_and_the_rest(tmp_path: Path) -> Non
         "00000002.history.lz4",
         "README",
         "00000001000000000000000g",
+        "000000010000000000000006.gpg",
+        "000000010000000000000007.gz.age",
+        "000000010000000000000008.tmp",
+        "000000010000000000000008.gpg.part",
+        "000000010000000000000008.sha256",
     ):
         (tmp_path / name).touch()
     (shelf / "000000010000000000000005.bz2").touch()
@@ -47,6 +52,10 @@ def test_a_directory_is_sorted_into_segments_and_the_rest(tmp_path: Path) -> Non
     assert list(found.histories) == [2]
     assert list(found.backups) == ["000000010000000000000001"]
     assert found.partial == ["000000010000000000000004.partial"]
+    assert sorted(found.unread) == [
+        "000000010000000000000006.gpg",
+        "000000010000000000000007.gz.age",
+    ]
 
 
 @pytest.mark.parametrize(
