@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.sources.dump import facts
 from pytest_pgrestore.sources.dump.locating import roles_only
 from pytest_pgrestore.sources.dump.part import Part, Promise
+from pytest_pgrestore.sources.dump.reading import data_files
 
 if TYPE_CHECKING:
     from pytest_pgrestore.sources.dump.loading.load import Loading
@@ -23,12 +24,14 @@ class PartsLoader:
         options: What of a dump is loaded.
         database: Name of the restored database; None is the dump's own.
         source: Name of the source: the database's name if nothing else names it.
+        not_checked: After loading: what was not proved, one sentence each.
     """
 
     loading: Loading
     options: LoadOptions
     database: str | None
     source: str
+    not_checked: list[str] = field(default_factory=list)
 
     def load(self, parts: list[Part]) -> str:
         """Load the parts in their order; return the database in which assertions run.
@@ -85,6 +88,8 @@ class PartsLoader:
         """Load a dump of one database into database `name`; return what it promises."""
         dump, contents = part.dump, part.contents
         if contents is not None:
+            if not self.options.schema_only:
+                self.not_checked.extend(data_files.require_whole(dump))
             self.loading.archive(dump, contents, name, readable=part.readable, make=make)
             entries = list(self.options.expected(contents))
             return Promise(name, entries, contents.encoding, dump.names_parents)
