@@ -130,10 +130,8 @@ def not_checked(dumps: list[DumpFile], *, unmarked: bool = False) -> tuple[str, 
 
 
 def _may_be_unmarked(dump: DumpFile, *, unmarked: bool) -> bool:
-    """Return whether nothing marks the end of plain SQL; of a compressed one as far as is known."""
-    if dump.codec == "none":
-        return not completeness.is_marked(dump)
-    return unmarked or not dump.is_titled
+    """Return whether nothing marks the end of plain SQL, as far as is known before it is loaded."""
+    return (unmarked or not dump.is_titled) and not completeness.is_marked(dump)
 
 
 def notes(dumps: list[DumpFile], programs: PostgresPrograms) -> tuple[str, ...]:

@@ -88,19 +88,15 @@ class Ending:
                 self.behind = "SQL" if IS_SQL.match(text) else "other text"
 
 
-def require_complete(dump: DumpFile, *, unmarked: bool = False) -> None:
-    """Refuse a tar archive or an uncompressed plain dump without its end, before it is loaded.
+def require_complete(dump: DumpFile) -> None:
+    """Refuse a tar archive without its end, and plain SQL with other text, before it is loaded.
 
-    Other forms raise an error while they are loaded. pg_restore never ends on a tar archive that
-    is cut short.
-
-    Args:
-        dump: The dump.
-        unmarked: Whether the user accepts plain SQL whose end is not marked.
+    pg_restore never ends on a tar archive that is cut short. Other forms raise an error while they
+    are loaded: only the lexer knows how much SQL is behind the closing line of plain SQL.
 
     Raises:
-        BackupNotRestorable: The end is missing, or something that is no SQL is before the dump
-            or behind it.
+        BackupNotRestorable: The end of a tar archive is missing, or something that is no SQL is
+            before the dump or behind it.
     """
     if dump.junk_line is not None:
         raise foreign.junk_before(dump.location, dump.junk_line)
@@ -115,8 +111,6 @@ def require_complete(dump: DumpFile, *, unmarked: bool = False) -> None:
         behind = _behind_closing(dump, tail)
         if behind is not None:
             _require_sql(dump, behind)
-        elif dump.is_titled and not unmarked:
-            raise _cut_short(dump)
 
 
 def tail_of(path: Path) -> bytes:

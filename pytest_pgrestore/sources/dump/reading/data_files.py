@@ -113,7 +113,10 @@ def _require_listed(
 ) -> None:
     """Refuse lists of large objects that lack one: pg_restore makes it empty then."""
     listed: set[str] = set()
-    for name in {entry.file for entry in entries if entry.type == "BLOBS"} & members.keys():
+    lists = {entry.file for entry in entries if entry.type == "BLOBS" and entry.file}
+    if not lists:
+        return  # of definitions alone
+    for name in lists & members.keys():
         with reading(members[name]):
             text = read_limited(members[name], archive_files.LARGE_OBJECTS_BYTES, follow=False)
         listed |= {
