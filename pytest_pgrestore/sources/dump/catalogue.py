@@ -12,7 +12,7 @@ from pytest_pgrestore.model.errors import (
     PgRestoreError,
 )
 from pytest_pgrestore.sources.dump import facts
-from pytest_pgrestore.sources.dump.reading import dump_file, foreign, globs, moments
+from pytest_pgrestore.sources.dump.reading import dump_file, foreign, globs, moments, plain_header
 from pytest_pgrestore.sources.dump.reading.moments import Moment, NamePattern
 
 if TYPE_CHECKING:
@@ -208,6 +208,8 @@ def _unusable(path: Path, dump: DumpFile | None, *, is_one_of_many: bool) -> PgR
     elif not path.exists():
         problem = f"{path} is a link to nothing"
     elif dump is not None:
+        if (lacking := plain_header.lacking_here(path)) is not None:
+            return lacking
         problem = f"{path} is cut short or damaged: not even its beginning can be decompressed"
     elif (cause := foreign.cause_of(path)) is not None:
         return cause

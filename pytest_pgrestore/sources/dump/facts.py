@@ -79,6 +79,7 @@ def entry_of_all(dumps: list[DumpFile]) -> Backup:
         server_major=max((entry.server_major or 0 for entry in entries), default=0) or None,
         started_at=oldest,
         stopped_at=oldest,
+        oldest_part=min(started, default=None),
         database=next((entry.database for entry in entries if entry.database), None),
         size_bytes=sum(entry.size_bytes or 0 for entry in entries),
     )

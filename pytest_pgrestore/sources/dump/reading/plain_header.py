@@ -12,7 +12,8 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.sources.codecs import WINDOW_BYTES, open_plain
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.sources.codecs import WINDOW_BYTES, open_plain, reading
 from pytest_pgrestore.sources.dump.reading import entries
 from pytest_pgrestore.system.regular_file import open_regular
 
@@ -159,6 +160,18 @@ def peek(path: Path, codec: str, count: int = PEEK_BYTES) -> bytes:
         *(zlib.error, zstandard.ZstdError, lzma.LZMAError),
     ):
         return b""
+
+
+def lacking_here(path: Path) -> HarnessError | None:
+    """Return what this machine lacks to decompress a file; None if the file is at fault."""
+    try:
+        with reading(path), open_plain(path) as stream:
+            stream.read(1)
+    except HarnessError as exc:
+        return exc
+    except BackupNotRestorable:
+        return None
+    return None
 
 
 def _decoded(raw: bytes, codec: str, count: int) -> bytes:
