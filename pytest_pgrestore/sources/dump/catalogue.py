@@ -74,7 +74,8 @@ class DumpPaths:
         alone = found[0] if len(found) == 1 else None
         if alone is not None and globs.is_directory(alone) and not globs.is_dump_directory(alone):
             found = self._matches(f"{self.pattern}/*")
-        has_directories = any(map(globs.is_archive_directory, found))
+        folders = [path for path in found if globs.is_directory(path)]
+        has_directories = any(map(globs.is_archive_directory, folders))
         return [
             path
             for path in found

@@ -244,6 +244,41 @@ def test_the_end_is_where_psql_sees_it(
     assert bool(words) == bool(problem)
 
 
+@pytest.mark.parametrize("connect", [b"", b"\\connect shop\n\n"], ids=["two", "one"])
+def test_two_dumps_in_one_file_are_no_cut_one(
+    written: Callable[[bytes], Path], connect: bytes
+) -> None:
+    """As by `cat globals.sql shop.sql`. pg_dumpall itself connects to each database before it."""
+    title = b"--\n-- PostgreSQL database cluster dump\n--\n\nCREATE ROLE a;\n"
+    data = title + connect + CLOSING.replace(b"database", b"database cluster") + DUMP
+    stream = SqlStream([data], lambda one: one)
+    list(stream)
+
+    with pytest.raises(PgRestoreError) as raised:
+        completeness.require_end(dump_of(written(data)), stream.ending)
+
+    assert isinstance(raised.value, BackupNotRestorable if connect else HarnessError)
+    assert ("two dumps" in raised.value.problem) == (not connect)
+
+
+@pytest.mark.parametrize(
+    ("data", "seen"),
+    [
+        (DUMP, (True, True)),
+        (HEAD + SETTINGS + TABLE + CLOSING, (True, False)),
+        (SETTINGS + CREATE + b"INSERT INTO t VALUES ('" + b"x" * (2 << 20) + b"');", (True, True)),
+        (HEAD + SETTINGS + CLOSING, (False, False)),
+    ],
+    ids=["whole", "definitions", "long-insert", "nothing"],
+)
+def test_a_dump_without_rows_is_known(data: bytes, seen: tuple[bool, bool]) -> None:
+    """pg_dump --schema-only by mistake restores without an error."""
+    stream = SqlStream([data], lambda one: one)
+    list(stream)
+
+    assert (stream.has_tables, stream.has_rows) == seen
+
+
 @pytest.mark.parametrize(
     ("data", "is_whole"),
     [

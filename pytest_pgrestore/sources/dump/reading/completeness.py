@@ -8,7 +8,7 @@ import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_pgrestore.model.errors import BackupNotRestorable
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.sources.codecs import reading
 from pytest_pgrestore.sources.dump.reading import foreign
 from pytest_pgrestore.sources.dump.reading.plain_header import IS_SQL
@@ -61,12 +61,14 @@ class Ending:
         behind: ``SQL`` or ``other text``: what follows the closing line; empty if nothing does.
         is_commented: Whether the comments of its tool are there.
         inside: What the file ends in: ``rows`` or ``a statement``; empty between statements.
+        connects: Whether it connects to a database, as pg_dumpall does before each.
     """
 
     closed: str = ""
     behind: str = ""
     is_commented: bool = False
     inside: str = ""
+    connects: bool = False
 
     @property
     def has_other_text(self) -> bool:
@@ -75,6 +77,9 @@ class Ending:
 
     def note(self, piece: _Piece) -> None:
         """Read the next piece of the dump."""
+        self.connects = self.connects or (
+            piece.kind == "command" and piece.text.startswith(b"\\connect")
+        )
         if piece.kind == "comment":
             closing = _CLOSING.match(piece.text.rstrip(b"\r"))
             if closing is not None:
@@ -134,6 +139,7 @@ def require_end(dump: DumpFile, ending: Ending, *, unmarked: bool = False) -> No
     Raises:
         BackupNotRestorable: It ends inside of a statement or rows, or without its closing line,
             or something else than SQL follows.
+        HarnessError: It is the dump of a cluster's roles and that of a database in one file.
     """
     if ending.has_other_text:
         raise behind_the_end(dump)
@@ -144,6 +150,11 @@ def require_end(dump: DumpFile, ending: Ending, *, unmarked: bool = False) -> No
     wanted = "cluster" if dump.form == "cluster" else "plain"
     if ending.closed == wanted or unmarked:
         return
+    if ending.closed and not ending.connects:
+        raise HarnessError(
+            f"{dump.location} holds two dumps in one file, of pg_dumpall and of pg_dump",
+            hint='name them in `path`: path = ["globals.sql", "shop.sql"].',
+        )
     if dump.is_titled or ending.is_commented:
         raise _cut_short(dump)
 
