@@ -38,6 +38,7 @@ _PLAIN_OBJECTS = (
     "Whether every large object of {} is whole: nothing marks the end of its file without"
     " compression."
 )
+_LONG_LIST = "Whether every large object of {} is listed: its list is too long to be compared."
 
 
 def require_whole(dump: DumpFile) -> list[str]:
@@ -64,10 +65,11 @@ def require_whole(dump: DumpFile) -> list[str]:
         if entry.type == "TABLE DATA" and entry.file and entry.file + suffix in members
     ]
     blobs = {name: match for name in members if (match := _BLOB.fullmatch(name))}
-    _require_listed(dump, members, {match[1] for match in blobs.values()}, entries)
+    files = {match[1] for match in blobs.values()}
+    has_short_lists = _require_listed(dump, members, files, entries)
     in_parallel(lambda table: _require_rows(*table), tables)
     in_parallel(_require_stream, [members[name] for name, match in blobs.items() if match[2]])
-    open_ends = []
+    open_ends = [] if has_short_lists else [_LONG_LIST.format(dump.location.name)]
     if not all(entry.is_copied for _, entry in tables):
         open_ends.append(_INSERTS.format(dump.location.name))
     if not all(match[2] for match in blobs.values()):
@@ -110,12 +112,18 @@ def _opened(file: Path) -> IO[bytes]:
 
 def _require_listed(
     dump: DumpFile, members: dict[str, Path], files: set[str], entries: list[DataEntry]
-) -> None:
-    """Refuse lists of large objects that lack one: pg_restore makes it empty then."""
+) -> bool:
+    """Refuse lists of large objects that lack one: pg_restore makes it empty then.
+
+    Returns False if a list is too long to be held.
+    """
     listed: set[str] = set()
     lists = {entry.file for entry in entries if entry.type == "BLOBS" and entry.file}
     if not lists:
-        return  # of definitions alone
+        return True  # of definitions alone
+    long = archive_files.LARGE_OBJECTS_BYTES
+    if any(members[name].stat().st_size > long for name in lists & members.keys()):
+        return False
     for name in lists & members.keys():
         with reading(members[name]):
             text = read_limited(members[name], archive_files.LARGE_OBJECTS_BYTES, follow=False)
@@ -131,3 +139,4 @@ def _require_listed(
             f"{dump.location} is cut short: its lists name {len(listed)} of {count} large objects",
             hint=_HINT,
         )
+    return True
