@@ -150,7 +150,7 @@ def require_end(dump: DumpFile, ending: Ending, *, unmarked: bool = False) -> No
     wanted = "cluster" if dump.form == "cluster" else "plain"
     if ending.closed == wanted or unmarked:
         return
-    if ending.closed and not ending.connects:
+    if dump.form == "cluster" and ending.closed and not ending.connects:
         raise HarnessError(
             f"{dump.location} holds two dumps in one file, of pg_dumpall and of pg_dump",
             hint='name them in `path`: path = ["globals.sql", "shop.sql"].',
