@@ -24,6 +24,7 @@ class Backup:
         server_major: Major version of the server it was taken from.
         started_at: When the backup began.
         stopped_at: When it ended; the earliest moment recovery can stop at.
+        oldest_part: When the oldest part that tells it ended, where other parts do not tell.
         start_lsn: Where replay begins.
         stop_lsn: Where the backup becomes consistent.
         timeline: Timeline it was taken on.
@@ -42,6 +43,7 @@ class Backup:
     server_major: int | None = None
     started_at: datetime | None = None
     stopped_at: datetime | None = None
+    oldest_part: datetime | None = None
     start_lsn: Lsn | None = None
     stop_lsn: Lsn | None = None
     timeline: int | None = None

@@ -199,8 +199,10 @@ def _carried_configuration(sandbox: Sandbox) -> list[str]:
 
 
 def _backup_age(attempt: Attempt) -> None:
-    stopped_at = attempt.chosen.backup.stopped_at if attempt.chosen else None
-    check = objectives.backup_age(attempt.drill, stopped_at, attempt.started_at)
+    backup = attempt.chosen.backup if attempt.chosen else None
+    stopped_at = backup.stopped_at if backup else None
+    part = backup.oldest_part if backup else None
+    check = objectives.backup_age(attempt.drill, stopped_at, attempt.started_at, part)
     if check is not None:
         attempt.checks.append(check)
 

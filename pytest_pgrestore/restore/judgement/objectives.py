@@ -102,17 +102,22 @@ def not_measured(drill: Drill) -> ObjectiveResult:
     return _result(objective, None, judgement, _BY_COMMIT if applies else _NOT_JUDGED)
 
 
-def backup_age(drill: Drill, stopped_at: datetime | None, now: datetime) -> Check | None:
+def backup_age(
+    drill: Drill, stopped_at: datetime | None, now: datetime, oldest_part: datetime | None = None
+) -> Check | None:
     """Return the check of the backup's age; None when no limit is set.
 
     Args:
         drill: With its objectives.
         stopped_at: When the backup ended; None where that is not known.
         now: Start of the drill.
+        oldest_part: When the oldest part that tells it ended. A part that is too old is enough.
     """
     limit = drill.objectives.max_age
     if limit is None:
         return None
+    if stopped_at is None and oldest_part is not None and now - oldest_part > limit:
+        stopped_at = oldest_part
     if stopped_at is None:
         return Check(
             name="backup age",

@@ -12,7 +12,7 @@ from pytest_pgrestore.model.errors import (
     PgRestoreError,
 )
 from pytest_pgrestore.sources.dump import facts
-from pytest_pgrestore.sources.dump.reading import dump_file, foreign, globs, moments
+from pytest_pgrestore.sources.dump.reading import dump_file, foreign, globs, moments, plain_header
 from pytest_pgrestore.sources.dump.reading.moments import Moment, NamePattern
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ class DumpPaths:
         """Return the paths that may be dumps, by their files' times, the oldest first.
 
         A single directory that is no dump stands for the files in it. Checksum files, logs and the
-        file of roles are left out.
+        file of roles are left out. Beside dumps in directory format an empty directory may be one:
+        pg_dump leaves it if it cannot connect.
 
         Raises:
             ConfigError: There is nothing but the file of roles.
@@ -73,7 +74,13 @@ class DumpPaths:
         alone = found[0] if len(found) == 1 else None
         if alone is not None and globs.is_directory(alone) and not globs.is_dump_directory(alone):
             found = self._matches(f"{self.pattern}/*")
-        return [path for path in found if globs.may_be_a_dump(path)]
+        folders = [path for path in found if globs.is_directory(path)]
+        has_directories = any(map(globs.is_archive_directory, folders))
+        return [
+            path
+            for path in found
+            if globs.may_be_a_dump(path) or (has_directories and globs.is_empty_directory(path))
+        ]
 
     def _matches(self, pattern: str) -> list[Path]:
         role_files = self.roles.matches() if self.roles is not None else []
@@ -197,7 +204,13 @@ def _unusable(path: Path, dump: DumpFile | None, *, is_one_of_many: bool) -> PgR
     """Return the error for a file that is no dump as it stands."""
     if path.is_file() and path.stat().st_size == 0:
         problem = f"{path} is empty"
+    elif globs.is_empty_directory(path):
+        problem = f"{path} is an empty directory"
+    elif not path.exists():
+        problem = f"{path} is a link to nothing"
     elif dump is not None:
+        if (lacking := plain_header.lacking_here(path)) is not None:
+            return lacking
         problem = f"{path} is cut short or damaged: not even its beginning can be decompressed"
     elif (cause := foreign.cause_of(path)) is not None:
         return cause

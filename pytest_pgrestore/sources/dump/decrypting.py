@@ -21,6 +21,7 @@ from pytest_pgrestore.privacy.masking import SecretMasker
 from pytest_pgrestore.sources.backup_tool import ends_of
 from pytest_pgrestore.sources.codecs import CHUNK_BYTES, reading
 from pytest_pgrestore.sources.dump.reading import dump_file, foreign
+from pytest_pgrestore.sources.dump.reading.plain_header import lacking_here
 from pytest_pgrestore.system.process import child_environment, run
 from pytest_pgrestore.system.regular_file import open_regular
 
@@ -191,8 +192,11 @@ def _inspected(clear: Path, path: Path) -> DumpFile:
 
     Raises:
         BackupNotRestorable: It is none.
+        HarnessError: It cannot be decompressed here.
     """
     dump = dump_file.inspect(clear)
+    if dump is not None and not dump.readable and (lacking := lacking_here(clear)) is not None:
+        raise lacking
     if dump is None or not dump.readable:
         raise BackupNotRestorable(
             f"what decrypt makes of {path} is no dump",

@@ -79,6 +79,7 @@ def entry_of_all(dumps: list[DumpFile]) -> Backup:
         server_major=max((entry.server_major or 0 for entry in entries), default=0) or None,
         started_at=oldest,
         stopped_at=oldest,
+        oldest_part=min(started, default=None),
         database=next((entry.database for entry in entries if entry.database), None),
         size_bytes=sum(entry.size_bytes or 0 for entry in entries),
     )
@@ -130,10 +131,8 @@ def not_checked(dumps: list[DumpFile], *, unmarked: bool = False) -> tuple[str, 
 
 
 def _may_be_unmarked(dump: DumpFile, *, unmarked: bool) -> bool:
-    """Return whether nothing marks the end of plain SQL; of a compressed one as far as is known."""
-    if dump.codec == "none":
-        return not completeness.is_marked(dump)
-    return unmarked or not dump.is_titled
+    """Return whether nothing marks the end of plain SQL, as far as is known before it is loaded."""
+    return (unmarked or not dump.is_titled) and not completeness.is_marked(dump)
 
 
 def notes(dumps: list[DumpFile], programs: PostgresPrograms) -> tuple[str, ...]:

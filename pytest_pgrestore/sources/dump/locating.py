@@ -88,7 +88,7 @@ class Locator:
                 found.append(paths.newest(decrypt if self.decryption is not None else None))
                 self._require_one_bringer(found[-1].dump)
                 self.options.require_possible(found[-1].dump)
-                completeness.require_complete(found[-1].dump, unmarked=self.options.unmarked)
+                completeness.require_complete(found[-1].dump)
         except BaseException:
             for one in found:
                 forget(one.dump)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.sources.dump import facts
 from pytest_pgrestore.sources.dump.locating import roles_only
 from pytest_pgrestore.sources.dump.part import Part, Promise
+from pytest_pgrestore.sources.dump.reading import data_files
 
 if TYPE_CHECKING:
     from pytest_pgrestore.sources.dump.loading.load import Loading
     from pytest_pgrestore.sources.dump.loading.options import LoadOptions
+_NO_ROWS = (
+    "Whether rows are missing: the backup has tables and rows of none, as pg_dump --schema-only"
+    " makes it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +28,16 @@ class PartsLoader:
         options: What of a dump is loaded.
         database: Name of the restored database; None is the dump's own.
         source: Name of the source: the database's name if nothing else names it.
+        not_checked: After loading: what was not proved, one sentence each.
+        seen: After loading: which of ``tables`` and ``rows`` the files have.
     """
 
     loading: Loading
     options: LoadOptions
     database: str | None
     source: str
+    not_checked: list[str] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
 
     def load(self, parts: list[Part]) -> str:
         """Load the parts in their order; return the database in which assertions run.
@@ -53,12 +62,20 @@ class PartsLoader:
                 name, made = self._cluster_database(part), True
             elif len(parts) == 1:
                 raise roles_only(part.dump)
+        if self.seen == {"tables"} and not self.options.schema_only:
+            self.not_checked.append(_NO_ROWS)
         return name
+
+    def _note(self, *, tables: bool, rows: bool) -> None:
+        """Note whether a file has tables, and rows."""
+        self.seen.update({"tables"} if tables else ())
+        self.seen.update({"rows"} if rows else ())
 
     def _load_cluster(self, part: Part) -> bool:
         """Load a dump of pg_dumpall; return whether it has databases."""
         self.loading.run_before_cluster()
         stream = self.loading.sql(part.dump, "postgres")
+        self._note(tables=stream.has_tables, rows=stream.has_rows)
         part.databases = stream.databases
         # Entries before the first \\connect belong to no database.
         part.promises = [
@@ -85,10 +102,15 @@ class PartsLoader:
         """Load a dump of one database into database `name`; return what it promises."""
         dump, contents = part.dump, part.contents
         if contents is not None:
+            if not self.options.schema_only:
+                self.not_checked.extend(data_files.require_whole(dump))
             self.loading.archive(dump, contents, name, readable=part.readable, make=make)
+            rows = any(line.type == "TABLE DATA" for line in contents.listed)
+            self._note(tables=bool(contents.of_type("TABLE")), rows=rows)
             entries = list(self.options.expected(contents))
             return Promise(name, entries, contents.encoding, dump.names_parents)
         stream = self.loading.plain(dump, name, make=make)
+        self._note(tables=stream.has_tables, rows=stream.has_rows)
         found = [entry for entries in stream.entries.values() for entry in entries]
         entries = list(self.options.not_skipped(found))
         encoding = next(iter(stream.encodings.values()), None)

@@ -202,7 +202,8 @@ class DumpSource:
             with keeping_free(sandbox, self._options.limits.kept_free_bytes):
                 if self._globals is not None:
                     require_only_roles(loading.sql(self._globals.newest(), "postgres"))
-                name = PartsLoader(loading, self._options, self._database, self.name).load(parts)
+                loader = PartsLoader(loading, self._options, self._database, self.name)
+                name = loader.load(parts)
         finally:
             for part in parts:
                 forget(part.dump)
@@ -212,7 +213,8 @@ class DumpSource:
             )
         )
         how = "; ".join([how, *loading.words])
-        return Loaded(name, how, tuple(loading.notes), tuple(loading.not_checked))
+        not_checked = (*loading.not_checked, *loader.not_checked)
+        return Loaded(name, how, tuple(loading.notes), not_checked)
 
     def contents(self, chosen: ChosenBackup, sandbox: Sandbox, connection: Connection) -> Check:  # noqa: ARG002 - protocol
         """Compare the dump's table of contents with the restored catalogue."""

@@ -81,3 +81,17 @@ def test_an_old_backup_is_told_from_a_new_one(ended: datetime | None, verdict: V
 
     assert check is not None
     assert check.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("part", "verdict"),
+    [(NOON - 25 * HOUR, Verdict.FAILED), (NOON - HOUR, Verdict.COULD_NOT_VERIFY)],
+)
+def test_one_part_that_is_too_old_is_enough(part: datetime, verdict: Verdict) -> None:
+    """A new part proves nothing of another one that does not tell its age."""
+    drill = Drill("shop", objectives=Objectives(max_age=24 * HOUR))
+
+    check = objectives.backup_age(drill, None, NOON, part)
+
+    assert check is not None
+    assert check.verdict is verdict

@@ -15,6 +15,7 @@ import pytest
 import zstandard
 
 from pytest_pgrestore.model.errors import BackupNotRestorable
+from pytest_pgrestore.sources.dump.loading.sql_stream import SqlStream
 from pytest_pgrestore.sources.dump.reading import archive_header, completeness, dump_file
 
 PLAIN = b"""--
@@ -195,8 +196,11 @@ def test_a_missing_closing_line_is_seen(written: Callable[[bytes], Path], ending
     dump = dump_file.inspect(written(PLAIN + ending))
 
     assert dump is not None
-    with pytest.raises(BackupNotRestorable, match="closing line"):
-        completeness.require_complete(dump)
+    assert not completeness.is_marked(dump) or ending.startswith(CLOSING)
+    stream = SqlStream([PLAIN + ending], lambda statement: statement)
+    list(stream)
+    with pytest.raises(BackupNotRestorable, match=r"closing line|inside of rows"):
+        completeness.require_end(dump, stream.ending)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError, PgRestoreError
 from pytest_pgrestore.sources.dump import facts
@@ -62,6 +64,13 @@ def zipped(*members: bytes) -> bytes:
     return stream.getvalue()
 
 
+def other_method(archive: bytes) -> bytes:
+    """Return a zip archive whose member was compressed by Deflate64."""
+    data = bytearray(archive)
+    data[8] = data[data.rindex(b"PK\x01\x02") + 10] = 9
+    return bytes(data)
+
+
 @pytest.mark.parametrize(
     ("start", "tool"),
     [
@@ -100,10 +109,26 @@ def test_an_encrypted_file_is_unread_and_not_bad(
         (b"pg_dump: reading\nPGDMP\x01\x10\x00", BackupNotRestorable, "before the beginning of an"),
         (b"7z\xbc\xaf\x27\x1c" + bytes(30), HarnessError, "7-Zip"),
         (zipped(DUMP, DUMP), HarnessError, "holds 2 files"),
+        (other_method(zipped(DUMP)), HarnessError, "cannot be unpacked"),
+        (zstandard.compress(DUMP)[:4] + b"\x00\x98" + bytes(20), HarnessError, "of memory"),
+        (zstandard.compress(DUMP)[:12], BackupNotRestorable, "cut short or damaged"),
+        (lzma.compress(DUMP, lzma.FORMAT_ALONE), HarnessError, "an LZMA file"),
         (b"hello\n", BackupNotRestorable, "not a dump of pg_dump"),
         (b"", BackupNotRestorable, "is empty"),
     ],
-    ids=["utf-16", "big-endian", "junk-archive", "7z", "zip-of-two", "text", "empty"],
+    ids=[
+        "utf-16",
+        "big-endian",
+        "junk-archive",
+        "7z",
+        "zip-of-two",
+        "zip-method",
+        "window",
+        "cut",
+        "lzma",
+        "text",
+        "empty",
+    ],
 )
 def test_the_cause_is_named(
     written: Callable[[bytes], Path], data: bytes, kind: type[PgRestoreError], words: str
@@ -137,17 +162,21 @@ def test_text_before_the_dump_is_named(written: Callable[[bytes], Path], lead: b
         completeness.require_complete(dump_of(written(lead + DUMP)))
 
 
-@pytest.mark.parametrize("lead", [b"\xef\xbb\xbf", b"\n", b"SET ROLE app;\n", b"\\restrict abc\n"])
+@pytest.mark.parametrize(
+    "lead",
+    [b"\xef\xbb\xbf", b"\n", b"SET ROLE app;\n", b"\\restrict abc\n", b"REINDEX TABLE t;\n"],
+)
 def test_sql_before_the_dump_is_no_junk(written: Callable[[bytes], Path], lead: bytes) -> None:
     """By hand it loads."""
     completeness.require_complete(dump_of(written(lead + DUMP)))
+    completeness.require_complete(dump_of(written(DUMP + lead.removeprefix(b"\xef\xbb\xbf"))))
 
 
 def judged(dump: DumpFile, data: bytes, *, unmarked: bool = False) -> str:
     """Return the problem of a dump's end, before or after it is loaded; empty without one."""
     stream = SqlStream([data], lambda statement: statement)
     try:
-        completeness.require_complete(dump, unmarked=unmarked)
+        completeness.require_complete(dump)
         list(stream)
         completeness.require_end(dump, stream.ending, unmarked=unmarked)
     except BackupNotRestorable as exc:
@@ -172,8 +201,10 @@ INSERT = b"INSERT INTO public.t VALUES ('\n"
     [
         (DUMP, ""),
         (RAILS, ""),
+        (RAILS + b"RESET ALL;\n" * 500, ""),
         (STRIPPED, ""),
         (DUMP + DUMP, ""),
+        (DUMP + b"INSERT INTO public.t VALUES ('x');\n" * 300, ""),
         (DUMP + b"NOTICE: backup job finished\n", "other text after the closing line"),
         (DUMP + DUMP[: -len(CLOSING)], "closing line"),
         (DUMP + HEAD + SETTINGS, "closing line"),
@@ -188,7 +219,17 @@ INSERT = b"INSERT INTO public.t VALUES ('\n"
         (STRIPPED[:-30], "a statement"),
     ],
     ids=[
-        *("whole", "rails", "stripped", "two-dumps", "job-output", "second-cut", "second-without"),
+        *(
+            "whole",
+            "rails",
+            "much-behind",
+            "stripped",
+            "two-dumps",
+            "titled",
+            "job-output",
+            "second-cut",
+            "second-without",
+        ),
         *("row-like-closing", "string-like-closing", "rails-cut", "comments-without-closing"),
         *("stripped-cut-in-rows", "stripped-cut-in-statement"),
     ],
@@ -201,6 +242,41 @@ def test_the_end_is_where_psql_sees_it(
 
     assert words in problem
     assert bool(words) == bool(problem)
+
+
+@pytest.mark.parametrize("connect", [b"", b"\\connect shop\n\n"], ids=["two", "one"])
+def test_two_dumps_in_one_file_are_no_cut_one(
+    written: Callable[[bytes], Path], connect: bytes
+) -> None:
+    """As by `cat globals.sql shop.sql`. pg_dumpall itself connects to each database before it."""
+    title = b"--\n-- PostgreSQL database cluster dump\n--\n\nCREATE ROLE a;\n"
+    data = title + connect + CLOSING.replace(b"database", b"database cluster") + DUMP
+    stream = SqlStream([data], lambda one: one)
+    list(stream)
+
+    with pytest.raises(PgRestoreError) as raised:
+        completeness.require_end(dump_of(written(data)), stream.ending)
+
+    assert isinstance(raised.value, BackupNotRestorable if connect else HarnessError)
+    assert ("two dumps" in raised.value.problem) == (not connect)
+
+
+@pytest.mark.parametrize(
+    ("data", "seen"),
+    [
+        (DUMP, (True, True)),
+        (HEAD + SETTINGS + TABLE + CLOSING, (True, False)),
+        (SETTINGS + CREATE + b"INSERT INTO t VALUES ('" + b"x" * (2 << 20) + b"');", (True, True)),
+        (HEAD + SETTINGS + CLOSING, (False, False)),
+    ],
+    ids=["whole", "definitions", "long-insert", "nothing"],
+)
+def test_a_dump_without_rows_is_known(data: bytes, seen: tuple[bool, bool]) -> None:
+    """pg_dump --schema-only by mistake restores without an error."""
+    stream = SqlStream([data], lambda one: one)
+    list(stream)
+
+    assert (stream.has_tables, stream.has_rows) == seen
 
 
 @pytest.mark.parametrize(
@@ -217,9 +293,10 @@ def test_the_user_may_accept_an_end_that_is_not_marked(
     """Supabase's data.sql ends with RESET ALL. Rows that are cut are refused all the same."""
     dump = dump_of(written(data))
 
-    assert "closing line" in judged(dump, data)
+    assert "cut short" in judged(dump, data)
     assert (judged(dump, data, unmarked=True) == "") == is_whole
-    assert any("nothing marks its end" in sentence for sentence in facts.not_checked([dump]))
+    said = facts.not_checked([dump], unmarked=True)
+    assert any("nothing marks its end" in sentence for sentence in said)
 
 
 def test_a_dump_without_comments_says_what_is_open(written: Callable[[bytes], Path]) -> None:

@@ -19,6 +19,7 @@ import zstandard
 from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.sources.codecs import open_plain, reading
 from pytest_pgrestore.sources.dump.loading.psql.lexer import PsqlLexer
+from pytest_pgrestore.sources.dump.loading.psql.settings import LexerSettings
 from pytest_pgrestore.sources.dump.loading.role_names import roles_named
 from pytest_pgrestore.sources.dump.reading import dump_file, globs, toc
 from pytest_pgrestore.sources.dump.reading.entries import entry_of
@@ -144,8 +145,8 @@ def test_what_is_no_file_is_no_dump(tmp_path: Path, name: str) -> None:
         open_plain(path)
 
 
-def test_links_in_circles_and_to_nothing_are_passed_by(tmp_path: Path) -> None:
-    """Two links to their own directory make 2 ** 40 paths for `**`."""
+def test_links_in_circles_are_passed_by(tmp_path: Path) -> None:
+    """Two links to their own directory make 2 ** 40 paths for `**`. One to nothing is a match."""
     for name in ("a", "b"):
         (tmp_path / name).symlink_to(tmp_path)
     (tmp_path / "gone.dump").symlink_to(tmp_path / "nothing")
@@ -153,7 +154,7 @@ def test_links_in_circles_and_to_nothing_are_passed_by(tmp_path: Path) -> None:
     (tmp_path / "deep" / "x.dump").touch()
 
     found = [tmp_path / "deep" / "x.dump"]
-    assert globs.matches(f"{tmp_path}/**/*.dump", "path") == found
+    assert globs.matches(f"{tmp_path}/**/*.dump", "path") == [tmp_path / "gone.dump", *found]
     assert globs.matches(f"{tmp_path}/**/x**", "path") == found
     assert globs.matches(f"{tmp_path}/deep/x**", "path") == found
 
@@ -237,3 +238,23 @@ def test_a_zero_byte_is_no_part_of_a_dump() -> None:
 def test_the_role_of_a_statement_is_found_at_its_beginning_only() -> None:
     """A body that looks like a statement names no role."""
     assert roles_named(b"select 'x\nALTER TABLE t OWNER TO nobody;'") == []
+
+
+def test_characters_are_masked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each COPY masked the rest of the chunk again."""
+    masked: list[int] = []
+    mask = LexerSettings.masked
+
+    def counted(self: LexerSettings, text: bytes) -> bytes:
+        masked.append(len(text))
+        return mask(self, text)
+
+    monkeypatch.setattr(LexerSettings, "masked", counted)
+    table = b"COPY t (a) FROM stdin;\n\x83\\\n\\.\n\nSELECT '\x83\\';\n"
+    text = b"SET client_encoding = 'SJIS';\n" + table * 200
+
+    pieces = [piece for found in PsqlLexer("x").pieces([text]) for piece in found]
+
+    assert b"".join(piece.text for piece in pieces) == text
+    assert sum(piece.text == b"SELECT '\x83\\';" for piece in pieces) == 200
+    assert sum(masked) < 2 * len(text)

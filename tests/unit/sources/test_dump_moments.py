@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.model.errors import ConfigError, HarnessError
+from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError, HarnessError
 from pytest_pgrestore.sources.dump.catalogue import DumpPaths
 from pytest_pgrestore.sources.dump.reading import moments
 from pytest_pgrestore.sources.dump.reading.moments import NamePattern, started_on, teller
@@ -68,6 +68,9 @@ def test_an_unknown_zone_is_no_moment(text: str, why: str) -> None:
         ("shop-%Y-%m-%dT%H%M%S%z.dump", "shop-2026-06-15T143000+0200.dump"),
         ("shop-%Y%m%d_%H%M.sql.gz Europe/Berlin", "shop-20260615_1430.sql.gz"),
         ("*.%s.dump", "shop.nightly.1781526600.dump"),
+        ("*%s.sql", "shop-1781526600.sql"),
+        ("*%s*", "shop2-1781526600-full.sql"),
+        ("db1%s.sql", "db11781526600.sql"),
         ("%Y-%m-%d %H.%M.%S 100%%.sql +02:00", "2026-06-15 14.30.00 100%.sql"),
         ("a+b-%Y-%m-%dT%H:%M:%S%z", "a+b-2026-06-15T12:30:00Z"),
     ],
@@ -169,6 +172,40 @@ def test_an_empty_newest_file_is_never_skipped(nights: Path) -> None:
 
     with pytest.raises(Exception, match=r"06-16\.sql is empty, and it is the newest match"):
         DumpPaths(f"{nights}/*.sql", None).newest(None)
+
+
+def test_a_link_to_nothing_is_never_skipped(nights: Path) -> None:
+    """What it led to would be the newest dump."""
+    link = nights / "shop-2026-06-16.sql"
+    link.symlink_to("/missing/shop.sql")
+
+    with pytest.raises(
+        BackupNotRestorable, match=r"06-16\.sql is a link to nothing, and it is the"
+    ):
+        DumpPaths(f"{nights}/*.sql", None).newest(None)
+    os.utime(link, (100, 100), follow_symlinks=False)
+    assert DumpPaths(f"{nights}/*.sql", None).newest(None).dump.path.name == "shop-2026-06-15.sql"
+
+
+@pytest.mark.parametrize("pattern", ["", "/*"])
+def test_an_empty_directory_is_never_skipped(tmp_path: Path, pattern: str) -> None:
+    """pg_dump leaves one if it cannot connect. Beside files it is no dump."""
+    (tmp_path / "shop-1").mkdir()
+    (tmp_path / "shop-1" / "toc.dat").write_bytes(b"PGDMP")
+    os.utime(tmp_path / "shop-1" / "toc.dat", (100, 100))
+    (tmp_path / "shop-2").mkdir()
+
+    with pytest.raises(BackupNotRestorable, match="shop-2 is an empty directory, and it is the"):
+        DumpPaths(f"{tmp_path}{pattern}", None).newest(None)
+
+
+def test_an_empty_directory_beside_files_is_no_dump(nights: Path) -> None:
+    """As `lost+found` is."""
+    (nights / "empty").mkdir()
+
+    found = DumpPaths(str(nights), None).newest(None)
+
+    assert found.dump.path.name == "shop-2026-06-15.sql"
 
 
 def test_a_dump_ages_from_its_beginning(nights: Path) -> None:

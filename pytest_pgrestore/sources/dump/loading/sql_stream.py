@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.dump.loading.psql.pieces import Piece
 
 _ENCODING = re.compile(rb"SET client_encoding = '([A-Za-z0-9_]{1,63})'")
+_TABLE = re.compile(rb"CREATE (?:UNLOGGED )?TABLE\b", re.IGNORECASE)
+_ROWS = re.compile(rb"(?:COPY|INSERT)\b", re.IGNORECASE)
 
 
 class SqlStream:
@@ -42,6 +44,8 @@ class SqlStream:
         databases: The databases of all ``\connect``, in order.
         encodings: Encoding of the dump's text, by database; None is the first connection.
         ending: What is known of the dump's end.
+        has_tables: Whether a table is created.
+        has_rows: Whether rows are loaded, or could be: an empty table has a COPY, too.
         finished: Whether all chunks were read. psql may stop before.
     """
 
@@ -58,6 +62,7 @@ class SqlStream:
         self.databases: list[str] = []
         self.encodings: dict[str | None, str] = {}
         self.ending = Ending()
+        self.has_tables = self.has_rows = False
         self.finished = False
         self._chunks = chunks
         self._rewrite = rewrite
@@ -88,7 +93,10 @@ class SqlStream:
         if self._line_end_is_due:
             self._line_end_is_due = False
             return piece.text.removeprefix(b"\n")
+        # A long statement comes in pieces of kind `other`.
+        self.has_rows = self.has_rows or _ROWS.match(piece.text) is not None
         if piece.kind == "statement":
+            self.has_tables = self.has_tables or _TABLE.match(piece.text) is not None
             encoding = _ENCODING.match(piece.text)
             if encoding is not None:
                 # The next database's is set before its \connect.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CONTENTS = "toc.dat"
 _LARGE_OBJECTS = re.compile(r"blobs(?:_[0-9]+)?\.toc")
-_LARGE_OBJECTS_BYTES = 64 << 20
+LARGE_OBJECTS_BYTES = 64 << 20
 """Longest list of large objects that is read: two million of them."""
 
 _HINT = "find out who wrote that; pg_dump does not. Restore it only by hand, as another user."
@@ -70,7 +70,7 @@ def _names(directory: Path, members: list[Path]) -> Iterator[str]:
             yield from data_file_names(stream)
         for member in members:
             if _LARGE_OBJECTS.fullmatch(member.name):
-                text = read_limited(member, _LARGE_OBJECTS_BYTES, follow=False)
+                text = read_limited(member, LARGE_OBJECTS_BYTES, follow=False)
                 # A line is a number and a name, which goes on to the line end.
                 for line in text.split(b"\n"):
                     if line.strip():

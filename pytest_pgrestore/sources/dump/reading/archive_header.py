@@ -148,7 +148,11 @@ class ValueReader:
 
     def skip_string(self) -> bool:
         """Read past a string, without holding it; return whether it is not NULL."""
-        length = self.integer()
-        while length > 0:
-            length -= len(self.take(min(length, _SKIPPED_BYTES)))
-        return length >= 0
+        return self.skip_bytes() >= 0
+
+    def skip_bytes(self) -> int:
+        """Read past a string, without holding it; return its length, negative for NULL."""
+        length = left = self.integer()
+        while left > 0:
+            left -= len(self.take(min(left, _SKIPPED_BYTES)))
+        return length

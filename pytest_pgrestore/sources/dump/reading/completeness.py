@@ -8,7 +8,7 @@ import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_pgrestore.model.errors import BackupNotRestorable
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
 from pytest_pgrestore.sources.codecs import reading
 from pytest_pgrestore.sources.dump.reading import foreign
 from pytest_pgrestore.sources.dump.reading.plain_header import IS_SQL
@@ -61,12 +61,14 @@ class Ending:
         behind: ``SQL`` or ``other text``: what follows the closing line; empty if nothing does.
         is_commented: Whether the comments of its tool are there.
         inside: What the file ends in: ``rows`` or ``a statement``; empty between statements.
+        connects: Whether it connects to a database, as pg_dumpall does before each.
     """
 
     closed: str = ""
     behind: str = ""
     is_commented: bool = False
     inside: str = ""
+    connects: bool = False
 
     @property
     def has_other_text(self) -> bool:
@@ -75,6 +77,9 @@ class Ending:
 
     def note(self, piece: _Piece) -> None:
         """Read the next piece of the dump."""
+        self.connects = self.connects or (
+            piece.kind == "command" and piece.text.startswith(b"\\connect")
+        )
         if piece.kind == "comment":
             closing = _CLOSING.match(piece.text.rstrip(b"\r"))
             if closing is not None:
@@ -88,19 +93,15 @@ class Ending:
                 self.behind = "SQL" if IS_SQL.match(text) else "other text"
 
 
-def require_complete(dump: DumpFile, *, unmarked: bool = False) -> None:
-    """Refuse a tar archive or an uncompressed plain dump without its end, before it is loaded.
+def require_complete(dump: DumpFile) -> None:
+    """Refuse a tar archive without its end, and plain SQL with other text, before it is loaded.
 
-    Other forms raise an error while they are loaded. pg_restore never ends on a tar archive that
-    is cut short.
-
-    Args:
-        dump: The dump.
-        unmarked: Whether the user accepts plain SQL whose end is not marked.
+    pg_restore never ends on a tar archive that is cut short. Other forms raise an error while they
+    are loaded: only the lexer knows how much SQL is behind the closing line of plain SQL.
 
     Raises:
-        BackupNotRestorable: The end is missing, or something that is no SQL is before the dump
-            or behind it.
+        BackupNotRestorable: The end of a tar archive is missing, or something that is no SQL is
+            before the dump or behind it.
     """
     if dump.junk_line is not None:
         raise foreign.junk_before(dump.location, dump.junk_line)
@@ -115,8 +116,6 @@ def require_complete(dump: DumpFile, *, unmarked: bool = False) -> None:
         behind = _behind_closing(dump, tail)
         if behind is not None:
             _require_sql(dump, behind)
-        elif dump.is_titled and not unmarked:
-            raise _cut_short(dump)
 
 
 def tail_of(path: Path) -> bytes:
@@ -140,6 +139,7 @@ def require_end(dump: DumpFile, ending: Ending, *, unmarked: bool = False) -> No
     Raises:
         BackupNotRestorable: It ends inside of a statement or rows, or without its closing line,
             or something else than SQL follows.
+        HarnessError: It is the dump of a cluster's roles and that of a database in one file.
     """
     if ending.has_other_text:
         raise behind_the_end(dump)
@@ -150,6 +150,11 @@ def require_end(dump: DumpFile, ending: Ending, *, unmarked: bool = False) -> No
     wanted = "cluster" if dump.form == "cluster" else "plain"
     if ending.closed == wanted or unmarked:
         return
+    if dump.form == "cluster" and ending.closed and not ending.connects:
+        raise HarnessError(
+            f"{dump.location} holds two dumps in one file, of pg_dumpall and of pg_dump",
+            hint='name them in `path`: path = ["globals.sql", "shop.sql"].',
+        )
     if dump.is_titled or ending.is_commented:
         raise _cut_short(dump)
 

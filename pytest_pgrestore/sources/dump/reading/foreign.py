@@ -42,6 +42,7 @@ _MARKS = (b"\xff\xfe", b"\xfe\xff")
 _PACKED = {
     b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
     b"Rar!\x1a\x07": "a RAR archive",
+    b"\x5d\x00\x00": "an LZMA file",
 }
 _TO_FILE = "write the dump with pg_dump --file=..., and the job's own output elsewhere."
 

@@ -71,15 +71,13 @@ def place(pattern: str) -> Path:
 def modified(path: Path) -> float | None:
     """Return when a dump was last written, in seconds; of a directory, its newest file's time.
 
-    None if it has gone, or is a link to nothing. Of a link to what this user may not read, it is
-    the link's own time: leaving it out would choose an older dump in silence.
+    None if it has gone. Of a link to nothing, or to what this user may not read, it is the link's
+    own time: leaving it out would choose an older dump in silence.
     """
     try:
         facts = path.stat()
-    except PermissionError:
-        return _of_link(path)
     except OSError:
-        return None
+        return _of_link(path)
     if not stat.S_ISDIR(facts.st_mode):
         return facts.st_mtime
     try:
@@ -136,6 +134,14 @@ def _is_signature(path: Path) -> bool:
 def is_dump_directory(path: Path) -> bool:
     """Return whether a directory is one dump: in pg_dump's format, or pg_dumpall's since 19."""
     return is_archive_directory(path) or os.path.lexists(path / "map.dat")
+
+
+def is_empty_directory(path: Path) -> bool:
+    """Return whether a directory has no files, as pg_dump leaves one that cannot connect."""
+    try:
+        return is_directory(path) and not any(path.iterdir())
+    except OSError:
+        return False
 
 
 def is_directory(path: Path) -> bool:

@@ -176,8 +176,17 @@ def _expression(found: list[str], where: str) -> re.Pattern[str]:
         if field in seen:
             raise ConfigError(f"{where}: %{field} is there twice", hint=_HINT)
         seen |= {field} - {"%"} if field else set()
-        parts += [".*" if star else _FIELDS[field], re.escape(text)]
+        parts += [".*" if star else _field(field, parts[-1], text), re.escape(text)]
     return re.compile("".join(parts), re.DOTALL)
+
+
+def _field(field: str, before: str, after: str) -> str:
+    """Return the expression of a field; a star beside %s takes none of its digits."""
+    if field != "s":
+        return _FIELDS[field]
+    first = "" if before[-1:].isdigit() else "(?<![0-9])"
+    last = "" if after[:1].isdigit() else "(?![0-9])"
+    return first + _FIELDS[field] + last
 
 
 def _zone_called(name: str) -> tzinfo | None:

@@ -12,7 +12,8 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.sources.codecs import WINDOW_BYTES, open_plain
+from pytest_pgrestore.model.errors import BackupNotRestorable, HarnessError
+from pytest_pgrestore.sources.codecs import WINDOW_BYTES, open_plain, reading
 from pytest_pgrestore.sources.dump.reading import entries
 from pytest_pgrestore.system.regular_file import open_regular
 
@@ -45,8 +46,11 @@ _SETTING = re.compile(
     rb"|client_min_messages|session_replication_role|(?P<cluster>default_transaction_read_only))\b"
 )
 IS_SQL = re.compile(
-    rb"--|/\*|\\|(?:ABORT|ALTER|ANALYZE|BEGIN|CALL|COMMENT|COMMIT|CREATE|DELETE|DO|DROP|GRANT|INSERT"
-    rb"|LOCK|RESET|REVOKE|ROLLBACK|SELECT|SET|START|TRUNCATE|UPDATE|VACUUM|WITH)\b",
+    rb"--|/\*|\\|(?:ABORT|ALTER|ANALYSE|ANALYZE|BEGIN|CALL|CHECKPOINT|CLOSE|CLUSTER|COMMENT|COMMIT"
+    rb"|COPY|CREATE|DEALLOCATE|DECLARE|DELETE|DISCARD|DO|DROP|END|EXECUTE|EXPLAIN|FETCH|GRANT"
+    rb"|IMPORT|INSERT|LISTEN|LOAD|LOCK|MERGE|MOVE|NOTIFY|PREPARE|REASSIGN|REFRESH|REINDEX|RELEASE"
+    rb"|RESET|REVOKE|ROLLBACK|SAVEPOINT|SECURITY|SELECT|SET|SHOW|START|TABLE|TRUNCATE|UNLISTEN"
+    rb"|UPDATE|VACUUM|VALUES|WITH)\b",
     re.IGNORECASE,
 )
 _MARK = b"\xef\xbb\xbf"
@@ -156,6 +160,18 @@ def peek(path: Path, codec: str, count: int = PEEK_BYTES) -> bytes:
         *(zlib.error, zstandard.ZstdError, lzma.LZMAError),
     ):
         return b""
+
+
+def lacking_here(path: Path) -> HarnessError | None:
+    """Return what this machine lacks to decompress a file; None if the file is at fault."""
+    try:
+        with reading(path), open_plain(path) as stream:
+            stream.read(1)
+    except HarnessError as exc:
+        return exc
+    except BackupNotRestorable:
+        return None
+    return None
 
 
 def _decoded(raw: bytes, codec: str, count: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The names of data files in the toc.dat of a dump in directory format.
+"""The data files in the toc.dat of a dump in directory format.
 
 pg_restore joins them to the directory's path, so ``../x`` would be a file outside of the dump.
 
@@ -7,6 +7,7 @@ Source: ReadToc of src/bin/pg_dump/pg_backup_archiver.c, _ReadExtraToc of pg_bac
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from pytest_pgrestore.sources.dump.reading.archive_header import ValueReader, read_header
@@ -23,6 +24,26 @@ _TABLE_AM, _RELATION_KIND = 14, 16
 _LONGEST_NAME = 1024
 """Bytes of a file's name: MAXPGPATH."""
 
+_LONGEST_OIDS = 1 << 20
+"""Bytes of a list of large objects; pg_dump writes at most a thousand of them in one."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataEntry:
+    """What an entry of the table of contents says of data.
+
+    Attributes:
+        type: Its type, for example ``TABLE DATA``.
+        is_copied: Whether its rows are those of COPY, and no INSERT statements.
+        large_objects: Number of large objects that it announces.
+        file: Name of its data file, without the suffix of a compressor; empty without one.
+    """
+
+    type: str
+    is_copied: bool
+    large_objects: int
+    file: str
+
 
 def data_file_names(stream: IO[bytes]) -> Iterator[str]:
     """Yield the names of the data files; nothing if the layout is not known.
@@ -31,26 +52,35 @@ def data_file_names(stream: IO[bytes]) -> Iterator[str]:
         EOFError: The file is cut short, or no archive.
         ValueError: Its header makes no sense.
     """
+    return (entry.file for entry in data_entries(stream) if entry.file)
+
+
+def data_entries(stream: IO[bytes]) -> Iterator[DataEntry]:
+    """Yield the entries; see `data_file_names`."""
     reader = ValueReader(stream)
     header = read_header(reader)
     if header.version[0] != 1 or header.version[1] not in _KNOWN:
         return
-    minor = header.version[1]
     for _ in range(reader.integer()):
-        _skip_entry(reader, minor)
-        name = reader.string(_LONGEST_NAME)
-        if name:
-            yield name
+        yield _entry(reader, header.version[1])
 
 
-def _skip_entry(reader: ValueReader, minor: int) -> None:
-    """Read one entry up to what the directory format adds."""
+def _entry(reader: ValueReader, minor: int) -> DataEntry:
     reader.integer()  # number
     reader.integer()  # whether it has data
-    for _ in range(4):  # OIDs of catalogue and object, tag, type
+    for _ in range(3):  # OIDs of catalogue and object, tag
         reader.skip_string()
+    kind = reader.string(_LONGEST_NAME)
     reader.integer()  # section
-    for _ in range(5):  # definition, drop, copy, schema, tablespace
+    # Since PostgreSQL 17 the definition of one entry lists the OIDs of many large objects.
+    if kind == "BLOB METADATA":
+        large_objects = len(reader.string(_LONGEST_OIDS).split())
+    else:
+        large_objects = int(kind == "BLOB")
+        reader.skip_string()
+    reader.skip_string()  # drop
+    is_copied = reader.skip_bytes() > 0
+    for _ in range(2):  # schema, tablespace
         reader.skip_string()
     if minor >= _TABLE_AM:
         reader.skip_string()
@@ -60,3 +90,4 @@ def _skip_entry(reader: ValueReader, minor: int) -> None:
     reader.skip_string()  # WITH OIDS
     while reader.skip_string():  # dependencies, up to a NULL
         pass
+    return DataEntry(kind, is_copied, large_objects, reader.string(_LONGEST_NAME))

@@ -50,7 +50,8 @@ class PsqlLexer:
         self._settings = LexerSettings()
         self._words = StatementWords()
         self._state: Callable[[int], int | None] = self._sql
-        self._data = b""
+        self._data = self._masked = b""
+        self._masked_for: re.Pattern[bytes] | None = None
         self._final = False
         self._ends_open = False
         self._tag = b""
@@ -80,7 +81,8 @@ class PsqlLexer:
 
     def _read(self) -> list[Piece]:
         position = 0
-        self._data = self._seen(0)
+        self._masked_for = None
+        self._data = self._seen()
         while position < len(self._data):
             after = self._state(position)
             if after is None:
@@ -97,20 +99,24 @@ class PsqlLexer:
             raise self._buffer.unclear("a word, tag or command is too long")
         return self._buffer.drop(position)
 
-    def _seen(self, start: int) -> bytes:
-        """Return the input from `start` on as psql sees it; whole lines if characters matter."""
-        raw = self._buffer.raw
-        if self._settings.unsafe is None or self._state == self._rows:
-            return raw[start:] if start else raw
-        end = len(raw) if self._final else raw.rfind(b"\n", start) + 1
-        self._buffer.require_short(len(raw) - max(end, start))
-        return self._settings.masked(raw[start:end])
+    def _seen(self) -> bytes:
+        """Return the input as psql sees it; whole lines if characters matter.
+
+        Lines are masked once for each chunk and encoding: the offsets stay those of the input.
+        """
+        raw, unsafe = self._buffer.raw, self._settings.unsafe
+        if unsafe is None or self._state == self._rows:
+            return raw
+        if self._masked_for is not unsafe:
+            end = len(raw) if self._final else raw.rfind(b"\n") + 1
+            self._buffer.require_short(len(raw) - end)
+            self._masked, self._masked_for = self._settings.masked(raw[:end]), unsafe
+        return self._masked
 
     def _begin_line(self, state: Callable[[int], int | None], position: int) -> int:
         """Read in `state` from `position` on, where a line begins."""
         self._state = state
-        if self._settings.unsafe is not None or len(self._data) < len(self._buffer.raw):
-            self._data = self._buffer.raw[:position] + self._seen(position)
+        self._data = self._seen()
         return position
 
     def _outside(self) -> bool:
