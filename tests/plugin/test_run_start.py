@@ -25,6 +25,8 @@ def reports(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTEST_PLUGINS", "pgrestore")
+    # These runs are no workers, though a worker may start them.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     (pytester.path / "pgrestore.toml").write_text(SETTINGS)
     pytester.makepyfile(test_a="def test_a(): pass")
     directory = pytester.path / "pgrestore-report"
