@@ -47,7 +47,7 @@ _COMMAND = (
     r"(?<=\#)(?P<inside>\#)(?=\w*\[)"
     # After blanks at the start of a line: :: of GitHub, the headings of Buildkite, the sections of
     # GitLab and of Travis.
-    r"|^(?P<blanks>[^\S\n]*+)(?P<first>:(?=:[A-Za-z])|-(?=--(?!\S))|\+(?=\+\+(?!\S))|~(?=~~(?!\S))"
+    r"|^(?P<blanks>[^\S\n]*+)(?P<first>:(?=:[^\W\d_])|-(?=--(?!\S))|\+(?=\+\+(?!\S))|~(?=~~(?!\S))"
     r"|\^(?=\^\^(?!\S))|s(?=ection_(?:start|end):)|t(?=ravis_(?:fold|time):))"
 )
 """The character without which a command of a CI system is none."""
