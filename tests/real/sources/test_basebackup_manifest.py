@@ -95,7 +95,7 @@ def test_no_manifest_is_not_green(world: World, run: Run, tmp_path: Path) -> Non
     )
 
     assert check.verdict is Verdict.COULD_NOT_VERIFY
-    assert consenting.check_names(Latest()) == ("archive",)
+    assert consenting.check_names(Latest()) == ("relation files", "archive")
     assert "verify = false" in " ".join(consenting.locate(locate_request(run)).not_checked)
     restored = drill(consenting, run)
     assert restored.rows == (300, 300)
