@@ -166,7 +166,7 @@ TABLE = (
         "locale",
         "42809 22023 42602 58",
         HERE,
-        r'invalid (?:LC_COLLATE |LC_CTYPE )?locale name: "([^"]*)"|could not create locale'
+        r'invalid (?:LC_COLLATE |LC_CTYPE )?locale name: "([^"]*)|could not create locale'
         r'|could not open collator for locale|ICU locale "([^"]*)"|to language tag'
         r'|invalid value for parameter "lc_\w+"|does not match locale',
         _LOCALES,
