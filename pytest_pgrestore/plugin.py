@@ -11,6 +11,7 @@ import pytest
 from pytest_pgrestore.extending import hookspecs
 from pytest_pgrestore.session.collection.drill_items import insert_drills
 from pytest_pgrestore.session.collection.near_misses import is_drill_file, mistyped_drill_file
+from pytest_pgrestore.session.collection.not_found import with_reasons
 from pytest_pgrestore.session.control import controller
 from pytest_pgrestore.session.control.forks import ForkGuard
 from pytest_pgrestore.session.control.interruption import give_lines
@@ -92,6 +93,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave the process as it was."""
     if SESSION in config.stash:
         config.stash[SESSION].end()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Say why an argument is not found, if we know."""
+    try:
+        return (yield)
+    except pytest.UsageError as exc:
+        raise with_reasons(session, exc) from None
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

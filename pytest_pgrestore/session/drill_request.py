@@ -158,7 +158,13 @@ class _Reader:
     def read(self, name: str, parse: Callable[[Any], _T]) -> _T | None:
         """Return argument `name` parsed; None if it is missing or wrong."""
         value = self._arguments.get(name)
-        return None if value is None else self.attempt(lambda: parse(value))
+        if value is None:
+            return None
+        try:
+            return parse(value)
+        except ConfigError as exc:
+            self.wrong.append(ConfigError(f"{name}: {exc.problem}", hint=exc.hint))
+            return None
 
     def attempt(self, make: Callable[[], _T]) -> _T | None:
         """Return what `make` returns; None if it raises a ConfigError, which is collected."""

@@ -77,6 +77,7 @@ class DrillSession:
         self.forked = False
         self._fault: pytest.UsageError | None = None
         self._opened = False
+        self._directories: set[Path] = set()
 
     def begin(self) -> None:
         """Read the settings of a run with drills, and let SIGTERM end it as Ctrl-C does.
@@ -136,6 +137,19 @@ class DrillSession:
         make = source_types(self.config)[table.type].make
         return make(name, table, self.settings.timeout_seconds)
 
+    def require_settings_of(self, path: Path) -> None:
+        """Note it as a usage error if settings beside tests that ask for a drill do not count.
+
+        Args:
+            path: File of the tests.
+        """
+        if path.parent not in self._directories:
+            self._directories.add(path.parent)
+            try:
+                self.settings.require_read(path.parent)
+            except ConfigError as exc:
+                self.usage_errors.add(str(path), str(exc))
+
     def belongs(self, item: pytest.Item) -> DrillRequest | None:
         """Return the drill that `item` belongs to, by marker or fixture.
 
@@ -148,6 +162,7 @@ class DrillSession:
         markers = list(item.iter_markers(MARKER))
         if not markers and FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             return None
+        self.require_settings_of(item.path)
         arguments, wrong = marker_arguments(markers)
         for text in wrong:
             self.usage_errors.add(item.nodeid, text)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.session.drill_request import make_request
 from pytest_pgrestore.session.instances import NoServerError, instance_of
 from pytest_pgrestore.session.marker import marker_arguments
@@ -26,14 +27,11 @@ class Factory:
     def restore(self, source: str | None = None, **arguments: Any) -> RestoredInstance:
         """Restore a backup, once per run, and return the running instance.
 
-        The test fails if the backup cannot be restored.
+        The test fails if the backup cannot be restored. It has an error if an argument is wrong.
 
         Args:
             source: Name of a source; may be left out if only one is configured.
             arguments: target, timeline, inclusive, rto, rpo, database, as in the marker.
-
-        Raises:
-            ConfigError: An argument is wrong.
         """
         __tracebackhide__ = True
         request = self._request({"source": source, **arguments})
@@ -52,11 +50,16 @@ class Factory:
         __tracebackhide__ = True
         session = self._session
         found, wrong = marker_arguments([pytest.mark.pgrestore(**given).mark])
-        if wrong:
-            pytest.fail("\n".join(wrong), pytrace=False)
         place = session.fixture_usage.place
-        request = make_request(found, session.settings.given, session.settings.sources, place)
-        session.register(request)
-        if session.usage_errors.places:
-            pytest.fail("\n".join(session.usage_errors.lines()), pytrace=False)
+        request = None
+        try:
+            request = make_request(found, session.settings.given, session.settings.sources, place)
+            session.register(request)
+            wrong += session.usage_errors.lines()
+        except ConfigError as exc:
+            wrong.append(str(exc))
+        if wrong or request is None:
+            # Outside of `except`: pytest would show the exception that is being handled, too.
+            session.fixture_usage.refuse("\n".join(wrong))
+            pytest.fail("\n".join(wrong), pytrace=False)
         return request

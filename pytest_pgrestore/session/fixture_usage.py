@@ -32,6 +32,7 @@ class FixtureUsage:
         self._tore_down: set[str] = set()
         self._without_instance: set[str] = set()
         self._tries: Counter[str] = Counter()
+        self._refused: dict[str, str] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -79,6 +80,16 @@ class FixtureUsage:
     def not_measured(self) -> None:
         """Note that what runs now got no instance."""
         self._without_instance.update(self._setting_up or [self._node_id])
+
+    def refuse(self, why: str) -> None:
+        """Note that what runs now asked for a drill that cannot be, and got no instance."""
+        self.not_measured()
+        self._refused.update(dict.fromkeys(self._setting_up or [self._node_id], why))
+
+    def refusal_of(self, item: pytest.Item) -> str:
+        """Return why `item` got no instance although no drill is at fault; "" if it did."""
+        names = (item.nodeid, *getattr(item, "fixturenames", ()))
+        return next((self._refused[name] for name in names if name in self._refused), "")
 
     def note(self, item: pytest.Item, key: str) -> None:
         """Note that `item` uses drill `key`."""

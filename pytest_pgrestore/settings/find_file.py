@@ -63,6 +63,24 @@ def find_config(given: Path | None, directories: Iterable[Path]) -> Path | None:
     return found[0] if found else None
 
 
+def find_unread(directory: Path, root: Path, read: Path | None) -> Path | None:
+    """Return the settings file nearest to tests, if it is not the one that counts.
+
+    Args:
+        directory: Of the tests.
+        root: pytest's; above it nothing is looked for, and outside of it `directory` alone.
+        read: The file that counts; None if there is none.
+
+    Raises:
+        ConfigError: There is one with a name that is almost right.
+    """
+    above = [directory, *directory.parents]
+    places = above[: above.index(root)] if root in above else above[:1]
+    found = (path for place in places for path in _settings_in(place))
+    nearest = next(found, None)
+    return None if nearest is None or (read and _is_same(nearest, read)) else nearest
+
+
 def candidates(directories: Iterable[Path]) -> Iterator[Path]:
     """Yield the files that may have been meant as settings, right names and nearly right ones."""
     for directory in directories:
@@ -97,7 +115,7 @@ def _settings_in(directory: Path) -> Iterator[Path]:
         if _is_near_miss(name) and not _is_same(directory / name, right):
             raise ConfigError(
                 f"{directory / name} is not read: settings are in {FILE_NAME}",
-                hint=f"call it {FILE_NAME}, or name it: --pgrestore-config={name}.",
+                hint=f"call it {FILE_NAME}, or name it: --pgrestore-config={directory / name}.",
             )
     project = directory / "pyproject.toml"
     for section in _sections(project):

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_pgrestore.model.drill import DrillSettings
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.settings.find_file import find_config
+from pytest_pgrestore.settings.find_file import find_config, find_unread
 from pytest_pgrestore.settings.options import DEFAULT_REPORT_DIRECTORY
 from pytest_pgrestore.settings.resolve import ExplicitSettings, is_flag_given, resolve
 from pytest_pgrestore.settings.suggest import known_names
@@ -77,6 +77,30 @@ class RunSettings:
             return find_config(given, (self._config.invocation_params.dir, self._config.rootpath))
         except ConfigError as exc:
             raise pytest.UsageError(str(exc)) from None
+
+    def require_read(self, directory: Path) -> None:
+        """Refuse a settings file beside tests that do not run with it.
+
+        Args:
+            directory: Of tests that ask for a drill.
+
+        Raises:
+            ConfigError: There is one, and the user named no other.
+        """
+        root = self._config.rootpath
+        if resolve(self._config, self._environ, only=("config",))["config"] is not None:
+            return
+        unread = find_unread(directory, root, self.path)
+        if unread is None:
+            return
+        where = "settings are looked for where pytest is started and in its rootdir"
+        name_it = f"name the one that counts: --pgrestore-config={unread}."
+        if self.path is None:
+            raise ConfigError(
+                f"{unread} is not read: {where}",
+                hint=f"move it to {root}, start pytest in {unread.parent}, or {name_it}",
+            )
+        raise ConfigError(f"{unread} is not read, {self.path} is: {where}", hint=name_it)
 
     @property
     def asked_for(self) -> bool:

@@ -79,3 +79,58 @@ def test_a_toml_file_of_others_is_left_alone(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_a(): pass")
 
     assert pytester.runpytest_subprocess("-p", "no:cacheprovider").ret == 0
+
+
+DUMP = '[sources.{}]\ntype = "dump"\npath = "nothing-*.dump"\n'
+
+
+def test_settings_beside_the_tests_that_do_not_count_are_a_usage_error(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever wrote them sees them. Each hint works; the file that pytest reads is silent."""
+    monkeypatch.setenv("PGRESTORE_RUNTIME", "local")
+    inner = pytester.mkdir("inner")
+    unread = inner / "pgrestore.toml"
+    unread.write_text(DUMP.format("shop"))
+    (inner / "drill_shop.toml").write_text('source = "shop"\n' + ASSERT)
+    quiet = ("-p", "no:cacheprovider", "--rootdir=.")
+    none = f"{unread} is not read: settings are looked for where pytest is started"
+    hint = (
+        f"HINT: move it to {pytester.path}, start pytest in {inner}, or name the one that counts: "
+        f"--pgrestore-config={unread}."
+    )
+
+    alone = pytester.runpytest_subprocess(*quiet)
+    named = pytester.runpytest_subprocess(*quiet, f"--pgrestore-config={unread}")
+    monkeypatch.chdir(inner)
+    inside = pytester.runpytest_subprocess(*quiet)
+    monkeypatch.chdir(pytester.path)
+    (pytester.path / "pgrestore.toml").write_text(DUMP.format("other"))
+    two = pytester.runpytest_subprocess(*quiet)
+
+    assert none in alone.stderr.str()
+    assert hint in alone.stderr.str()
+    assert f"{unread} is not read, {pytester.path}/pgrestore.toml is" in two.stderr.str()
+    assert f"HINT: name the one that counts: --pgrestore-config={unread}." in two.stderr.str()
+    assert (alone.ret, two.ret) == (4, 4)
+    # There is no backup, which is a finding: the drills began.
+    assert (named.ret, inside.ret) == (1, 1)
+
+
+def test_an_argument_that_is_not_found_is_explained(pytester: pytest.Pytester) -> None:
+    """Pytest itself says that there is no such file, or nothing in it."""
+    (pytester.path / "pgrestore.toml").write_text(DUMP.format("shop"))
+    (pytester.path / "shop_drill.toml").write_text('source = "shop"\n' + ASSERT)
+    (pytester.path / "drill_shop.toml").write_text('source = "shop"\n' + ASSERT)
+
+    item = pytester.runpytest_subprocess("pgrestore::shop@latest::restored")
+    file = pytester.runpytest_subprocess("shop_drill.toml")
+    other = pytester.runpytest_subprocess("nowhere.py")
+
+    assert "HINT: select them by words: -k 'shop and restored'." in item.stderr.str()
+    assert "HINT: call it drill_shop.toml." in file.stderr.str()
+    assert "HINT" not in other.stderr.str()
+    assert {item.ret, file.ret, other.ret} == {4}
+    (pytester.path / "shop_drill.toml").unlink()
+    followed = pytester.runpytest_subprocess("--collect-only", "-q", "-k", "shop and restored")
+    assert "pgrestore::shop@latest::restored" in followed.stdout.str()

@@ -310,6 +310,40 @@ def test_a_run_that_proved_nothing_is_not_green(
     assert drills.run("--no-pgrestore-strict", *workers).ret == 0
 
 
+def test_a_factory_that_is_asked_wrongly_learns_nothing(drills: Drills, workers: list[str]) -> None:
+    """A name with a typo says nothing about a backup: no *failed*, no traceback, no green run."""
+    drills.write(
+        test_a="""
+            import pytest
+
+            @pytest.fixture(scope="session")
+            def restored(pgrestore):
+                return pgrestore.restore("shopp", rpo="soon")
+
+            def test_fixture(restored): pass
+
+            def test_body(pgrestore):
+                pgrestore.restore("shop", tarrget="latest")
+        """,
+        test_b=COUNTS,
+    )
+
+    result = drills.run(*workers)
+
+    result.assert_outcomes(passed=6, failed=1, errors=1)
+    assert result.ret == 6
+    assert drills.evidence().verdict() == "could not verify"
+    assert sorted(drills.evidence().problems) == [
+        "test_a.py::test_body asked for a drill that cannot be: unknown marker argument tarrget; "
+        "did you mean target? There are: database, inclusive, rpo, rto, source, target, timeline.",
+        "test_a.py::test_fixture asked for a drill that cannot be: unknown source 'shopp'; "
+        "did you mean shop? There are: export, shop. "
+        "rpo: 'soon' is not a duration; "
+        "write it with its unit: 15m, 1h30m, 45s, 2 days or PT15M.",
+    ]
+    assert "drill_request.py" not in result.stdout.str()
+
+
 def test_an_ordinary_failure_is_a_failure(drills: Drills) -> None:
     """A test that belongs to no drill still fails the run."""
     drills.write(test_a=COUNTS, test_b="def test_plain(): assert False")

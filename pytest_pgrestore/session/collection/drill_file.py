@@ -92,6 +92,7 @@ class DrillFile(pytest.File):
     def collect(self) -> Iterator[SqlAssertion]:
         """Yield an item per assertion. Mistakes go to the one usage error of the run."""
         state = self.config.stash[SESSION]
+        state.require_settings_of(self.path)
         try:
             table = read_drill(self.path)
             requests = self._requests(table)

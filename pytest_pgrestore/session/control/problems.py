@@ -20,6 +20,8 @@ NO_DRILL = "no drill ran"
 _RAN = frozenset({Verdict.PASSED, Verdict.FAILED})
 """Verdicts of assertions that ran."""
 
+_NEXT_HINT = "\nHINT: "
+
 _OPTIMIZED = (
     "Python ran with -O or PYTHONOPTIMIZE, which removes assertions: a test that only asserts "
     "checked nothing; run pytest without it"
@@ -46,6 +48,10 @@ def find_problems(
         f"{name or 'the session'} could not be collected, so its tests did not run; the output "
         "of pytest has the error"
         for name in outcomes.not_collected
+    ]
+    problems += [
+        f"{name} asked for a drill that cannot be: {why.replace(_NEXT_HINT, '; ').replace(chr(10), ' ')}"
+        for name, why in outcomes.refused.items()
     ]
     if state.refusal is None:
         problems += _not_restored(records, outcomes, strict=strict)

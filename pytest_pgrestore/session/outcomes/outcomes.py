@@ -66,7 +66,9 @@ def annotate(item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestRepo
         report: pytest's, which other plugins may have changed.
     """
     drills = drills_of(item)
-    if not drills:
+    usage = item.config.stash[SESSION].fixture_usage
+    refusal = usage.refusal_of(item)
+    if not drills and not refusal:
         return
     plain = None
     if not item.stash.get(IS_DRILL_CHECK, False):
@@ -74,8 +76,12 @@ def annotate(item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestRepo
         if outcome is not None:
             plain = asdict(outcome) | {"verdict": str(outcome.verdict)}
     mask = item.config.stash[SESSION].redaction.masker.mask
-    tries = item.config.stash[SESSION].fixture_usage.tries_of(item.nodeid)
-    vars(report)[ATTRIBUTE] = {"drills": sorted(drills), "outcome": mask(plain), "tries": tries}
+    vars(report)[ATTRIBUTE] = {
+        "drills": sorted(drills),
+        "outcome": mask(plain),
+        "tries": usage.tries_of(item.nodeid),
+        "refusal": mask(refusal),
+    }
 
 
 def drills_of(item: pytest.Item) -> set[str]:

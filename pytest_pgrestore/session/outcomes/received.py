@@ -38,6 +38,7 @@ class Outcomes:
         drill_failures: Number of failed reports of drills' own items and of their tests.
         lost: Drills' own items whose xdist worker died. No record of a drill shows that.
         not_collected: Node ids of what could not be collected, in order.
+        refused: Tests that asked for a drill that cannot be, each with the reason.
     """
 
     def __init__(self) -> None:
@@ -46,6 +47,7 @@ class Outcomes:
         self.drill_failures = 0
         self.lost: list[str] = []
         self.not_collected: dict[str, None] = {}
+        self.refused: dict[str, str] = {}
         self._decided: set[str] = set()
         # Tries, by node id and number: those with an outcome, and those that a plugin made again.
         self._ended: set[tuple[str, int]] = set()
@@ -62,6 +64,8 @@ class Outcomes:
             self.ordinary_failures += bool(report.failed)
             return
         self.drill_failures += bool(report.failed)
+        if report.failed and attached.get("refusal"):
+            self.refused[report.nodeid] = attached["refusal"]
         if attached.get("lost"):
             self.lost.append(report.nodeid)
         plain = attached["outcome"]

@@ -30,6 +30,28 @@ MEMORY_KIB = 300 * 1024
 """What no process of the harness may have used at its peak."""
 
 REPORTS = ("evidence.json", "junit.xml", "report.html", "summary.md")
+
+_MEMORY = "memory."
+"""Begins the names of the files in which the processes of a run leave their peaks."""
+
+# Not wait4's ru_maxrss: after vfork and exec it is that of the tests' own process, which is larger.
+_MEASURES = f'''
+import os
+import resource
+from pathlib import Path
+
+import pytest
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure():
+    """Leave the peak memory of this process and of those it has started, in KiB."""
+    line = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    peak = max(int(line.split()[1]), children)
+    Path(__file__).with_name(f"{_MEMORY}{{os.getpid()}}").write_text(str(peak))
+'''
+
 _INTERNAL = re.compile(r"INTERNALERROR|Traceback \(most recent call last\)")
 
 
@@ -40,7 +62,7 @@ class Left:
     Attributes:
         status: Its exit status; negative for a signal.
         hung: Whether it had to be killed.
-        peak_kib: Peak memory of its largest process.
+        peak_kib: Peak memory of its largest process; None if it ended without saying.
         texts: Its output and all files it wrote, by name.
         verdicts: Verdict of each source.
         failures: Message of each source's failure and checks.
@@ -48,7 +70,7 @@ class Left:
 
     status: int
     hung: bool
-    peak_kib: int
+    peak_kib: int | None
     texts: Mapping[str, str]
     verdicts: Mapping[str, str]
     records: Mapping[str, Any]
@@ -76,7 +98,9 @@ class Left:
             if (match := _INTERNAL.search(text)) and not name.endswith(".hand")
         ]
         found += [f"no {name}" for name in REPORTS if f"report/{name}" not in self.texts]
-        if self.peak_kib > MEMORY_KIB:
+        if self.peak_kib is None and self.status >= 0:
+            found.append("did not say how much memory it used")
+        if self.peak_kib is not None and self.peak_kib > MEMORY_KIB:
             found.append(f"used {self.peak_kib // 1024} MiB")
         return found
 
@@ -89,6 +113,7 @@ def project(
     (directory / "pgrestore.toml").write_text(f"{tables}\n[sandbox]\n{sandbox}\n")
     (directory / "pytest.ini").write_text("[pytest]\n")
     (directory / "test_hostile.py").write_text(tests)
+    (directory / "conftest.py").write_text(_MEASURES)
     person.own(directory)
 
 
@@ -135,15 +160,14 @@ def run(
         os.close(watched)
         if hung:
             os.killpg(child.pid, signal.SIGKILL)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    return _left(directory, child.returncode, hung=hung, peak_kib=usage.ru_maxrss)
+        status = child.wait()
+    return _left(directory, status, hung=hung)
 
 
 _PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "--junitxml=pytest.xml")
 
 
-def _left(directory: Path, status: int, *, hung: bool, peak_kib: int) -> Left:
+def _left(directory: Path, status: int, *, hung: bool) -> Left:
     texts = {}
     reports = directory / "pgrestore-report"
     for path in (*directory.iterdir(), *reports.rglob("*")):
@@ -151,6 +175,7 @@ def _left(directory: Path, status: int, *, hung: bool, peak_kib: int) -> Left:
             continue
         name = f"report/{path.relative_to(reports)}" if reports in path.parents else path.name
         texts[name] = path.read_bytes().decode(errors="backslashreplace")
+    peaks = [int(text) for name, text in texts.items() if name.startswith(_MEMORY)]
     try:
         drills: Sequence[Any] = json.loads(texts["report/evidence.json"])["drills"]
     except (KeyError, ValueError):
@@ -158,7 +183,7 @@ def _left(directory: Path, status: int, *, hung: bool, peak_kib: int) -> Left:
     return Left(
         status,
         hung,
-        peak_kib,
+        max(peaks, default=None),
         texts,
         {drill["source"]: drill["verdict"] for drill in drills},
         {drill["source"]: drill for drill in drills},
