@@ -55,15 +55,23 @@ class RestorePlan:
     settings: dict[str, str]
     checks: tuple[str, ...]
 
-    def lines(self) -> list[str]:
-        """Return the plan as lines of text, one fact each."""
+    def lines(self, *, with_settings: bool) -> list[str]:
+        """Return the plan as lines of text, one fact each.
+
+        Args:
+            with_settings: Whether each setting of the server has a line.
+        """
+        settings = [f"  settings  {len(self.settings)} of quarantine and recovery; -v lists them"]
+        if with_settings:
+            each = sorted(self.settings.items())
+            settings = [f"  setting   {name} = {value!r}" for name, value in each]
         lines = [
             f"drill {self.drill.key} ({self.source_type})",
             f"  backup    {self.backup}",
             f"  binaries  {self.binaries}",
             *(f"  step {number}    {step}" for number, step in enumerate(self.steps, start=1)),
             f"  checks    {', '.join(self.checks)}",
-            *(f"  setting   {name} = {value!r}" for name, value in sorted(self.settings.items())),
+            *settings,
         ]
         return [visible(line) for line in lines]
 

@@ -32,7 +32,8 @@ def base_directory(parent: Path | None, account: Account) -> Path:
     except OSError as exc:
         raise HarnessError(
             f"could not make {base}: {exc.strerror}",
-            hint="set sandbox.directory to a directory that can be written.",
+            hint=f"let {parent} be a directory that can be written, or name one in"
+            " sandbox.directory.",
         ) from exc
     if account.drop:
         require_traversable(parent, account)

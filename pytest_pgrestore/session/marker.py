@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.settings.find_file import FILE_NAME
 from pytest_pgrestore.settings.suggest import known_names
 
 if TYPE_CHECKING:
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
 
 ARGUMENTS = ("source", "target", "timeline", "inclusive", "rto", "rpo", "database")
 """Of the marker and of ``pgrestore.restore(...)``; also the keys of a drill file."""
+
+
+KEYS_OF_SOURCES = frozenset(
+    {"backup", "freshness", "live_conninfo", "max_age", "path", "superuser", "type"}
+)
+"""Keys of a source's table that one may take for arguments of a drill."""
+
+HINT_TO_SOURCE = f"it is a key of the source: write it below [sources.NAME] in {FILE_NAME}."
 
 
 def marker_arguments(markers: Iterable[pytest.Mark]) -> tuple[dict[str, Any], list[str]]:
@@ -37,6 +46,13 @@ def marker_arguments(markers: Iterable[pytest.Mark]) -> tuple[dict[str, Any], li
     return merged, wrong
 
 
+def _right_place(name: str) -> str:
+    """Return the hint for an argument that there is not."""
+    if name in KEYS_OF_SOURCES:
+        return HINT_TO_SOURCE
+    return known_names(name, ARGUMENTS)
+
+
 def _arguments_of(marker: pytest.Mark) -> tuple[dict[str, Any], list[str]]:
     """Return the arguments of one marker by name, and what is wrong with them."""
     found = dict(marker.kwargs)
@@ -49,7 +65,7 @@ def _arguments_of(marker: pytest.Mark) -> tuple[dict[str, Any], list[str]]:
     if marker.args:
         found["source"] = marker.args[0]
     wrong += [
-        f"unknown marker argument {name}\nHINT: {known_names(name, ARGUMENTS)}"
+        f"unknown marker argument {name}\nHINT: {_right_place(name)}"
         for name in found
         if name not in ARGUMENTS
     ]

@@ -128,6 +128,9 @@ def _right_name(model: type[BaseModel], key: str) -> str:
     renamed: Mapping[str, str] = getattr(model, "renamed", {})
     if key in renamed:
         return f"it is called {renamed[key]} now."
+    elsewhere: Mapping[str, str] = getattr(model, "elsewhere", {})
+    if key in elsewhere:
+        return elsewhere[key]
     return known_names(key, keys_of(model))
 
 

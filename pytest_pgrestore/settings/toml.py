@@ -42,9 +42,11 @@ class Table(BaseModel):
 
     Attributes:
         renamed: Old names of keys, each with the new one, which the error about the old one shows.
+        elsewhere: Keys that belong in another table, each with the hint that says where.
     """
 
     renamed: ClassVar[Mapping[str, str]] = {}
+    elsewhere: ClassVar[Mapping[str, str]] = {}
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True
     )

@@ -35,9 +35,11 @@ def test_the_plan_of_every_drill_is_printed_and_nothing_runs(
             "  backup *",
             "  binaries *",
             "  checks *restored*rto*",
+            "  settings * -v lists them",
             "drill shop@immediate*",
         ]
     )
+    result.stdout.no_fnmatch_line("  setting *")
     assert not list(place.glob("*/*"))
     assert not drills.reports.exists()
 
@@ -50,6 +52,9 @@ def test_only_selected_drills_are_planned(drills: Drills) -> None:
 
     result.stdout.fnmatch_lines(["drill shop@immediate*"])
     result.stdout.no_fnmatch_line("drill shop@latest*")
+    drills.run("--pgrestore-plan", "-v", "-k", "test_b").stdout.fnmatch_lines(
+        ["drill shop@immediate*", "  setting   archive_mode = 'off'"]
+    )
 
 
 def test_the_plan_of_a_drill_that_cannot_run_is_the_reason(drills: Drills) -> None:

@@ -65,7 +65,7 @@ def test_all_bad_requests_of_a_run_are_reported_at_once(drills: Drills, workers:
             "test_a.py::test_a1 and 1 more: unknown source 'shpo'\n"
             "HINT: did you mean shop? There are: export, shop."
         ),
-        "test_b.py::test_zone: recovery target time 2026-01-01T00:00:00 has no timezone",
+        "test_b.py::test_zone: target: recovery target time 2026-01-01T00:00:00 has no timezone",
         "test_b.py::test_future: target time:2199-01-01T00:00:00+00:00 lies in the future",
         "test_b.py::test_argument: unknown marker argument taget\nHINT: did you mean target?",
         "test_b.py::test_which: which source? there are 2: export, shop",
@@ -141,8 +141,9 @@ BAD_FILES = {
         ["sourc: unknown key\nHINT: did you mean source?", "assert: "],
     ),
     "assert": (
-        "[[assert]]\nnme = 'x'\nsql = ''\nexpect = '>= many'",
+        "backup = 'base'\n[[assert]]\nnme = 'x'\nsql = ''\nexpect = '>= many'",
         [
+            "backup: unknown key\nHINT: it is a key of the source: write it below [sources.NAME]",
             "assert.0.nme: unknown key\nHINT: did you mean name?",
             "assert.0.sql: empty",
             "assert.0.expect: ",
@@ -154,7 +155,7 @@ BAD_FILES = {
     ),
     "values": (
         "source = 'nope'\nrto = '5'\n[[assert]]\nname = 'x'\nsql = 'select 1'\nexpect = 1",
-        ["unknown source 'nope'", "'5' is not a duration"],
+        ["unknown source 'nope'", "rto: '5' is not a duration"],
     ),
 }
 """Drill files by name: their text, and the mistakes in it."""

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -320,12 +320,17 @@ def run_as_server(cluster: Cluster, *argv: str, **more: str) -> str:
 
 
 @contextmanager
-def history(kind: type[Stanza | Prefix], *options: str) -> Iterator[History]:
-    """Start a production with an empty table `ledger`, archiving with a tool; no backup yet."""
+def history(kind: Callable[..., Repository], *options: str) -> Iterator[History]:
+    """Start a production with an empty table `ledger`, archiving with a tool; no backup yet.
+
+    Args:
+        kind: Makes the repository in a directory; `Stanza` takes `options` too.
+        options: More lines of pgBackRest's configuration.
+    """
     directory = short_directory()
     try:
         with Cluster.create(directory / "c", MAJOR) as cluster:
-            repository = kind(directory, options) if kind is Stanza else Prefix(directory)
+            repository = kind(directory, options) if options else kind(directory)
             made = History(directory, repository, cluster)
             made.archive.mkdir()
             for path in (directory, made.archive):

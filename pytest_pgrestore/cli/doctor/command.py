@@ -41,6 +41,8 @@ def examine(
     """
     diagnosis = Diagnosis(lambda line: echo(visible(line)))
     settings = _read(config, here, environ, diagnosis)
+    if diagnosis.problems:
+        return _conclude(diagnosis)  # what the user wanted is not known
     sandbox = settings.sandbox if settings else Config().sandbox
     runtime = environ.get(BY_NAME["runtime"].variable) or sandbox.runtime or "docker"
     echo(f"runtime: {runtime}")

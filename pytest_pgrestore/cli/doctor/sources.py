@@ -29,7 +29,7 @@ def examine_sources(settings: Config | None, diagnosis: Diagnosis, *, local: boo
         local: Whether drills run on this machine, not in a container.
     """
     if settings is None:
-        diagnosis.echo("sources: no pgrestore.toml here")
+        diagnosis.echo("sources: none, there is no pgrestore.toml here")
         return
     bindir = Path(settings.sandbox.bindir) if settings.sandbox.bindir else None
     for name, table in settings.sources.items():
@@ -61,7 +61,8 @@ def _newest_backup(
             "HINT: correct `path`, or look after the backup job."
         )
         return None
-    diagnosis.echo(f"{title}: {len(backups)} backups, the newest {_described(backups[-1])}")
+    number = "1 backup," if len(backups) == 1 else f"{len(backups)} backups, the newest"
+    diagnosis.echo(f"{title}: {number} {_described(backups[-1])}")
     return backups[-1]
 
 

@@ -12,7 +12,7 @@ from pytest_pgrestore.model.errors import (
     TargetUnreachable,
 )
 from pytest_pgrestore.model.evidence import Check
-from pytest_pgrestore.model.target import AtLsn, AtTime, AtXid, Immediate, Latest
+from pytest_pgrestore.model.target import AtLsn, AtName, AtTime, AtXid, Immediate, Latest
 from pytest_pgrestore.model.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -87,6 +87,12 @@ def why_not_up(
         )
     because = f"; WAL is damaged: {bad_wal}" if bad_wal else ""
     nearest = f"; nearest reachable: {'; '.join(near)}" if near else ""
+    if _NOT_REACHED in message and isinstance(target, AtName):
+        return TargetUnreachable(
+            f"recovery ended before it reached {target}{because}{nearest}",
+            hint="correct the name, if production made the restore point under another one; or find"
+            " out why the archive ends early.",
+        )
     if _NOT_REACHED in message:
         return TargetUnreachable(
             f"recovery ended before it reached {target}{because}{nearest}",

@@ -136,13 +136,14 @@ def backup_age(
             observed=str(age),
         )
     late = age > limit
+    ended = f"the newest usable backup ended {stopped_at.isoformat()}"
+    too_old = f"; at most {limit} is allowed: find out why no newer backup was made or kept"
     return Check(
         name="backup age",
         verdict=Verdict.FAILED if late else Verdict.PASSED,
-        message=f"the newest usable backup ended {stopped_at.isoformat()}, {age} before the drill"
-        + (f"; at most {limit} is allowed" if late else ""),
+        message=f"{ended}, {rounded(age)} before the drill" + (too_old if late else ""),
         expected=f"at most {limit}",
-        observed=str(age),
+        observed=str(rounded(age)),
     )
 
 

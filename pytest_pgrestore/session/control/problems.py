@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.session.outcomes.received import Outcomes
 
 NO_DRILL = "no drill ran"
+_HOW = "a test with @pytest.mark.pgrestore makes one, and so does a file drill_*.toml"
 
 _RAN = frozenset({Verdict.PASSED, Verdict.FAILED})
 """Verdicts of assertions that ran."""
@@ -49,10 +50,9 @@ def find_problems(
         "of pytest has the error"
         for name in outcomes.not_collected
     ]
-    problems += [
-        f"{name} asked for a drill that cannot be: {why.replace(_NEXT_HINT, '; ').replace(chr(10), ' ')}"
-        for name, why in outcomes.refused.items()
-    ]
+    for name, why in outcomes.refused.items():
+        one_line = why.replace(_NEXT_HINT, "; ").replace("\n", " ")
+        problems.append(f"{name} asked for a drill that cannot be: {one_line}")
     if state.refusal is None:
         problems += _not_restored(records, outcomes, strict=strict)
     if interruption is None and state.settings.switch("strict_sources"):
@@ -80,7 +80,7 @@ def _not_restored(records: list[DrillRecord], outcomes: Outcomes, *, strict: boo
 def _nothing_proved(records: list[DrillRecord]) -> Iterator[str]:
     """Yield a problem if there was no drill, and for each one without an assertion that ran."""
     if not records:
-        yield NO_DRILL
+        yield f"{NO_DRILL}: {_HOW}"
     for record in records:
         ran = any(outcome.verdict in _RAN for outcome in record.assertions)
         if record.failure is None and not ran:

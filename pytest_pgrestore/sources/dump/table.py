@@ -52,7 +52,11 @@ def _decrypt(value: Any) -> Any:
         ValueError: It is none.
     """
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        raise ValueError("no command; write a program and its arguments, a text each.")
+        # Not the value itself: a secret may be in it.
+        raise ValueError(
+            "a list is expected, of a program and its arguments; "
+            'write decrypt = ["gpg", "--decrypt"], for example.'
+        )
     try:
         Decryption("", tuple(value))
     except ConfigError as exc:

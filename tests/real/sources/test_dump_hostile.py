@@ -222,8 +222,15 @@ def test_an_archive_that_only_the_caller_may_read_is_restored(
     assert (outcome.verdict, outcome.rows) == ("passed", COMPLETE), outcome.problem
 
 
+_LOOKS = 5
+"""How many restores are watched at most."""
+
+
 def test_pg_restore_never_runs_as_root(world: World) -> None:
-    """It reads what somebody else wrote. The system tells who runs it, while it does."""
+    """It reads what somebody else wrote. The system tells who runs it, while it does.
+
+    On a busy machine it may have come and gone between two looks: then it runs again.
+    """
     archive = world.dumps / f"seen-{uuid4().hex[:8]}"
     shutil.copy(world.dumps / "shop.custom", archive)
     archive.chmod(0o644)
@@ -232,12 +239,15 @@ def test_pg_restore_never_runs_as_root(world: World) -> None:
     watcher = threading.Thread(target=_note_users, args=(archive.name, ended, seen))
     watcher.start()
     try:
-        outcome = world.drill(archive.name, owners=False)
+        for _ in range(_LOOKS):
+            outcome = world.drill(archive.name, owners=False)
+            assert outcome.verdict == "passed", outcome.problem
+            if seen:
+                break
     finally:
         ended.set()
         watcher.join()
 
-    assert outcome.verdict == "passed", outcome.problem
     assert seen
     assert 0 not in seen
 

@@ -1,4 +1,4 @@
-"""WAL-G prefixes with several timelines or clusters: what a default restore does, the way out."""
+"""WAL-G prefixes with several clusters, or incomplete ones. Timelines: test_tool_timelines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from pytest_pgrestore.demo.cluster import short_directory
-from pytest_pgrestore.model.target import AtTime
 from tests.real.tool_histories import History, Prefix, history
 from tests.real.tool_worlds import could_not_verify, failed, passed
 from tests.real.walg_worlds import WALG
@@ -22,97 +21,6 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.parametrize("tool_run", ["local"], indirect=True),
 ]
-
-
-@pytest.fixture(scope="module")
-def abandoned() -> Iterator[tuple[History, dict[str, AtTime]]]:
-    """Production was put back to a moment before its newest backup, and has none since."""
-    with history(Prefix) as world:
-        world.grow()
-        world.back_up("f1")
-        world.grow()
-        moments = {"before": world.moment()}
-        world.switch()
-        world.grow()
-        moments["between"] = world.moment()
-        world.grow(5)
-        world.back_up("f2", "--full")
-        world.grow(5)
-        world.switch()
-        world.cluster.stop()
-        live = world.branch("f1", moments["before"].when)
-        try:
-            live.grow(50)
-            moments["later"] = live.moment()
-            live.grow(30)
-            live.switch()
-        finally:
-            live.cluster.stop()
-            shutil.rmtree(live.cluster.directory)
-        yield live, moments
-
-
-def test_the_newest_backup_is_on_a_branch_that_production_left(
-    abandoned: tuple[History, dict[str, AtTime]], tool_drill: Drilling
-) -> None:
-    """A default restore is FATAL, and the hint names the older backup, which is green."""
-    world, moments = abandoned
-    older = world.labels["f1"]
-
-    failed(tool_drill(world.repository.source()), "timeline 2", f'backup = "{older}"')
-    passed(tool_drill(world.repository.source(backup=older), database="postgres"), 100)
-    later = tool_drill(world.repository.source(), moments["later"], database="postgres")
-    passed(later, 70)
-    assert later.result.record.backup is not None
-    assert later.result.record.backup.label == older
-    assert "passed over: not on the timeline" in later.result.record.backup.selection
-
-
-def test_a_moment_on_two_timelines(
-    abandoned: tuple[History, dict[str, AtTime]], tool_drill: Drilling
-) -> None:
-    """Nobody but the user can say which one is meant."""
-    world, moments = abandoned
-    source = world.repository.source
-
-    twice = tool_drill(source(), moments["between"])
-    could_not_verify(twice, "exists on two timelines", "timeline = 1")
-    meant = tool_drill(source(), moments["between"], timeline=1, database="postgres")
-    passed(meant, 30)
-
-
-@pytest.fixture(scope="module")
-def stray() -> Iterator[History]:
-    """A restore test promoted itself twice and archived; production wrote one segment since."""
-    with history(Prefix) as world:
-        world.grow()
-        world.back_up("f1")
-        world.grow()
-        world.switch()
-        copy = world.branch("f1")
-        try:
-            copy.grow(1)
-            copy.switch()
-            copy.crash()
-            copy.branch().switch()
-        finally:
-            copy.cluster.stop()
-            shutil.rmtree(copy.cluster.directory)
-        world.grow()
-        world.switch()
-        yield world
-
-
-def test_a_stray_copy_that_archived(stray: History, tool_drill: Drilling) -> None:
-    """A default restore follows the copy, and loses what production wrote since."""
-    failed(tool_drill(stray.repository.source()), "timeline 3", "timeline = 1")
-    passed(tool_drill(stray.repository.source(), timeline="current", database="postgres"), 30)
-
-
-def test_a_missing_history_in_the_middle(stray: History, tool_drill: Drilling) -> None:
-    """PostgreSQL stops looking at the first number that is missing, and opens on timeline 1."""
-    with stray.without("00000002.history*") as repository:
-        failed(tool_drill(repository.source()), "00000002.history", "timeline = 3")
 
 
 @pytest.fixture(scope="module")

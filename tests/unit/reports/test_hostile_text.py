@@ -210,8 +210,8 @@ def test_the_lines_of_a_plan_are_visible(payload: str) -> None:
         checks=(payload,),
     )
 
-    assert len(plan.lines()) == 6
-    assert found_in("\n".join(plan.lines())) == []
+    assert len(plan.lines(with_settings=True)) == 6
+    assert found_in("\n".join(plan.lines(with_settings=True))) == []
 
 
 @every_payload

@@ -13,7 +13,15 @@ from pytest_pgrestore.model.errors import (
     PgRestoreError,
     TargetUnreachable,
 )
-from pytest_pgrestore.model.target import AtLsn, AtTime, AtXid, Immediate, Latest, RecoveryTarget
+from pytest_pgrestore.model.target import (
+    AtLsn,
+    AtName,
+    AtTime,
+    AtXid,
+    Immediate,
+    Latest,
+    RecoveryTarget,
+)
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.wal import Lsn
 from pytest_pgrestore.restore.judgement.end_of_recovery import (
@@ -153,3 +161,15 @@ def test_nearest_points_and_damage_are_in_the_message() -> None:
 
     assert "nearest reachable: xid 7" in error.problem
     assert "WAL is damaged: incorrect checksum" in error.problem
+
+
+@pytest.mark.parametrize(("target", "named"), [(AtName("deploy"), True), (AtXid(9), False)])
+def test_a_restore_point_that_is_not_there_may_be_a_typo(
+    target: RecoveryTarget, *, named: bool
+) -> None:
+    """The name is the one part of a target that a person makes up."""
+    message = "recovery ended before configured recovery target was reached"
+
+    error = why_not_up(message, 1, target, ["name:deployment"], None)
+
+    assert ("correct the name" in error.hint) is named

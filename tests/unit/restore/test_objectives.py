@@ -81,6 +81,7 @@ def test_an_old_backup_is_told_from_a_new_one(ended: datetime | None, verdict: V
 
     assert check is not None
     assert check.verdict is verdict
+    assert ("find out why" in check.message) is (verdict is Verdict.FAILED)
 
 
 @pytest.mark.parametrize(

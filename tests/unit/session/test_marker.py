@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from pytest_pgrestore.session.marker import marker_arguments
+from pytest_pgrestore.session.marker import ARGUMENTS, KEYS_OF_SOURCES, marker_arguments
+from pytest_pgrestore.settings.mistakes import keys_of
+from pytest_pgrestore.sources.registry import SOURCE_TABLES
 
 
 def mark(*args: Any, **kwargs: Any) -> pytest.Mark:
@@ -43,13 +45,22 @@ def test_inclusive_stays_with_its_target() -> None:
     ("markers", "text"),
     [
         ([mark("shop", taget="latest")], "did you mean target"),
+        ([mark("shop", backup="20260101")], "HINT: it is a key of the source"),
         ([mark("shop", "latest")], "one positional argument"),
         ([mark("shop", source="shop")], "one positional argument"),
     ],
-    ids=["unknown", "two positional", "twice"],
+    ids=["unknown", "of the source", "two positional", "twice"],
 )
 def test_a_bad_marker_is_reported(markers: Any, text: str) -> None:
     """A mistyped argument must not be ignored: the drill would restore latest."""
     _, wrong = marker_arguments(markers)
 
     assert text in "\n".join(wrong)
+
+
+def test_the_keys_of_sources_are_what_their_tables_have() -> None:
+    """A hint must not lead to a key that there is not."""
+    known = {key for table in SOURCE_TABLES.values() for key in keys_of(table)}
+
+    assert known >= KEYS_OF_SOURCES
+    assert KEYS_OF_SOURCES.isdisjoint(ARGUMENTS)

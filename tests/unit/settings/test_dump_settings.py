@@ -48,7 +48,7 @@ def test_secrets_are_named_and_never_shown(tmp_path: Path) -> None:
         ("path = 1", "several files in order"),
         ('path = "x"\nsecrets = ["NOT_SET"]', "NOT_SET is not set"),
         ('path = "x"\ncomplete = "yes"', "sources.shop.complete"),
-        ('path = "x"\ndecrypt = "gpg"', "sources.shop.decrypt"),
+        ('path = "x"\ndecrypt = "gpg"', r'HINT: write decrypt = \["gpg", '),
         ('path = "x"\ntaken_at = "shop-%Y%m%d.sql"', r"has no zone\nHINT: write .*Europe/Berlin"),
         ('path = "x"\ntaken_at = 5', r"has no date\nHINT: write"),
         ('path = "x"\ndecrypt = []', "decrypt is empty"),

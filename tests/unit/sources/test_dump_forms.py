@@ -338,6 +338,18 @@ def test_a_dump_of_rows_alone_is_known(written: Callable[[bytes], Path]) -> None
     assert not dump_of(written(DUMP)).rows_only
 
 
+@pytest.mark.parametrize("files", [("PG_VERSION", "global/x"), ("backup_manifest", "base.tar")])
+def test_a_base_backup_is_no_dump(tmp_path: Path, files: tuple[str, str]) -> None:
+    """The type of the source is mistaken, and says nothing about the backup."""
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1\n")
+
+    with pytest.raises(HarnessError, match="belongs to a base backup") as caught:
+        DumpPaths(str(tmp_path), None).newest(None)
+    assert 'type = "basebackup"' in caught.value.hint
+
+
 def test_a_cluster_in_an_archive_format_is_named(tmp_path: Path) -> None:
     """PostgreSQL 19's pg_dumpall writes map.dat, and a directory for the databases."""
     place = tmp_path / "all"

@@ -150,8 +150,8 @@ def _pull(engine: Engine, name: str, timeout_seconds: float) -> None:
 
     repository, tag = parse_repository_tag(name)
     hint = (
-        f"docker pull {name} says more; without a registry name an image of this machine"
-        " in sandbox.base_image or .image."
+        f"try docker pull {name}; where no registry can be reached, name an image of this machine"
+        " in sandbox.base_image, or a finished one in sandbox.image."
     )
     with speaking(f"pulling image {name}"), _patience(engine, timeout_seconds):
         try:

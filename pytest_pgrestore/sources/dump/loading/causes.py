@@ -279,8 +279,8 @@ TABLE = (
         "",
         HERE,
         r"unsupported version \(",
-        "the dump was made by a newer pg_dump: install that PostgreSQL version, or name it in"
-        " sandbox.bindir.",
+        "the dump was made by a newer pg_dump: install that PostgreSQL version, and name it in"
+        " sandbox.bindir; in containers, name an image with it in sandbox.base_image.",
     ),
     _row(
         "restricted mode",

@@ -56,8 +56,8 @@ def encryption_of(path: Path) -> str | None:
 
 def cause_of(path: Path) -> PgRestoreError | None:
     """Return the error for a file that is no dump as it stands; None if the cause is not known."""
-    if path.is_dir():
-        return _of_directory(path)
+    if (error := _of_place(path)) is not None or path.is_dir():
+        return error
     start = _start_of(path)
     tool = _encryption(start)
     if tool is not None:
@@ -88,8 +88,19 @@ def junk_before(path: Path, line: int) -> BackupNotRestorable:
     )
 
 
-def _of_directory(path: Path) -> HarnessError | None:
-    """Return the error for a pg_dumpall in an archive format, which PostgreSQL 19 has."""
+def _is_base_backup(place: Path) -> bool:
+    """Return whether a directory is one that pg_basebackup wrote, plain or as tar archives."""
+    plain = (place / "PG_VERSION").is_file() and (place / "global").is_dir()
+    return plain or (place / "backup_manifest").is_file()
+
+
+def _of_place(path: Path) -> HarnessError | None:
+    """Return the error for a base backup, or a pg_dumpall in PostgreSQL 19's archive format."""
+    if any(_is_base_backup(place) for place in (path, path.parent)):
+        return HarnessError(
+            f"{path} belongs to a base backup, and is no dump of pg_dump or pg_dumpall",
+            hint='write type = "basebackup" in the source, or correct `path`.',
+        )
     if not (path / "databases").is_dir() or not (path / "map.dat").exists():
         return None
     return HarnessError(
