@@ -26,6 +26,9 @@ NOT_MEASURED = pytest.StashKey[bool]()
 IS_DRILL_CHECK = pytest.StashKey[bool]()
 """On an item: it is one of a drill's own checks, and no test of the user's."""
 
+SEVERITY = pytest.StashKey[str]()
+"""On an item: what it is if its assertion is false, ``error`` or ``warn``."""
+
 WORDS_OWN_FAILURE = pytest.StashKey[bool]()
 """On an item: the message of its failure is ours and holds no values."""
 

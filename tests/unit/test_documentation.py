@@ -7,10 +7,11 @@ import re
 
 import pytest
 
+from pytest_pgrestore.assertions.expectation import NO_ROWS, OPERATORS, ROWS
+from pytest_pgrestore.assertions.table import AssertTable
 from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.session import fixtures
-from pytest_pgrestore.session.collection.drill_file import AssertTable, DrillTable
-from pytest_pgrestore.session.collection.expectations import NO_ROWS, OPERATORS, ROWS
+from pytest_pgrestore.session.collection.drill_table import DrillTable
 from pytest_pgrestore.session.marker import ARGUMENTS
 from pytest_pgrestore.settings.mistakes import keys_of
 from pytest_pgrestore.settings.options import SETTINGS, Setting

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_pgrestore.session.collection.drill_file import DrillTable
+from pytest_pgrestore.session.collection.drill_table import DrillTable
 from pytest_pgrestore.settings.mistakes import keys_of
 from pytest_pgrestore.settings.read_file import ReportsTable, SandboxTable
 from pytest_pgrestore.settings.toml import Table, read_table

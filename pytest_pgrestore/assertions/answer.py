@@ -1,0 +1,79 @@
+"""The answer of an assertion's query, and which of its values the author lets reports show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.settings.suggest import known_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SHOWN_ROWS = 5
+"""Rows of which a message shows the columns that the author names."""
+
+_LONGEST = 200
+"""Characters of a value in a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a query returned.
+
+    Attributes:
+        columns: Their names, in order.
+        rows: In order.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+    def size(self) -> str:
+        """Return how large it is, in words."""
+        rows, columns = len(self.rows), len(self.columns)
+        return f"{rows:,} row{'s' * (rows != 1)} of {columns} column{'s' * (columns != 1)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Which values a message shows. They are published then: the author says so.
+
+    Attributes:
+        values: Whether a single value is shown: a count, a date, an aggregate.
+        columns: Names of columns that are shown of the first rows.
+    """
+
+    values: bool = False
+    columns: tuple[str, ...] = ()
+
+    def require_columns(self, answer: Answer) -> None:
+        """Refuse a name that is no column of the answer.
+
+        Raises:
+            ConfigError: There is one.
+        """
+        for name in self.columns:
+            if name not in answer.columns:
+                raise ConfigError(
+                    f"show names {name!r}, which is no column of the query",
+                    hint=known_names(name, answer.columns),
+                )
+
+    def lines(self, answer: Answer) -> Iterator[str]:
+        """Yield a line for each of the first rows, with its named columns."""
+        self.require_columns(answer)
+        if not self.columns:
+            return
+        places = [answer.columns.index(name) for name in self.columns]
+        for row in answer.rows[:SHOWN_ROWS]:
+            yield "  " + ", ".join(f"{answer.columns[at]} = {shown(row[at])}" for at in places)
+        if len(answer.rows) > SHOWN_ROWS:
+            yield f"  and {len(answer.rows) - SHOWN_ROWS:,} more rows"
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it: as PostgreSQL's users write it, and not too long."""
+    text = "null" if value is None else str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text):,} characters)"
