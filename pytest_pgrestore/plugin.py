@@ -26,6 +26,7 @@ from pytest_pgrestore.session.fixtures import (  # noqa: F401 - pytest finds fix
 from pytest_pgrestore.session.keys import MARKER
 from pytest_pgrestore.session.outcomes import allure_steps
 from pytest_pgrestore.session.outcomes.late_reports import LateReports
+from pytest_pgrestore.session.outcomes.outcomes import status_of
 from pytest_pgrestore.session.outcomes.published_errors import PublishedErrors
 from pytest_pgrestore.session.outcomes.reporting import PUBLISHED_ERRORS, finish, prepare
 from pytest_pgrestore.session.outcomes.withholding import explain_comparison
@@ -62,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         f"{MARKER}(source, target=None, timeline=None, inclusive=None, rto=None, rpo=None, "
-        "database=None): the restore drill this test belongs to.",
+        "database=None, severity=None, timeout=None): the restore drill this test belongs to.",
     )
     state = config.stash[SESSION] = DrillSession(config, os.environ)
     config.pluginmanager.register(state.fixture_usage, "pgrestore-fixture-usage")
@@ -140,6 +141,12 @@ def pytest_assertrepr_compare(
 ) -> list[str] | None:
     """Explain a comparison in a test of a drill without its values."""
     return explain_comparison(config, op, left, right)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport | pytest.CollectReport) -> Any:
+    """Show a false assertion of severity warn as what it is."""
+    return status_of(report)
 
 
 # The first wrapper is the outermost one: it changes the report last. What the others see of the

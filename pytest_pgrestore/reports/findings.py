@@ -30,6 +30,7 @@ SYMBOLS = {
     Verdict.PASSED: "✔",
     Verdict.FAILED: "✖",
     Verdict.COULD_NOT_VERIFY: "?",
+    Verdict.WARNING: "!",
     Verdict.SKIPPED: "–",  # noqa: RUF001 - a dash is meant
 }
 """Shown beside the word of a verdict, so that nobody depends on colours."""
@@ -37,7 +38,13 @@ SYMBOLS = {
 BAD = frozenset({Verdict.FAILED, Verdict.COULD_NOT_VERIFY})
 """Verdicts that a reader must see: verified bad, or not verified."""
 
-_ORDER = (Verdict.FAILED, Verdict.COULD_NOT_VERIFY, Verdict.SKIPPED, Verdict.PASSED)
+_ORDER = (
+    Verdict.FAILED,
+    Verdict.COULD_NOT_VERIFY,
+    Verdict.WARNING,
+    Verdict.SKIPPED,
+    Verdict.PASSED,
+)
 """Bad news first."""
 
 

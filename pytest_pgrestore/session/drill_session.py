@@ -20,6 +20,7 @@ from pytest_pgrestore.session.keys import (
     RESTORED,
 )
 from pytest_pgrestore.session.marker import marker_arguments
+from pytest_pgrestore.session.one_test import keep_of_test
 from pytest_pgrestore.session.own_faults import failure_of, own_fault, record_without_restore
 from pytest_pgrestore.session.progress import Progress
 from pytest_pgrestore.session.redaction import Redaction
@@ -168,6 +169,7 @@ class DrillSession:
             self.usage_errors.add(item.nodeid, text)
         settings = self.settings
         try:
+            keep_of_test(item.stash, arguments)
             request = make_request(arguments, settings.given, settings.sources, item.nodeid)
         except ConfigError as exc:
             self.usage_errors.add(item.nodeid, str(exc))

@@ -10,7 +10,7 @@ import pytest
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.session.drill_request import make_request
 from pytest_pgrestore.session.instances import NoServerError, instance_of
-from pytest_pgrestore.session.marker import marker_arguments
+from pytest_pgrestore.session.marker import OF_TEST, marker_arguments
 
 if TYPE_CHECKING:
     from pytest_pgrestore.restore.instance import RestoredInstance
@@ -50,6 +50,11 @@ class Factory:
         __tracebackhide__ = True
         session = self._session
         found, wrong = marker_arguments([pytest.mark.pgrestore(**given).mark])
+        wrong += [
+            f"{name} is of a test\nHINT: give it to the marker: @pytest.mark.pgrestore({name}=...)."
+            for name in OF_TEST
+            if found.pop(name, None) is not None
+        ]
         place = session.fixture_usage.place
         request = None
         try:

@@ -9,6 +9,7 @@ import pytest
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.factory import Factory
 from pytest_pgrestore.session.instances import clone_for, connect, instance_for
+from pytest_pgrestore.session.keys import TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,13 +41,15 @@ def pgrestore_instance(request: pytest.FixtureRequest) -> RestoredInstance:
 
 
 @pytest.fixture
-def pgrestore_conn(pgrestore_instance: RestoredInstance) -> Iterator[psycopg.Connection[Any]]:
+def pgrestore_conn(
+    request: pytest.FixtureRequest, pgrestore_instance: RestoredInstance
+) -> Iterator[psycopg.Connection[Any]]:
     """A read-only psycopg connection to this test's restored database, rolled back afterwards.
 
     For a test that writes, use `pgrestore_clone`.
     """
     __tracebackhide__ = True
-    connection = connect(pgrestore_instance)
+    connection = connect(pgrestore_instance, request.node.stash.get(TIMEOUT, None))
     try:
         yield connection
     finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from pytest_pgrestore.session.drill_request import DrillRequest
@@ -28,6 +30,9 @@ IS_DRILL_CHECK = pytest.StashKey[bool]()
 
 SEVERITY = pytest.StashKey[str]()
 """On an item: what it is if its assertion is false, ``error`` or ``warn``."""
+
+TIMEOUT = pytest.StashKey[timedelta]()
+"""On an item: longest time of each statement on the connection that it is given."""
 
 WORDS_OWN_FAILURE = pytest.StashKey[bool]()
 """On an item: the message of its failure is ours and holds no values."""

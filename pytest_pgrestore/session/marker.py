@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 ARGUMENTS = ("source", "target", "timeline", "inclusive", "rto", "rpo", "database")
 """Of the marker and of ``pgrestore.restore(...)``; also the keys of a drill file."""
 
+OF_TEST = ("severity", "timeout")
+"""Of the marker alone: they are about one test, and not about its drill."""
+
 
 KEYS_OF_SOURCES = frozenset(
     {"backup", "freshness", "live_conninfo", "max_age", "path", "superuser", "type"}
@@ -50,7 +53,7 @@ def _right_place(name: str) -> str:
     """Return the hint for an argument that there is not."""
     if name in KEYS_OF_SOURCES:
         return HINT_TO_SOURCE
-    return known_names(name, ARGUMENTS)
+    return known_names(name, (*ARGUMENTS, *OF_TEST))
 
 
 def _arguments_of(marker: pytest.Mark) -> tuple[dict[str, Any], list[str]]:
@@ -67,6 +70,6 @@ def _arguments_of(marker: pytest.Mark) -> tuple[dict[str, Any], list[str]]:
     wrong += [
         f"unknown marker argument {name}\nHINT: {_right_place(name)}"
         for name in found
-        if name not in ARGUMENTS
+        if name not in (*ARGUMENTS, *OF_TEST)
     ]
     return found, wrong

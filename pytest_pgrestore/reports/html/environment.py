@@ -50,8 +50,7 @@ def template_environment() -> Environment:
     environment.globals |= {
         "findings_of": findings.findings,
         "first_cause": findings.first_cause,
-        "left_out": tallies.left_out,
-        "tried_again": tallies.tried_again,
+        "tallies": tallies.tallies,
         "of_kind": _of_kind,
         "symbols": findings.SYMBOLS,
         "margin": wording.margin,

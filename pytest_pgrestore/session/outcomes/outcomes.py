@@ -7,8 +7,9 @@ The outcome travels on the report, as plain data, from an xdist worker to the co
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,14 @@ from pytest_pgrestore.privacy.exceptions import (
 from pytest_pgrestore.privacy.own_words import did_not_run, own_words, timed_out
 from pytest_pgrestore.privacy.traceback_entries import statement_of
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.keys import IS_DRILL_CHECK, NO_SERVER, NOT_MEASURED, REQUEST
+from pytest_pgrestore.session.keys import (
+    IS_DRILL_CHECK,
+    NO_SERVER,
+    NOT_MEASURED,
+    REQUEST,
+    SEVERITY,
+)
+from pytest_pgrestore.session.one_test import ERROR, WARN
 
 Excinfo = pytest.ExceptionInfo[BaseException]
 
@@ -73,6 +81,9 @@ def annotate(item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestRepo
     plain = None
     if not item.stash.get(IS_DRILL_CHECK, False):
         outcome = outcome_of(item, excinfo, report)
+        if outcome is not None and outcome.verdict is Verdict.FAILED and _only_warns(item):
+            outcome = replace(outcome, verdict=Verdict.WARNING)
+            report.outcome, report.longrepr = "passed", None
         if outcome is not None:
             plain = asdict(outcome) | {"verdict": str(outcome.verdict)}
     mask = item.config.stash[SESSION].redaction.masker.mask
@@ -82,6 +93,19 @@ def annotate(item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestRepo
         "tries": usage.tries_of(item.nodeid),
         "refusal": mask(refusal),
     }
+
+
+def _only_warns(item: pytest.Item) -> bool:
+    """Return whether the author of a test says that it fails no run."""
+    return item.stash.get(SEVERITY, ERROR) == WARN
+
+
+def status_of(report: pytest.TestReport | pytest.CollectReport) -> Any:
+    """Return what pytest's terminal shows of a warning; None for any other report."""
+    outcome = getattr(report, ATTRIBUTE, {}).get("outcome") or {}
+    if outcome.get("verdict") != Verdict.WARNING:
+        return None
+    return "warned", "W", ("WARNING", {"yellow": True})
 
 
 def drills_of(item: pytest.Item) -> set[str]:
