@@ -30,9 +30,10 @@ test: $(STAMPS)/dev
 	# What a run of its own imports, as the plugin tests, demo and scenarios start it, is the wheel and not this tree.
 	cd / && '$(abspath $(BIN))/python' -c 'import pytest_pgrestore as p; assert "site-packages" in p.__file__, p.__file__'
 	# By file, so that a world of backups is built by one worker and not by all; the many quick ones last. One worker
-	# more than the two cores of the smallest machine: each waits for servers and containers now and then.
+	# more than the two cores of the smallest machine: each waits for servers and containers now and then. A test that
+	# hangs is ended, and named: the slowest takes a minute.
 	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
-		tests/fuzz tests/plugin tests/real tests/unit
+		--timeout=600 --durations=25 tests/fuzz tests/plugin tests/real tests/unit
 	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 2 scenarios
 
 # The oldest release of each library that pyproject.toml allows. Left out: tests of lint and of what `make check` runs,

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-if TYPE_CHECKING:
-    import pytest
+from pytest_pgrestore.sources.wal import in_flight
 
 PROFILE = "PGRESTORE_FUZZ"
 """Variable that names a profile; `make soak` sets it."""
@@ -50,3 +50,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Choose the profile: a few seconds for the loop of a day, a minute for `make test`."""
     usual = "glance" if config.getoption("markexpr") == "daily" else "minute"
     settings.load_profile(os.environ.get(PROFILE, usual))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_is_in_flight() -> Iterator[None]:
+    """What is damaged here does not arrive later: each example would wait ten seconds for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(in_flight, "STILL_SECONDS", 0.0)
+        patch.setattr(in_flight, "OLD_STILL_SECONDS", 0.0)
+        yield
