@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.model.visible import visible
 from pytest_pgrestore.settings.suggest import known_names
 
 if TYPE_CHECKING:
@@ -75,5 +76,5 @@ class Show:
 
 def shown(value: Any) -> str:
     """Return a value as a message shows it: as PostgreSQL's users write it, and not too long."""
-    text = "null" if value is None else str(value)
+    text = "null" if value is None else visible(str(value))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text):,} characters)"

@@ -64,6 +64,7 @@ def begin(connection: psycopg.Connection[Any], session: Session) -> None:
             ) from None
     if session.role is not None:
         connection.execute(sql.SQL("set role {}").format(sql.Identifier(session.role)))
+    connection.commit()  # a rollback would take all of it back
 
 
 def ask(
@@ -90,7 +91,7 @@ def ask(
     query: Any = text.encode() if isinstance(text, str) else text
     try:
         # The server refuses to prepare two statements; otherwise the first result would be read.
-        cursor = connection.execute(query, values or None, prepare=True)
+        cursor = connection.execute(query, values, prepare=True)
         if cursor.description is None:
             raise ConfigError(
                 "the statement returns no rows",

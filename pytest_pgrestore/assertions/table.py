@@ -14,11 +14,9 @@ from pytest_pgrestore.assertions.answer import Show
 from pytest_pgrestore.assertions.expectation import SAME_ROWS, Expectation, parse_expectation
 from pytest_pgrestore.assertions.operand import Tolerance
 from pytest_pgrestore.assertions.statement import count_statements
+from pytest_pgrestore.assertions.tables import PLACE
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.settings.toml import Duration, Table
-
-TABLE = "{table}"
-"""In the SQL of an assertion with `tables`: the name of one, quoted."""
 
 
 def _expectation(value: Any) -> Any:
@@ -157,10 +155,10 @@ class AssertTable(Table):
             raise ValueError(f"compare and expect are two answers; write expect = {SAME_ROWS!r}.")
         if same and not self.key:
             raise ValueError('same rows needs the columns of a row\'s key; add key = ["id"].')
-        if self.tables is not None and TABLE not in self.sql:
-            raise ValueError(f"tables needs a place for each name; write {TABLE} in sql.")
-        if self.tables is None and TABLE in self.sql:
-            raise ValueError(f'{TABLE} in sql needs names; add tables = "schema.*".')
+        if self.tables is not None and PLACE not in self.sql:
+            raise ValueError(f"tables needs a place for each name; write {PLACE} in sql.")
+        if self.tables is None and PLACE in self.sql:
+            raise ValueError(f'{PLACE} in sql needs names; add tables = "schema.*".')
         return self
 
     @property

@@ -22,6 +22,9 @@ NO_SERVER = "not measured: the restore did not come up"
 REQUEST = pytest.StashKey[DrillRequest]()
 """On an item: the drill it belongs to."""
 
+OTHER_REQUEST = pytest.StashKey[DrillRequest]()
+"""On an item: the drill whose data it compares with that of its own."""
+
 NOT_MEASURED = pytest.StashKey[bool]()
 """On an item: it could not run because its drill has no server."""
 
@@ -48,3 +51,13 @@ INPUT_ROOT = "pgrestore_root"
 
 INPUT_REFUSAL = "pgrestore_refusal"
 """In the input of an xdist worker: problem and hint if the run's directory could not be made."""
+
+
+def requests_of(item: pytest.Item) -> list[DrillRequest]:
+    """Return the drills that a test belongs to by marker or drill file: none, one, or two."""
+    return [item.stash[key] for key in (REQUEST, OTHER_REQUEST) if key in item.stash]
+
+
+def keys_of_drills(item: pytest.Item) -> list[str]:
+    """Return the keys of these drills."""
+    return [request.drill.key for request in requests_of(item)]

@@ -14,7 +14,13 @@ from pytest_pgrestore.session.collection.drill_table import read_drill
 from pytest_pgrestore.session.collection.sql_assertion import SqlAssertion
 from pytest_pgrestore.session.drill_request import DrillRequest, copies_of, make_request
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.keys import MARKER, REQUEST, SEVERITY, WORDS_OWN_FAILURE
+from pytest_pgrestore.session.keys import (
+    MARKER,
+    OTHER_REQUEST,
+    REQUEST,
+    SEVERITY,
+    WORDS_OWN_FAILURE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,10 +51,40 @@ class DrillFile(pytest.File):
         name = f"{table.name} [{drill}]" if drill else table.name
         item = SqlAssertion.from_parent(self, name=name, written=written)
         item.stash[REQUEST] = request
+        if (other := self._other(written, request)) is not None:
+            item.stash[OTHER_REQUEST] = other
         item.stash[SEVERITY] = table.severity or "error"
         item.stash[WORDS_OWN_FAILURE] = True
         item.add_marker(getattr(pytest.mark, MARKER)(request.drill.source))
         return item
+
+    def _other(self, written: Written, request: DrillRequest) -> DrillRequest | None:
+        """Return the drill that an assertion compares with; None without one."""
+        compare = written.table.compare
+        if compare is None or compare.live:
+            return None
+        state = self.config.stash[SESSION]
+        arguments = {
+            "source": compare.source or request.drill.source,
+            "target": compare.target,
+            "database": request.database,
+        }
+        try:
+            other = make_request(
+                arguments, state.settings.given, state.settings.sources, self.nodeid
+            )
+        except ConfigError as exc:
+            state.usage_errors.add(
+                f"{self.nodeid}: assert {written.table.name!r}: compare", str(exc)
+            )
+            return None
+        if other.drill.key == request.drill.key:
+            state.usage_errors.add(
+                f"{self.nodeid}: assert {written.table.name!r}: compare",
+                f"it is the drill {request.drill.key} itself\nHINT: name another source or target.",
+            )
+        state.register(other)
+        return other
 
     def _requests(self, suite: DrillSuite) -> dict[str, DrillRequest]:
         """Return the drills of the file, each by the name that tells it from the others.

@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pgrestore.assertions import parameters
+from pytest_pgrestore.assertions import comparison, parameters, tables
 from pytest_pgrestore.assertions.answer import Show
+from pytest_pgrestore.assertions.expectation import SAME_ROWS
 from pytest_pgrestore.assertions.question import Session, ask, begin
 from pytest_pgrestore.model.errors import AssertionFailed
 from pytest_pgrestore.privacy.exceptions import message_without_values
+from pytest_pgrestore.session.collection.other_side import open_other, side_of
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.instances import clone_for, connect, instance_for
+from pytest_pgrestore.session.keys import REQUEST, SEVERITY, WORDS_OWN_FAILURE
 from pytest_pgrestore.settings.run_settings import is_listing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import psycopg
 
     from pytest_pgrestore.assertions.answer import Answer
+    from pytest_pgrestore.assertions.tables import TableName
     from pytest_pgrestore.restore.instance import RestoredInstance
     from pytest_pgrestore.session.collection.drill_table import Written
 
 
 class SqlAssertion(pytest.Item):
-    """One ``[[assert]]`` of a drill file, or one of its SQL files."""
+    """One ``[[assert]]`` of a drill file, or one of its SQL files.
+
+    Attributes:
+        written: Its keys, and where they are written.
+    """
 
     def __init__(self, *, written: Written, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self._written = written
+        self.written = written
         self._table = written.table
 
     def setup(self) -> None:
@@ -46,40 +56,78 @@ class SqlAssertion(pytest.Item):
             AssertionFailed: The answer is not as expected.
             ConfigError: The query has a mistake of its own.
         """
-        expect = self._table.expect
-        answer = self._answer()
-        complaint = None if expect is None else expect.complaint(answer, self._shown())
+        with ExitStack() as stack:
+            here = self._opened(stack, lambda: self._connection(stack))
+            there = None
+            if self._table.compare is not None:
+                there = self._opened(stack, lambda: open_other(self, self._instance))
+            if self._table.tables is None:
+                self._judge(here, there)
+                return
+            with self._instance.access.ask() as asks:
+                found = tables.tables_like(asks, self._table.tables)
+            for table in found:
+                _report(self, table, partial(self._judge, here, there, table))
+
+    def _opened(
+        self, stack: ExitStack, make: Callable[[], psycopg.Connection[Any]]
+    ) -> psycopg.Connection[Any]:
+        """Return a connection whose session is the author's; it ends with `stack`."""
+        connection = make()
+        stack.callback(connection.close)  # without a commit, which is a rollback
+        begin(connection, Session(self._table.as_role, self._table.set, self._table.timeout))
+        return connection
+
+    def _judge(
+        self,
+        here: psycopg.Connection[Any],
+        there: psycopg.Connection[Any] | None,
+        table: TableName | None = None,
+    ) -> None:
+        """Ask, and compare the answer."""
+        written = self._table
+        answer = self._answer(here, written.sql, table)
+        complaint = None
+        if there is not None:
+            compare = written.compare
+            other = self._answer(there, (compare and compare.sql) or written.sql, table)
+            complaint = self._difference(answer, other)
+        elif written.expect is not None:
+            complaint = written.expect.complaint(answer, self._shown())
         if complaint is not None:
-            raise AssertionFailed(complaint)
+            raise AssertionFailed(complaint if table is None else f"{table}: {complaint}")
+
+    def _difference(self, here: Answer, there: Answer) -> str | None:
+        """Return how the answer differs from that of the other side."""
+        written, side = self._table, side_of(self)
+        if written.expect is not None and written.expect.kind == SAME_ROWS:
+            return comparison.rows_complaint(here, there, side, written.key or (), self._shown())
+        within = written.within or comparison.EXACT
+        return comparison.value_complaint(here, there, side, within, self._shown())
 
     def _shown(self) -> Show:
         redaction = self.config.stash[SESSION].redaction
         shown = self._table.shown
         return Show(values=True, columns=shown.columns) if redaction.shows_values else shown
 
-    def _answer(self) -> Answer:
-        """Return the answer of the query.
-
-        Raises:
-            ConfigError: The query has a mistake of its own.
-        """
+    def _answer(
+        self, connection: psycopg.Connection[Any], sql: str, table: TableName | None
+    ) -> Answer:
         values = {**self._table.params, **given_by(self._instance)}
-        bound = parameters.bind(self._table.sql, values)
-        session = Session(self._table.as_role, self._table.set, self._table.timeout)
-        with ExitStack() as stack:
-            connection = self._connection(stack)
-            begin(connection, session)
-            asked = {name: values[name] for name in bound.names}
-            return ask(connection, bound.text, asked, session.timeout)
+        bound = parameters.bind(sql, values)
+        text = bound.text if table is None else tables.in_place(bound.text, table)
+        asked = {name: values[name] for name in bound.names}
+        try:
+            return ask(connection, text, asked, self._table.timeout)
+        finally:
+            connection.rollback()  # an error must not end what comes after it
 
     def _connection(self, stack: ExitStack) -> psycopg.Connection[Any]:
-        """Open the connection that asks; it ends with `stack`, and so does a private copy."""
+        """Open the connection that asks: to the copy, or to a private one."""
         if self._table.writable:
             copy = stack.enter_context(clone_for(self, self._instance))
-            return stack.enter_context(copy.connect(read_only=False))
-        connection = connect(self._instance)
-        stack.callback(connection.close)  # without a commit, which is a rollback
-        return connection
+            return copy.connect(read_only=False)
+        return connect(self._instance)
 
     def repr_failure(
         self,
@@ -91,7 +139,23 @@ class SqlAssertion(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return the place of the assertion in its file."""
-        return self._written.path, self._written.line, self.name
+        return self.written.path, self.written.line, self.name
+
+
+def _report(parent: SqlAssertion, table: TableName, judge: Callable[[], None]) -> None:
+    """Report the assertion about one table as a test of its own.
+
+    Its tables are known when the backup is restored; pytest has collected its items before that.
+    """
+    name = f"{parent.name} [{table}]"
+    file: Any = parent.parent
+    item = SqlAssertion.from_parent(file, name=name, written=parent.written)
+    for key in (REQUEST, SEVERITY, WORDS_OWN_FAILURE):
+        item.stash[key] = parent.stash[key]  # type: ignore[misc]  # keys of several types
+    call = pytest.CallInfo.from_call(judge, when="call", reraise=(KeyboardInterrupt,))
+    report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+    report.nodeid = parent.nodeid  # xdist (3.8) asserts that reports are of the test that runs
+    item.ihook.pytest_runtest_logreport(report=report)
 
 
 def given_by(instance: RestoredInstance) -> dict[str, Any]:

@@ -31,8 +31,8 @@ from pytest_pgrestore.session.keys import (
     IS_DRILL_CHECK,
     NO_SERVER,
     NOT_MEASURED,
-    REQUEST,
     SEVERITY,
+    keys_of_drills,
 )
 from pytest_pgrestore.session.one_test import ERROR, WARN
 
@@ -111,9 +111,7 @@ def status_of(report: pytest.TestReport | pytest.CollectReport) -> Any:
 def drills_of(item: pytest.Item) -> set[str]:
     """Return the keys of the drills `item` belongs to, by marker, by fixture, or on demand."""
     drills = set(item.config.stash[SESSION].fixture_usage.drills_of(item))
-    if REQUEST in item.stash:
-        drills.add(item.stash[REQUEST].drill.key)
-    return drills
+    return drills | set(keys_of_drills(item))
 
 
 def outcome_of(

@@ -1,0 +1,157 @@
+"""Compares the answer of a restored database with that of another side: value, or row by row."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from pytest_pgrestore.assertions.answer import Answer, Show, shown
+from pytest_pgrestore.assertions.operand import Tolerance, comparable, kind_of
+from pytest_pgrestore.model.errors import ConfigError, HarnessError
+from pytest_pgrestore.settings.suggest import known_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EXACT = Tolerance(Decimal(0))
+
+
+def value_complaint(
+    here: Answer,
+    there: Answer,
+    side: str,
+    within: Tolerance = EXACT,
+    show: Show = Show(),  # noqa: B008 - frozen
+) -> str | None:
+    """Return how one value differs from that of the other side; None if it does not.
+
+    Args:
+        here: The answer of the drill.
+        there: The answer of the other side: what is expected.
+        side: The other side, in words.
+        within: How far numbers may be apart.
+        show: Whether the values are shown.
+
+    Raises:
+        ConfigError: They are no single values, or cannot be compared.
+    """
+    for answer in (here, there):
+        if len(answer.rows) != 1 or len(answer.columns) != 1:
+            raise ConfigError(
+                f"one value is compared, and the query returned {answer.size()}",
+                hint='return one row of one column, or write expect = "same rows".',
+            )
+    value, expected = here.rows[0][0], there.rows[0][0]
+    if _is_same(value, expected, within):
+        return None
+    near = "" if within == EXACT else f", within {_words(within)}"
+    if show.values:
+        return f"expected {shown(expected)} as in {side}{near}, observed {shown(value)}"
+    return f"the value is not that of {side}{near}"
+
+
+def _is_same(value: Any, expected: Any, within: Tolerance) -> bool:
+    if value is None or expected is None:
+        return value is expected
+    left, right = comparable(value), comparable(expected)
+    if within == EXACT:
+        return bool(left == right)
+    if kind_of(left) != "number" or kind_of(right) != "number":
+        raise ConfigError(
+            f"within is about numbers, and the values are a {kind_of(left)} and a {kind_of(right)}",
+            hint="return numbers, or leave `within` out.",
+        )
+    low, high = within.range_about(right)
+    return bool(low <= left <= high)
+
+
+def _words(within: Tolerance) -> str:
+    return f"{within.amount.normalize():f}{'%' if within.is_percent else ''}"
+
+
+def rows_complaint(
+    here: Answer,
+    there: Answer,
+    side: str,
+    key: Sequence[str],
+    show: Show = Show(),  # noqa: B008 - frozen
+) -> str | None:
+    """Return how many rows are missing, added or changed; None if all are the same.
+
+    datacompy compares. No value is in the text, but of columns that `show` names.
+
+    Raises:
+        ConfigError: A column of the key is missing, or does not identify a row.
+        HarnessError: datacompy is not installed.
+    """
+    try:
+        import datacompy
+        import pandas as pd
+    except ImportError as exc:
+        raise HarnessError(
+            f"rows are compared by datacompy, which is not here ({exc})",
+            hint='pip install "pytest-pgrestore[compare]".',
+        ) from None
+
+    for answer in (here, there):
+        for name in key:
+            if name not in answer.columns:
+                raise ConfigError(
+                    f"key names {name!r}, which is no column of the query",
+                    hint=known_names(name, answer.columns),
+                )
+    if here.columns != there.columns:
+        raise ConfigError(
+            f"the columns differ: {', '.join(here.columns)} here, {', '.join(there.columns)} in"
+            f" {side}",
+            hint="return the same columns in the same order.",
+        )
+    frames = [
+        pd.DataFrame(
+            {
+                name: pd.Series([_plain(row[at]) for row in answer.rows], dtype=object)
+                for at, name in enumerate(answer.columns)
+            }
+        )
+        for answer in (here, there)
+    ]
+    for frame, where in zip(frames, ("here", side), strict=True):
+        if frame.duplicated(list(key)).any():
+            raise ConfigError(
+                f"key = {list(key)} does not identify a row: one comes twice ({where})",
+                hint="name more columns.",
+            )
+    found = datacompy.PandasCompare(*frames, join_columns=list(key), cast_column_names_lower=False)
+    if found.matches():
+        return None
+    missing, added = len(found.df2_unq_rows), len(found.df1_unq_rows)
+    changed = {
+        str(stat["column"]): int(stat["unequal_cnt"])
+        for stat in found.column_stats
+        if stat["unequal_cnt"]
+    }
+    parts = [f"{missing:,} rows of {side} are missing"] if missing else []
+    parts += [f"{added:,} rows are not in {side}"] if added else []
+    parts += [f"{name} differs in {count:,} rows" for name, count in changed.items()]
+    lines = [f"the rows are not those of {side}: {', '.join(parts)}"]
+    if show.columns:
+        lines += _alone(there, found.df2_unq_rows, key, show, "missing")
+        lines += _alone(here, found.df1_unq_rows, key, show, "added")
+    return "\n".join(lines)
+
+
+def _alone(answer: Answer, frame: Any, key: Sequence[str], show: Show, what: str) -> list[str]:
+    """Return a line for each of the first rows that one side alone has."""
+    alone = set(frame[list(key)].itertuples(index=False, name=None))
+    places = [answer.columns.index(name) for name in key]
+    rows = [row for row in answer.rows if tuple(_plain(row[at]) for at in places) in alone]
+    lines = show.lines(Answer(answer.columns, rows)) if rows else ()
+    return [f"{what}: {line.strip()}" for line in lines]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that pandas compares by what it is: numbers exact, the others as text."""
+    exact = comparable(value)
+    if value is None or isinstance(exact, bool):
+        return exact
+    return f"{exact.normalize():f}" if isinstance(exact, Decimal) else str(exact)

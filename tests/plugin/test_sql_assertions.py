@@ -1,0 +1,293 @@
+"""Drill files as data teams write them: parameters, roles, many tables, comparisons, SQL files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.model.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pytest_pgrestore.model.evidence import AssertionOutcome
+    from tests.plugin.conftest import Drills
+
+RUNTIMES = ("local",)
+"""SQL is the same in every sandbox."""
+
+
+def outcomes(drills: Drills, key: str = "export@latest") -> dict[str, AssertionOutcome]:
+    """Return the assertions of a drill of the last run by name, without the file."""
+    (record,) = (record for record in drills.evidence().drills if record.drill == key)
+    return {outcome.name.partition("::")[2]: outcome for outcome in record.assertions}
+
+
+GOOD = '''
+source = "export"
+params = { orders = 100 }
+params_file = "limits.toml"
+sql_file = "checks/*.sql"
+timeout = "1m"
+
+[[assert]]
+name = "as many as expected"
+sql = "select count(*) from orders where 100 % 7 = 2"
+expect = "between 100 and 100"
+
+[[assert]]
+name = "of a parameter"
+sql = "select count(*) = :orders and count(*) > :few from orders where note like :begins"
+params = { begins = "secret%" }
+expect = true
+
+[[assert]]
+name = "before the backup"
+sql = """
+select count(*) from orders
+where created_at > :backup_at + interval '1s' or :drill_started_at < :backup_at
+"""
+expect = 0
+
+[[assert]]
+name = "not empty"
+tables = ["public.*", "!public.tmp*"]
+sql = "select count(*) from {table} where id % 2 = 1"
+expect = "> 0"
+
+[[assert]]
+name = "readers read"
+as_role = "pg_read_all_data"
+set = { "app.tenant" = 7, enable_seqscan = false }
+sql = "select current_user || current_setting('app.tenant') || current_setting('enable_seqscan')"
+expect = "pg_read_all_data7off"
+
+[[assert]]
+name = "it can be written"
+writable = true
+sql = "insert into orders values (0, 'x') returning id"
+expect = 0
+
+[[assert]]
+name = "both columns"
+sql = "select min(id) as least, max(id) as most, count(*) as n from orders"
+expect = { least = 1, most = ">= 100", n = "about 98 within 5%" }
+
+[[assert]]
+name = "the first three"
+sql = "select id from orders order by id limit 3"
+expect = [1, 2, 3]
+'''
+
+FILE = """-- name: no order without a note
+-- the note is free text: anything goes
+-- expect: no rows
+-- severity: warn
+select id from orders where note is null
+"""
+
+
+def test_what_data_teams_write_passes(drills: Drills, workers: list[str]) -> None:
+    """Every key, on a healthy backup: green, and each is counted."""
+    drills.drill_file("good", GOOD)
+    (drills.pytester.path / "limits.toml").write_text("few = 5\n")
+    (drills.pytester.path / "checks").mkdir()
+    (drills.pytester.path / "checks" / "notes.sql").write_text(FILE)
+    (drills.pytester.path / "checks" / "plain.sql").write_text("select 1 where false")
+
+    result = drills.run(*workers)
+
+    assert result.ret == 0, result.stdout.str()
+    assert {name: outcome.verdict for name, outcome in outcomes(drills).items()} == dict.fromkeys(
+        [
+            *("as many as expected", "of a parameter", "before the backup", "not empty"),
+            *("not empty [public.orders]", "readers read", "it can be written", "both columns"),
+            *("the first three", "no order without a note", "plain"),
+        ],
+        Verdict.PASSED,
+    )
+
+
+BAD: dict[str, tuple[str, Verdict, str]] = {
+    "shown rows": (
+        "sql = 'select id, note from orders order by id'\nexpect = 'no rows'\nshow = ['id']",
+        Verdict.FAILED,
+        "expected no rows, the query returned 100\n  id = 1\n  id = 2\n",
+    ),
+    "shown value": (
+        "sql = 'select count(*) from orders'\nexpect = 0\nshow = true",
+        Verdict.FAILED,
+        "expected = 0, observed 100",
+    ),
+    "warned": (
+        "sql = 'select count(*) from orders'\nexpect = 0\nseverity = 'warn'",
+        Verdict.WARNING,
+        "the observed value does not satisfy = 0",
+    ),
+    "warned of a mistake": (
+        "sql = 'selekt 1'\nexpect = 0\nseverity = 'warn'",
+        Verdict.COULD_NOT_VERIFY,
+        "the query has a mistake: ",
+    ),
+    "slow": (
+        "sql = 'select pg_sleep(60)'\nexpect = 0\ntimeout = '0.1s'",
+        Verdict.COULD_NOT_VERIFY,
+        "the statement did not end within 0.1 s",
+    ),
+    "tables": (
+        "tables = 'public.*'\nsql = 'select count(*) from {table}'\nexpect = 7",
+        Verdict.PASSED,
+        "",
+    ),
+    "no tables": (
+        "tables = 'erp.*'\nsql = 'select count(*) from {table}'\nexpect = 7",
+        Verdict.FAILED,
+        "no table is like 'erp.*'; there are: public.orders",
+    ),
+    "no grant": (
+        "as_role = 'pg_monitor'\nsql = 'select count(*) from orders'\nexpect = 100",
+        Verdict.FAILED,
+        "SQLSTATE 42501): permission denied for table orders",
+    ),
+    "no setting": (
+        "set = { work_memm = '1MB' }\nsql = 'select 1'\nexpect = 1",
+        Verdict.COULD_NOT_VERIFY,
+        "set: work_memm cannot be '1MB'",
+    ),
+    "no table": ("sql = 'select 1 from gone'\nexpect = 1", Verdict.FAILED, "gone"),
+    "no number": (
+        "sql = \"select note from orders limit 1\"\nexpect = '> 5'",
+        Verdict.COULD_NOT_VERIFY,
+        "the query returns a text, and expect = '> 5' is a number",
+    ),
+}
+
+
+def test_what_is_wrong_is_said(drills: Drills) -> None:
+    """Would you know at 3 am? No value is in a message whose author did not name it."""
+    text = "source = 'export'\n"
+    for name, (keys, _, _) in BAD.items():
+        text += f"[[assert]]\nname = '{name}'\n{keys}\n"
+    drills.drill_file("bad", text)
+
+    result = drills.run()
+
+    found = outcomes(drills)
+    assert result.ret == 1
+    assert {name: found[name].verdict for name in BAD} == {
+        name: verdict for name, (_, verdict, _) in BAD.items()
+    }
+    for name, (_, _, told) in BAD.items():
+        assert told in found[name].message
+    assert found["tables [public.orders]"].verdict is Verdict.FAILED
+    told = "*warnings: 1 of 12 assertions: drill_bad.toml::warned (the observed value*"
+    result.stdout.fnmatch_lines([told])
+    assert "secret-note-" not in result.stdout.str() + (drills.reports / "report.html").read_text()
+
+
+def test_a_run_with_warnings_is_green_and_shows_them(drills: Drills, workers: list[str]) -> None:
+    """In each report, and on the terminal while it runs; of Python tests, too."""
+    drills.write(
+        test_a="""
+            import pytest
+
+            pytestmark = pytest.mark.pgrestore("export")
+
+            @pytest.mark.pgrestore(severity="warn")
+            def test_warned(pgrestore_conn):
+                assert pgrestore_conn.execute("select count(*) from orders").fetchone() == (1,)
+
+            @pytest.mark.pgrestore(severity="warn")
+            def test_good(pgrestore_conn):
+                assert pgrestore_conn.execute("select count(*) from orders").fetchone() == (100,)
+        """
+    )
+
+    result = drills.run("-v", *workers)
+
+    assert result.ret == 0
+    assert outcomes(drills)["test_warned"].verdict is Verdict.WARNING
+    assert outcomes(drills)["test_good"].verdict is Verdict.PASSED
+    result.stdout.re_match_lines([".*(test_warned.*WARNING|WARNING.*test_warned)", ".*1 warned"])
+    for name, told in {
+        "report.html": "Warnings: 1 of 2 assertions: test_a.py::test_warned",
+        "junit.xml": "warnings: 1 of 2 assertions: test_a.py::test_warned",
+        "summary.md": "Warnings: 1 of 2 assertions: test\\_a.py::test\\_warned",
+    }.items():
+        assert told in (drills.reports / name).read_text()
+
+
+def test_a_python_test_that_takes_too_long(drills: Drills) -> None:
+    """The marker's timeout is that of each statement of `pgrestore_conn`."""
+    drills.write(
+        test_a="""
+            import pytest
+
+            pytestmark = pytest.mark.pgrestore("export", timeout="0.1s")
+
+            def test_slow(pgrestore_conn):
+                pgrestore_conn.rollback()
+                pgrestore_conn.execute("select pg_sleep(60)")
+        """
+    )
+
+    assert drills.run().ret == 6
+    assert "57014" in outcomes(drills)["test_slow"].message
+
+
+COMPARED = """
+source = "export"
+
+[[assert]]
+name = "as many as yesterday"
+sql = "select count(*) from orders"
+compare = { source = "shop", target = "time:%s" }
+within = "50%%"
+
+[[assert]]
+name = "exactly as many"
+sql = "select count(*) from orders"
+compare = { source = "shop" }
+show = true
+
+[[assert]]
+name = "the same rows"
+sql = "select id, note from orders"
+compare = { source = "shop", target = "time:%s", sql = "select id, note from orders where id < 99" }
+expect = "same rows"
+key = "id"
+show = ["id"]
+"""
+
+
+def test_two_drills_are_compared(drills: Drills, workers: list[str]) -> None:
+    """Each is restored once, and removed after the last assertion that needs it."""
+    moment = drills.world.before_the_deletion.isoformat()
+    drills.drill_file("compared", COMPARED % (moment, moment))
+
+    result = drills.run(*workers)
+
+    assert result.ret == 1
+    assert len(drills.evidence().drills) == 3
+    found = outcomes(drills)
+    assert found["as many as yesterday"].verdict is Verdict.PASSED
+    assert found["exactly as many"].message == "expected 0 as in shop@latest, observed 100"
+    told = found["the same rows"].message.splitlines()
+    side = next(record.drill for record in drills.evidence().drills if "time:" in record.drill)
+    assert told == [
+        f"the rows are not those of {side}: 2 rows are not in {side}",
+        "added: id = 99",
+        "added: id = 100",
+    ]
+
+
+def test_one_suite_for_several_drills(drills: Drills, workers: list[str]) -> None:
+    """The same assertions, each with the drill's name."""
+    drills.drill_file(
+        "suite",
+        'source = ["export", { source = "shop", target = "immediate" }]\n'
+        '[[assert]]\nname = "there"\nsql = "select count(*) from orders"\nexpect = ">= 100"\n',
+    )
+
+    result = drills.run(*workers)
+
+    assert result.ret == 0, result.stdout.str()
+    assert list(outcomes(drills)) == ["there [export@latest]"]
+    assert list(outcomes(drills, "shop@immediate")) == ["there [shop@immediate]"]
