@@ -121,7 +121,10 @@ def rows_complaint(
                 f"key = {list(key)} does not identify a row: one comes twice ({where})",
                 hint="name more columns.",
             )
-    found = datacompy.PandasCompare(*frames, join_columns=list(key), cast_column_names_lower=False)
+    ours, theirs = frames
+    found = datacompy.PandasCompare(
+        ours, theirs, join_columns=list(key), cast_column_names_lower=False
+    )
     if found.matches():
         return None
     missing, added = len(found.df2_unq_rows), len(found.df1_unq_rows)
