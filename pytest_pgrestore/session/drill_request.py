@@ -158,20 +158,14 @@ class _Reader:
     def read(self, name: str, parse: Callable[[Any], _T]) -> _T | None:
         """Return argument `name` parsed; None if it is missing or wrong."""
         value = self._arguments.get(name)
-        if value is None:
-            return None
-        try:
-            return parse(value)
-        except ConfigError as exc:
-            self.wrong.append(ConfigError(f"{name}: {exc.problem}", hint=exc.hint))
-            return None
+        return None if value is None else self.attempt(lambda: parse(value), f"{name}: ")
 
-    def attempt(self, make: Callable[[], _T]) -> _T | None:
+    def attempt(self, make: Callable[[], _T], place: str = "") -> _T | None:
         """Return what `make` returns; None if it raises a ConfigError, which is collected."""
         try:
             return make()
         except ConfigError as exc:
-            self.wrong.append(exc)
+            self.wrong.append(ConfigError(f"{place}{exc.problem}", hint=exc.hint))
             return None
 
 

@@ -139,11 +139,7 @@ class DrillSession:
         return make(name, table, self.settings.timeout_seconds)
 
     def require_settings_of(self, path: Path) -> None:
-        """Note it as a usage error if settings beside tests that ask for a drill do not count.
-
-        Args:
-            path: File of the tests.
-        """
+        """Note it as a usage error if settings beside the file of tests at `path` do not count."""
         if path.parent not in self._directories:
             self._directories.add(path.parent)
             try:

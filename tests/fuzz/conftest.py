@@ -52,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile(os.environ.get(PROFILE, usual))
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")  # of the session it would last into other rooms
 def nothing_is_in_flight() -> Iterator[None]:
     """What is damaged here does not arrive later: each example would wait ten seconds for it."""
     with pytest.MonkeyPatch.context() as patch:

@@ -173,7 +173,8 @@ class Project:
             return (self.directory / "tested").exists()
         if phase == "report":
             reports = self.directory / "pgrestore-report"
-            return any(
+            # At its start the reports are written, too: then there is no watchdog yet.
+            return root is not None and any(
                 path.is_file() and UNENDED not in path.read_text() for path in reports.glob("*")
             )
         if phase == "test":

@@ -87,17 +87,13 @@ def why_not_up(
         )
     because = f"; WAL is damaged: {bad_wal}" if bad_wal else ""
     nearest = f"; nearest reachable: {'; '.join(near)}" if near else ""
-    if _NOT_REACHED in message and isinstance(target, AtName):
-        return TargetUnreachable(
-            f"recovery ended before it reached {target}{because}{nearest}",
-            hint="correct the name, if production made the restore point under another one; or find"
-            " out why the archive ends early.",
-        )
     if _NOT_REACHED in message:
+        way = "choose a target at or before a commit the archive holds"
+        if isinstance(target, AtName):
+            way = "correct the name, if production made the restore point under another one"
         return TargetUnreachable(
             f"recovery ended before it reached {target}{because}{nearest}",
-            hint="choose a target at or before a commit the archive holds, or find out why the"
-            " archive ends early.",
+            hint=f"{way}, or find out why the archive ends early.",
         )
     if _TOO_EARLY in message:
         return TargetUnreachable(

@@ -97,8 +97,8 @@ def choose(major: int | None, configured: Path | None = None) -> Installation:
     if configured is not None:
         raise HarnessError(
             problem,
-            hint="correct sandbox.bindir, which is searched alone, or leave it out to search all"
-            " usual places.",
+            hint=f"name a directory with {wanted} in sandbox.bindir, which is searched alone, or"
+            f" leave it out to search all usual places; Debian's package is {package}.",
         )
     raise HarnessError(
         problem,

@@ -142,7 +142,7 @@ def test_the_doctor_reports_what_is_missing_and_how_to_get_it(tmp_path: Path) ->
 
     assert done.returncode == 1
     assert "no PostgreSQL server programs" in done.stdout
-    assert "HINT: correct sandbox.bindir" in done.stdout
+    assert "HINT: name a directory with PostgreSQL in sandbox.bindir" in done.stdout
     assert "source shop: /nonexistent cannot be read" in done.stdout
 
 

@@ -105,7 +105,7 @@ def test_a_backup_of_a_major_without_programs_is_a_problem(
     assert status == wanted, text
     assert f"PostgreSQL {major}" in text
     assert ("source shop: no PostgreSQL 14 server programs found" in text) is bool(wanted)
-    assert ("HINT: correct sandbox.bindir" in text) is bool(wanted)
+    assert ("PostgreSQL 14 in sandbox.bindir" in text) is bool(wanted)
 
 
 def test_a_place_for_copies_that_is_not_there_is_a_problem(tmp_path: Path, bindir: Path) -> None:

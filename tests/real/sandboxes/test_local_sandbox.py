@@ -108,4 +108,5 @@ def test_missing_programs_name_every_place_looked_at(
         run.close()
 
     assert str(tmp_path) in caught.value.problem
-    assert "pytest-pgrestore[embedded]" in caught.value.hint
+    assert "PostgreSQL 18 in sandbox.bindir" in caught.value.hint
+    assert "postgresql-18" in caught.value.hint
