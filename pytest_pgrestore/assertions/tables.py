@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PLACE = "{table}"
 """Stands in the SQL for the name of a table, quoted and with its schema."""
 
-_TABLES = """
+TABLES = """
     select n.nspname, c.relname
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p') and not c.relispartition
@@ -57,7 +57,7 @@ def tables_like(connection: psycopg.Connection[Any], patterns: Sequence[str]) ->
             "tables names none", hint='write a pattern first: ["erp.*", "!erp.tmp_*"].'
         )
     unwanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
-    there = [TableName(*row) for row in connection.execute(_TABLES).fetchall()]
+    there = [TableName(*row) for row in connection.execute(TABLES).fetchall()]
     found = [table for table in there if _fits(table, wanted) and not _fits(table, unwanted)]
     for pattern in wanted:
         if not any(_fits(table, [pattern]) for table in there):

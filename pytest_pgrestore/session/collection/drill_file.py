@@ -5,13 +5,14 @@ Imports pydantic; therefore imported inside functions only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.session.collection.drill_table import read_drill
 from pytest_pgrestore.session.collection.sql_assertion import SqlAssertion
+from pytest_pgrestore.session.collection.tap_script import TapScript
 from pytest_pgrestore.session.drill_request import DrillRequest, copies_of, make_request
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import (
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
     from pytest_pgrestore.session.collection.drill_table import DrillSuite, Written
 
 
+_Item = TypeVar("_Item", bound=pytest.Item)
+
+
 class DrillFile(pytest.File):
     """A drill file in the tree of the session."""
 
-    def collect(self) -> Iterator[SqlAssertion]:
+    def collect(self) -> Iterator[SqlAssertion | TapScript]:
         """Yield an item per assertion and drill. Mistakes go to the one usage error of the run."""
         state = self.config.stash[SESSION]
         state.require_settings_of(self.path)
@@ -45,17 +49,25 @@ class DrillFile(pytest.File):
             state.register(request)
             for written in suite.assertions:
                 yield self._item(written, request, name)
+            for script in suite.scripts:
+                title = f"{script.name} [{name}]" if name else script.name
+                item = TapScript.from_parent(self, name=title, script=script)
+                yield self._of_drill(item, request)
+
+    def _of_drill(self, item: _Item, request: DrillRequest) -> _Item:
+        """Return an item that belongs to a drill and words its own failure."""
+        item.stash[REQUEST] = request
+        item.stash[WORDS_OWN_FAILURE] = True
+        item.add_marker(getattr(pytest.mark, MARKER)(request.drill.source))
+        return item
 
     def _item(self, written: Written, request: DrillRequest, drill: str) -> SqlAssertion:
         table = written.table
         name = f"{table.name} [{drill}]" if drill else table.name
-        item = SqlAssertion.from_parent(self, name=name, written=written)
-        item.stash[REQUEST] = request
+        item = self._of_drill(SqlAssertion.from_parent(self, name=name, written=written), request)
         if (other := self._other(written, request)) is not None:
             item.stash[OTHER_REQUEST] = other
         item.stash[SEVERITY] = table.severity or "error"
-        item.stash[WORDS_OWN_FAILURE] = True
-        item.add_marker(getattr(pytest.mark, MARKER)(request.drill.source))
         return item
 
     def _other(self, written: Written, request: DrillRequest) -> DrillRequest | None:

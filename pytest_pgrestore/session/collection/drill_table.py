@@ -54,6 +54,7 @@ class DrillTable(Table):
     Attributes:
         source: One source, or a list of drills that the same assertions are made on.
         sql_file: SQL files that are an assertion each: patterns, from the directory of this file.
+        tap: Scripts of pgTAP, likewise.
         params: Parameters of all assertions.
         params_file: A TOML file with more of them.
         severity: Of all assertions that name none; likewise `timeout`, `as_role` and `set`.
@@ -75,16 +76,19 @@ class DrillTable(Table):
     params: Parameters = Field(default_factory=dict)
     params_file: Text | None = None
     sql_file: Texts | None = None
+    tap: Texts | None = None
     assertions: list[AssertTable] = Field(default_factory=list, alias="assert")
 
     @model_validator(mode="after")
     def _asserts_something(self) -> DrillTable:
-        if not self.assertions and self.sql_file is None:
-            raise ValueError("no assertion; write an [[assert]], or name SQL files in sql_file.")
+        if not self.assertions and self.sql_file is None and self.tap is None:
+            raise ValueError(
+                "no assertion; write an [[assert]], or name files in sql_file or in tap."
+            )
         return self
 
 
-OF_FILE = ("severity", "timeout", "as_role", "set", "params", "params_file", "sql_file")
+OF_FILE = ("severity", "timeout", "as_role", "set", "params", "params_file", "sql_file", "tap")
 """Keys of a drill file about its assertions; the others are the arguments of its drill."""
 
 
@@ -110,10 +114,12 @@ class DrillSuite:
     Attributes:
         table: Its keys.
         assertions: In order.
+        scripts: Those of pgTAP, in order.
     """
 
     table: DrillTable
     assertions: list[Written]
+    scripts: list[Path]
 
     def drills(self) -> list[dict[str, Any]]:
         """Return the arguments of each drill, as in the marker."""
@@ -141,12 +147,13 @@ def read_drill(path: Path) -> DrillSuite:
     written = [*_in_file(path, table), *_in_sql_files(path, table, mistakes)]
     more = _parameters_of(path, table, mistakes)
     found = [Written(_completed(one.table, table, more), one.path, one.line) for one in written]
+    scripts = _matching(path, "tap", table.tap, mistakes)
     mistakes += _said_twice(found)
     for one in found:
         mistakes += _unbound(one, path)
     if mistakes:
         raise MistakesError("\n".join(mistakes))
-    return DrillSuite(table, found)
+    return DrillSuite(table, found, scripts)
 
 
 def _named(text: str, document: Mapping[str, Any]) -> str:
@@ -173,27 +180,32 @@ def _in_file(path: Path, table: DrillTable) -> Iterator[Written]:
 def _in_sql_files(path: Path, table: DrillTable, mistakes: list[str]) -> Iterator[Written]:
     """Yield the assertion of each SQL file; what is wrong with it is added to `mistakes`."""
     keys = frozenset(keys_of(AssertTable)) - {"sql"}
-    seen = set()
-    for pattern in table.sql_file or ():
+    for file in _matching(path, "sql_file", table.sql_file, mistakes):
+        wrong: list[str] = []
+        try:
+            entry = read_table(AssertTable, read_sql_file(file, keys), str(file), wrong)
+        except ConfigError as exc:
+            mistakes.append(str(exc))
+            continue
+        mistakes += wrong
+        if entry is not None:
+            yield Written(entry, file, 0)
+
+
+def _matching(
+    path: Path, key: str, patterns: tuple[str, ...] | None, mistakes: list[str]
+) -> list[Path]:
+    """Return the files that patterns of a key stand for, each once, in order."""
+    found: dict[Path, None] = {}
+    for pattern in patterns or ():
         files = sorted(path.parent.glob(pattern)) if not Path(pattern).is_absolute() else []
         if not files:
             mistakes.append(
-                f"sql_file: nothing matches {pattern!r} in {path.parent}\n"
+                f"{key}: nothing matches {pattern!r} in {path.parent}\n"
                 "HINT: write a pattern from the directory of the drill file, such as checks/*.sql."
             )
-        for file in files:
-            if file in seen:
-                continue
-            seen.add(file)
-            wrong: list[str] = []
-            try:
-                entry = read_table(AssertTable, read_sql_file(file, keys), str(file), wrong)
-            except ConfigError as exc:
-                mistakes.append(str(exc))
-                continue
-            mistakes += wrong
-            if entry is not None:
-                yield Written(entry, file, 0)
+        found |= dict.fromkeys(files)
+    return list(found)
 
 
 def _parameters_of(path: Path, table: DrillTable, mistakes: list[str]) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from pytest_pgrestore.assertions.question import Session, ask, begin
 from pytest_pgrestore.model.errors import AssertionFailed
 from pytest_pgrestore.privacy.exceptions import message_without_values
 from pytest_pgrestore.session.collection.other_side import open_other, side_of
+from pytest_pgrestore.session.collection.reported import report_part
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.instances import clone_for, connect, instance_for
-from pytest_pgrestore.session.keys import REQUEST, SEVERITY, WORDS_OWN_FAILURE
 from pytest_pgrestore.settings.run_settings import is_listing
 
 if TYPE_CHECKING:
@@ -66,8 +66,11 @@ class SqlAssertion(pytest.Item):
                 return
             with self._instance.access.ask() as asks:
                 found = tables.tables_like(asks, self._table.tables)
+            file: Any = self.parent
             for table in found:
-                _report(self, table, partial(self._judge, here, there, table))
+                name = f"{self.name} [{table}]"
+                part = SqlAssertion.from_parent(file, name=name, written=self.written)
+                report_part(self, part, partial(self._judge, here, there, table))
 
     def _opened(
         self, stack: ExitStack, make: Callable[[], psycopg.Connection[Any]]
@@ -140,22 +143,6 @@ class SqlAssertion(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return the place of the assertion in its file."""
         return self.written.path, self.written.line, self.name
-
-
-def _report(parent: SqlAssertion, table: TableName, judge: Callable[[], None]) -> None:
-    """Report the assertion about one table as a test of its own.
-
-    Its tables are known when the backup is restored; pytest has collected its items before that.
-    """
-    name = f"{parent.name} [{table}]"
-    file: Any = parent.parent
-    item = SqlAssertion.from_parent(file, name=name, written=parent.written)
-    for key in (REQUEST, SEVERITY, WORDS_OWN_FAILURE):
-        item.stash[key] = parent.stash[key]  # type: ignore[misc]  # keys of several types
-    call = pytest.CallInfo.from_call(judge, when="call", reraise=(KeyboardInterrupt,))
-    report = item.ihook.pytest_runtest_makereport(item=item, call=call)
-    report.nodeid = parent.nodeid  # xdist (3.8) asserts that reports are of the test that runs
-    item.ihook.pytest_runtest_logreport(report=report)
 
 
 def given_by(instance: RestoredInstance) -> dict[str, Any]:

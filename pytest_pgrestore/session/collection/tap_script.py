@@ -1,0 +1,81 @@
+"""A script of pgTAP as an item of pytest; each ``ok`` and ``not ok`` is a test of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_pgrestore.assertions import tap
+from pytest_pgrestore.model.errors import AssertionFailed, ConfigError
+from pytest_pgrestore.privacy.exceptions import message_without_values
+from pytest_pgrestore.session.collection.reported import report_part
+from pytest_pgrestore.session.instances import clone_for, instance_for
+from pytest_pgrestore.settings.run_settings import is_listing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class TapScript(pytest.Item):
+    """One script.
+
+    Attributes:
+        script: Its path.
+    """
+
+    def __init__(self, *, script: Path, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.script = script
+
+    def setup(self) -> None:
+        """Get the restored instance."""
+        if not is_listing(self.config):  # --setup-plan shows what would be set up
+            self._instance = instance_for(self)
+
+    def runtest(self) -> None:
+        """Run the script on a private copy, and report each of its tests.
+
+        Raises:
+            ConfigError: It cannot be read, or has a command of psql.
+            HarnessError: It cannot be run here, or ended early.
+        """
+        try:
+            text = self.script.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ConfigError(
+                f"{self.script} cannot be read ({type(exc).__name__})", hint="correct `tap`."
+            ) from None
+        sql = tap.sql_of(text, str(self.script))
+        with clone_for(self, self._instance) as copy, copy.connect() as connection:
+            connection.autocommit = True
+            output = tap.run_script(connection, sql)
+        for result in tap.read_tap(output, text):
+            name = f"{self.name} [{result.number}{' ' if result.title else ''}{result.title}]"
+            item = TapPart.from_parent(self.parent, name=name, script=self.script)
+            report_part(self, item, lambda result=result: _judge(result))
+
+    def repr_failure(
+        self,
+        excinfo: pytest.ExceptionInfo[BaseException],
+        style: Any = None,  # noqa: ARG002 - pytest passes it by name
+    ) -> str:
+        """Return the message: a traceback of ours is of no use to a reader."""
+        return message_without_values(excinfo.value)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Return the script."""
+        return self.script, 0, self.name
+
+
+class TapPart(TapScript):
+    """One test of a script."""
+
+
+def _judge(result: tap.TapResult) -> None:
+    if result.left_out:
+        pytest.skip(f"TAP: {result.left_out}")
+    if not result.ok:
+        raise AssertionFailed(
+            f"not ok {result.number}{' - ' if result.title else ''}{result.title}"
+        )
