@@ -220,7 +220,7 @@ def _first_error(lines: Iterable[dict[str, Any]]) -> list[str]:
         if "error" in line:
             last = [text for text in printed[-_TAIL:] if text.strip()]
             cause = next((text for text in printed if _UNKNOWN_PACKAGE.search(text)), "")
-            ended = str(line["error"]).strip()
+            ended = _COLOUR.sub("", str(line["error"])).strip()
             return [cause.strip(), *last] if cause else [ended, *last]
     return []
 
