@@ -18,6 +18,8 @@ from tests.plugin.conftest import removed
 if TYPE_CHECKING:
     from tests.plugin.conftest import Drills
 
+pytestmark = pytest.mark.long  # each starts and ends a whole run
+
 DEADLINE_SECONDS = 120
 
 WAITS = """

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from tests.plugin.conftest import Drills
 
+pytestmark = pytest.mark.long  # the loop of a day has test_redaction
+
 RUNTIMES = ("local",)
 """What pytest prints does not depend on where the copy runs."""
 

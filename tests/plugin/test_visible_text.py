@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
+pytestmark = pytest.mark.long  # the loop of a day has the unit tests of the same texts
+
 NAMES = (
     "\n::error file=a,line=1::owned",
     "a ##vso[task.setvariable variable=PATH]/tmp/evil",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -136,14 +137,16 @@ def backup_age(
             observed=str(age),
         )
     late = age > limit
+    # Rounded up: what is too old never reads like the limit itself.
+    shown = timedelta(seconds=math.ceil(age.total_seconds()))
     ended = f"the newest usable backup ended {stopped_at.isoformat()}"
     too_old = f"; at most {limit} is allowed: find out why no newer backup was made or kept"
     return Check(
         name="backup age",
         verdict=Verdict.FAILED if late else Verdict.PASSED,
-        message=f"{ended}, {rounded(age)} before the drill" + (too_old if late else ""),
+        message=f"{ended}, {shown} before the drill" + (too_old if late else ""),
         expected=f"at most {limit}",
-        observed=str(rounded(age)),
+        observed=str(shown),
     )
 
 

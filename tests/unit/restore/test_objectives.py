@@ -84,6 +84,19 @@ def test_an_old_backup_is_told_from_a_new_one(ended: datetime | None, verdict: V
     assert ("find out why" in check.message) is (verdict is Verdict.FAILED)
 
 
+def test_an_age_never_reads_like_the_limit_it_breaks() -> None:
+    """Rounded to the nearest second, 24 hours and a moment would be 24 hours, and *failed*."""
+    limit = Drill("shop", objectives=Objectives(max_age=24 * HOUR))
+
+    late = objectives.backup_age(limit, NOON - 24 * HOUR - timedelta(milliseconds=1), NOON)
+    exact = objectives.backup_age(limit, NOON - 24 * HOUR, NOON)
+
+    assert late is not None
+    assert exact is not None
+    assert (late.verdict, late.observed) == (Verdict.FAILED, "1 day, 0:00:01")
+    assert (exact.verdict, exact.observed) == (Verdict.PASSED, "1 day, 0:00:00")
+
+
 @pytest.mark.parametrize(
     ("part", "verdict"),
     [(NOON - 25 * HOUR, Verdict.FAILED), (NOON - HOUR, Verdict.COULD_NOT_VERIFY)],

@@ -37,6 +37,9 @@ _UNKNOWN_PACKAGE = re.compile(
 )
 """apt-get's own errors. Source: apt, apt-private/private-cacheset.cc."""
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""The daemon colours the errors of a build, around the line or inside of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -213,11 +216,11 @@ def _first_error(lines: Iterable[dict[str, Any]]) -> list[str]:
     """
     printed: list[str] = []
     for line in lines:
-        printed += str(line.get("stream", "")).splitlines()
+        printed += _COLOUR.sub("", str(line.get("stream", ""))).splitlines()
         if "error" in line:
             last = [text for text in printed[-_TAIL:] if text.strip()]
             cause = next((text for text in printed if _UNKNOWN_PACKAGE.search(text)), "")
-            ended = str(line["error"]).strip()
+            ended = _COLOUR.sub("", str(line["error"])).strip()
             return [cause.strip(), *last] if cause else [ended, *last]
     return []
 
