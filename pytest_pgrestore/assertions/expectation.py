@@ -1,4 +1,4 @@
-"""The key ``expect``: parsed, and compared with the answer of the query.
+"""What an answer must be, and how it differs.
 
 Answers are rows of production data. Messages show counts and the expectation; they show values only
 where the author, or the user, asks for them.
@@ -7,15 +7,12 @@ where the author, or the user, asks for them.
 from __future__ import annotations
 
 import operator
-import re
 from dataclasses import dataclass
-from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.assertions.answer import Answer, Show, shown
-from pytest_pgrestore.assertions.operand import Tolerance, comparable, kind_of, operand, ranges
+from pytest_pgrestore.assertions.operand import comparable, kind_of
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.settings.suggest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,28 +28,6 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
-_COMPARISON = re.compile(r"(>=|<=|!=|=|>|<)\s*([^\s<>=!~].*)", re.DOTALL)
-_BETWEEN = re.compile(r"between\s+(\S.*?)\s+and\s+(\S.*)", re.DOTALL)
-_MATCHES = re.compile(r"matches\s+(\S.*)", re.DOTALL)
-_ABOUT = re.compile(r"about\s+(\S+)\s+within\s+(\S+)")
-
-SPELLING = (
-    "write no rows, rows, a comparison such as >= 1000, < 1h or > 2026-01-01, between 1 and 5, "
-    "about 100 within 5%, matches ^[A-Z]{3}$, a list, a table of columns, or the value that is "
-    "expected."
-)
-
-_TYPO = 0.8
-"""Likeness to a word of ours from which a text is a mistyped word, and no value.
-
-It is a ratio of difflib, from 0 to 1.
-"""
-
-_OTHER_WORDS = {
-    **dict.fromkeys(("empty", "none", "nothing", "0 rows", "zero rows", "no row", "null"), NO_ROWS),
-    **dict.fromkeys(("not empty", "some", "some rows", "any rows", "exists", "any"), ROWS),
-}
-"""What others write for our words: as a value it would compare with a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +38,14 @@ class Expectation:
         text: As the user wrote it.
         kind: ``no rows``, ``rows``, ``same rows``, ``between``, ``about``, ``matches``, ``list``,
             ``columns``, or an operator.
-        operand: What the answer is compared with.
+        operand: What the answer is compared with; expectations of a list, or by column.
+        written: The list or table itself, for an answer that is one JSON value.
     """
 
     text: str
     kind: str
     operand: Any = None
+    written: Any = None
 
     def complaint(self, answer: Answer, show: Show = Show()) -> str | None:  # noqa: B008 - frozen
         """Return how the answer differs from what is expected; None if it does not.
@@ -108,8 +85,8 @@ class Expectation:
 
     def _holds(self, value: Any) -> bool:
         match self.kind:
-            case "columns":
-                return bool(value == self.operand)
+            case "columns" | "list":
+                return bool(value == self.written)
             case "matches":
                 if not isinstance(value, str):
                     raise _other_kind(kind_of(value), self.text, "text")
@@ -151,8 +128,7 @@ class Expectation:
             tail = f": {', '.join(map(shown, values[:20]))}" if show.values else ""
             return f"expected {len(wanted)} values, the query returned {len(values):,}{tail}"
         for number, (value, other) in enumerate(zip(values, wanted, strict=True), start=1):
-            one = parse_expectation(other) if not isinstance(other, str) else _literal(other)
-            if (complaint := one.complaint_of(value, show)) is not None:
+            if (complaint := other.complaint_of(value, show)) is not None:
                 return f"value {number} of {len(wanted)}: {complaint}"
         return None
 
@@ -165,92 +141,9 @@ class Expectation:
         complaints = [
             f"{name}: {complaint}"
             for name, wanted in self.operand.items()
-            if (complaint := parse_expectation(wanted).complaint_of(row[name], show)) is not None
+            if (complaint := wanted.complaint_of(row[name], show)) is not None
         ]
         return "\n".join(complaints) or None
-
-
-def parse_expectation(value: Any) -> Expectation:
-    """Return the expectation that `value` spells.
-
-    Raises:
-        ConfigError: An operator without a number, date or duration behind it, or a mistyped word.
-    """
-    if isinstance(value, bool | int | float | date | datetime | time):
-        return Expectation(str(value), "=", value)
-    if isinstance(value, list) and value:
-        return Expectation(f"a list of {len(value)}", "list", value)
-    if isinstance(value, dict) and value:
-        for name, wanted in value.items():
-            if isinstance(wanted, str):
-                _in_column(name, wanted)
-        return Expectation(f"the columns {', '.join(value)}", "columns", value)
-    if not isinstance(value, str):
-        raise ConfigError("expect is neither text nor a value", hint=SPELLING)
-    return _parse_text(value)
-
-
-def _parse_text(value: str) -> Expectation:
-    text = value.strip()
-    if text in {NO_ROWS, ROWS, SAME_ROWS}:
-        return Expectation(text, text)
-    for pattern, make in ((_BETWEEN, _between), (_ABOUT, _about), (_MATCHES, _matches)):
-        if (match := pattern.fullmatch(text)) is not None:
-            return make(text, *match.groups())
-    if (match := _COMPARISON.fullmatch(text)) is not None:
-        sign, written = match.groups()
-        found = operand(written)
-        if isinstance(found, str) and sign not in {"=", "!="}:
-            raise ConfigError(
-                f"expect = {value!r} compares with no number, date or duration", hint=SPELLING
-            )
-        return Expectation(text, sign, found)
-    word = _OTHER_WORDS.get(text.lower()) or nearest(
-        text.lower(), (NO_ROWS, ROWS, SAME_ROWS), cutoff=_TYPO
-    )
-    if word is not None:
-        raise ConfigError(
-            f"expect = {value!r} is not understood",
-            hint=f"did you mean {word!r}? For this text as a value, write = {text}.",
-        )
-    if not text or text[0] in "<>=!~" or re.match(r"(between|about|matches)\b", text):
-        raise ConfigError(f"expect = {value!r} is not understood", hint=SPELLING)
-    return Expectation(text, "=", text)
-
-
-def _literal(text: str) -> Expectation:
-    """Return the expectation of a text inside of a list: it is the value itself."""
-    return Expectation(text, "=", text)
-
-
-def _in_column(name: str, wanted: str) -> None:
-    """Refuse an expectation of a column that is about rows, or is mistyped."""
-    if _parse_text(wanted).kind in {NO_ROWS, ROWS, SAME_ROWS}:
-        raise ConfigError(
-            f"expect: {name} = {wanted!r} is about rows, and a column has one value",
-            hint="write a comparison or a value.",
-        )
-
-
-def _between(text: str, low: str, high: str) -> Expectation:
-    return Expectation(text, "between", ranges(text, operand(low), operand(high)))
-
-
-def _about(text: str, number: str, tolerance: str) -> Expectation:
-    found = operand(number)
-    if kind_of(found) != "number":
-        raise ConfigError(f"expect = {text!r} is about no number", hint=SPELLING)
-    return Expectation(text, "about", (found, Tolerance.parse(tolerance)))
-
-
-def _matches(text: str, pattern: str) -> Expectation:
-    try:
-        return Expectation(text, "matches", re.compile(pattern))
-    except re.error as exc:
-        raise ConfigError(
-            f"expect = {text!r} is no regular expression: {exc}",
-            hint="mend it; it is Python's syntax (re).",
-        ) from None
 
 
 def _is_json(answer: Answer) -> bool:

@@ -29,56 +29,6 @@ _TIMES = re.compile(
 _LARGEST_ROWS = 2_000_000
 """Rows of the largest table of which a column is searched for values that come twice."""
 
-_FOREIGN_KEYS = """
-    select n.nspname, c.relname, k.conname,
-      (select pg_catalog.array_agg(a.attname order by x.place)
-         from pg_catalog.unnest(k.conkey) with ordinality x (number, place)
-         join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = x.number),
-      rn.nspname, r.relname,
-      (select pg_catalog.array_agg(a.attname order by x.place)
-         from pg_catalog.unnest(k.confkey) with ordinality x (number, place)
-         join pg_catalog.pg_attribute a on a.attrelid = k.confrelid and a.attnum = x.number)
-    from pg_catalog.pg_constraint k
-    join pg_catalog.pg_class c on c.oid = k.conrelid
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    join pg_catalog.pg_class r on r.oid = k.confrelid
-    join pg_catalog.pg_namespace rn on rn.oid = r.relnamespace
-    where k.contype = 'f' and not k.convalidated and k.conparentid = 0
-    order by 1, 2, 3
-"""
-
-_SEQUENCES = """
-    select n.nspname, c.relname, a.attname, sn.nspname, s.relname
-    from pg_catalog.pg_depend d
-    join pg_catalog.pg_class s on s.oid = d.objid and s.relkind = 'S'
-    join pg_catalog.pg_namespace sn on sn.oid = s.relnamespace
-    join pg_catalog.pg_class c on c.oid = d.refobjid and c.relkind in ('r', 'p')
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
-    where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.deptype in ('a', 'i')
-      and n.nspname !~ '^pg_'
-    order by 1, 2, 3
-"""
-
-_COLUMNS = """
-    select n.nspname, c.relname, a.attname, pg_catalog.format_type(a.atttypid, null),
-      exists (select from pg_catalog.pg_index i where i.indrelid = c.oid and i.indisunique
-              and i.indnkeyatts = 1 and i.indkey[0] = a.attnum and i.indpred is null)
-    from pg_catalog.pg_attribute a
-    join pg_catalog.pg_class c on c.oid = a.attrelid
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'p') and not c.relispartition and a.attnum > 0 and not a.attisdropped
-      and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
-    order by 1, 2, a.attnum
-"""
-
-_ENUMS = """
-    select n.nspname, t.typname, pg_catalog.array_agg(e.enumlabel::text order by e.enumsortorder)
-    from pg_catalog.pg_enum e join pg_catalog.pg_type t on t.oid = e.enumtypid
-    join pg_catalog.pg_namespace n on n.oid = t.typnamespace
-    group by 1, 2 order by 1, 2
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -116,7 +66,7 @@ def propose(connection: psycopg.Connection[Any]) -> Iterator[Proposal]:
         yield from _not_empty(filled)
     yield from _references(connection)
     yield from _sequences(connection)
-    for schema, table, column, kind, is_unique in connection.execute(_COLUMNS).fetchall():
+    for schema, table, column, kind, is_unique in connection.execute(catalogue.COLUMNS).fetchall():
         name = (schema, table)
         if name not in filled:
             continue
@@ -126,7 +76,7 @@ def propose(connection: psycopg.Connection[Any]) -> Iterator[Proposal]:
             _BUSINESS_KEY.search(column) and not is_unique and _identifies(connection, name, column)
         ):
             yield _unique(schema, table, column)
-    for schema, name, labels in connection.execute(_ENUMS).fetchall():
+    for schema, name, labels in connection.execute(catalogue.ENUMS).fetchall():
         yield _enum(schema, name, labels)
 
 
@@ -166,7 +116,7 @@ def _not_empty(tables: list[tuple[str, str]]) -> Iterator[Proposal]:
 
 def _references(connection: psycopg.Connection[Any]) -> Iterator[Proposal]:
     for schema, table, key, columns, other, target, keys in connection.execute(
-        _FOREIGN_KEYS
+        catalogue.FOREIGN_KEYS
     ).fetchall():
         pairs = " and ".join(
             f"r.{_name(there)} = c.{_name(here)}" for here, there in zip(columns, keys, strict=True)
@@ -183,7 +133,7 @@ def _references(connection: psycopg.Connection[Any]) -> Iterator[Proposal]:
 
 def _sequences(connection: psycopg.Connection[Any]) -> Iterator[Proposal]:
     for schema, table, column, sequence_schema, sequence in connection.execute(
-        _SEQUENCES
+        catalogue.SEQUENCES
     ).fetchall():
         yield Proposal(
             "A sequence that lags behind makes the next insert fail.",
@@ -233,64 +183,6 @@ def _name(*parts: str) -> str:
         else '"' + part.replace('"', '""') + '"'
         for part in parts
     )
-
-
-_RESERVED = frozenset(
-    [
-        "all",
-        "and",
-        "any",
-        "array",
-        "as",
-        "asc",
-        "case",
-        "check",
-        "column",
-        "constraint",
-        "create",
-        "default",
-        "desc",
-        "distinct",
-        "do",
-        "else",
-        "end",
-        "except",
-        "false",
-        "fetch",
-        "for",
-        "foreign",
-        "from",
-        "grant",
-        "group",
-        "having",
-        "in",
-        "into",
-        "limit",
-        "not",
-        "null",
-        "offset",
-        "on",
-        "only",
-        "or",
-        "order",
-        "primary",
-        "references",
-        "select",
-        "some",
-        "table",
-        "then",
-        "to",
-        "true",
-        "union",
-        "unique",
-        "user",
-        "using",
-        "when",
-        "where",
-        "with",
-    ]
-)
-"""Words of SQL that people use as names all the same (PostgreSQL docs, "SQL Key Words")."""
 
 
 def _quoted(text: str) -> str:

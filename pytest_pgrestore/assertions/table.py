@@ -11,8 +11,9 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pytest_pgrestore.assertions import parameters
 from pytest_pgrestore.assertions.answer import Show
-from pytest_pgrestore.assertions.expectation import SAME_ROWS, Expectation, parse_expectation
+from pytest_pgrestore.assertions.expectation import SAME_ROWS, Expectation
 from pytest_pgrestore.assertions.operand import Tolerance
+from pytest_pgrestore.assertions.spelling import parse_expectation
 from pytest_pgrestore.assertions.statement import count_statements
 from pytest_pgrestore.assertions.tables import PLACE
 from pytest_pgrestore.model.errors import ConfigError

@@ -35,8 +35,8 @@ SYMBOLS = {
 }
 """Shown beside the word of a verdict, so that nobody depends on colours."""
 
-BAD = frozenset({Verdict.FAILED, Verdict.COULD_NOT_VERIFY})
-"""Verdicts that a reader must see: verified bad, or not verified."""
+BAD = frozenset({Verdict.FAILED, Verdict.COULD_NOT_VERIFY, Verdict.WARNING})
+"""Verdicts that a reader must see: verified bad, not verified, or bad and only a warning."""
 
 _ORDER = (
     Verdict.FAILED,

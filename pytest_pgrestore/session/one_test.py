@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.session.keys import SEVERITY, TIMEOUT
+from pytest_pgrestore.session.marker import marker_arguments
 from pytest_pgrestore.settings.durations import parse_duration
 from pytest_pgrestore.settings.suggest import known_names
 
@@ -15,22 +16,24 @@ if TYPE_CHECKING:
 ERROR, WARN = SEVERITIES = ("error", "warn")
 
 
-def keep_of_test(stash: pytest.Stash, arguments: dict[str, Any]) -> None:
-    """Move severity and timeout from the arguments of the marker to the test.
+def arguments_of_test(
+    item: pytest.Item, markers: list[pytest.Mark]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the arguments of the drill that a test belongs to, and what is wrong with its markers.
 
-    Raises:
-        ConfigError: One of them is wrong.
+    Severity and timeout are put on the test.
     """
+    arguments, wrong = marker_arguments(markers)
     severity, timeout = arguments.pop("severity", None), arguments.pop("timeout", None)
     if severity is not None:
-        if severity not in SEVERITIES:
-            raise ConfigError(
-                f"severity: {severity!r} is no severity",
-                hint=known_names(str(severity), SEVERITIES),
-            )
-        stash[SEVERITY] = severity
+        if severity in SEVERITIES:
+            item.stash[SEVERITY] = severity
+        else:
+            hint = known_names(str(severity), SEVERITIES)
+            wrong.append(f"severity: {severity!r} is no severity\nHINT: {hint}")
     if timeout is not None:
         try:
-            stash[TIMEOUT] = parse_duration(timeout)
+            item.stash[TIMEOUT] = parse_duration(timeout)
         except ConfigError as exc:
-            raise ConfigError(f"timeout: {exc.problem}", hint=exc.hint) from None
+            wrong.append(f"timeout: {exc}")
+    return arguments, wrong

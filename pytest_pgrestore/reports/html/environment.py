@@ -85,7 +85,7 @@ def _of_kind(found: Sequence[Finding], *kinds: str, bad: bool | None = None) -> 
     Args:
         found: All findings of a drill.
         kinds: See `Finding.kind`.
-        bad: True keeps only those that failed or could not be verified, False only the others.
+        bad: True keeps only those that a reader must see, False only the others.
     """
     kept = [finding for finding in found if finding.kind in kinds]
     if bad is not None:

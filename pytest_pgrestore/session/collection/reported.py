@@ -5,7 +5,7 @@ pytest has collected its items before that.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -24,8 +24,9 @@ def report_part(whole: pytest.Item, part: pytest.Item, judge: Callable[[], None]
         judge: Raises as the body of a test does.
     """
     for key in (REQUEST, OTHER_REQUEST, SEVERITY, WORDS_OWN_FAILURE):
-        if key in whole.stash:
-            part.stash[key] = whole.stash[key]  # type: ignore[misc]  # keys of several types
+        value = whole.stash.get(cast("pytest.StashKey[Any]", key), None)
+        if value is not None:
+            part.stash[cast("pytest.StashKey[Any]", key)] = value
     call = pytest.CallInfo.from_call(judge, when="call", reraise=(KeyboardInterrupt,))
     report = part.ihook.pytest_runtest_makereport(item=part, call=call)
     report.nodeid = whole.nodeid  # xdist (3.8) asserts that reports are of the test that runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,10 +51,11 @@ class TapScript(pytest.Item):
         with clone_for(self, self._instance) as copy, copy.connect() as connection:
             connection.autocommit = True
             output = tap.run_script(connection, sql)
+        file: Any = self.parent
         for result in tap.read_tap(output, text):
             name = f"{self.name} [{result.number}{' ' if result.title else ''}{result.title}]"
-            item = TapPart.from_parent(self.parent, name=name, script=self.script)
-            report_part(self, item, lambda result=result: _judge(result))
+            item = TapPart.from_parent(file, name=name, script=self.script)
+            report_part(self, item, partial(_judge, result))
 
     def repr_failure(
         self,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_pgrestore.assertions.answer import Answer, Show
-from pytest_pgrestore.assertions.expectation import parse_expectation
+from pytest_pgrestore.assertions.spelling import parse_expectation
 from pytest_pgrestore.model.errors import ConfigError
 
 
