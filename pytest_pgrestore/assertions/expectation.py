@@ -85,7 +85,7 @@ class Expectation:
 
     def _holds(self, value: Any) -> bool:
         match self.kind:
-            case "columns" | "list":
+            case "columns" | "list" | "document":
                 return bool(value == self.written)
             case "matches":
                 if not isinstance(value, str):

@@ -89,15 +89,15 @@ def _parse_text(value: str) -> Expectation:
 
 
 def _in_list(value: Any) -> Expectation:
-    """Return the expectation of a value in a list: a text, or an empty document, is itself."""
+    """Return the expectation of a value in a list: a text is itself."""
     if isinstance(value, str):
         return Expectation(value, "=", value)
-    return parse_expectation(value) if value not in ([], {}) else _document(value)
+    return _document(value) if _is_document(value) else parse_expectation(value)
 
 
 def _in_column(name: str, wanted: Any) -> Expectation:
     """Return the expectation of a column. One about rows is refused."""
-    if wanted in ([], {}):
+    if _is_document(wanted):
         return _document(wanted)
     found = parse_expectation(wanted)
     if found.kind in {NO_ROWS, ROWS, SAME_ROWS}:
@@ -108,8 +108,13 @@ def _in_column(name: str, wanted: Any) -> Expectation:
     return found
 
 
+def _is_document(value: Any) -> bool:
+    """Return whether a value inside of another one is compared as it is, as an array or JSON."""
+    return value is None or isinstance(value, list | dict)
+
+
 def _document(value: Any) -> Expectation:
-    return Expectation("an empty document", "list", value, value)
+    return Expectation("an array or document", "document", value, value)
 
 
 def _between(text: str, low: str, high: str) -> Expectation:
