@@ -45,7 +45,7 @@ class Proposal:
             f"{comment(self.why)}[[assert]]",
             f"name = {toml_text(name)}",
             *tables,
-            f"sql = {toml_lines(self.sql)}",
+            f"sql = {toml_lines(self.sql) if self.sql[1:] else toml_text(self.sql[0])}",
             f"expect = {self._expect()}",
             *(["show = true"] if self.show else []),
         ]

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from pytest_pgrestore.assertions.columns import Column
-from pytest_pgrestore.assertions.proposal import Proposal
+    from pytest_pgrestore.assertions.proposal import Proposal
 
 _AGES = (1, 7, 31, 366)
 """Days among which the age of the newest row is chosen."""

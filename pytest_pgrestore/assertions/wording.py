@@ -75,14 +75,14 @@ class Wording:
 
     def sequences(self, column: str) -> Proposal:
         """Return: the next values of the sequences of a column are new; a number of values."""
-        owner = f"pg_catalog.pg_get_serial_sequence('{PLACE}', '{column}')"
         return Proposal(
             why="The next insert fails where a sequence is behind its column. The observed value"
             " is how far.",
             name=f"sequences of {column} are ahead",
             sql=(
                 f"select greatest(max({self.names.quoted(column)}) - coalesce(",
-                f"  pg_catalog.pg_sequence_last_value({owner}::regclass), 0), 0)",
+                "  pg_catalog.pg_sequence_last_value(",
+                f"    pg_catalog.pg_get_serial_sequence('{PLACE}', '{column}')::regclass), 0), 0)",
                 f"from {PLACE}",
             ),
             expect=0,
@@ -117,7 +117,7 @@ class Wording:
     def enough_rows(self, column: str, least: int) -> Proposal:
         """Return a question: has the column so many values?"""
         name = self.names.quoted(column)
-        sql = f"select count({name}) >= {least} from (select {name} from {PLACE} limit 1000) some"
+        sql = f"select count({name}) >= {least} from (select {name} from {PLACE} limit 1000) t"
         return Proposal(why="", name=column, sql=(sql,), expect="true")
 
     def unique(self, column: str) -> Proposal:

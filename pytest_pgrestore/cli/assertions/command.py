@@ -21,7 +21,7 @@ from pytest_pgrestore.model.errors import (
 from pytest_pgrestore.model.evidence import Failure
 from pytest_pgrestore.model.exit_status import USAGE_ERROR
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.model.visible import visible, visible_lines
+from pytest_pgrestore.model.visible import visible
 from pytest_pgrestore.reports.findings import first_cause
 from pytest_pgrestore.reports.write import EVIDENCE
 from pytest_pgrestore.settings.find_file import FILE_NAME, find_config
@@ -191,6 +191,6 @@ def _write(output: Path, text: str) -> None:
             stream.write(text)
     except OSError as exc:
         raise ConfigError(
-            f"{visible_lines(str(output))} cannot be written: {exc.strerror}",
+            f"{output} cannot be written: {exc.strerror}",
             hint="name another file.",
         ) from None
