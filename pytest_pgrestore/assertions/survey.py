@@ -175,6 +175,8 @@ class Survey:
 
         The next backup may be taken when less is going on: it is twice the age that is seen.
         """
+        if self._trial.value(self._words.is_finite(column.name), table) is not True:
+            return None
         age = self._trial.value(self._words.newest(column.name, 1), table)
         if not isinstance(age, timedelta):
             return None

@@ -114,6 +114,11 @@ class Wording:
             expect=f"< {days}d",
         )
 
+    def is_finite(self, column: str) -> Proposal:
+        """Return a question: is the newest moment of a column one? ``infinity`` is none."""
+        newest = f"pg_catalog.isfinite(max({self.names.quoted(column)}))"
+        return Proposal(why="", name=column, sql=(f"select {newest} from {PLACE}",), expect="true")
+
     def enough_rows(self, column: str, least: int) -> Proposal:
         """Return a question: has the column so many values?"""
         name = self.names.quoted(column)

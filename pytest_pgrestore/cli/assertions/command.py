@@ -99,7 +99,7 @@ def _surveyed(given: dict[str, str], config: Path, echo: Callable[[str], object]
     term = TermSignal()
     term.install()  # SIGTERM ends it as Ctrl-C does, so that the copy is removed
     try:
-        with tempfile.TemporaryDirectory(prefix="pgrestore-") as name:
+        with tempfile.TemporaryDirectory(prefix="pgrestore-assertions-") as name:
             directory = Path(name).resolve()
             done = _run(directory, given, config)
             return _result(directory, done, echo)

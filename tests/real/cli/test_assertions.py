@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -17,7 +18,10 @@ from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.evidence.file import load
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.visible import visible_lines
-from tests.real.cli.console_script import DEADLINE_SECONDS, pgrestore
+from pytest_pgrestore.system.process_table import processes_below
+from pytest_pgrestore.system.waiting import wait_until
+from tests.plugin.processes import command, everybody
+from tests.real.cli.console_script import DEADLINE_SECONDS, PGRESTORE, pgrestore
 
 SCHEMA = """
 create schema erp;
@@ -67,6 +71,15 @@ update erp.customers set email = '1@secret.example' where id < 4;
 alter type erp.state rename value 'paid' to 'settled';
 """
 """One thing for each kind of proposal."""
+
+SLOW = (
+    "create function slow(int) returns bool language sql immutable as 'select true'",
+    "create table t (id int check (slow(id)))",
+    "insert into t values (1)",
+    """create or replace function slow(int) returns bool language sql immutable
+       as 'select true from pg_catalog.pg_sleep(600)'""",
+)
+"""A database whose dump does not end loading: a constraint waits."""
 
 MESSAGES = {
     "tables are not empty [erp.lines]": "erp.lines: expected rows, the query returned none",
@@ -160,7 +173,7 @@ def test_a_complete_drill_file_is_proposed(proposed: CompletedProcess[str]) -> N
     assert found["code comes once"]["tables"] == ["erp.tags"]
     assert len(found) == 7
     assert "# Empty in this backup: erp.queue.\n" in proposed.stdout
-    assert "strays refers to rows of erp.customers (strays_customer_fkey)" in proposed.stdout
+    assert "look into it: erp.strays refers to rows of erp.customers\n# (stra" in proposed.stdout
     assert "secret" not in proposed.stdout
     assert "4711" not in proposed.stdout
     assert visible_lines(proposed.stdout) == proposed.stdout
@@ -214,3 +227,113 @@ def test_each_kind_is_red_on_a_worse_backup(shop: Shop, proposed: CompletedProce
         assert "secret" not in found[name][1]
     told = "no table is like 'public.old_log'; there are: erp.customers, "
     assert without_a_table["tables are not empty"][1].startswith(told)
+
+
+MISTAKES: dict[str, tuple[tuple[str, ...], int, str, str]] = {
+    "source": (("shpo",), 4, "unknown source 'shpo'", "did you mean shop?"),
+    "target": (("shop", "--target", "noon"), 4, "unknown recovery target 'noon'", "write latest"),
+    "database": (("shop", "--database", "shpo"), 1, "database 'shpo' is not in", "shop"),
+    "nothing there": (
+        ("shop", "--database", "postgres"),
+        4,
+        "database postgres has no row to assert anything about",
+        "name another one with --database; there are: shop.",
+    ),
+    "settings": (("shop", "--config", "no.toml"), 4, "settings file no.toml does not exist", ""),
+    "directory": (("shop", "--output", "no/x.toml"), 4, "its directory is not there", "make it"),
+    "backup": (("broken",), 1, "broken@latest: ", "find out why the backup job wrote it"),
+    "mount": (("unmounted",), 6, "/nonexistent cannot be read", "check `path` in the source"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_told_as_by_the_other_commands(shop: Shop, name: str) -> None:
+    """One problem, one hint, the status of a drill, and nothing on stdout."""
+    arguments, status, problem, hint = MISTAKES[name]
+    (shop.project / "broken.dump").write_bytes(b"no dump " * 100)
+    settings = shop.project / "more.toml"
+    settings.write_text(
+        (shop.project / "pgrestore.toml").read_text()
+        + f'[sources.broken]\ntype = "dump"\npath = "{shop.project}/broken.dump"\n'
+        + '[sources.unmounted]\ntype = "dump"\npath = "/nonexistent/x.dump"\n'
+    )
+
+    done = shop.propose("--config", settings.name, *arguments)
+
+    assert (done.returncode, done.stdout) == (status, ""), done.stderr
+    error, _, told = done.stderr[done.stderr.index("error: ") :].partition("\nHINT: ")
+    assert problem in error
+    assert hint in told
+    assert "Traceback" not in done.stderr
+    assert "test_survey" not in done.stderr
+
+
+def test_a_project_without_settings(tmp_path: Path) -> None:
+    """The hint names the way."""
+    done = pgrestore("assertions", "shop", cwd=tmp_path)
+
+    assert done.returncode == 4
+    assert done.stderr == (
+        "error: there is no pgrestore.toml here\n"
+        "HINT: start pgrestore where it is, or name it: --config FILE.\n"
+    )
+
+
+def test_the_project_of_pytest_is_left_alone(shop: Shop, tmp_path: Path) -> None:
+    """No setting, conftest.py or variable for pytest counts, and a missed objective is told."""
+    for name, text in {
+        "pytest.ini": "[pytest]\naddopts = --no-such-option\n",
+        "conftest.py": "raise SystemExit('the conftest.py was loaded')\n",
+        "pgrestore.toml": (shop.project / "pgrestore.toml").read_text() + 'rto = "0s"\n',
+    }.items():
+        (tmp_path / name).write_text(text)
+
+    done = pgrestore(
+        *("assertions", "shop", "--database", "shop", "--output", "drill_first.toml"),
+        cwd=tmp_path,
+        PYTEST_ADDOPTS="--no-such-option-either",
+        PGRESTORE_PLAN="1",
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "warning: shop@latest is failed: rto: " in done.stderr
+    written = tomllib.loads((tmp_path / "drill_first.toml").read_text())
+    assert (written["target"], written["database"]) == ("latest", "shop")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_an_interrupted_command_leaves_nothing(
+    shop: Shop, tmp_path: Path, number: signal.Signals
+) -> None:
+    """No copy, no server, no file: the run it started ends as every run does."""
+    slow = tmp_path / "slow.dump"
+    if "slow" not in [name for (name,) in shop.cluster.sql("select datname from pg_database")]:
+        shop.cluster.sql("create database slow")
+        for statement in SLOW:
+            shop.cluster.sql(statement, database="slow")
+    shop.cluster.dump(shop.backup.with_name("slow.dump"), "slow")
+    shop.backup.with_name("slow.dump").rename(slow)
+    (tmp_path / "pgrestore.toml").write_text(f'[sources.slow]\ntype = "dump"\npath = "{slow}"\n')
+    place = short_directory()
+    child = subprocess.Popen(
+        [*PGRESTORE, "assertions", "slow", "--output", "x.toml"],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(place)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    wait_until(
+        lambda: any("slow" in (line := command(pid)) and "COPY" in line for pid in everybody()),
+        what="the restore that hangs",
+        timeout_seconds=DEADLINE_SECONDS,
+    )
+
+    child.send_signal(number)
+    printed, _ = child.communicate(timeout=DEADLINE_SECONDS)
+
+    assert child.returncode == 1
+    assert b"Traceback" not in printed
+    assert [path for path in place.rglob("*") if path.name != f"pgrestore-{os.getuid()}"] == []
+    assert processes_below(place) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pgrestore.toml", "slow.dump"]
+    shutil.rmtree(place)
