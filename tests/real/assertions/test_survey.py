@@ -222,3 +222,26 @@ def test_two_assertions_of_one_name_are_told_apart() -> None:
 
     assert 'name = "a.b.c has its values"\n' in found.drill_file("", {})
     assert 'name = "a.b.c has its values (2)"\n' in found.drill_file("", {})
+
+
+def test_names_in_no_encoding(look: Look, cluster: Cluster) -> None:
+    """A database of SQL_ASCII holds any bytes: what cannot be spelled is told, or left alone."""
+    cluster.sql("drop database odd")
+    cluster.sql("create database odd encoding 'SQL_ASCII' template template0 locale 'C'")
+
+    found = look(
+        "create table good (id int primary key)",
+        "insert into good values (1)",
+        r"""
+        do $$ declare odd text := chr(200); begin
+          execute format('create table %1$I (%1$I int)', odd);
+          execute format('insert into %1$I values (1)', odd);
+          execute format('alter table %1$I add constraint %1$I foreign key (%1$I)'
+            ' references good not valid', odd);
+          execute format('create type %I as enum (%L)', 'e' || odd, odd);
+        end $$
+        """,
+    )
+
+    assert names(found) == {"tables are not empty": ("public.good",)}
+    assert found.left_out["Could not be read"][0] == r"public.\xc8"
