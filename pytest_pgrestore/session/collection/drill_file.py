@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.session.collection.drill_table import read_drill
+from pytest_pgrestore.session.collection.drill_suite import read_drill
 from pytest_pgrestore.session.collection.sql_assertion import SqlAssertion
 from pytest_pgrestore.session.collection.tap_script import TapScript
 from pytest_pgrestore.session.drill_request import DrillRequest, copies_of, make_request
@@ -22,11 +22,12 @@ from pytest_pgrestore.session.keys import (
     SEVERITY,
     WORDS_OWN_FAILURE,
 )
+from pytest_pgrestore.session.one_test import ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_pgrestore.session.collection.drill_table import DrillSuite, Written
+    from pytest_pgrestore.session.collection.drill_suite import DrillSuite, Written
 
 
 _Item = TypeVar("_Item", bound=pytest.Item)
@@ -51,12 +52,15 @@ class DrillFile(pytest.File):
                 yield self._item(written, request, name)
             for script in suite.scripts:
                 title = f"{script.name} [{name}]" if name else script.name
-                item = TapScript.from_parent(self, name=title, script=script)
-                yield self._of_drill(item, request)
+                item = TapScript.from_parent(
+                    self, name=title, script=script, asking=suite.table.session()
+                )
+                yield self._of_drill(item, request, suite.table.severity)
 
-    def _of_drill(self, item: _Item, request: DrillRequest) -> _Item:
+    def _of_drill(self, item: _Item, request: DrillRequest, severity: str | None) -> _Item:
         """Return an item that belongs to a drill and words its own failure."""
         item.stash[REQUEST] = request
+        item.stash[SEVERITY] = severity or ERROR
         item.stash[WORDS_OWN_FAILURE] = True
         item.add_marker(getattr(pytest.mark, MARKER)(request.drill.source))
         return item
@@ -64,10 +68,10 @@ class DrillFile(pytest.File):
     def _item(self, written: Written, request: DrillRequest, drill: str) -> SqlAssertion:
         table = written.table
         name = f"{table.name} [{drill}]" if drill else table.name
-        item = self._of_drill(SqlAssertion.from_parent(self, name=name, written=written), request)
+        item = SqlAssertion.from_parent(self, name=name, written=written)
+        self._of_drill(item, request, table.severity)
         if (other := self._other(written, request)) is not None:
             item.stash[OTHER_REQUEST] = other
-        item.stash[SEVERITY] = table.severity or "error"
         return item
 
     def _other(self, written: Written, request: DrillRequest) -> DrillRequest | None:

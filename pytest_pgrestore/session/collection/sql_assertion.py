@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.assertions.answer import Answer
     from pytest_pgrestore.assertions.tables import TableName
     from pytest_pgrestore.restore.instance import RestoredInstance
-    from pytest_pgrestore.session.collection.drill_table import Written
+    from pytest_pgrestore.session.collection.drill_suite import Written
 
 
 class SqlAssertion(pytest.Item):
