@@ -168,7 +168,7 @@ select * from runtests('checks'::name);
 
 
 def test_tests_that_are_functions_count(project: Drills) -> None:
-    """pgTAP reports each function as a subtest."""
+    """Each function is reported as a subtest."""
     scripts(project, functions=RUNS_FUNCTIONS)
 
     result = project.run()

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.session.collection.drill_suite import read_drill
+from pytest_pgrestore.session.collection.other_side import other_request
 from pytest_pgrestore.session.collection.sql_assertion import SqlAssertion
 from pytest_pgrestore.session.collection.tap_script import TapScript
 from pytest_pgrestore.session.drill_request import DrillRequest, copies_of, make_request
@@ -76,30 +77,15 @@ class DrillFile(pytest.File):
 
     def _other(self, written: Written, request: DrillRequest) -> DrillRequest | None:
         """Return the drill that an assertion compares with; None without one."""
-        compare = written.table.compare
-        if compare is None or compare.live:
-            return None
         state = self.config.stash[SESSION]
-        arguments = {
-            "source": compare.source or request.drill.source,
-            "target": compare.target,
-            "database": request.database,
-        }
         try:
-            other = make_request(
-                arguments, state.settings.given, state.settings.sources, self.nodeid
-            )
+            other = other_request(state.settings, written.table.compare, request)
         except ConfigError as exc:
-            state.usage_errors.add(
-                f"{self.nodeid}: assert {written.table.name!r}: compare", str(exc)
-            )
+            place = f"{self.nodeid}: assert {written.table.name!r}: compare"
+            state.usage_errors.add(place, str(exc))
             return None
-        if other.drill.key == request.drill.key:
-            state.usage_errors.add(
-                f"{self.nodeid}: assert {written.table.name!r}: compare",
-                f"it is the drill {request.drill.key} itself\nHINT: name another source or target.",
-            )
-        state.register(other)
+        if other is not None:
+            state.register(other)
         return other
 
     def _requests(self, suite: DrillSuite) -> dict[str, DrillRequest]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _ASSERT_HEADER = re.compile(r"^\s*(\[\[)\s*assert\s*\]\]", re.MULTILINE)
-_NUMBERED = re.compile(r"^assert\.(\d+)(?=[.:])", re.MULTILINE)
+_NUMBERED = re.compile(r"^assert\.(\d+)(\.|(?=:))", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,9 @@ def _named(text: str, document: Mapping[str, Any]) -> str:
         number = int(match[1])
         entry = entries[number] if isinstance(entries, list) and number < len(entries) else None
         own = entry.get("name") if isinstance(entry, dict) else None
-        return f"assert {own!r}" if isinstance(own, str) and own.strip() else match[0]
+        if not isinstance(own, str) or not own.strip():
+            return match[0]
+        return f"assert {own!r}{': ' if match[2] else ''}"
 
     return _NUMBERED.sub(name, text)
 

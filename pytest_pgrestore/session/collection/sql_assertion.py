@@ -14,7 +14,7 @@ from pytest_pgrestore.assertions.expectation import SAME_ROWS
 from pytest_pgrestore.assertions.question import Session, ask, begin
 from pytest_pgrestore.model.errors import AssertionFailed
 from pytest_pgrestore.privacy.exceptions import message_without_values
-from pytest_pgrestore.session.collection.other_side import open_other, side_of
+from pytest_pgrestore.session.collection.other_side import of_other_side, open_other, side_of
 from pytest_pgrestore.session.collection.reported import report_part
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.instances import clone_for, connect, instance_for
@@ -60,7 +60,8 @@ class SqlAssertion(pytest.Item):
             here = self._opened(stack, lambda: self._connection(stack))
             there = None
             if self._table.compare is not None:
-                there = self._opened(stack, lambda: open_other(self, self._instance))
+                with of_other_side(side_of(self)):
+                    there = self._opened(stack, lambda: open_other(self, self._instance))
             if self._table.tables is None:
                 self._judge(here, there)
                 return
@@ -93,7 +94,9 @@ class SqlAssertion(pytest.Item):
         complaint = None
         if there is not None:
             compare = written.compare
-            other = self._answer(there, (compare and compare.sql) or written.sql, table)
+            sql = (compare and compare.sql) or written.sql
+            with of_other_side(side_of(self)):
+                other = self._answer(there, sql, table)
             complaint = self._difference(answer, other)
         elif written.expect is not None:
             complaint = written.expect.complaint(answer, self._shown())
