@@ -384,3 +384,31 @@ def test_a_comparison_with_nothing_is_a_mistake(drills: Drills) -> None:
     without.stderr.fnmatch_lines(
         ["*compare*: live = true, and the source export names no live server"]
     )
+
+
+def test_the_hour_of_a_backup_that_has_none_is_not_verified(drills: Drills) -> None:
+    """A comparison with null would be false, as if the rows were missing."""
+    plain = drills.pytester.path / "plain.sql"
+    plain.write_text("create table a (i int);\ninsert into a values (1);\n")
+    drills.settings(f'[sources.plain]\ntype = "dump"\npath = "{plain}"\ncomplete = "unmarked"\n')
+    drills.drill_file(
+        "hour",
+        """
+        source = "plain"
+        [[assert]]
+        name = "hour"
+        sql = "select now() > :backup_at - interval '1 day'"
+        expect = true
+        [[assert]]
+        name = "drill"
+        sql = "select now() > :drill_started_at"
+        expect = true
+        """,
+    )
+
+    drills.run()
+
+    found = outcomes(drills, "plain@latest")
+    assert found["drill"].verdict is Verdict.PASSED
+    assert found["hour"].verdict is Verdict.COULD_NOT_VERIFY
+    assert found["hour"].message.startswith(":backup_at is not known here\nHINT: ")

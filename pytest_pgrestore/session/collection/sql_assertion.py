@@ -12,7 +12,7 @@ from pytest_pgrestore.assertions import comparison, parameters, tables
 from pytest_pgrestore.assertions.answer import Show
 from pytest_pgrestore.assertions.expectation import SAME_ROWS
 from pytest_pgrestore.assertions.question import Session, ask, begin
-from pytest_pgrestore.model.errors import AssertionFailed
+from pytest_pgrestore.model.errors import AssertionFailed, HarnessError
 from pytest_pgrestore.privacy.exceptions import message_without_values
 from pytest_pgrestore.session.collection.other_side import of_other_side, open_other, side_of
 from pytest_pgrestore.session.collection.reported import report_part
@@ -123,6 +123,9 @@ class SqlAssertion(pytest.Item):
         bound = parameters.bind(sql, values)
         text = bound.text if table is None else tables.in_place(bound.text, table)
         asked = {name: values[name] for name in bound.names}
+        for name in sorted(parameters.GIVEN.keys() & bound.names):
+            if asked[name] is None:
+                raise HarnessError(f":{name} is not known here", hint=parameters.GIVEN[name])
         try:
             return ask(connection, text, asked, self._table.timeout)
         finally:
@@ -149,13 +152,13 @@ class SqlAssertion(pytest.Item):
 
 
 def given_by(instance: RestoredInstance) -> dict[str, Any]:
-    """Return the parameters that a drill gives: moments, None where they are not known."""
+    """Return the parameters that a drill gives: moments, None where one is not known."""
     record = instance.record
     backup, recovered = record.backup, record.recovered_to
     at = backup.stopped_at if backup is not None else None
     return {
         "backup_at": at,
         "drill_started_at": record.started_at,
-        # A dump is of one moment: nothing is recovered after it.
-        "recovered_to": at if recovered is None else recovered.last_commit_at,
+        # A dump is of one moment, and so is a backup after which nothing was committed.
+        "recovered_to": (recovered and recovered.last_commit_at) or at,
     }
