@@ -388,9 +388,11 @@ def test_a_comparison_with_nothing_is_a_mistake(drills: Drills) -> None:
 
 def test_the_hour_of_a_backup_that_has_none_is_not_verified(drills: Drills) -> None:
     """A comparison with null would be false, as if the rows were missing."""
-    plain = drills.pytester.path / "plain.sql"
-    plain.write_text("create table a (i int);\ninsert into a values (1);\n")
-    drills.settings(f'[sources.plain]\ntype = "dump"\npath = "{plain}"\ncomplete = "unmarked"\n')
+    directory = short_directory()
+    with Cluster.create(directory / "c", MAJOR) as cluster:
+        cluster.sql("create table a as select 1")
+        plain = cluster.dump(directory / "plain.sql", "postgres", form="plain")
+    drills.settings(f'[sources.plain]\ntype = "dump"\npath = "{plain}"\n')
     drills.drill_file(
         "hour",
         """
@@ -407,6 +409,7 @@ def test_the_hour_of_a_backup_that_has_none_is_not_verified(drills: Drills) -> N
     )
 
     drills.run()
+    shutil.rmtree(directory)
 
     found = outcomes(drills, "plain@latest")
     assert found["drill"].verdict is Verdict.PASSED
