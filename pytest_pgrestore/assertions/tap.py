@@ -20,19 +20,21 @@ _PSQL = re.compile(r"^[ \t]*\\(\w+)[^\n]*$", re.MULTILINE)
 _HARMLESS = frozenset({"set", "unset", "pset", "echo", "timing", "x", "t", "a", "q"})
 """Commands of psql that only change how it prints; pgTAP's own scripts begin with them."""
 
+_WORD = re.compile(r"\w+")
+
 _OF_PGTAP = frozenset(
-    "a an and are be both by can cannot cast class column columns composite constraint constraints "
-    "covering database default domain domains enum enums exist exists extension extensions foreign "
-    "function functions group groups has have in index indexes inherits is key label labels "
-    "language languages leakproof match materialized member not null of on operator or other owned "
-    "partition policy primary privileges procedure relation result results return returns role "
-    "roles rows rule rules schema schemas sequence sequences server set should table tables "
-    "tablespace that the throw to trigger triggers type types unique user users view views with"
-    " wrapper".split()
+    _WORD.findall("""
+    a an and are be both by can cannot cast class column columns composite constraint constraints
+    covering database default domain domains enum enums exist exists extension extensions foreign
+    function functions group groups has have in index indexes inherits is key label labels
+    language languages leakproof match materialized member not null of on operator or other owned
+    partition policy primary privileges procedure relation result results return returns role
+    roles rows rule rules schema schemas sequence sequences server set should table tables
+    tablespace that the throw to trigger triggers type types unique user users view views with
+    wrapper
+    """)
 )
 """Words in the descriptions that pgTAP gives to tests that have none."""
-
-_WORD = re.compile(r"\w+")
 
 _NO_EXTENSION = frozenset({"0A000", "58P01"})
 """SQLSTATE feature_not_supported and undefined_file: the extension is not installed here."""

@@ -98,7 +98,7 @@ class DrillFile(pytest.File):
         """
         settings = self.config.stash[SESSION].settings
         found: dict[str, DrillRequest] = {}
-        several = isinstance(suite.table.source, list)
+        several = len(suite.table.source or ()) > 1
         for arguments in suite.drills():
             named = arguments.get("source")
             copies = {"": None} if named is None else copies_of(named, settings.sources)

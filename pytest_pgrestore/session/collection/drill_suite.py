@@ -59,10 +59,8 @@ class DrillSuite:
         shared = self.table.model_dump(
             exclude={"assertions", "source", *OF_FILE}, exclude_none=True
         )
-        if isinstance(self.table.source, list):
-            each = [one.model_dump(exclude_none=True) for one in self.table.source]
-            return [{**shared, **one} for one in each]
-        return [shared if self.table.source is None else {**shared, "source": self.table.source}]
+        each = [one.model_dump(exclude_none=True) for one in self.table.source or ()]
+        return [{**shared, **one} for one in each or [{}]]
 
 
 def read_drill(path: Path) -> DrillSuite:
@@ -76,8 +74,10 @@ def read_drill(path: Path) -> DrillSuite:
     table = read_table(DrillTable, document, "", mistakes)
     mistakes = [_named(text, document) for text in mistakes]
     if table is None:
+        for _ in _in_sql_files(path, document.get("sql_file"), mistakes):
+            pass  # their mistakes are told, too
         raise MistakesError("\n".join(mistakes))
-    written = [*_in_file(path, table), *_in_sql_files(path, table, mistakes)]
+    written = [*_in_file(path, table), *_in_sql_files(path, table.sql_file, mistakes)]
     more = _parameters_of(path, table, mistakes)
     found = [Written(_completed(one.table, table, more), one.path, one.line) for one in written]
     scripts = _matching(path, "tap", table.tap, mistakes)
@@ -97,9 +97,9 @@ def _named(text: str, document: Mapping[str, Any]) -> str:
         number = int(match[1])
         entry = entries[number] if isinstance(entries, list) and number < len(entries) else None
         own = entry.get("name") if isinstance(entry, dict) else None
-        if not isinstance(own, str) or not own.strip():
-            return match[0]
-        return f"assert {own!r}{': ' if match[2] else ''}"
+        named = isinstance(own, str) and own.strip()
+        title = repr(own) if named else f"number {number + 1}"
+        return f"assert {title}{': ' if match[2] else ''}"
 
     return _NUMBERED.sub(name, text)
 
@@ -112,27 +112,26 @@ def _in_file(path: Path, table: DrillTable) -> Iterator[Written]:
         yield Written(entry, path, lines[number] if number < len(lines) else 0)
 
 
-def _in_sql_files(path: Path, table: DrillTable, mistakes: list[str]) -> Iterator[Written]:
+def _in_sql_files(path: Path, patterns: Any, mistakes: list[str]) -> Iterator[Written]:
     """Yield the assertion of each SQL file; what is wrong with it is added to `mistakes`."""
     keys = frozenset(keys_of(AssertTable)) - {"sql"}
-    for file in _matching(path, "sql_file", table.sql_file, mistakes):
+    for file in _matching(path, "sql_file", patterns, mistakes):
         wrong: list[str] = []
         try:
             entry = read_table(AssertTable, read_sql_file(file, keys), str(file), wrong)
         except ConfigError as exc:
             mistakes.append(str(exc))
             continue
-        mistakes += wrong
+        mistakes += [text.replace(f"{file}.", f"{file}: ", 1) for text in wrong]
         if entry is not None:
             yield Written(entry, file, 0)
 
 
-def _matching(
-    path: Path, key: str, patterns: tuple[str, ...] | None, mistakes: list[str]
-) -> list[Path]:
+def _matching(path: Path, key: str, patterns: Any, mistakes: list[str]) -> list[Path]:
     """Return the files that patterns of a key stand for, each once, in order."""
     found: dict[Path, None] = {}
-    for pattern in patterns or ():
+    texts = [patterns] if isinstance(patterns, str) else patterns or ()
+    for pattern in filter(lambda one: isinstance(one, str), texts):
         files = (
             sorted(filter(Path.is_file, path.parent.glob(pattern)))
             if not Path(pattern).is_absolute()

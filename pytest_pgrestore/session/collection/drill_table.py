@@ -31,19 +31,21 @@ class DrillOfSuite(Table):
 
 
 def _sources(value: Any) -> Any:
-    """Return one source or several; a text in a list is a table with nothing else."""
-    if isinstance(value, list):
-        if not value:
-            raise ValueError("empty; name a source.")
-        return [{"source": one} if isinstance(one, str) else one for one in value]
-    return value
+    """Return tables of drills: a text is a table with nothing else."""
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list) or not value:
+        raise ValueError(
+            'a source, or a list of them, is expected; write "NAME" or ["NAME", "..."].'
+        )
+    return [{"source": one} if isinstance(one, str) else one for one in value]
 
 
 class DrillTable(Table):
     """The keys of a drill file.
 
     Attributes:
-        source: One source, or a list of drills that the same assertions are made on.
+        source: Of each drill that the same assertions are made on; most files have one.
         sql_file: SQL files that are an assertion each: patterns, from the directory of this file.
         tap: Scripts of pgTAP, likewise.
         params: Parameters of all assertions.
@@ -53,7 +55,7 @@ class DrillTable(Table):
 
     elsewhere: ClassVar[Mapping[str, str]] = dict.fromkeys(KEYS_OF_SOURCES, HINT_TO_SOURCE)
 
-    source: Annotated[Text | list[DrillOfSuite], BeforeValidator(_sources)] | None = None
+    source: Annotated[list[DrillOfSuite], BeforeValidator(_sources)] | None = None
     target: Text | None = None
     timeline: str | int | None = None
     inclusive: bool | None = None
