@@ -153,6 +153,8 @@ def read_tap(output: str, script: str) -> list[TapResult]:
             f" {len(results)}",
             hint="correct its plan(), or use no_plan() and finish().",
         )
+    if not results:
+        raise HarnessError("the script ran no test", hint="write one, or leave the script out.")
     return results
 
 
