@@ -116,6 +116,11 @@ def rows_complaint(
         for answer in (here, there)
     ]
     for frame, where in zip(frames, ("here", side), strict=True):
+        if frame[list(key)].isna().any(axis=None):
+            raise ConfigError(
+                f"key = {list(key)} does not identify a row: one is null ({where})",
+                hint="name other columns, or leave these rows out.",
+            )
         if frame.duplicated(list(key)).any():
             raise ConfigError(
                 f"key = {list(key)} does not identify a row: one comes twice ({where})",
@@ -125,17 +130,17 @@ def rows_complaint(
     found = datacompy.PandasCompare(
         ours, theirs, join_columns=list(key), cast_column_names_lower=False
     )
-    if found.matches():
-        return None
     missing, added = len(found.df2_unq_rows), len(found.df1_unq_rows)
     changed = {
         str(stat["column"]): int(stat["unequal_cnt"])
         for stat in found.column_stats
         if stat["unequal_cnt"]
     }
-    parts = [f"{missing:,} rows of {side} are missing"] if missing else []
-    parts += [f"{added:,} rows are not in {side}"] if added else []
-    parts += [f"{name} differs in {count:,} rows" for name, count in changed.items()]
+    parts = [f"{missing:,} missing"] if missing else []
+    parts += [f"{added:,} added"] if added else []
+    parts += [f"{name} differs in {count:,}" for name, count in changed.items()]
+    if not parts:
+        return None
     lines = [f"the rows are not those of {side}: {', '.join(parts)}"]
     if show.columns:
         lines += _alone(there, found.df2_unq_rows, key, show, "missing")
