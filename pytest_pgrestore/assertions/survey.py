@@ -35,7 +35,7 @@ _FEWEST_ROWS = 10
 _LARGEST_BYTES = 256 * 1024 * 1024
 """Of a table that is read as a whole: about two million rows. A restored dump has no statistics."""
 
-_MOST_TABLES = 5_000
+_MOST_TABLES = 1_000
 _MOST_LABELS = 100
 _LARGE = "Too large to be looked through here"
 _MORE = "More of the same kind"

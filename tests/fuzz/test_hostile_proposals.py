@@ -25,7 +25,7 @@ from pytest_pgrestore.demo.cluster import PORT, Cluster, short_directory
 from pytest_pgrestore.demo.server import SUPERUSER
 from pytest_pgrestore.model.visible import visible_lines
 from pytest_pgrestore.restore.quarantine.settings import question_options
-from pytest_pgrestore.session.collection.drill_table import read_drill
+from pytest_pgrestore.session.collection.drill_suite import read_drill
 from pytest_pgrestore.system.bounded_connection import ask
 from tests.fuzz.databases import LONGEST_NAME, NAMES, literal, quoted
 
