@@ -13,7 +13,7 @@ from pytest_pgrestore.assertions import catalogue, wording
 from pytest_pgrestore.assertions.columns import Column
 from pytest_pgrestore.assertions.proposal import LISTED, Found
 from pytest_pgrestore.assertions.tables import TABLES, TableName
-from pytest_pgrestore.assertions.trial import FALSE, UNREAD, Trial
+from pytest_pgrestore.assertions.trial import UNREAD, Trial
 from pytest_pgrestore.assertions.written import Names, pattern_of
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class Survey:
         self._trial = Trial(connection, given, self._found)
         self._has_moment = given["backup_at"] is not None
         self._tables: dict[int, _Table] = {}
+        self._parents: dict[int, _Table] = {}
         self._columns: dict[int, list[Column]] = {}
         self._there: Counter[str] = Counter()
         self._words = wording.Wording(Names(frozenset()))
@@ -97,6 +98,7 @@ class Survey:
     def _not_empty(self) -> None:
         """Propose it; the tables without rows are of no more use."""
         proposal = self._words.not_empty()
+        self._parents = self._tables.copy()
         for oid, table in list(self._tables.items()):
             holds = self._trial.holds(proposal, table.name)
             if not holds:
@@ -116,19 +118,16 @@ class Survey:
         for child, parent, name, columns, keys, operators in self._trial.rows(
             catalogue.FOREIGN_KEYS
         ):
-            here, there = self._tables.get(child), self._tables.get(parent)
-            if here is None or any(sign != "=" for _, sign in operators or [("", "")]):
-                continue  # no rows refer to anything; or it is about ranges: PERIOD
-            if there is None:
-                self._found.leave_out(FALSE, f"{here.name}: {name} refers to a table without rows")
-            elif here.is_large or there.is_large:
+            here, there = self._tables.get(child), self._parents.get(parent)
+            if here is None or there is None or {sign for _, sign in operators or ()} != {"="}:
+                continue  # no row refers to anything; or it is about ranges: PERIOD
+            if here.is_large or there.is_large:
                 self._found.leave_out(_LARGE, f"{here.name}: {name}")
-            else:
-                proposal = self._words.foreign_key(
-                    here.name, there.name, name, list(zip(columns, keys, operators, strict=True))
-                )
-                if self._trial.is_proven(proposal):
-                    found.append(proposal)
+                continue
+            pairs = list(zip(columns, keys, operators, strict=True))
+            proposal = self._words.foreign_key(here.name, there.name, name, pairs)
+            if self._trial.is_proven(proposal):
+                found.append(proposal)
         self._each(found)
 
     def _sequences(self) -> None:

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.cli.assertions.in_run import DATABASE, OTHERS, TEXT
+from pytest_pgrestore.cli.assertions.in_run import DATABASE, LOGS, OTHERS, TEXT
 from pytest_pgrestore.evidence.file import load
 from pytest_pgrestore.model.errors import (
     BackupNotRestorable,
@@ -24,6 +24,7 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.visible import visible
 from pytest_pgrestore.reports.findings import first_cause
 from pytest_pgrestore.reports.write import EVIDENCE
+from pytest_pgrestore.session.own_faults import FAULT_LOGS
 from pytest_pgrestore.settings.find_file import FILE_NAME, find_config
 from pytest_pgrestore.system.process import Completed, run
 from pytest_pgrestore.system.signals import TermSignal
@@ -141,23 +142,33 @@ def _result(directory: Path, done: Completed, echo: Callable[[str], object]) -> 
             f"pytest wrote no evidence: {done.tail()}", hint="run `pgrestore doctor`."
         )
     if not proposal.exists():
-        raise _failure(drills[0])
+        raise _failure(drills[0], _told(directory / LOGS, echo))
     if (cause := first_cause(drills[0])) is not None:
         told = f"{cause.name}: {cause.message}"
         echo(f"warning: {drills[0].drill} is {drills[0].verdict()}: {told}")
     return _text(json.loads(proposal.read_text(encoding="utf-8")))
 
 
-def _failure(record: DrillRecord) -> PgRestoreError:
+def _told(logs: Path, echo: Callable[[str], object]) -> list[Path]:
+    """Print the tracebacks of faults of our own, and return their files: these will be gone."""
+    found = sorted(logs.glob(FAULT_LOGS))
+    for path in found:
+        echo(path.read_text(encoding="utf-8", errors="replace"))
+    return found
+
+
+def _failure(record: DrillRecord, told: list[Path]) -> PgRestoreError:
     """Return why there is no proposal: the failed restore, or what the survey met."""
     found = record.failure or next(iter(record.assertions), None)
     if found is None:
         return HarnessError(f"{record.drill} has no result", hint=_READ)
     text = found.problem if isinstance(found, Failure) else found.message
     problem, _, hint = text.partition("\nHINT: ")
+    hint = (found.hint if isinstance(found, Failure) else hint) or _READ
+    for path in told:
+        hint = hint.replace(str(path), "the lines above")
     kind = BackupNotRestorable if found.verdict is Verdict.FAILED else HarnessError
-    own = found.hint if isinstance(found, Failure) else hint
-    return kind(f"{record.drill}: {problem}", hint=own or _READ)
+    return kind(f"{record.drill}: {problem}", hint=hint)
 
 
 def _text(content: Mapping[str, Any]) -> str:

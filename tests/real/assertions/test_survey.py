@@ -155,6 +155,22 @@ def test_a_key_of_several_columns(look: Look) -> None:
     )
 
 
+def test_a_key_to_a_table_without_rows(look: Look) -> None:
+    """It is right as long as no row has one."""
+    found = look(
+        "create table p (id int primary key)",
+        *("create table nil (p int)", "insert into nil values (null)"),
+        *("create table one (p int)", "insert into one values (1)"),
+        "alter table nil add foreign key (p) references p not valid",
+        "alter table one add foreign key (p) references p not valid",
+    )
+
+    assert list(names(found))[1:] == ["public.nil refers to rows of public.p (nil_p_fkey)"]
+    assert found.left_out["False of this backup, look into it"] == [
+        "public.one refers to rows of public.p (one_p_fkey)"
+    ]
+
+
 def test_a_sequence_that_gave_no_value_yet(look: Look) -> None:
     """`setval(..., false)` is right, and a sequence that was not restored is a finding."""
     found = look(
