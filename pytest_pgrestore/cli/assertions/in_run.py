@@ -49,9 +49,9 @@ def survey(instance: RestoredInstance, arguments: dict[str, Any], path: Path) ->
     except Exception as exc:  # noqa: BLE001 - a catalogue that was altered may give anything
         raise own_fault(exc, "looking for assertions", path.parent / LOGS) from None
     record = instance.record
-    label = record.backup.label if record.backup is not None else "the backup"
+    label = f"backup {record.backup.label}" if record.backup is not None else "a backup"
     title = (
-        f"Proposed by `pgrestore assertions` from {label}. All of it is true of this backup."
+        f"Proposed by `pgrestore assertions` from {record.drill}, {label}. All of it is true of it."
         " Whether it must be true of each, you decide: correct the numbers, and take out what may"
         " change. Messages show counts and ages, and no row."
     )
