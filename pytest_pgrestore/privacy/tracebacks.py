@@ -48,27 +48,34 @@ class FailureRenderer:
         item: The test that failed.
         redactor: Turns values into type, size and hash.
         comparison: Lines that explain the last comparison of the test that was false; may be empty.
+        hint: A line of ours below the message; may be empty.
     """
 
-    def __init__(self, item: pytest.Item, redactor: Redactor, comparison: Sequence[str]) -> None:
+    def __init__(
+        self, item: pytest.Item, redactor: Redactor, comparison: Sequence[str], hint: str = ""
+    ) -> None:
         self._item = item
         self._redactor = redactor
         self._comparison = comparison
+        self._hint = hint
         self._shows_locals = bool(item.config.getoption("showlocals", default=False))
 
     def render(self, error: BaseException) -> ExceptionChainRepr:
         """Return the representation of an exception, with its causes above it."""
         from _pytest._code.code import ExceptionChainRepr
 
-        chain = [(*self._rendered(part), sentence) for part, sentence in _chain(error)]
+        chain = [
+            (*self._rendered(part, self._hint if part is error else ""), sentence)
+            for part, sentence in _chain(error)
+        ]
         return ExceptionChainRepr(chain[::-1])
 
-    def _rendered(self, error: BaseException) -> tuple[ReprTraceback, ReprFileLocation]:
+    def _rendered(self, error: BaseException, hint: str) -> tuple[ReprTraceback, ReprFileLocation]:
         """Return the traceback of one exception, and the place where it was raised."""
         from _pytest._code.code import ReprEntry, ReprFileLocation, ReprTraceback
 
         entries = entries_of(error)
-        message = self._message(error, entries)
+        message = [*self._message(error, entries), *([hint] if hint else [])]
         marked = [f"E   {line}" for line in message]
         if entries:
             rendered = self._entries(entries, marked)
