@@ -25,6 +25,7 @@ from pytest_pgrestore.session.fixtures import (  # noqa: F401 - pytest finds fix
 )
 from pytest_pgrestore.session.keys import MARKER
 from pytest_pgrestore.session.outcomes import allure_steps
+from pytest_pgrestore.session.outcomes.empty_tests import EmptyTests
 from pytest_pgrestore.session.outcomes.late_reports import LateReports
 from pytest_pgrestore.session.outcomes.outcomes import status_of
 from pytest_pgrestore.session.outcomes.published_errors import PublishedErrors
@@ -71,6 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
     errors = config.stash[PUBLISHED_ERRORS] = PublishedErrors(config)
     config.pluginmanager.register(errors, "pgrestore-published-errors")
     config.pluginmanager.register(LateReports(config), "pgrestore-late-reports")
+    config.pluginmanager.register(EmptyTests(config), "pgrestore-empty-tests")
     controller.install(config)
 
 

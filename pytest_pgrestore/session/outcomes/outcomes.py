@@ -51,6 +51,9 @@ pytest sends all attributes of a report from a worker to the controller. User pr
 too, but other plugins write them to their files.
 """
 
+ASKED_NOTHING = "it asked nothing of the restored copy: no fixture gave it to the test"
+"""Message of a test that passed and has the marker alone. It is no assertion about the backup."""
+
 _SOURCE_LIMIT = 200
 """Characters of source text in a message: a statement, and not a page."""
 
@@ -148,7 +151,7 @@ def _verdict_and_message(
     item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestReport
 ) -> tuple[Verdict, str]:
     if report.passed:
-        return Verdict.PASSED, ""
+        return (Verdict.SKIPPED, ASKED_NOTHING) if _asked_nothing(item) else (Verdict.PASSED, "")
     if report.skipped and excinfo is not None and did_not_run(excinfo.value):
         return Verdict.COULD_NOT_VERIFY, own_words(excinfo.value)
     if report.skipped:
@@ -159,6 +162,15 @@ def _verdict_and_message(
     if excinfo is None:
         return verdict_of(None, report.when), _strict_xpass_reason(report)
     return verdict_of(excinfo.value, report.when), _failure(item, excinfo, report.when)
+
+
+def _asked_nothing(item: pytest.Item) -> bool:
+    """Return whether a test never got the restored copy of its drill: a marker alone asks nothing.
+
+    A test of another kind than a function is never meant.
+    """
+    usage = item.config.stash[SESSION].fixture_usage
+    return isinstance(item, pytest.Function) and not usage.drills_of(item)
 
 
 def _failure(item: pytest.Item, excinfo: Excinfo, when: str | None) -> str:
