@@ -28,7 +28,7 @@ def test_errors_are_found_and_nothing_else() -> None:
     found = [str(entry) for entry in complaints(PG_RESTORE)]
 
     assert found == [
-        'role "app" does not exist (TABLE orders: ALTER TABLE public.orders)',
+        'role "app" does not exist (ALTER TABLE public.orders)',
         (
             'COPY failed for table "orders": invalid input syntax for type integer: (not shown)'
             " (COPY orders, line 7)"
@@ -73,76 +73,37 @@ def test_names_of_things_stay(text: str) -> None:
     assert redact(text) == text
 
 
-ENTRY = """pg_restore: while PROCESSING TOC:
-pg_restore: from TOC entry 9; {oids} {entry}
-pg_restore: error: could not execute query: ERROR:  something is wrong
-Command was: {command}
-"""
-
-
 @pytest.mark.parametrize(
-    ("entry", "command", "where"),
+    ("command", "where"),
     [
+        ("REFRESH MATERIALIZED VIEW public.totals;", "REFRESH MATERIALIZED VIEW public.totals"),
         (
-            "MATERIALIZED VIEW DATA totals app",
-            "REFRESH MATERIALIZED VIEW public.totals;",
-            "MATERIALIZED VIEW DATA totals: REFRESH MATERIALIZED VIEW public.totals",
-        ),
-        (
-            "INDEX orders_note app",
             "CREATE UNIQUE INDEX orders_note ON public.orders USING btree (note);",
-            "INDEX orders_note: CREATE UNIQUE INDEX orders_note",
+            "CREATE UNIQUE INDEX orders_note",
         ),
         (
-            "FK CONSTRAINT orders orders_customer_fkey app",
-            "ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT orders_customer_fkey ...",
-            "FK CONSTRAINT orders orders_customer_fkey: ALTER TABLE ONLY public.orders",
+            "ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT orders_fkey FOREIGN KEY (SECRET)",
+            "ALTER TABLE ONLY public.orders ADD CONSTRAINT orders_fkey",
         ),
         (
-            "EXTENSION postgis ",
             "CREATE EXTENSION IF NOT EXISTS postgis WITH SCHEMA public;",
-            "EXTENSION postgis: CREATE EXTENSION IF NOT EXISTS postgis",
+            "CREATE EXTENSION IF NOT EXISTS postgis",
         ),
         (
-            "FUNCTION total(integer, text) app",
-            "CREATE FUNCTION public.total(a integer, b text) RETURNS text AS $$SECRET$$;",
-            "FUNCTION total(integer, text): CREATE FUNCTION public.total",
+            "CREATE FUNCTION public.total(a integer) RETURNS text AS $$SECRET$$;",
+            "CREATE FUNCTION public.total",
         ),
-        (
-            "TRIGGER orders changed app",
-            "CREATE TRIGGER changed BEFORE UPDATE ON public.orders;",
-            "TRIGGER orders changed: CREATE TRIGGER changed",
-        ),
-        (
-            "COMMENT TABLE orders app",
-            "COMMENT ON TABLE public.orders IS 'SECRET';",
-            "COMMENT TABLE orders: COMMENT ON TABLE public.orders",
-        ),
-        (
-            'TABLE Odd "Name" app',
-            'ALTER TABLE public."Odd ""Name""" OWNER TO app;',
-            'TABLE Odd "Name": ALTER TABLE public."Odd "',
-        ),
-        # A parallel worker wrote between the lines of another one.
-        ("TABLE customers app", "CREATE INDEX note ON public.orders;", "CREATE INDEX note"),
+        ("CREATE TRIGGER changed BEFORE UPDATE ON public.orders;", "CREATE TRIGGER changed"),
+        ('ALTER TABLE public."Odd Name" OWNER TO app;', 'ALTER TABLE public."Odd Name"'),
+        ("COMMENT ON TABLE public.orders IS 'SECRET';", "COMMENT ON TABLE public.orders"),
+        ("ALTER ROLE app WITH PASSWORD 'SECRET';", "ALTER ROLE app"),
+        ("SELECT pg_catalog.setval('SECRET', 1);", "SELECT pg_catalog.setval"),
     ],
 )
-def test_a_cause_names_its_object_and_its_command(entry: str, command: str, where: str) -> None:
+def test_a_cause_names_its_object_and_its_command(command: str, where: str) -> None:
     """The message of a REFRESH under row security names the table that it reads, and no view."""
-    text = ENTRY.format(oids="0 16433", entry=entry, command=command)
+    said = "pg_restore: error: could not execute query: ERROR:  something is wrong\n"
 
-    (found,) = complaints(text)
+    (found,) = complaints(f"{said}Command was: {command}\n")
 
     assert str(found) == f"something is wrong ({where})"
-
-
-def test_all_errors_of_one_entry_name_it() -> None:
-    """pg_restore tells the entry once."""
-    text = ENTRY.format(
-        oids="1259 16433", entry="TABLE orders app", command="CREATE TABLE x.orders"
-    )
-    again = text.partition("\n")[2].partition("\n")[2]
-
-    found = complaints(text + again)
-
-    assert [entry.where for entry in found] == ["TABLE orders: CREATE TABLE x.orders"] * 2

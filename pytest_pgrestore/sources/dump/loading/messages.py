@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 MOST = 10_000
 """Errors that are counted. A dump can make as many as it likes."""
@@ -23,15 +24,15 @@ _SERVER_LINE = re.compile(r"^(?:ERROR|FATAL|PANIC): +(?P<text>.*)$")
 _SERVER_PART = re.compile(r"^(?P<outer>.*?)(?:ERROR|FATAL|PANIC): +(?P<inner>.*)$")
 _COPY_CONTEXT = re.compile(r"^CONTEXT: +COPY (?P<table>\"[^\"]+\"|[^,\s]+), line (?P<line>\d+)")
 _FUNCTION_CONTEXT = re.compile(r"^CONTEXT: +(?:PL/\w+|SQL) function ")
-_ENTRY = re.compile(r"^pg_restore: from TOC entry \d+; \d+ \d+ (?P<entry>.+)$")
-"""Kind, name and owner of the entry that the errors below it are about, told once for all of them.
-
-Source: warn_or_exit_horribly in src/bin/pg_dump/pg_backup_archiver.c.
-"""
 _COMMAND = re.compile(
     r'^Command was: (?P<command>(?:[A-Z]+ +)+(?:"[^"]*"|[\w$]+)(?:\.(?:"[^"]*"|[\w$]+))?)'
 )
-"""The words of a command up to the first name. What follows may be a value or a secret."""
+"""The words of a command up to the first name. What follows may be a value or a secret.
+
+The entry itself is only told with --verbose, a line for each of the others too.
+"""
+_CONSTRAINT = re.compile(r'^ +(?P<more>ADD CONSTRAINT (?:"[^"]*"|[\w$]+))')
+"""The second line of an ALTER TABLE."""
 _SECRET = re.compile(r"(password\s*=?\s*).*", re.IGNORECASE | re.DOTALL)
 _CONNINFO = re.compile(r"\bCONNECTION\s+'.*", re.DOTALL)
 # `invalid input syntax for type integer: "<value>"`, `value "<value>" is out of range`,
@@ -49,8 +50,8 @@ class Complaint:
 
     Attributes:
         text: The message, without row values.
-        where: Line of the input, table and row of a COPY, or the entry of the archive with the
-            beginning of its command; empty if unknown.
+        where: Line of the input, table and row of a COPY, or the beginning of the command;
+            empty if unknown.
         from_server: Whether the server reported it, and not the tool itself.
     """
 
@@ -79,11 +80,7 @@ def complaints(stderr: str) -> list[Complaint]:
     index on the function shows it every row.
     """
     found: list[Complaint] = []
-    entry = ""
-    for text in stderr.splitlines():
-        if (named := _ENTRY.match(text)) is not None:
-            entry = _without_owner(named["entry"])
-            continue
+    for before, text in pairwise(["", *stderr.splitlines()]):
         match = _FIRST_LINE.match(text) or _SERVER_LINE.match(text)
         if match is not None:
             groups = match.groupdict()
@@ -94,7 +91,7 @@ def complaints(stderr: str) -> list[Complaint]:
                 found.append(
                     Complaint(
                         _one(groups["text"]),
-                        f"line {line}" if line else entry,
+                        f"line {line}" if line else "",
                         groups.get("level") not in {"error", "fatal"}
                         or _SERVER_PART.match(groups["text"]) is not None,
                     )
@@ -103,29 +100,21 @@ def complaints(stderr: str) -> list[Complaint]:
         if found and _FUNCTION_CONTEXT.match(text):
             found[-1] = replace(found[-1], text="an error inside a function, not shown")
             continue
-        if found and (ran := _COMMAND.match(text)) is not None:
-            found[-1] = replace(found[-1], where=_ran(entry, ran["command"], text))
-            continue
+        if found and (command := _command_in(before, text)):
+            found[-1] = replace(found[-1], where=command)
         context = _COPY_CONTEXT.match(text)
         if context is not None and found:
             found[-1] = replace(found[-1], where=f"COPY {context['table']}, line {context['line']}")
     return found
 
 
-def _without_owner(entry: str) -> str:
-    """Return kind and name of an entry; its owner is the last word."""
-    return _short(entry.rpartition(" ")[0] or entry)
-
-
-def _ran(entry: str, command: str, line: str) -> str:
-    """Return the place of an error with its command.
-
-    Parallel workers write to one output: an entry whose name is not in the command is another's.
-    """
-    words = [word.partition("(")[0].strip('"') for word in entry.split() if not word.isupper()]
-    if not entry or (words and not any(word in line for word in words)):
-        return _short(command)
-    return _short(f"{entry}: {command}")
+def _command_in(before: str, text: str) -> str:
+    """Return the beginning of the command that a line tells, with the line before it; or ""."""
+    match = _COMMAND.match(text)
+    if match is None and (more := _CONSTRAINT.match(text)) is not None:
+        match = _COMMAND.match(before)
+        return "" if match is None else _short(f"{match['command']} {more['more']}")
+    return "" if match is None else _short(match["command"])
 
 
 def _short(text: str) -> str:
