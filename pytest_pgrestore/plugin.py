@@ -22,6 +22,7 @@ from pytest_pgrestore.session.fixtures import (  # noqa: F401 - pytest finds fix
     pgrestore_clone,
     pgrestore_conn,
     pgrestore_instance,
+    pgrestore_tables,
 )
 from pytest_pgrestore.session.keys import MARKER
 from pytest_pgrestore.session.outcomes import allure_steps
