@@ -30,7 +30,8 @@ def withhold_name(context: Any, item: pytest.Item, redactor: Redactor) -> None:
         item: The test.
         redactor: Turns values into type, size and hash.
     """
-    written = written_in(Path(item.path)) | item.stash.get(SHOWN_NAMES, frozenset())
+    names: frozenset[str] = item.stash.get(SHOWN_NAMES, frozenset())
+    written = written_in(Path(item.path)) | names
 
     def publishable(value: Any) -> Any:
         if not isinstance(value, str):
