@@ -42,6 +42,10 @@ class TableName(NamedTuple):
         """Return the same: pytest shows it in the names of subtests."""
         return str(self)
 
+    def is_name_of_table(self) -> bool:
+        """Return that it is no value of a row: reports show it."""
+        return True
+
     @property
     def identifier(self) -> Identifier:
         """Both, quoted, for ``sql.SQL("select count(*) from {}").format(...)`` of psycopg."""

@@ -28,6 +28,7 @@ from pytest_pgrestore.privacy.own_words import did_not_run, own_words
 from pytest_pgrestore.privacy.traceback_entries import statement_of
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import (
+    COMPARED,
     IS_DRILL_CHECK,
     NO_SERVER,
     NOT_MEASURED,
@@ -175,8 +176,12 @@ def _asked_nothing(item: pytest.Item) -> bool:
 
 def _failure(item: pytest.Item, excinfo: Excinfo, when: str | None) -> str:
     """Return the message of a failure: phase, error, place, and values if they may be shown."""
-    own = own_words(excinfo.value)
-    message = f"{excinfo.typename}: {own}" if own else message_without_values(excinfo.value)
+    from pytest_pgrestore.privacy.tracebacks import FailureRenderer
+
+    redactor = item.config.stash[SESSION].redaction.redactor
+    comparison: list[str] = item.stash.get(COMPARED, [])
+    renderer = FailureRenderer(item, redactor, comparison)
+    message = "\n".join(renderer.message(excinfo.value))
     lines = [message if when == "call" else f"{when}: {message}"]
     cause = sql_error_in(excinfo.value)
     if cause is not None and cause is not excinfo.value:
