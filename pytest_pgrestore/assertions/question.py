@@ -22,6 +22,9 @@ _CANCELED = "57014"
 _NO_SUCH_SETTING = "42704"
 """SQLSTATE query_canceled and undefined_object: PostgreSQL docs, appendix "Error Codes"."""
 
+ANSWER_BYTES = 512 * 1024 * 1024
+"""What the answer to an assertion may take of memory: some millions of rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -48,6 +51,11 @@ def begin(connection: psycopg.Connection[Any], session: Session) -> None:
     import psycopg
     from psycopg import sql
 
+    from pytest_pgrestore.system.bounded_connection import BoundedConnection
+
+    if isinstance(connection, BoundedConnection):
+        connection.answer_bytes = ANSWER_BYTES
+        connection.answer_hint = "return a count, or fewer rows."
     spell_for_us(connection)
     if session.timeout is not None:
         milliseconds = max(1, round(session.timeout.total_seconds() * 1000))

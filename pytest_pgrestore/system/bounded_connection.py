@@ -62,10 +62,12 @@ class BoundedConnection(psycopg.Connection[Any]):
     Attributes:
         timeout_seconds: Longest wait for one answer.
         answer_bytes: Most memory that one answer may take; None is without limit.
+        answer_hint: What to do about an answer that takes more.
     """
 
     timeout_seconds = math.inf
     answer_bytes: int | None = None
+    answer_hint = "no catalogue that is as it should be has so long an answer."
 
     def wait(
         self, gen: Waiting[ValueT], interval: float = _LOOK_SECONDS, *args: Any, **kwargs: Any
@@ -100,9 +102,8 @@ class BoundedConnection(psycopg.Connection[Any]):
                     )
                 if memory < math.inf and _resident_bytes() > memory:
                     raise NoAnswerError(
-                        "the restored server's answer to a question of ours takes more than"
-                        f" {self.answer_bytes:,} bytes of memory",
-                        hint="no catalogue that is as it should be has so long an answer.",
+                        f"the server's answer takes more than {self.answer_bytes:,} bytes of memory",
+                        hint=self.answer_hint,
                     )
                 wanted = gen.send(ready)
         except StopIteration as end:
