@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from pytest_pgrestore.privacy.data_errors import told
 from pytest_pgrestore.privacy.exceptions import may_hold_values, message_without_values
 from pytest_pgrestore.privacy.own_words import own_words, text_of
 from pytest_pgrestore.privacy.row_values import names_of, redactable
@@ -140,7 +141,7 @@ class FailureRenderer:
         name = type(error).__name__
         if own := own_words(error):
             return [f"{name}: {own}"]
-        if not may_hold_values(error):
+        if not may_hold_values(error) or told(error):
             return message_without_values(error).splitlines() or [name]
         if isinstance(error, BaseExceptionGroup):
             inner = [f"  {type(leaf).__name__}" for leaf in leaves(error)]
