@@ -28,6 +28,7 @@ from pytest_pgrestore.privacy.own_words import did_not_run, own_words, timed_out
 from pytest_pgrestore.privacy.traceback_entries import statement_of
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import (
+    COMPARED,
     IS_DRILL_CHECK,
     NO_SERVER,
     NOT_MEASURED,
@@ -35,6 +36,7 @@ from pytest_pgrestore.session.keys import (
     keys_of_drills,
 )
 from pytest_pgrestore.session.one_test import ERROR, WARN
+from pytest_pgrestore.session.outcomes.compared_numbers import numbers_of
 
 Excinfo = pytest.ExceptionInfo[BaseException]
 
@@ -199,7 +201,7 @@ def _failure(item: pytest.Item, excinfo: Excinfo, when: str | None) -> str:
 
 
 def _place(item: pytest.Item, excinfo: Excinfo) -> str:
-    """Return file, line and source text of the line that failed.
+    """Return file, line and source text of the line that failed, with the numbers in it.
 
     Returns:
         The last line in the file of the test, else in the project; "" if there is none.
@@ -214,7 +216,8 @@ def _place(item: pytest.Item, excinfo: Excinfo) -> str:
     path = Path(entry.path)
     shown = path.relative_to(root) if path.is_relative_to(root) else path
     statement = " ".join(statement_of(entry).split())
-    return f"at {shown}:{entry.lineno + 1}: {statement[:_SOURCE_LIMIT]}"
+    place = f"at {shown}:{entry.lineno + 1}: {statement[:_SOURCE_LIMIT]}"
+    return "\n".join([place, *numbers_of(excinfo.value, entry, item.stash.get(COMPARED, []))])
 
 
 def _is_users(path: Path, root: Path) -> bool:
