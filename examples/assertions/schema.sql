@@ -87,6 +87,8 @@ update orders set total = (select sum(amount) from order_lines where order_id = 
 create function order_total(wanted bigint) returns numeric stable
 return (select sum(amount) from order_lines where order_id = wanted);
 
+create function gross(net numeric) returns numeric immutable return round(net * 1.2, 2);
+
 create function touch() returns trigger language plpgsql as $$
 begin
     new.total := coalesce(order_total(new.id), new.total);

@@ -5,12 +5,21 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
+from pytest_pgrestore.assertions.answer import Answer
+from pytest_pgrestore.assertions.comparison import rows_complaint
+from pytest_pgrestore.assertions.parameters import bind
+from pytest_pgrestore.assertions.question import Session, ask, begin
+from pytest_pgrestore.assertions.tables import tables_like
 from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.session.collection.drill_table import read_drill
 from tests.plugin.conftest import MAJOR, evidence_in, run_pytest, use_sandbox
 from tests.project import ROOT
 
@@ -18,10 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pytest_pgrestore.assertions.table import AssertTable
     from pytest_pgrestore.model.evidence import AssertionOutcome
+
+pytestmark = pytest.mark.long  # two runs of about 110 tests each, and a database for each twin
 
 GALLERY = ROOT / "examples" / "assertions"
 DRILL = "shop@latest"
+ANY_ROW = SQL("select 1 from {} limit 1")
 
 
 def twins() -> dict[str, list[str]]:
@@ -40,29 +53,42 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop() -> Iterator[Shop]:
-    """One base backup; the twins are in the WAL of the broken one."""
+def server() -> Iterator[Cluster]:
+    """A server with the gallery's schema, in the database ``healthy`` that nobody changes."""
     directory = short_directory()
-    found = Shop(directory / "healthy", directory / "broken")
     with Cluster.create(directory / "c", MAJOR) as cluster:
-        cluster.sql("create database shop")
+        cluster.sql("create database healthy")
         schema = (GALLERY / "schema.sql").read_text(encoding="utf-8")
-        cluster.sql(schema, database="shop")
-        base = cluster.base_backup(directory / "base")
-        cluster.restore_point("before_the_release")
-        cluster.sql("insert into heartbeats values (now())", database="shop")
-        cluster.switch_wal()
-        for place in (found.healthy, found.broken):
-            place.mkdir()
-            (place / "base").symlink_to(base)
-        shutil.copytree(cluster.archive, found.healthy / "wal")
-        for statements in twins().values():
-            for statement in statements:
-                cluster.sql(statement, database="shop")
-        cluster.switch_wal()
-        (found.broken / "wal").symlink_to(cluster.archive)
-    yield found
+        cluster.sql(schema, database="healthy")
+        yield cluster
     shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def shop(server: Cluster) -> Shop:
+    """One base backup; the twins are in the WAL of the broken one."""
+    directory = server.directory.parent
+    found = Shop(directory / "healthy", directory / "broken")
+    server.sql("create database shop template healthy")
+    base = server.base_backup(directory / "base")
+    server.restore_point("before_the_release")
+    server.sql("insert into heartbeats values (now())", database="shop")
+    server.switch_wal()
+    for place in (found.healthy, found.broken):
+        place.mkdir()
+        (place / "base").symlink_to(base)
+    shutil.copytree(server.archive, found.healthy / "wal")
+    for statements in twins().values():
+        break_with(server, "shop", statements)
+    server.switch_wal()
+    shutil.copytree(server.archive, found.broken / "wal")
+    return found
+
+
+def break_with(server: Cluster, database: str, statements: list[str]) -> None:
+    """Run the statements of a twin."""
+    for statement in statements:
+        server.sql(statement, database=database)
 
 
 def drill(
@@ -165,8 +191,8 @@ TOLD = {
     ),
     "every table has a comment": (ONE + "table = heartbeats", "[heartbeats]: where told = False"),
     "what the application calls is there": (
-        "order_total: expected = true, observed false",
-        "where order_total = False",
+        "gross: expected = true, observed false",
+        "where gross = False",
     ),
     "a deleted customer has no live order": (ONE + "customer = 7, orders = 11", "first = 7"),
     "every large object is in use": (
@@ -221,6 +247,54 @@ def test_every_assertion_has_its_twin() -> None:
     assert len(TOLD) == 40
     assert set(twins()) == in_python == set(TOLD)
     assert in_sql == {name for name, (told, _) in TOLD.items() if told is not None}
+
+
+def complaint(
+    connection: psycopg.Connection[Any], healthy: psycopg.Connection[Any], written: AssertTable
+) -> str | None:
+    """Return what an assertion of a drill file says of a database; `healthy` is the other side."""
+    now = datetime.now(UTC)
+    values = {**written.params, "backup_at": now, "recovered_to": now}
+    if written.tables is not None:
+        found = tables_like(connection, written.tables)
+        empty = [
+            one
+            for one in found
+            if not connection.execute(ANY_ROW.format(Identifier(*one))).fetchone()
+        ]
+        return "empty" if empty else None
+    begin(connection, Session(written.as_role, written.set))
+    bound = bind(written.sql, values)
+    try:
+        answer = ask(connection, bound.text, {name: values[name] for name in bound.names})
+    except psycopg.Error as exc:
+        return str(exc)
+    finally:
+        connection.rollback()  # one of them writes
+        connection.execute("reset role")
+        connection.execute("reset all")
+    if written.compare is not None:
+        there = Answer(answer.columns, healthy.execute(written.sql.encode()).fetchall())
+        return rows_complaint(answer, there, "healthy", written.key or ())
+    assert written.expect is not None
+    return written.expect.complaint(answer)
+
+
+def test_each_twin_breaks_its_own_assertion_alone(server: Cluster) -> None:
+    """Otherwise a message may be about something else."""
+    paths = sorted(GALLERY.glob("drill_*.toml"))
+    written = {one.table.name: one.table for path in paths for one in read_drill(path).assertions}
+    server.sql("create database other template healthy")
+    for name, statements in {"": [], **twins()}.items():
+        server.sql("create database twin template healthy")
+        break_with(server, "twin", statements)
+        with server.connect("twin") as twin, server.connect("other") as other:
+            twin.autocommit = False
+
+            broken = {one for one, table in written.items() if complaint(twin, other, table)}
+
+        assert broken == {name} & set(written)
+        server.sql("drop database twin")
 
 
 def test_the_gallery_is_green(
