@@ -42,6 +42,7 @@ from pytest_pgrestore.session.outcomes.blame import (
     sql_error_in,
     verdict_of,
 )
+from pytest_pgrestore.session.outcomes.compared_numbers import numbers_of
 
 Excinfo = pytest.ExceptionInfo[BaseException]
 
@@ -198,7 +199,7 @@ def _failure(item: pytest.Item, excinfo: Excinfo, when: str | None) -> str:
 
 
 def _place(item: pytest.Item, excinfo: Excinfo) -> str:
-    """Return file, line and source text of the line that failed.
+    """Return file, line and source text of the line that failed, with the numbers in it.
 
     Returns:
         The last line in the file of the test, else in the project; "" if there is none.
@@ -213,7 +214,8 @@ def _place(item: pytest.Item, excinfo: Excinfo) -> str:
     path = Path(entry.path)
     shown = path.relative_to(root) if path.is_relative_to(root) else path
     statement = " ".join(statement_of(entry).split())
-    return f"at {shown}:{entry.lineno + 1}: {statement[:_SOURCE_LIMIT]}"
+    place = f"at {shown}:{entry.lineno + 1}: {statement[:_SOURCE_LIMIT]}"
+    return "\n".join([place, *numbers_of(excinfo.value, entry, item.stash.get(COMPARED, []))])
 
 
 def _is_users(path: Path, root: Path) -> bool:
