@@ -25,6 +25,7 @@ test: $(STAMPS)/dev
 	tests/bootstrap/docker
 	tests/bootstrap/stores
 	tests/bootstrap/plugins $(VENV)
+	tests/bootstrap/recipes $(VENV)
 	tests/bootstrap/barman
 	$(MAKE) lint
 	# What a run of its own imports, as the plugin tests, demo and scenarios start it, is the wheel and not this tree.

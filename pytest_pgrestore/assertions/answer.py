@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,5 +81,29 @@ class Show:
 
 def shown(value: Any) -> str:
     """Return a value as a message shows it: as PostgreSQL's users write it, and not too long."""
-    text = "null" if value is None else visible(str(value))
+    text = visible(_spelled(value))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text):,} characters)"
+
+
+def _spelled(value: Any) -> str:
+    from psycopg.types.range import Range
+
+    match value:
+        case None | bool():
+            return "null" if value is None else str(value).lower()
+        case bytes():
+            return f"\\x{value.hex()}"
+        case list():
+            return f"[{', '.join(map(_inside, value))}]"
+        case dict():
+            pairs = (f"{_inside(key)}: {_inside(part)}" for key, part in value.items())
+            return f"{{{', '.join(pairs)}}}"
+        case Range() if not value.isempty:
+            ends = ("" if end is None else _spelled(end) for end in (value.lower, value.upper))
+            return f"{value.bounds[0]}{','.join(ends)}{value.bounds[1]}"
+    return str(value)
+
+
+def _inside(value: Any) -> str:
+    """Return a value in a list or JSON document: a text is quoted there."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else _spelled(value)

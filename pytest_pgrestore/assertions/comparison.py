@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.assertions.answer import Answer, Show, shown
+from pytest_pgrestore.assertions.answer import SHOWN_ROWS, Answer, Show, shown
 from pytest_pgrestore.assertions.operand import Tolerance, comparable, kind_of
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.settings.suggest import known_names
@@ -136,16 +136,25 @@ def rows_complaint(
         for stat in found.column_stats
         if stat["unequal_cnt"]
     }
-    parts = [f"{missing:,} missing"] if missing else []
-    parts += [f"{added:,} added"] if added else []
-    parts += [f"{name} differs in {count:,}" for name, count in changed.items()]
+    parts = [f"{_rows(missing)} of {side} {_are(missing)} missing"] if missing else []
+    parts += [f"{_rows(added)} {_are(added)} not in {side}"] if added else []
+    parts += [f"{name} differs in {_rows(count)}" for name, count in changed.items()]
     if not parts:
         return None
     lines = [f"the rows are not those of {side}: {', '.join(parts)}"]
     if show.columns:
         lines += _alone(there, found.df2_unq_rows, key, show, "missing")
         lines += _alone(here, found.df1_unq_rows, key, show, "added")
+        lines += _changed(here, there, key, show)
     return "\n".join(lines)
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s' * (count != 1)}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _alone(answer: Answer, frame: Any, key: Sequence[str], show: Show, what: str) -> list[str]:
@@ -155,6 +164,27 @@ def _alone(answer: Answer, frame: Any, key: Sequence[str], show: Show, what: str
     rows = [row for row in answer.rows if tuple(_plain(row[at]) for at in places) in alone]
     lines = show.lines(Answer(answer.columns, rows)) if rows else ()
     return [f"{what}: {line.strip()}" for line in lines]
+
+
+def _changed(here: Answer, there: Answer, key: Sequence[str], show: Show) -> list[str]:
+    """Return a line for each of the first rows that have other values on the two sides."""
+    places = [here.columns.index(name) for name in key]
+    theirs = {tuple(_plain(row[at]) for at in places): row for row in there.rows}
+    lines = []
+    for row in here.rows:
+        other = theirs.get(tuple(_plain(row[at]) for at in places), row)
+        differ = [at for at in range(len(row)) if _plain(row[at]) != _plain(other[at])]
+        if not differ:
+            continue
+        words = [
+            f"{name} = {shown(row[at])}" + (f" (expected {shown(other[at])})" * (at in differ))
+            for at, name in enumerate(here.columns)
+            if name in show.columns
+        ]
+        lines.append(f"changed: {', '.join(words)}")
+        if len(lines) == SHOWN_ROWS:
+            break
+    return lines
 
 
 def _plain(value: Any) -> Any:

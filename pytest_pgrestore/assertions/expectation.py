@@ -10,7 +10,8 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.assertions.answer import Answer, Show, shown
+from pytest_pgrestore.assertions.answer import SHOWN_ROWS, Answer, Show, shown
+from pytest_pgrestore.assertions.document import differences
 from pytest_pgrestore.assertions.operand import comparable, kind_of
 from pytest_pgrestore.model.errors import ConfigError
 
@@ -81,7 +82,11 @@ class Expectation:
             return f"expected {self.text}, the value is null"
         if self._holds(value):
             return None
-        if show.values:
+        if self.written is not None:
+            lines = list(differences(value, self.written, show.values))
+            return "\n".join(lines[:SHOWN_ROWS])
+        # A truth value that is not the expected one is the other one.
+        if show.values or (isinstance(value, bool) and isinstance(self.operand, bool)):
             return f"expected {self._condition()}, observed {shown(value)}"
         return f"the observed value does not satisfy {self._condition()}"
 

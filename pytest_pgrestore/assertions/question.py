@@ -112,7 +112,9 @@ def ask(
                 f"the statement did not end within {timeout.total_seconds():g} s",
                 hint="raise `timeout`; a restored dump has no statistics: `analyze` on a clone.",
             ) from None
-        if is_own_mistake(exc.sqlstate, exc.diag.message_primary):
+        said = exc.diag
+        where = (said.statement_position, said.context)
+        if is_own_mistake(exc.sqlstate, said.message_primary, *where):
             raise ConfigError(
                 f"the query has a mistake: {message_without_values(exc)}",
                 hint="mend the SQL: exactly one statement that returns rows.",

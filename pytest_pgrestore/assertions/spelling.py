@@ -6,6 +6,7 @@ import re
 from datetime import date, datetime, time
 from typing import Any
 
+from pytest_pgrestore.assertions.answer import shown
 from pytest_pgrestore.assertions.expectation import (
     NO_ROWS,
     ROWS,
@@ -47,7 +48,7 @@ def parse_expectation(value: Any) -> Expectation:
         ConfigError: An operator without a number, date or duration behind it, or a mistyped word.
     """
     if isinstance(value, bool | int | float | date | datetime | time):
-        return Expectation(str(value), "=", value)
+        return Expectation(shown(value), "=", value)
     if isinstance(value, list) and value:
         return Expectation(
             f"a list of {len(value)}", "list", [_in_list(one) for one in value], value

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import psycopg
-    from psycopg.sql import Composed
+    from psycopg.sql import Composed, Identifier
 
 PLACE = "{table}"
 """Stands in the SQL for the name of a table, quoted and with its schema."""
@@ -40,6 +40,26 @@ class TableName(NamedTuple):
     def __str__(self) -> str:
         """Return both with a dot, unquoted."""
         return f"{self.schema}.{self.name}"
+
+    def __repr__(self) -> str:
+        """Return the same: pytest shows it in the names of subtests."""
+        return str(self)
+
+    def is_name_of_table(self) -> bool:
+        """Return that it is no value of a row: reports show it."""
+        return True
+
+    @property
+    def identifier(self) -> Identifier:
+        """Both, quoted, for ``sql.SQL("select count(*) from {}").format(...)`` of psycopg."""
+        from psycopg import sql
+
+        return sql.Identifier(*self)
+
+    @property
+    def quoted(self) -> str:
+        """Both, quoted, as text."""
+        return ".".join('"' + part.replace('"', '""') + '"' for part in self)
 
 
 def tables_like(connection: psycopg.Connection[Any], patterns: Sequence[str]) -> list[TableName]:

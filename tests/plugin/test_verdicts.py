@@ -340,7 +340,8 @@ def test_a_factory_that_is_asked_wrongly_learns_nothing(drills: Drills, workers:
     assert drills.evidence().verdict() == "could not verify"
     first, second = sorted(drills.evidence().problems)
     assert first == (
-        "test_a.py::test_body asked for a drill that cannot be: unknown marker argument tarrget; "
+        "test_a.py::test_body asked for a drill that cannot be: "
+        "pgrestore.restore() has no argument tarrget; "
         "did you mean target? There are: database, inclusive, rpo, rto, source, target, timeline."
     )
     assert second == (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.session.collection.dbt_project import DbtProject
 from pytest_pgrestore.session.collection.drill_suite import read_drill
 from pytest_pgrestore.session.collection.other_side import other_request
 from pytest_pgrestore.session.collection.sql_assertion import SqlAssertion
@@ -37,7 +38,7 @@ _Item = TypeVar("_Item", bound=pytest.Item)
 class DrillFile(pytest.File):
     """A drill file in the tree of the session."""
 
-    def collect(self) -> Iterator[SqlAssertion | TapScript]:
+    def collect(self) -> Iterator[SqlAssertion | TapScript | DbtProject]:
         """Yield an item per assertion and drill. Mistakes go to the one usage error of the run."""
         state = self.config.stash[SESSION]
         state.require_settings_of(self.path)
@@ -57,6 +58,12 @@ class DrillFile(pytest.File):
                     self, name=title, script=script, asking=suite.table.session()
                 )
                 yield self._of_drill(item, request, suite.table.severity)
+            if (project := suite.table.dbt) is not None:
+                title = f"dbt {project.project}{f' [{name}]' if name else ''}"
+                tests = DbtProject.from_parent(
+                    self, name=title, table=project, asking=suite.table.session()
+                )
+                yield self._of_drill(tests, request, suite.table.severity)
 
     def _of_drill(self, item: _Item, request: DrillRequest, severity: str | None) -> _Item:
         """Return an item that belongs to a drill and words its own failure."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.assertions.dbt import PROJECT
 from pytest_pgrestore.assertions.parameters import GIVEN, bind, checked
 from pytest_pgrestore.assertions.sql_file import read_sql_file
 from pytest_pgrestore.assertions.table import AssertTable
@@ -81,6 +82,11 @@ def read_drill(path: Path) -> DrillSuite:
     more = _parameters_of(path, table, mistakes)
     found = [Written(_completed(one.table, table, more), one.path, one.line) for one in written]
     scripts = _matching(path, "tap", table.tap, mistakes)
+    if table.dbt is not None and not (path.parent / table.dbt.project / PROJECT).is_file():
+        mistakes.append(
+            f"dbt: no {PROJECT} in {path.parent / table.dbt.project}\n"
+            "HINT: name the project's directory, from that of the drill file."
+        )
     mistakes += _said_twice(found)
     for one in found:
         mistakes += _unbound(one, path)

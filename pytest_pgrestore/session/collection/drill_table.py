@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from pytest_pgrestore.assertions.dbt import Dbt
 from pytest_pgrestore.assertions.question import Session
 from pytest_pgrestore.assertions.table import AssertTable, Parameters, Severity, Text, Texts
 from pytest_pgrestore.session.marker import HINT_TO_SOURCE, KEYS_OF_SOURCES
@@ -48,6 +49,7 @@ class DrillTable(Table):
         source: Of each drill that the same assertions are made on; most files have one.
         sql_file: SQL files that are an assertion each: patterns, from the directory of this file.
         tap: Scripts of pgTAP, likewise.
+        dbt: A dbt project, whose tests are run.
         params: Parameters of all assertions.
         params_file: A TOML file with more of them.
         severity: Of all assertions that name none; likewise `timeout`, `as_role` and `set`.
@@ -70,14 +72,14 @@ class DrillTable(Table):
     params_file: Text | None = None
     sql_file: Texts | None = None
     tap: Texts | None = None
+    dbt: Dbt | None = None
     assertions: list[AssertTable] = Field(default_factory=list, alias="assert")
 
     @model_validator(mode="after")
     def _asserts_something(self) -> DrillTable:
-        if not self.assertions and self.sql_file is None and self.tap is None:
-            raise ValueError(
-                "no assertion; write an [[assert]], or name files in sql_file or in tap."
-            )
+        elsewhere = (self.sql_file, self.tap, self.dbt)
+        if not self.assertions and all(one is None for one in elsewhere):
+            raise ValueError("no assertion; write an [[assert]], or name sql_file, tap or dbt.")
         return self
 
     def session(self) -> Session:
@@ -85,5 +87,8 @@ class DrillTable(Table):
         return Session(self.as_role, AssertTable.settings_as_text(self.set), self.timeout)
 
 
-OF_FILE = ("severity", "timeout", "as_role", "set", "params", "params_file", "sql_file", "tap")
+OF_FILE = (
+    *("severity", "timeout", "as_role", "set", "params", "params_file"),
+    *("sql_file", "tap", "dbt"),
+)
 """Keys of a drill file about its assertions; the others are the arguments of its drill."""
