@@ -217,7 +217,8 @@ rpo = "1d"
     drills.write(
         test_a="import pytest\n"
         + "".join(
-            f"@pytest.mark.pgrestore('{name}')\ndef test_{name}(pgrestore_conn): assert pgrestore_conn\n"
+            f"@pytest.mark.pgrestore('{name}')\n"
+            f"def test_{name}(pgrestore_conn): assert pgrestore_conn\n"
             for name in names
         )
     )
