@@ -62,7 +62,7 @@ class BoundedConnection(psycopg.Connection[Any]):
     Attributes:
         timeout_seconds: Longest wait for one answer.
         answer_bytes: Most memory that one answer may take; None is without limit.
-        answer_hint: What to do about an answer that takes more.
+        answer_hint: What to do about a longer one.
     """
 
     timeout_seconds = math.inf
@@ -102,8 +102,8 @@ class BoundedConnection(psycopg.Connection[Any]):
                     )
                 if memory < math.inf and _resident_bytes() > memory:
                     raise NoAnswerError(
-                        f"the server's answer takes more than {self.answer_bytes:,} bytes of memory",
-                        hint=self.answer_hint,
+                        f"the server's answer takes more than {self.answer_bytes:,} bytes",
+                        self.answer_hint,
                     )
                 wanted = gen.send(ready)
         except StopIteration as end:

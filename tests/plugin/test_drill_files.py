@@ -40,7 +40,7 @@ def test_a_drill_file_is_a_drill_and_shares_it_with_a_test(
             import pytest
 
             @pytest.mark.pgrestore("shop", target="immediate", rto="1h")
-            def test_a(pgrestore_conn): pass
+            def test_a(pgrestore_conn): assert pgrestore_conn
         """
     )
 

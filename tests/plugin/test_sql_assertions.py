@@ -276,7 +276,7 @@ def test_two_drills_are_compared(drills: Drills, workers: list[str]) -> None:
     told = found["the same rows"].message.splitlines()
     side = next(record.drill for record in drills.evidence().drills if "time:" in record.drill)
     assert told == [
-        f"the rows are not those of {side}: 2 added",
+        f"the rows are not those of {side}: 2 rows are not in {side}",
         "added: id = 99",
         "added: id = 100",
     ]
@@ -356,7 +356,7 @@ def test_the_live_server_is_compared(drills: Drills) -> None:
     assert told.startswith("the live server gave no answer to compare with: UndefinedTable")
     assert 'relation "orders_of_today" does not exist' in told
     assert changed.ret == 1
-    told = "the rows are not those of the live server: note differs in 3"
+    told = "the rows are not those of the live server: note differs in 3 rows"
     assert outcomes(drills)["the same rows"].message == told
 
     gone = drills.run("-k", "rows")

@@ -145,15 +145,15 @@ BROKEN = """
 
     @pytest.mark.pgrestore("roles")
     def test_roles(pgrestore_conn):
-        pass
+        assert pgrestore_conn
 
     @pytest.mark.pgrestore("raises")
     def test_raises(pgrestore_conn):
-        pass
+        assert pgrestore_conn
 
     @pytest.mark.pgrestore("none")
     def test_none(pgrestore_conn):
-        pass
+        assert pgrestore_conn
 """
 
 

@@ -6,7 +6,7 @@ of SQL are also found inside of those that SQLAlchemy, Django and pandas raise f
 
 from __future__ import annotations
 
-import subprocess  # nosec B404 - for the name of an exception
+import subprocess  # nosec B404 # for the name of an exception
 import sys
 from typing import TYPE_CHECKING
 

@@ -106,8 +106,9 @@ def test_rows_that_differ_are_counted_and_named_by_their_key() -> None:
     told = compared(ROWS, there, "id")
 
     assert told == (
-        "the rows are not those of the live server: 1 missing, 1 added, note differs in 2,"
-        " total differs in 1\nmissing: id = 4\nadded: id = 1"
+        "the rows are not those of the live server: 1 row of the live server is missing,"
+        " 1 row is not in the live server, note differs in 2 rows, total differs in 1 row"
+        "\nmissing: id = 4\nadded: id = 1\nchanged: id = 2\nchanged: id = 3"
     )
     assert "secret" not in (compared(ROWS, there) or "")
 
@@ -118,7 +119,7 @@ def test_an_empty_side_misses_all_rows(empty: str) -> None:
     told = compared([], ROWS) if empty == "here" else compared(ROWS, [])
 
     assert told is not None
-    assert told.endswith(": 3 missing" if empty == "here" else ": 3 added")
+    assert told.endswith(" are missing" if empty == "here" else " are not in the live server")
 
 
 @pytest.mark.parametrize(
