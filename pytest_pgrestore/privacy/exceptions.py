@@ -33,9 +33,6 @@ _BYTES = re.compile(r"\b0x[0-9a-f]{2}(?: 0x[0-9a-f]{2})*", re.IGNORECASE)
 
 _WITHHELD = "(withheld)"
 
-_AROUND_A_DRIVER = {("sqlalchemy.exc", "DBAPIError"), ("django.db.utils", "Error")}
-"""Classes, by module and name, whose cause is an exception of psycopg."""
-
 
 def message_without_values(error: BaseException) -> str:
     """Return what may be shown of an exception: its type, and its message without row values."""
@@ -55,31 +52,19 @@ def may_hold_values(error: BaseException) -> bool:
 
 
 def sqlstate_of(error: BaseException | None) -> str | None:
-    """Return the SQLSTATE of a psycopg error, also in that of SQLAlchemy or Django around it.
+    """Return the SQLSTATE of a psycopg error.
 
     Returns:
         "" for a psycopg error without SQLSTATE, because the connection broke. None for every
         other exception, a misuse of psycopg by the test included.
     """
     psycopg = sys.modules.get("psycopg")
-    cause = _of_the_driver(error)
-    if psycopg is None or not isinstance(cause, psycopg.Error):
+    if psycopg is None or not isinstance(error, psycopg.Error):
         return None
-    misuse = isinstance(cause, psycopg.ProgrammingError | psycopg.InterfaceError)
-    if misuse and cause.sqlstate is None:
+    misuse = isinstance(error, psycopg.ProgrammingError | psycopg.InterfaceError)
+    if misuse and error.sqlstate is None:
         return None
-    return cause.sqlstate or ""
-
-
-def _of_the_driver(error: BaseException | None) -> BaseException | None:
-    """Return the exception of the driver that SQLAlchemy or Django raised their own from.
-
-    Source: DBAPIError in sqlalchemy/exc.py (2.0); DatabaseErrorWrapper in django/db/utils.py (5.2).
-    """
-    for kind in type(error).__mro__:
-        if (kind.__module__, kind.__name__) in _AROUND_A_DRIVER and error is not None:
-            return error.__cause__
-    return error
+    return error.sqlstate or ""
 
 
 def _sql_message(error: BaseException, state: str) -> str:
@@ -98,7 +83,7 @@ def _primary_message(error: BaseException, state: str) -> str:
 
     It names tables, say, as the backup does: it is made visible, on one line.
     """
-    diagnosis = getattr(_of_the_driver(error), "diag", None)
+    diagnosis = getattr(error, "diag", None)
     primary = visible(getattr(diagnosis, "message_primary", None) or "")
     raised = getattr(diagnosis, "source_function", None) == _RAISING_FUNCTION
     if raised or state.startswith(_PLPGSQL_ERROR):
