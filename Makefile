@@ -74,6 +74,7 @@ bench: $(STAMPS)/dev
 	$(BIN)/python -m tests.benchmarks.tool_drills
 	$(BIN)/python -m tests.benchmarks.wal_ahead
 	$(BIN)/python -m tests.benchmarks.confinement_cost
+	$(BIN)/python -m tests.benchmarks.thousand_assertions
 
 clean:
 	rm -rf $(VENV) $(STAMPS) dist build pgrestore-demo pgrestore-report

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_pgrestore.assertions.answer import Answer
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.model.sqlstate import is_own_mistake
-from pytest_pgrestore.privacy.exceptions import message_without_values
+from pytest_pgrestore.privacy.exceptions import READ_ONLY, message_without_values
 from pytest_pgrestore.system.spelling import spell_for_us
 
 if TYPE_CHECKING:
@@ -111,6 +111,11 @@ def ask(
             raise HarnessError(
                 f"the statement did not end within {timeout.total_seconds():g} s",
                 hint="raise `timeout`; a restored dump has no statistics: `analyze` on a clone.",
+            ) from None
+        if exc.sqlstate == READ_ONLY:
+            raise ConfigError(
+                f"the query writes (SQLSTATE {READ_ONLY}), and the connection is read-only",
+                hint="mend the SQL, or set `writable = true`: it runs on a private copy then.",
             ) from None
         said = exc.diag
         where = (said.statement_position, said.context)

@@ -97,8 +97,7 @@ class BoundedConnection(psycopg.Connection[Any]):
                 if time.monotonic() >= deadline:
                     raise NoAnswerError(
                         f"the restored server gave no answer for {self.timeout_seconds:g} s",
-                        hint="raise --pgrestore-timeout if it needs longer;"
-                        " else read the saved server log.",
+                        hint="raise --pgrestore-timeout, or read the saved server log.",
                     )
                 if memory < math.inf and _resident_bytes() > memory:
                     raise NoAnswerError(

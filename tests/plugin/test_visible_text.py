@@ -132,12 +132,12 @@ CHECKS = """
     [[assert]]
     name = "names"
     sql = "select string_agg(relname, E'\\\\n') from pg_class where relkind = 'r'"
-    expect = "none"
+    expect = "= none"
 
     [[assert]]
     name = "raises"
     sql = "select boom()"
-    expect = "none"
+    expect = "= none"
 """
 
 BROKEN = """

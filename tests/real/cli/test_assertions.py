@@ -196,8 +196,9 @@ def test_it_passes_at_once_and_leaves_nothing(shop: Shop) -> None:
     assert left == ["drill_first.toml", "pgrestore.toml"]
     assert {verdict for verdict, _ in verdicts.values()} == {Verdict.PASSED}
     assert len(verdicts) > len(MESSAGES)
-    begins = "# Proposed by `pgrestore assertions` from shop@latest, backup shop.dump. "
-    assert written.startswith(begins)
+    assert written.startswith(
+        "# Proposed by `pgrestore assertions` from shop@latest, backup shop.dump. "
+    )
     assert again.returncode == 4
     assert "drill_first.toml is there, and is not overwritten" in again.stderr
     assert "restoring" not in again.stderr
