@@ -12,6 +12,7 @@ from pytest_pgrestore.extending import hookspecs
 from pytest_pgrestore.session.collection.drill_items import insert_drills
 from pytest_pgrestore.session.collection.near_misses import is_drill_file, mistyped_drill_file
 from pytest_pgrestore.session.collection.not_found import with_reasons
+from pytest_pgrestore.session.collection.selection import drop_drills_without_tests
 from pytest_pgrestore.session.control import controller
 from pytest_pgrestore.session.control.forks import ForkGuard
 from pytest_pgrestore.session.control.interruption import give_lines
@@ -22,9 +23,11 @@ from pytest_pgrestore.session.fixtures import (  # noqa: F401 - pytest finds fix
     pgrestore_clone,
     pgrestore_conn,
     pgrestore_instance,
+    pgrestore_tables,
 )
 from pytest_pgrestore.session.keys import MARKER
 from pytest_pgrestore.session.outcomes import allure_steps
+from pytest_pgrestore.session.outcomes.empty_tests import EmptyTests
 from pytest_pgrestore.session.outcomes.late_reports import LateReports
 from pytest_pgrestore.session.outcomes.outcomes import status_of
 from pytest_pgrestore.session.outcomes.published_errors import PublishedErrors
@@ -71,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     errors = config.stash[PUBLISHED_ERRORS] = PublishedErrors(config)
     config.pluginmanager.register(errors, "pgrestore-published-errors")
     config.pluginmanager.register(LateReports(config), "pgrestore-late-reports")
+    config.pluginmanager.register(EmptyTests(config), "pgrestore-empty-tests")
     controller.install(config)
 
 
@@ -123,10 +127,16 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return DrillFile.from_parent(parent, path=file_path)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
-    """Add the items of each drill before its first test."""
+# Tests are deselected between the two.
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, items: list[pytest.Item]
+) -> Generator[None, object, object]:
+    """Add the items of each drill before its first test, and take them out with its last one."""
     insert_drills(session, items)
+    result = yield
+    drop_drills_without_tests(session.config, items)
+    return result
 
 
 @pytest.hookimpl(tryfirst=True)

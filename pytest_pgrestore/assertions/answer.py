@@ -50,6 +50,10 @@ class Show:
     values: bool = False
     columns: tuple[str, ...] = ()
 
+    def of_column(self, name: str) -> Show:
+        """Return what is shown of a single value of this column."""
+        return self if self.values else Show(values=name in self.columns)
+
     def require_columns(self, answer: Answer) -> None:
         """Refuse a name that is no column of the answer.
 

@@ -93,19 +93,9 @@ def rows_complaint(
             hint='pip install "pytest-pgrestore[compare]".',
         ) from None
 
-    for answer in (here, there):
-        for name in key:
-            if name not in answer.columns:
-                raise ConfigError(
-                    f"key names {name!r}, which is no column of the query",
-                    hint=known_names(name, answer.columns),
-                )
-    if here.columns != there.columns:
-        raise ConfigError(
-            f"the columns differ: {', '.join(here.columns)} here, {', '.join(there.columns)} in"
-            f" {side}",
-            hint="return the same columns in the same order.",
-        )
+    _require_same_columns(here, there, side)
+    for answer, where in ((here, "here"), (there, side)):
+        _require_key(answer, where, key)
     frames = [
         pd.DataFrame(
             {
@@ -115,18 +105,10 @@ def rows_complaint(
         )
         for answer in (here, there)
     ]
-    for frame, where in zip(frames, ("here", side), strict=True):
-        if frame.duplicated(list(key)).any():
-            raise ConfigError(
-                f"key = {list(key)} does not identify a row: one comes twice ({where})",
-                hint="name more columns.",
-            )
     ours, theirs = frames
     found = datacompy.PandasCompare(
         ours, theirs, join_columns=list(key), cast_column_names_lower=False
     )
-    if found.matches():
-        return None
     missing, added = len(found.df2_unq_rows), len(found.df1_unq_rows)
     changed = {
         str(stat["column"]): int(stat["unequal_cnt"])
@@ -136,12 +118,45 @@ def rows_complaint(
     parts = [f"{_rows(missing)} of {side} {_are(missing)} missing"] if missing else []
     parts += [f"{_rows(added)} {_are(added)} not in {side}"] if added else []
     parts += [f"{name} differs in {_rows(count)}" for name, count in changed.items()]
+    if not parts:
+        return None
     lines = [f"the rows are not those of {side}: {', '.join(parts)}"]
     if show.columns:
         lines += _alone(there, found.df2_unq_rows, key, show, "missing")
         lines += _alone(here, found.df1_unq_rows, key, show, "added")
         lines += _changed(here, there, key, show)
     return "\n".join(lines)
+
+
+def _require_same_columns(here: Answer, there: Answer, side: str) -> None:
+    if here.columns != there.columns:
+        raise ConfigError(
+            f"the columns differ: {', '.join(here.columns)} here, {', '.join(there.columns)} in"
+            f" {side}",
+            hint="return the same columns in the same order.",
+        )
+
+
+def _require_key(answer: Answer, where: str, key: Sequence[str]) -> None:
+    """Refuse columns that do not identify a row of an answer."""
+    for name in key:
+        if name not in answer.columns:
+            raise ConfigError(
+                f"key names {name!r}, which is no column of the query",
+                hint=known_names(name, answer.columns),
+            )
+    places = [answer.columns.index(name) for name in key]
+    keys = [tuple(_plain(row[at]) for at in places) for row in answer.rows]
+    if any(None in one for one in keys):
+        raise ConfigError(
+            f"key = {list(key)} does not identify a row: one is null ({where})",
+            hint="name other columns, or leave these rows out.",
+        )
+    if len(set(keys)) < len(keys):
+        raise ConfigError(
+            f"key = {list(key)} does not identify a row: one comes twice ({where})",
+            hint="name more columns.",
+        )
 
 
 def _rows(count: int) -> str:

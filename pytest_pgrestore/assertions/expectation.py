@@ -30,6 +30,12 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
 }
 
+LONGEST_MATCHED = 10_000
+"""Characters of a value that a regular expression is looked for in.
+
+The value is a stranger's, and the time that Python takes may grow with the square of its length.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -68,7 +74,7 @@ class Expectation:
                 return self._columns_complaint(answer, show)
         if len(answer.rows) != 1 or len(answer.columns) != 1:
             return f"expected one value, the query returned {answer.size()}"
-        return self.complaint_of(answer.rows[0][0], show)
+        return self.complaint_of(answer.rows[0][0], show.of_column(answer.columns[0]))
 
     def complaint_of(self, value: Any, show: Show) -> str | None:
         """Return how one value differs from what is expected; None if it does not."""
@@ -95,6 +101,12 @@ class Expectation:
             case "matches":
                 if not isinstance(value, str):
                     raise _other_kind(kind_of(value), self.text, "text")
+                if len(value) > LONGEST_MATCHED:
+                    raise ConfigError(
+                        f"the value has {len(value):,} characters, and matches is for"
+                        f" {LONGEST_MATCHED:,} at most",
+                        hint="compare in SQL: value ~ 'pattern'.",
+                    )
                 return self.operand.search(value) is not None
             case "between":
                 low, high = self.operand
@@ -128,7 +140,7 @@ class Expectation:
         values = [row[0] for row in answer.rows]
         if len(values) == 1 and isinstance(values[0], list):
             values = values[0]
-        wanted = self.operand
+        wanted, show = self.operand, show.of_column(answer.columns[0])
         if len(values) != len(wanted):
             tail = f": {', '.join(map(shown, values[:20]))}" if show.values else ""
             return f"expected {len(wanted)} values, the query returned {len(values):,}{tail}"
@@ -146,7 +158,7 @@ class Expectation:
         complaints = [
             f"{name}: {complaint}"
             for name, wanted in self.operand.items()
-            if (complaint := wanted.complaint_of(row[name], show)) is not None
+            if (complaint := wanted.complaint_of(row[name], show.of_column(name))) is not None
         ]
         return "\n".join(complaints) or None
 

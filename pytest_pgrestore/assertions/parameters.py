@@ -13,8 +13,12 @@ from pytest_pgrestore.settings.suggest import known_names
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-GIVEN = ("backup_at", "drill_started_at", "recovered_to")
-"""Parameters that every assertion has: moments of its drill, null where they are not known.
+GIVEN = {
+    "backup_at": "the backup has no time in it; add taken_at to a source of type dump.",
+    "drill_started_at": "report it: every drill has a begin.",
+    "recovered_to": "the backup has no time in it; add taken_at to a source of type dump.",
+}
+"""Parameters that every assertion has, moments of its drill, and a hint for an unknown one.
 
 ``now()`` is the hour of the drill, not that of the backup.
 """

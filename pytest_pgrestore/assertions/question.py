@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_pgrestore.assertions.answer import Answer
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.model.sqlstate import is_own_mistake
-from pytest_pgrestore.privacy.exceptions import message_without_values
+from pytest_pgrestore.privacy.exceptions import READ_ONLY, message_without_values
 from pytest_pgrestore.system.spelling import spell_for_us
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _CANCELED = "57014"
 _NO_SUCH_SETTING = "42704"
 """SQLSTATE query_canceled and undefined_object: PostgreSQL docs, appendix "Error Codes"."""
+
+ANSWER_BYTES = 512 * 1024 * 1024
+"""What the answer to an assertion may take of memory: some millions of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ def begin(connection: psycopg.Connection[Any], session: Session) -> None:
     import psycopg
     from psycopg import sql
 
+    from pytest_pgrestore.system.bounded_connection import BoundedConnection
+
+    if isinstance(connection, BoundedConnection):
+        connection.answer_bytes = ANSWER_BYTES
+        connection.answer_hint = "return a count, or fewer rows."
     spell_for_us(connection)
     if session.timeout is not None:
         milliseconds = max(1, round(session.timeout.total_seconds() * 1000))
@@ -104,7 +112,14 @@ def ask(
                 f"the statement did not end within {timeout.total_seconds():g} s",
                 hint="raise `timeout`; a restored dump has no statistics: `analyze` on a clone.",
             ) from None
-        if is_own_mistake(exc.sqlstate, exc.diag.message_primary):
+        if exc.sqlstate == READ_ONLY:
+            raise ConfigError(
+                f"the query writes (SQLSTATE {READ_ONLY}), and the connection is read-only",
+                hint="mend the SQL, or set `writable = true`: it runs on a private copy then.",
+            ) from None
+        said = exc.diag
+        where = (said.statement_position, said.context)
+        if is_own_mistake(exc.sqlstate, said.message_primary, *where):
             raise ConfigError(
                 f"the query has a mistake: {message_without_values(exc)}",
                 hint="mend the SQL: exactly one statement that returns rows.",

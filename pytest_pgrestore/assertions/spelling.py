@@ -84,6 +84,13 @@ def _parse_text(value: str) -> Expectation:
             f"expect = {value!r} is not understood",
             hint=f"did you mean {word!r}? For this text as a value, write = {text}.",
         )
+    first, *more = text.split(maxsplit=1)[:2] or [""]
+    meant = nearest(first.lower(), ("between", "about", "matches"), cutoff=_TYPO) if more else None
+    if meant is not None and first != meant:
+        raise ConfigError(
+            f"expect = {value!r} is not understood",
+            hint=f"did you mean {meant!r}? For this text as a value, write = {text}.",
+        )
     if not text or text[0] in "<>=!~" or re.match(r"(between|about|matches)\b", text):
         raise ConfigError(f"expect = {value!r} is not understood", hint=SPELLING)
     return Expectation(text, "=", text)

@@ -13,6 +13,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.settings.suggest import nearest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,9 @@ _LINE = re.compile(r"--[ \t]*(?P<key>[A-Za-z_]+)[ \t]*:[ \t]*(?P<value>.*)")
 
 DEFAULT_EXPECT = "no rows"
 """Of a file without ``expect``: the rows are those that are wrong, as in dbt's tests."""
+
+_TYPO = 0.75
+"""Likeness to a key from which a word is a mistyped key, and no prose (a ratio of difflib)."""
 
 
 def read_sql_file(path: Path, keys: frozenset[str]) -> dict[str, Any]:
@@ -49,9 +53,15 @@ def read_sql_file(path: Path, keys: frozenset[str]) -> dict[str, Any]:
         if words and not words.startswith("--"):
             break
         match = _LINE.match(words)
-        if match is None or match["key"].lower() not in keys:
+        key = "" if match is None else match["key"].lower()
+        if match is None or key not in keys:
+            near = nearest(key, keys, cutoff=_TYPO)
+            if near is not None:
+                raise ConfigError(
+                    f"{path}: {key} is no key of an assertion",
+                    hint=f"did you mean {near}? Prose has no colon behind its first word.",
+                )
             continue
-        key = match["key"].lower()
         if key in seen:
             raise ConfigError(f"{path}: {key} stands there twice", hint="keep one of them.")
         seen.add(key)

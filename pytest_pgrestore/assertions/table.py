@@ -55,6 +55,16 @@ def _texts(value: Any) -> Any:
     return tuple(texts)
 
 
+def _shown(value: Any) -> Any:
+    """Return a truth value, or columns as a tuple."""
+    if isinstance(value, bool):
+        return value
+    try:
+        return _texts(value)
+    except ValueError:
+        raise ValueError('true or columns are expected; write true, or ["id"].') from None
+
+
 Text = Annotated[str, BeforeValidator(_not_blank)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Parameters = Annotated[dict[str, Any], BeforeValidator(_parameters)]
@@ -123,7 +133,7 @@ class AssertTable(Table):
     name: Text
     sql: Statement
     expect: Annotated[Expectation, BeforeValidator(_expectation)] | None = None
-    show: bool | Texts = False
+    show: Annotated[bool | tuple[str, ...], BeforeValidator(_shown)] = False
     severity: Severity | None = None
     timeout: Duration | None = None
     params: Parameters = Field(default_factory=dict)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_pgrestore.model.errors import AssertionFailed, ConfigError
+from pytest_pgrestore.model.errors import AssertionFailed, ConfigError, HarnessError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import psycopg
-    from psycopg.sql import Composed
+    from psycopg.sql import Composed, Identifier
 
 PLACE = "{table}"
 """Stands in the SQL for the name of a table, quoted and with its schema."""
@@ -24,6 +24,9 @@ TABLES = """
     order by 1, 2
 """
 """Tables of users; a partition is a part of one."""
+
+MOST_TABLES = 10_000
+"""Each is a test of its own, in every report."""
 
 _LISTED = 10
 
@@ -38,6 +41,26 @@ class TableName(NamedTuple):
         """Return both with a dot, unquoted."""
         return f"{self.schema}.{self.name}"
 
+    def __repr__(self) -> str:
+        """Return the same: pytest shows it in the names of subtests."""
+        return str(self)
+
+    def is_name_of_table(self) -> bool:
+        """Return that it is no value of a row: reports show it."""
+        return True
+
+    @property
+    def identifier(self) -> Identifier:
+        """Both, quoted, for ``sql.SQL("select count(*) from {}").format(...)`` of psycopg."""
+        from psycopg import sql
+
+        return sql.Identifier(*self)
+
+    @property
+    def quoted(self) -> str:
+        """Both, quoted, as text."""
+        return ".".join('"' + part.replace('"', '""') + '"' for part in self)
+
 
 def tables_like(connection: psycopg.Connection[Any], patterns: Sequence[str]) -> list[TableName]:
     """Return the tables that fit one of `patterns`, in order.
@@ -50,6 +73,7 @@ def tables_like(connection: psycopg.Connection[Any], patterns: Sequence[str]) ->
     Raises:
         AssertionFailed: None fits: what should be there is not.
         ConfigError: Every pattern takes tables out.
+        HarnessError: More than `MOST_TABLES` fit.
     """
     wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
     if not wanted:
@@ -59,6 +83,11 @@ def tables_like(connection: psycopg.Connection[Any], patterns: Sequence[str]) ->
     unwanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
     there = [TableName(*row) for row in connection.execute(TABLES).fetchall()]
     found = [table for table in there if _fits(table, wanted) and not _fits(table, unwanted)]
+    if len(found) > MOST_TABLES:
+        raise HarnessError(
+            f"{len(found):,} tables are like {', '.join(wanted)}, and {MOST_TABLES:,} are the most",
+            hint="write a narrower pattern.",
+        )
     for pattern in wanted:
         if not any(_fits(table, [pattern]) for table in there):
             names = ", ".join(map(str, there[:_LISTED])) or "none"

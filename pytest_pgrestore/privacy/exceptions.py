@@ -7,6 +7,7 @@ import sys
 
 from pytest_pgrestore.model.errors import AssertionFailed, PgRestoreError
 from pytest_pgrestore.model.visible import visible
+from pytest_pgrestore.privacy.data_errors import told
 
 READ_ONLY = "25006"
 """SQLSTATE read_only_sql_transaction. Source: PostgreSQL docs, appendix "Error Codes"."""
@@ -32,13 +33,20 @@ _BYTES = re.compile(r"\b0x[0-9a-f]{2}(?: 0x[0-9a-f]{2})*", re.IGNORECASE)
 
 _WITHHELD = "(withheld)"
 
+_AROUND_A_DRIVER = {("sqlalchemy.exc", "DBAPIError"), ("django.db.utils", "Error")}
+"""Classes, by module and name, whose cause is an exception of psycopg."""
+
 
 def message_without_values(error: BaseException) -> str:
     """Return what may be shown of an exception: its type, and its message without row values."""
     state = sqlstate_of(error)
     if state is not None:
         return _sql_message(error, state)
-    return type(error).__name__ if may_hold_values(error) else str(error)
+    if not may_hold_values(error):
+        return str(error)
+    first, *more = told(error) or ("",)
+    name = type(error).__name__
+    return "\n".join([f"{name}: {first}" if first else name, *more])
 
 
 def may_hold_values(error: BaseException) -> bool:
@@ -47,19 +55,31 @@ def may_hold_values(error: BaseException) -> bool:
 
 
 def sqlstate_of(error: BaseException | None) -> str | None:
-    """Return the SQLSTATE of a psycopg error.
+    """Return the SQLSTATE of a psycopg error, also in that of SQLAlchemy or Django around it.
 
     Returns:
         "" for a psycopg error without SQLSTATE, because the connection broke. None for every
         other exception, a misuse of psycopg by the test included.
     """
     psycopg = sys.modules.get("psycopg")
-    if psycopg is None or not isinstance(error, psycopg.Error):
+    cause = _of_the_driver(error)
+    if psycopg is None or not isinstance(cause, psycopg.Error):
         return None
-    misuse = isinstance(error, psycopg.ProgrammingError | psycopg.InterfaceError)
-    if misuse and error.sqlstate is None:
+    misuse = isinstance(cause, psycopg.ProgrammingError | psycopg.InterfaceError)
+    if misuse and cause.sqlstate is None:
         return None
-    return error.sqlstate or ""
+    return cause.sqlstate or ""
+
+
+def _of_the_driver(error: BaseException | None) -> BaseException | None:
+    """Return the exception of the driver that SQLAlchemy or Django raised their own from.
+
+    Source: DBAPIError in sqlalchemy/exc.py (2.0); DatabaseErrorWrapper in django/db/utils.py (5.2).
+    """
+    for kind in type(error).__mro__:
+        if (kind.__module__, kind.__name__) in _AROUND_A_DRIVER and error is not None:
+            return error.__cause__
+    return error
 
 
 def _sql_message(error: BaseException, state: str) -> str:
@@ -78,7 +98,7 @@ def _primary_message(error: BaseException, state: str) -> str:
 
     It names tables, say, as the backup does: it is made visible, on one line.
     """
-    diagnosis = getattr(error, "diag", None)
+    diagnosis = getattr(_of_the_driver(error), "diag", None)
     primary = visible(getattr(diagnosis, "message_primary", None) or "")
     raised = getattr(diagnosis, "source_function", None) == _RAISING_FUNCTION
     if raised or state.startswith(_PLPGSQL_ERROR):

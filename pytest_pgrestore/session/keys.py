@@ -10,7 +10,9 @@ from pytest_pgrestore.session.drill_request import DrillRequest
 
 MARKER = "pgrestore"
 
-FIXTURES = frozenset({"pgrestore_instance", "pgrestore_conn", "pgrestore_clone"})
+FIXTURES = frozenset(
+    {"pgrestore_instance", "pgrestore_conn", "pgrestore_clone", "pgrestore_tables"}
+)
 """Fixtures that make a test part of a drill without a marker."""
 
 RESTORED = "restored"
@@ -39,6 +41,9 @@ TIMEOUT = pytest.StashKey[timedelta]()
 
 WORDS_OWN_FAILURE = pytest.StashKey[bool]()
 """On an item: the message of its failure is ours and holds no values."""
+
+SHOWN_NAMES = pytest.StashKey[frozenset[str]]()
+"""On an item: names of tables that it was given. They are no values of rows."""
 
 COMPARED = pytest.StashKey[list[str]]()
 """On an item: the explanation of its last comparison that was false, without values."""

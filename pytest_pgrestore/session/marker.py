@@ -27,6 +27,36 @@ KEYS_OF_SOURCES = frozenset(
 HINT_TO_SOURCE = f"it is a key of the source: write it below [sources.NAME] in {FILE_NAME}."
 
 
+def call_arguments(
+    source: str | None, more: tuple[Any, ...], given: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the arguments of ``pgrestore.restore(...)``, and what is wrong with them.
+
+    Args:
+        source: The first one.
+        more: Others without a name, which it does not take.
+        given: Those with a name.
+    """
+    wrong = []
+    if more:
+        wrong.append(
+            "pgrestore.restore() takes one positional argument, the source\n"
+            f"HINT: write the others by name: {', '.join(ARGUMENTS[1:])}."
+        )
+    for name in given:
+        if name in OF_TEST:
+            hint = f"it is of a test, give it to the marker: @pytest.mark.pgrestore({name}=...)."
+        elif name in KEYS_OF_SOURCES:
+            hint = HINT_TO_SOURCE
+        elif name not in ARGUMENTS:
+            hint = known_names(name, ARGUMENTS)
+        else:
+            continue
+        wrong.append(f"pgrestore.restore() has no argument {name}\nHINT: {hint}")
+    known = {name: value for name, value in given.items() if name in ARGUMENTS}
+    return {"source": source} | known, wrong
+
+
 def marker_arguments(markers: Iterable[pytest.Mark]) -> tuple[dict[str, Any], list[str]]:
     """Return the merged arguments of `markers`, and what is wrong with them.
 

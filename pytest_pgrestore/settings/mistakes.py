@@ -82,6 +82,9 @@ def _words(
             found = "empty", "write at least one, or leave the key out."
         case "list_type" if _entry_of(table, str(location[-1])) is not None:
             found = "one table is written where several may be", f"write [[{place}]] in its place."
+        case "dict_type" | "model_type" if any(isinstance(part, int) for part in location):
+            # A header of its own would be that of the last table in the list.
+            found = "a table is expected here", f"write {location[-1]} = {{ key = value }}."
         case _ if kind in _KINDS:
             expected, hint = _KINDS[kind]
             found = f"{expected} is expected here", hint.format(place=place)

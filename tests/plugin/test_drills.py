@@ -142,7 +142,7 @@ def test_stopping_at_the_first_failure_leaves_evidence(drills: Drills) -> None:
                 assert pgrestore_conn.execute("select 1").fetchone()[0] == 2
 
             def test_never(pgrestore_conn):
-                pass
+                assert pgrestore_conn
         """
     )
 
@@ -338,7 +338,7 @@ def test_a_worker_that_an_ordinary_test_crashes_is_an_ordinary_failure(drills: D
 
             @pytest.mark.pgrestore("shop")
             def test_server(pgrestore_conn):
-                pass
+                assert pgrestore_conn
 
             def test_crashes():
                 os._exit(9)

@@ -19,7 +19,7 @@ from pytest_pgrestore.assertions.question import Session, ask, begin
 from pytest_pgrestore.assertions.tables import tables_like
 from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.session.collection.drill_table import read_drill
+from pytest_pgrestore.session.collection.drill_suite import read_drill
 from tests.plugin.conftest import MAJOR, evidence_in, run_pytest, use_sandbox
 from tests.project import ROOT
 

@@ -43,7 +43,7 @@ def test_names_that_are_almost_right_are_usage_errors(pytester: pytest.Pytester)
             import pytest
 
             @pytest.mark.pgrestor("x", target="name:gone")
-            def test_a(pgrestore_conn): pass
+            def test_a(pgrestore_conn): assert pgrestore_conn
 
             @pytest.mark.PG_RESTORE
             class TestB:

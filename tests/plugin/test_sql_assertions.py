@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
+from pytest_pgrestore.demo.server import PORT, SUPERUSER
 from pytest_pgrestore.model.verdict import Verdict
+from tests.plugin.conftest import MAJOR
 
 if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import AssertionOutcome
@@ -291,3 +295,123 @@ def test_one_suite_for_several_drills(drills: Drills, workers: list[str]) -> Non
     assert result.ret == 0, result.stdout.str()
     assert list(outcomes(drills)) == ["there [export@latest]"]
     assert list(outcomes(drills, "shop@immediate")) == ["there [shop@immediate]"]
+
+
+LIVE = """
+source = "export"
+
+[[assert]]
+name = "as many as today"
+sql = "select count(*) from orders"
+compare = { live = true }
+within = "5%"
+show = true
+
+[[assert]]
+name = "exactly as many as today"
+sql = "select count(*) from orders"
+compare = { live = true }
+show = true
+
+[[assert]]
+name = "the same rows"
+sql = "select id, note from orders where id <= 100"
+compare = { live = true }
+expect = "same rows"
+key = ["id"]
+
+[[assert]]
+name = "not there today"
+sql = "select count(*) from orders"
+compare = { live = true, sql = "select count(*) from orders_of_today" }
+"""
+
+
+def test_the_live_server_is_compared(drills: Drills) -> None:
+    """It is asked and not changed; what it lacks is no fault of the backup."""
+    directory = short_directory()
+    drills.drill_file("live", LIVE)
+    with Cluster.create(directory / "c", MAJOR) as cluster:
+        cluster.sql("create table orders (id bigint primary key, note text not null)")
+        add = "insert into orders select i, 'secret-note-' || i from generate_series(1, 103) i"
+        cluster.sql(add)
+        server = f"host={cluster.directory} port={PORT} user={SUPERUSER} dbname=postgres"
+        drills.settings(f'live_conninfo = "{server}"')
+
+        result = drills.run()
+        found = outcomes(drills)
+        cluster.sql("update orders set note = 'secret-note-0' where id in (3, 4, 5)")
+        changed = drills.run("-k", "rows")
+
+    assert result.ret == 1, result.stdout.str()
+    assert {name: outcome.verdict for name, outcome in found.items()} == {
+        "as many as today": Verdict.PASSED,
+        "exactly as many as today": Verdict.FAILED,
+        "the same rows": Verdict.PASSED,
+        "not there today": Verdict.COULD_NOT_VERIFY,
+    }
+    told = "expected 103 as in the live server, observed 100"
+    assert found["exactly as many as today"].message == told
+    told = found["not there today"].message
+    assert told.startswith("the live server gave no answer to compare with: UndefinedTable")
+    assert 'relation "orders_of_today" does not exist' in told
+    assert changed.ret == 1
+    told = "the rows are not those of the live server: note differs in 3 rows"
+    assert outcomes(drills)["the same rows"].message == told
+
+    gone = drills.run("-k", "rows")
+
+    assert gone.ret == 6
+    assert "the live server could not be asked" in outcomes(drills)["the same rows"].message
+    shutil.rmtree(directory)
+
+
+def test_a_comparison_with_nothing_is_a_mistake(drills: Drills) -> None:
+    """Before anything is restored."""
+    drills.drill_file("live", LIVE + 'severity = "wran"\n')
+    typo = drills.run()
+    drills.drill_file("live", LIVE.replace("live = true }", 'target = "latest" }'))
+    itself = drills.run()
+    drills.drill_file("live", LIVE)
+
+    without = drills.run()
+
+    assert (typo.ret, itself.ret, without.ret) == (4, 4, 4)
+    typo.stderr.fnmatch_lines(
+        ["*assert 'not there today': severity: unknown word", "HINT: write 'error' or *"]
+    )
+    itself.stderr.fnmatch_lines(["*assert 'as many as today': compare*: it is the drill * itself"])
+    without.stderr.fnmatch_lines(
+        ["*compare*: live = true, and the source export names no live server"]
+    )
+
+
+def test_the_hour_of_a_backup_that_has_none_is_not_verified(drills: Drills) -> None:
+    """A comparison with null would be false, as if the rows were missing."""
+    directory = short_directory()
+    with Cluster.create(directory / "c", MAJOR) as cluster:
+        cluster.sql("create table a as select 1")
+        plain = cluster.dump(directory / "plain.sql", "postgres", form="plain")
+    drills.settings(f'[sources.plain]\ntype = "dump"\npath = "{plain}"\n')
+    drills.drill_file(
+        "hour",
+        """
+        source = "plain"
+        [[assert]]
+        name = "hour"
+        sql = "select now() > :backup_at - interval '1 day'"
+        expect = true
+        [[assert]]
+        name = "drill"
+        sql = "select now() > :drill_started_at"
+        expect = true
+        """,
+    )
+
+    drills.run()
+    shutil.rmtree(directory)
+
+    found = outcomes(drills, "plain@latest")
+    assert found["drill"].verdict is Verdict.PASSED
+    assert found["hour"].verdict is Verdict.COULD_NOT_VERIFY
+    assert found["hour"].message.startswith(":backup_at is not known here\nHINT: ")

@@ -32,9 +32,9 @@ def test_all_bad_requests_of_a_run_are_reported_at_once(drills: Drills, workers:
 
             pytestmark = pytest.mark.pgrestore("shpo")
 
-            def test_a1(pgrestore_conn): pass
+            def test_a1(pgrestore_conn): assert pgrestore_conn
 
-            def test_a2(pgrestore_conn): pass
+            def test_a2(pgrestore_conn): assert pgrestore_conn
         """,
         test_b="""
             import pytest
@@ -48,7 +48,7 @@ def test_all_bad_requests_of_a_run_are_reported_at_once(drills: Drills, workers:
             @pytest.mark.pgrestore("shop", taget="latest")
             def test_argument(): pass
 
-            def test_which(pgrestore_conn): pass
+            def test_which(pgrestore_conn): assert pgrestore_conn
         """,
     )
     drills.drill_file(
@@ -112,7 +112,7 @@ def test_bad_settings_are_refused_before_anything_is_collected(
 
 def test_a_drill_without_any_source_is_refused(pytester: pytest.Pytester) -> None:
     """The settings file is missing, or elsewhere."""
-    pytester.makepyfile("def test_a(pgrestore_conn): pass")
+    pytester.makepyfile("def test_a(pgrestore_conn): assert pgrestore_conn")
 
     result = pytester.runpytest_subprocess()
 

@@ -13,7 +13,7 @@ from pytest_pgrestore.assertions.table import AssertTable
 from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.session import fixtures
 from pytest_pgrestore.session.collection.drill_table import OF_FILE, DrillTable
-from pytest_pgrestore.session.marker import ARGUMENTS
+from pytest_pgrestore.session.marker import ARGUMENTS, OF_TEST
 from pytest_pgrestore.settings.mistakes import keys_of
 from pytest_pgrestore.settings.options import SETTINGS, Setting
 from pytest_pgrestore.settings.read_file import ReportsTable, SandboxTable
@@ -75,7 +75,7 @@ def test_every_key_of_the_settings_file_has_its_row(table: type[Table], heading:
 
 def test_every_marker_argument_has_its_row() -> None:
     """Both ways."""
-    assert rows("## The marker") == set(ARGUMENTS)
+    assert rows("## The marker") == {*ARGUMENTS, *OF_TEST}
 
 
 def test_every_fixture_has_its_row() -> None:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from pytest_pgrestore.model.errors import ConfigError
-from pytest_pgrestore.session.collection.drill_table import read_drill
+from pytest_pgrestore.session.collection.dbt_project import DbtProject
+from pytest_pgrestore.session.collection.drill_suite import read_drill
+from pytest_pgrestore.session.collection.other_side import other_request
 from pytest_pgrestore.session.collection.sql_assertion import SqlAssertion
 from pytest_pgrestore.session.collection.tap_script import TapScript
 from pytest_pgrestore.session.drill_request import DrillRequest, copies_of, make_request
@@ -22,11 +24,12 @@ from pytest_pgrestore.session.keys import (
     SEVERITY,
     WORDS_OWN_FAILURE,
 )
+from pytest_pgrestore.session.one_test import ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_pgrestore.session.collection.drill_table import DrillSuite, Written
+    from pytest_pgrestore.session.collection.drill_suite import DrillSuite, Written
 
 
 _Item = TypeVar("_Item", bound=pytest.Item)
@@ -35,7 +38,7 @@ _Item = TypeVar("_Item", bound=pytest.Item)
 class DrillFile(pytest.File):
     """A drill file in the tree of the session."""
 
-    def collect(self) -> Iterator[SqlAssertion | TapScript]:
+    def collect(self) -> Iterator[SqlAssertion | TapScript | DbtProject]:
         """Yield an item per assertion and drill. Mistakes go to the one usage error of the run."""
         state = self.config.stash[SESSION]
         state.require_settings_of(self.path)
@@ -51,12 +54,21 @@ class DrillFile(pytest.File):
                 yield self._item(written, request, name)
             for script in suite.scripts:
                 title = f"{script.name} [{name}]" if name else script.name
-                item = TapScript.from_parent(self, name=title, script=script)
-                yield self._of_drill(item, request)
+                item = TapScript.from_parent(
+                    self, name=title, script=script, asking=suite.table.session()
+                )
+                yield self._of_drill(item, request, suite.table.severity)
+            if (project := suite.table.dbt) is not None:
+                title = f"dbt {project.project}{f' [{name}]' if name else ''}"
+                tests = DbtProject.from_parent(
+                    self, name=title, table=project, asking=suite.table.session()
+                )
+                yield self._of_drill(tests, request, suite.table.severity)
 
-    def _of_drill(self, item: _Item, request: DrillRequest) -> _Item:
+    def _of_drill(self, item: _Item, request: DrillRequest, severity: str | None) -> _Item:
         """Return an item that belongs to a drill and words its own failure."""
         item.stash[REQUEST] = request
+        item.stash[SEVERITY] = severity or ERROR
         item.stash[WORDS_OWN_FAILURE] = True
         item.add_marker(getattr(pytest.mark, MARKER)(request.drill.source))
         return item
@@ -64,38 +76,23 @@ class DrillFile(pytest.File):
     def _item(self, written: Written, request: DrillRequest, drill: str) -> SqlAssertion:
         table = written.table
         name = f"{table.name} [{drill}]" if drill else table.name
-        item = self._of_drill(SqlAssertion.from_parent(self, name=name, written=written), request)
+        item = SqlAssertion.from_parent(self, name=name, written=written)
+        self._of_drill(item, request, table.severity)
         if (other := self._other(written, request)) is not None:
             item.stash[OTHER_REQUEST] = other
-        item.stash[SEVERITY] = table.severity or "error"
         return item
 
     def _other(self, written: Written, request: DrillRequest) -> DrillRequest | None:
         """Return the drill that an assertion compares with; None without one."""
-        compare = written.table.compare
-        if compare is None or compare.live:
-            return None
         state = self.config.stash[SESSION]
-        arguments = {
-            "source": compare.source or request.drill.source,
-            "target": compare.target,
-            "database": request.database,
-        }
         try:
-            other = make_request(
-                arguments, state.settings.given, state.settings.sources, self.nodeid
-            )
+            other = other_request(state.settings, written.table.compare, request)
         except ConfigError as exc:
-            state.usage_errors.add(
-                f"{self.nodeid}: assert {written.table.name!r}: compare", str(exc)
-            )
+            place = f"{self.nodeid}: assert {written.table.name!r}: compare"
+            state.usage_errors.add(place, str(exc))
             return None
-        if other.drill.key == request.drill.key:
-            state.usage_errors.add(
-                f"{self.nodeid}: assert {written.table.name!r}: compare",
-                f"it is the drill {request.drill.key} itself\nHINT: name another source or target.",
-            )
-        state.register(other)
+        if other is not None:
+            state.register(other)
         return other
 
     def _requests(self, suite: DrillSuite) -> dict[str, DrillRequest]:
@@ -108,7 +105,7 @@ class DrillFile(pytest.File):
         """
         settings = self.config.stash[SESSION].settings
         found: dict[str, DrillRequest] = {}
-        several = isinstance(suite.table.source, list)
+        several = len(suite.table.source or ()) > 1
         for arguments in suite.drills():
             named = arguments.get("source")
             copies = {"": None} if named is None else copies_of(named, settings.sources)

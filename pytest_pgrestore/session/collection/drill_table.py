@@ -1,30 +1,22 @@
-"""The keys of a drill file, ``drill_*.toml``, and its assertions wherever they are written.
+"""The keys of a drill file, ``drill_*.toml``, each checked.
 
 Imports pydantic; therefore imported inside functions only.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pytest_pgrestore.assertions.parameters import GIVEN, bind, checked
-from pytest_pgrestore.assertions.sql_file import read_sql_file
+from pytest_pgrestore.assertions.dbt import Dbt
+from pytest_pgrestore.assertions.question import Session
 from pytest_pgrestore.assertions.table import AssertTable, Parameters, Severity, Text, Texts
-from pytest_pgrestore.model.errors import ConfigError, MistakesError
 from pytest_pgrestore.session.marker import HINT_TO_SOURCE, KEYS_OF_SOURCES
-from pytest_pgrestore.settings.mistakes import keys_of
-from pytest_pgrestore.settings.toml import Duration, Table, read_table, read_toml
+from pytest_pgrestore.settings.toml import Duration, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-_ASSERT_HEADER = re.compile(r"^\s*(\[\[)\s*assert\s*\]\]", re.MULTILINE)
-_NUMBERED = re.compile(r"^assert\.(\d+)(?=[.:])", re.MULTILINE)
+    from collections.abc import Mapping
 
 
 class DrillOfSuite(Table):
@@ -40,21 +32,24 @@ class DrillOfSuite(Table):
 
 
 def _sources(value: Any) -> Any:
-    """Return one source or several; a text in a list is a table with nothing else."""
-    if isinstance(value, list):
-        if not value:
-            raise ValueError("empty; name a source.")
-        return [{"source": one} if isinstance(one, str) else one for one in value]
-    return value
+    """Return tables of drills: a text is a table with nothing else."""
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list) or not value:
+        raise ValueError(
+            'a source, or a list of them, is expected; write "NAME" or ["NAME", "..."].'
+        )
+    return [{"source": one} if isinstance(one, str) else one for one in value]
 
 
 class DrillTable(Table):
     """The keys of a drill file.
 
     Attributes:
-        source: One source, or a list of drills that the same assertions are made on.
+        source: Of each drill that the same assertions are made on; most files have one.
         sql_file: SQL files that are an assertion each: patterns, from the directory of this file.
         tap: Scripts of pgTAP, likewise.
+        dbt: A dbt project, whose tests are run.
         params: Parameters of all assertions.
         params_file: A TOML file with more of them.
         severity: Of all assertions that name none; likewise `timeout`, `as_role` and `set`.
@@ -62,7 +57,7 @@ class DrillTable(Table):
 
     elsewhere: ClassVar[Mapping[str, str]] = dict.fromkeys(KEYS_OF_SOURCES, HINT_TO_SOURCE)
 
-    source: Annotated[Text | list[DrillOfSuite], BeforeValidator(_sources)] | None = None
+    source: Annotated[list[DrillOfSuite], BeforeValidator(_sources)] | None = None
     target: Text | None = None
     timeline: str | int | None = None
     inclusive: bool | None = None
@@ -77,174 +72,23 @@ class DrillTable(Table):
     params_file: Text | None = None
     sql_file: Texts | None = None
     tap: Texts | None = None
+    dbt: Dbt | None = None
     assertions: list[AssertTable] = Field(default_factory=list, alias="assert")
 
     @model_validator(mode="after")
     def _asserts_something(self) -> DrillTable:
-        if not self.assertions and self.sql_file is None and self.tap is None:
-            raise ValueError(
-                "no assertion; write an [[assert]], or name files in sql_file or in tap."
-            )
+        elsewhere = (self.sql_file, self.tap, self.dbt)
+        if not self.assertions and all(one is None for one in elsewhere):
+            raise ValueError("no assertion; write an [[assert]], or name sql_file, tap or dbt.")
         return self
 
+    def session(self) -> Session:
+        """Return who asks, and how long, where an assertion does not say it."""
+        return Session(self.as_role, AssertTable.settings_as_text(self.set), self.timeout)
 
-OF_FILE = ("severity", "timeout", "as_role", "set", "params", "params_file", "sql_file", "tap")
+
+OF_FILE = (
+    *("severity", "timeout", "as_role", "set", "params", "params_file"),
+    *("sql_file", "tap", "dbt"),
+)
 """Keys of a drill file about its assertions; the others are the arguments of its drill."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """An assertion, and where it is written.
-
-    Attributes:
-        table: Its keys, with what it takes from the file.
-        path: The drill file, or the SQL file.
-        line: From 0.
-    """
-
-    table: AssertTable
-    path: Path
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
-class DrillSuite:
-    """A drill file that was read.
-
-    Attributes:
-        table: Its keys.
-        assertions: In order.
-        scripts: Those of pgTAP, in order.
-    """
-
-    table: DrillTable
-    assertions: list[Written]
-    scripts: list[Path]
-
-    def drills(self) -> list[dict[str, Any]]:
-        """Return the arguments of each drill, as in the marker."""
-        shared = self.table.model_dump(
-            exclude={"assertions", "source", *OF_FILE}, exclude_none=True
-        )
-        if isinstance(self.table.source, list):
-            each = [one.model_dump(exclude_none=True) for one in self.table.source]
-            return [{**shared, **one} for one in each]
-        return [shared if self.table.source is None else {**shared, "source": self.table.source}]
-
-
-def read_drill(path: Path) -> DrillSuite:
-    """Return the drill file at `path`.
-
-    Raises:
-        MistakesError: With every mistake in the file, and in its SQL files, at once.
-    """
-    document = read_toml(path)
-    mistakes: list[str] = []
-    table = read_table(DrillTable, document, "", mistakes)
-    mistakes = [_named(text, document) for text in mistakes]
-    if table is None:
-        raise MistakesError("\n".join(mistakes))
-    written = [*_in_file(path, table), *_in_sql_files(path, table, mistakes)]
-    more = _parameters_of(path, table, mistakes)
-    found = [Written(_completed(one.table, table, more), one.path, one.line) for one in written]
-    scripts = _matching(path, "tap", table.tap, mistakes)
-    mistakes += _said_twice(found)
-    for one in found:
-        mistakes += _unbound(one, path)
-    if mistakes:
-        raise MistakesError("\n".join(mistakes))
-    return DrillSuite(table, found, scripts)
-
-
-def _named(text: str, document: Mapping[str, Any]) -> str:
-    """Return a mistake with the assertion's own name in place of its number."""
-    entries = document.get("assert")
-
-    def name(match: re.Match[str]) -> str:
-        number = int(match[1])
-        entry = entries[number] if isinstance(entries, list) and number < len(entries) else None
-        own = entry.get("name") if isinstance(entry, dict) else None
-        return f"assert {own!r}" if isinstance(own, str) and own.strip() else match[0]
-
-    return _NUMBERED.sub(name, text)
-
-
-def _in_file(path: Path, table: DrillTable) -> Iterator[Written]:
-    """Yield the assertions of the drill file, with the line of each; 0 where it is not known."""
-    text = path.read_text(encoding="utf-8-sig")
-    lines = [text.count("\n", 0, found.start(1)) for found in _ASSERT_HEADER.finditer(text)]
-    for number, entry in enumerate(table.assertions):
-        yield Written(entry, path, lines[number] if number < len(lines) else 0)
-
-
-def _in_sql_files(path: Path, table: DrillTable, mistakes: list[str]) -> Iterator[Written]:
-    """Yield the assertion of each SQL file; what is wrong with it is added to `mistakes`."""
-    keys = frozenset(keys_of(AssertTable)) - {"sql"}
-    for file in _matching(path, "sql_file", table.sql_file, mistakes):
-        wrong: list[str] = []
-        try:
-            entry = read_table(AssertTable, read_sql_file(file, keys), str(file), wrong)
-        except ConfigError as exc:
-            mistakes.append(str(exc))
-            continue
-        mistakes += wrong
-        if entry is not None:
-            yield Written(entry, file, 0)
-
-
-def _matching(
-    path: Path, key: str, patterns: tuple[str, ...] | None, mistakes: list[str]
-) -> list[Path]:
-    """Return the files that patterns of a key stand for, each once, in order."""
-    found: dict[Path, None] = {}
-    for pattern in patterns or ():
-        files = sorted(path.parent.glob(pattern)) if not Path(pattern).is_absolute() else []
-        if not files:
-            mistakes.append(
-                f"{key}: nothing matches {pattern!r} in {path.parent}\n"
-                "HINT: write a pattern from the directory of the drill file, such as checks/*.sql."
-            )
-        found |= dict.fromkeys(files)
-    return list(found)
-
-
-def _parameters_of(path: Path, table: DrillTable, mistakes: list[str]) -> dict[str, Any]:
-    """Return the parameters that all assertions have; those of the drill file count first."""
-    if table.params_file is None:
-        return table.params
-    try:
-        return checked(read_toml(path.parent / table.params_file), table.params_file) | table.params
-    except ConfigError as exc:
-        mistakes.append(f"params_file: {exc}")
-        return table.params
-
-
-def _completed(entry: AssertTable, table: DrillTable, params: Mapping[str, Any]) -> AssertTable:
-    """Return an assertion with what it takes from its file."""
-    return entry.model_copy(
-        update={
-            "severity": entry.severity or table.severity or "error",
-            "timeout": entry.timeout or table.timeout,
-            "as_role": entry.as_role or table.as_role,
-            "set": {**AssertTable.settings_as_text(table.set), **entry.set},
-            "params": {**params, **entry.params},
-        }
-    )
-
-
-def _said_twice(written: list[Written]) -> Iterator[str]:
-    names = [one.table.name for one in written]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"assert: two are called {name!r}\nHINT: give each a name of its own."
-
-
-def _unbound(written: Written, path: Path) -> Iterator[str]:
-    """Yield a mistake for a statement with an unknown parameter."""
-    table = written.table
-    place = f"assert {table.name!r}" if written.path == path else str(written.path)
-    statements = [table.sql, *([table.compare.sql] if table.compare and table.compare.sql else [])]
-    for statement in statements:
-        try:
-            bind(statement, {*table.params, *GIVEN})
-        except ConfigError as exc:
-            yield f"{place}: {exc}"

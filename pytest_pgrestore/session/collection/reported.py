@@ -20,13 +20,14 @@ def report_part(whole: pytest.Item, part: pytest.Item, judge: Callable[[], None]
 
     Args:
         whole: The item that runs.
-        part: An item that pytest has not collected; its name tells it from the others.
+        part: An item that pytest has not collected; its name tells it from the others. What it
+            has in its stash already is its own.
         judge: Raises as the body of a test does.
     """
-    for key in (REQUEST, OTHER_REQUEST, SEVERITY, WORDS_OWN_FAILURE):
-        value = whole.stash.get(cast("pytest.StashKey[Any]", key), None)
-        if value is not None:
-            part.stash[cast("pytest.StashKey[Any]", key)] = value
+    for name in (REQUEST, OTHER_REQUEST, SEVERITY, WORDS_OWN_FAILURE):
+        key = cast("pytest.StashKey[Any]", name)
+        if key in whole.stash and key not in part.stash:
+            part.stash[key] = whole.stash[key]
     call = pytest.CallInfo.from_call(judge, when="call", reraise=(KeyboardInterrupt,))
     report = part.ihook.pytest_runtest_makereport(item=part, call=call)
     report.nodeid = whole.nodeid  # xdist (3.8) asserts that reports are of the test that runs

@@ -12,9 +12,9 @@ from pytest_pgrestore.assertions import comparison, parameters, tables
 from pytest_pgrestore.assertions.answer import Show
 from pytest_pgrestore.assertions.expectation import SAME_ROWS
 from pytest_pgrestore.assertions.question import Session, ask, begin
-from pytest_pgrestore.model.errors import AssertionFailed
+from pytest_pgrestore.model.errors import AssertionFailed, HarnessError
 from pytest_pgrestore.privacy.exceptions import message_without_values
-from pytest_pgrestore.session.collection.other_side import open_other, side_of
+from pytest_pgrestore.session.collection.other_side import of_other_side, open_other, side_of
 from pytest_pgrestore.session.collection.reported import report_part
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.instances import clone_for, connect, instance_for
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.assertions.answer import Answer
     from pytest_pgrestore.assertions.tables import TableName
     from pytest_pgrestore.restore.instance import RestoredInstance
-    from pytest_pgrestore.session.collection.drill_table import Written
+    from pytest_pgrestore.session.collection.drill_suite import Written
 
 
 class SqlAssertion(pytest.Item):
@@ -60,7 +60,8 @@ class SqlAssertion(pytest.Item):
             here = self._opened(stack, lambda: self._connection(stack))
             there = None
             if self._table.compare is not None:
-                there = self._opened(stack, lambda: open_other(self, self._instance))
+                with of_other_side(side_of(self)):
+                    there = self._opened(stack, lambda: open_other(self, self._instance))
             if self._table.tables is None:
                 self._judge(here, there)
                 return
@@ -93,7 +94,9 @@ class SqlAssertion(pytest.Item):
         complaint = None
         if there is not None:
             compare = written.compare
-            other = self._answer(there, (compare and compare.sql) or written.sql, table)
+            sql = (compare and compare.sql) or written.sql
+            with of_other_side(side_of(self)):
+                other = self._answer(there, sql, table)
             complaint = self._difference(answer, other)
         elif written.expect is not None:
             complaint = written.expect.complaint(answer, self._shown())
@@ -120,6 +123,9 @@ class SqlAssertion(pytest.Item):
         bound = parameters.bind(sql, values)
         text = bound.text if table is None else tables.in_place(bound.text, table)
         asked = {name: values[name] for name in bound.names}
+        for name in sorted(parameters.GIVEN.keys() & bound.names):
+            if asked[name] is None:
+                raise HarnessError(f":{name} is not known here", hint=parameters.GIVEN[name])
         try:
             return ask(connection, text, asked, self._table.timeout)
         finally:
@@ -146,13 +152,13 @@ class SqlAssertion(pytest.Item):
 
 
 def given_by(instance: RestoredInstance) -> dict[str, Any]:
-    """Return the parameters that a drill gives: moments, None where they are not known."""
+    """Return the parameters that a drill gives: moments, None where one is not known."""
     record = instance.record
     backup, recovered = record.backup, record.recovered_to
     at = backup.stopped_at if backup is not None else None
     return {
         "backup_at": at,
         "drill_started_at": record.started_at,
-        # A dump is of one moment: nothing is recovered after it.
-        "recovered_to": at if recovered is None else recovered.last_commit_at,
+        # A dump is of one moment, and so is a backup after which nothing was committed.
+        "recovered_to": (recovered and recovered.last_commit_at) or at,
     }

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pgrestore.assertions import tap
+from pytest_pgrestore.assertions.question import Session, begin
 from pytest_pgrestore.model.errors import AssertionFailed, ConfigError
 from pytest_pgrestore.privacy.exceptions import message_without_values
 from pytest_pgrestore.session.collection.reported import report_part
+from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.instances import clone_for, instance_for
 from pytest_pgrestore.settings.run_settings import is_listing
 
@@ -23,11 +25,13 @@ class TapScript(pytest.Item):
 
     Attributes:
         script: Its path.
+        asking: Who runs it, and how long each statement may take.
     """
 
-    def __init__(self, *, script: Path, **arguments: Any) -> None:
+    def __init__(self, *, script: Path, asking: Session, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.script = script
+        self.asking = asking
 
     def setup(self) -> None:
         """Get the restored instance."""
@@ -50,12 +54,15 @@ class TapScript(pytest.Item):
         sql = tap.sql_of(text, str(self.script))
         with clone_for(self, self._instance) as copy, copy.connect() as connection:
             connection.autocommit = True
+            tap.add_pgtap(connection)
+            begin(connection, self.asking)
             output = tap.run_script(connection, sql)
         file: Any = self.parent
+        shows_values = self.config.stash[SESSION].redaction.shows_values
         for result in tap.read_tap(output, text):
             name = f"{self.name} [{result.number}{' ' if result.title else ''}{result.title}]"
-            item = TapPart.from_parent(file, name=name, script=self.script)
-            report_part(self, item, partial(_judge, result))
+            item = TapPart.from_parent(file, name=name, script=self.script, asking=self.asking)
+            report_part(self, item, partial(_judge, result, shows_values=shows_values))
 
     def repr_failure(
         self,
@@ -74,10 +81,9 @@ class TapPart(TapScript):
     """One test of a script."""
 
 
-def _judge(result: tap.TapResult) -> None:
+def _judge(result: tap.TapResult, *, shows_values: bool) -> None:
     if result.left_out:
         pytest.skip(f"TAP: {result.left_out}")
     if not result.ok:
-        raise AssertionFailed(
-            f"not ok {result.number}{' - ' if result.title else ''}{result.title}"
-        )
+        words = f"not ok {result.number}{' - ' if result.title else ''}{result.title}"
+        raise AssertionFailed(f"{words}\n{result.details}" if shows_values else words)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pytest_pgrestore.model.damage import CAUSE, is_damage
+from pytest_pgrestore.model.damage import CAUSE
 from pytest_pgrestore.model.errors import AssertionFailed, PgRestoreError
 from pytest_pgrestore.model.evidence import AssertionOutcome
 from pytest_pgrestore.model.verdict import Verdict
@@ -24,7 +24,7 @@ from pytest_pgrestore.privacy.exceptions import (
     message_without_values,
     sqlstate_of,
 )
-from pytest_pgrestore.privacy.own_words import did_not_run, own_words, timed_out
+from pytest_pgrestore.privacy.own_words import did_not_run, own_words
 from pytest_pgrestore.privacy.traceback_entries import statement_of
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import (
@@ -36,6 +36,12 @@ from pytest_pgrestore.session.keys import (
     keys_of_drills,
 )
 from pytest_pgrestore.session.one_test import ERROR, WARN
+from pytest_pgrestore.session.outcomes.blame import (
+    hint_of,
+    is_damaged,
+    sql_error_in,
+    verdict_of,
+)
 from pytest_pgrestore.session.outcomes.compared_numbers import numbers_of
 
 Excinfo = pytest.ExceptionInfo[BaseException]
@@ -47,24 +53,25 @@ pytest sends all attributes of a report from a worker to the controller. User pr
 too, but other plugins write them to their files.
 """
 
-_NOT_THE_BACKUP = ("53", "57", "58")
-"""Classes of SQLSTATE that are no finding about the backup.
-
-Insufficient resources, operator intervention, system error: PostgreSQL docs, appendix "Error
-Codes".
-"""
+ASKED_NOTHING = "it asked nothing of the restored copy: no fixture gave it to the test"
+"""Message of a test that passed and has the marker alone. It is no assertion about the backup."""
 
 _SOURCE_LIMIT = 200
 """Characters of source text in a message: a statement, and not a page."""
 
 
-def explain(item: pytest.Item, excinfo: Excinfo | None) -> None:
-    """Add a hint to the error of a write through `pgrestore_conn`, before pytest renders it."""
-    if excinfo is None or "pgrestore_conn" not in getattr(item, "fixturenames", ()):
+def explain(item: pytest.Item, excinfo: Excinfo | None, when: str) -> None:
+    """Add a hint to an exception that is no finding, before pytest renders it."""
+    if excinfo is None:
         return
     error = excinfo.value
-    if sqlstate_of(error) == READ_ONLY and WRITE_HINT not in getattr(error, "__notes__", ()):
-        error.add_note(WRITE_HINT)
+    hint = hint_of(error, when) if drills_of(item) else ""
+    if "pgrestore_conn" in getattr(item, "fixturenames", ()) and (
+        sqlstate_of(sql_error_in(error)) == READ_ONLY
+    ):
+        hint = WRITE_HINT
+    if hint and hint not in getattr(error, "__notes__", ()):
+        error.add_note(hint)
 
 
 def annotate(item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestReport) -> None:
@@ -142,37 +149,11 @@ def outcome_of(
     )
 
 
-def verdict_of(error: BaseException | None, when: str | None) -> Verdict:
-    """Return what an exception means for the backup.
-
-    Args:
-        error: None if pytest failed the test without one.
-        when: Phase of the test. In its body, "call", an error is a finding. In setup and teardown
-            nothing was learned.
-    """
-    if isinstance(error, PgRestoreError):
-        return error.verdict
-    if error is not None and (timed_out(error) or did_not_run(error)):
-        return Verdict.COULD_NOT_VERIFY
-    state = sqlstate_of(error)
-    if _is_damage(error):
-        return Verdict.FAILED
-    if state is not None and (state == "" or state[:2] in _NOT_THE_BACKUP):
-        return Verdict.COULD_NOT_VERIFY
-    return Verdict.FAILED if when == "call" else Verdict.COULD_NOT_VERIFY
-
-
-def _is_damage(error: BaseException | None) -> bool:
-    """Tell whether an error of psycopg is about files of the backup, in whatever phase."""
-    state = sqlstate_of(error)
-    return state is not None and is_damage(state, str(error))
-
-
 def _verdict_and_message(
     item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestReport
 ) -> tuple[Verdict, str]:
     if report.passed:
-        return Verdict.PASSED, ""
+        return (Verdict.SKIPPED, ASKED_NOTHING) if _asked_nothing(item) else (Verdict.PASSED, "")
     if report.skipped and excinfo is not None and did_not_run(excinfo.value):
         return Verdict.COULD_NOT_VERIFY, own_words(excinfo.value)
     if report.skipped:
@@ -185,15 +166,32 @@ def _verdict_and_message(
     return verdict_of(excinfo.value, report.when), _failure(item, excinfo, report.when)
 
 
+def _asked_nothing(item: pytest.Item) -> bool:
+    """Return whether a test never got the restored copy of its drill: a marker alone asks nothing.
+
+    A test of another kind than a function is never meant.
+    """
+    usage = item.config.stash[SESSION].fixture_usage
+    return isinstance(item, pytest.Function) and not usage.drills_of(item)
+
+
 def _failure(item: pytest.Item, excinfo: Excinfo, when: str | None) -> str:
     """Return the message of a failure: phase, error, place, and values if they may be shown."""
-    own = own_words(excinfo.value)
-    message = f"{excinfo.typename}: {own}" if own else message_without_values(excinfo.value)
+    from pytest_pgrestore.privacy.tracebacks import FailureRenderer
+
+    redactor = item.config.stash[SESSION].redaction.redactor
+    comparison: list[str] = item.stash.get(COMPARED, [])
+    renderer = FailureRenderer(item, redactor, comparison)
+    message = "\n".join(renderer.message(excinfo.value))
     lines = [message if when == "call" else f"{when}: {message}"]
-    if _is_damage(excinfo.value):
+    cause = sql_error_in(excinfo.value)
+    if cause is not None and cause is not excinfo.value:
+        lines.append(f"because of {message_without_values(cause)}")
+    if is_damaged(excinfo.value):
         lines.append(CAUSE)
     if not isinstance(excinfo.value, PgRestoreError | AssertionFailed):
         lines.append(_place(item, excinfo))
+    lines.append(hint_of(excinfo.value, when))
     if item.config.stash[SESSION].redaction.shows_values:
         # A lone surrogate kills an xdist worker: execnet sends UTF-8.
         lines.append(excinfo.exconly().encode("utf-8", "backslashreplace").decode("utf-8"))

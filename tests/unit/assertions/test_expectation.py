@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_pgrestore.assertions.answer import Answer, Show
+from pytest_pgrestore.assertions.expectation import LONGEST_MATCHED
 from pytest_pgrestore.assertions.spelling import parse_expectation
 from pytest_pgrestore.model.errors import ConfigError
 
@@ -196,3 +197,24 @@ def test_the_message_names_the_place(expect: Any, rows: Any, told: str) -> None:
         found = str(exc)
 
     assert told in found
+
+
+def test_a_value_is_shown_if_its_column_is_named() -> None:
+    """The author named it; the other one stays withheld."""
+    answer = Answer(("n", "secret"), [(7, 8)])
+    found = parse_expectation({"n": "> 9", "secret": "> 9"}).complaint(answer, Show(columns=("n",)))
+
+    assert found == "n: expected > 9, observed 7\nsecret: the observed value does not satisfy > 9"
+    one = Answer(("n",), [(7,)])
+    assert (
+        parse_expectation("> 9").complaint(one, Show(columns=("n",))) == "expected > 9, observed 7"
+    )
+
+
+def test_a_pattern_is_not_looked_for_in_a_text_without_end() -> None:
+    """The text is a stranger's, and the time may grow with the square of its length."""
+    expected = parse_expectation("matches x+$")
+
+    assert expected.complaint(answer([("x" * LONGEST_MATCHED,)])) is None
+    with pytest.raises(ConfigError, match="matches is for 10,000 at most"):
+        expected.complaint(answer([("x" * (LONGEST_MATCHED + 1),)]))

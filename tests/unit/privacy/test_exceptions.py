@@ -99,3 +99,21 @@ def test_a_lost_connection_is_no_misuse_of_the_driver(
 ) -> None:
     """The one says nothing about the backup; the other is a mistake in the test."""
     assert sqlstate_of(error) == state
+
+
+def test_an_error_of_sqlalchemy_is_told_as_that_of_the_driver() -> None:
+    """Its own message holds the statement with its parameters."""
+    exc = pytest.importorskip("sqlalchemy.exc")
+
+    class Missing(psycopg.errors.UndefinedColumn):
+        diag = Diagnosis("column orders.discount does not exist")  # type: ignore[assignment]  # a stand-in
+
+    error = exc.ProgrammingError("select %s", {"name": "secret"}, Missing())
+    error.__cause__ = Missing()
+
+    assert sqlstate_of(error) == "42703"
+    assert message_without_values(error) == (
+        "ProgrammingError (SQLSTATE 42703): column orders.discount does not exist"
+    )
+    error.__cause__ = None
+    assert message_without_values(error) == "ProgrammingError"
