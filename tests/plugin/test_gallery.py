@@ -229,8 +229,8 @@ def messages(found: dict[str, AssertionOutcome]) -> dict[str, tuple[str, str]]:
         base, bracket, parameter = own.partition("[")
         key = base.removeprefix("test_").replace("_", " ").strip()
         said.setdefault(key, ["", ""])
-        place = outcome.message.partition("\nat ")
-        numbers = place[2].partition("\n")[2] or place[0]
+        lines = [line.strip() for line in outcome.message.splitlines()]
+        numbers = "\n".join([line for line in lines if line.startswith("where ")] or lines)
         text = f"{bracket}{parameter}: {numbers}" if in_python else outcome.message
         said[key][in_python] += f"{text}\n"
     return {name: (one, other) for name, (one, other) in said.items()}

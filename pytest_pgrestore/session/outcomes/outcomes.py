@@ -42,7 +42,6 @@ from pytest_pgrestore.session.outcomes.blame import (
     sql_error_in,
     verdict_of,
 )
-from pytest_pgrestore.session.outcomes.compared_numbers import numbers_of
 
 Excinfo = pytest.ExceptionInfo[BaseException]
 
@@ -90,7 +89,7 @@ def annotate(item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestRepo
     plain = None
     if not item.stash.get(IS_DRILL_CHECK, False):
         outcome = outcome_of(item, excinfo, report)
-        if outcome is not None and outcome.verdict is Verdict.FAILED and _only_warns(item):
+        if outcome is not None and _only_warns(item, outcome, excinfo):
             outcome = replace(outcome, verdict=Verdict.WARNING)
             report.outcome, report.longrepr = "passed", None
         if outcome is not None:
@@ -104,9 +103,15 @@ def annotate(item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestRepo
     }
 
 
-def _only_warns(item: pytest.Item) -> bool:
-    """Return whether the author of a test says that it fails no run."""
-    return item.stash.get(SEVERITY, ERROR) == WARN
+def _only_warns(item: pytest.Item, outcome: AssertionOutcome, excinfo: Excinfo | None) -> bool:
+    """Return whether a test is false, and its author says that it fails no run.
+
+    Damage that it came upon is no assertion of the author's: it stays *failed*.
+    """
+    if outcome.verdict is not Verdict.FAILED or item.stash.get(SEVERITY, ERROR) != WARN:
+        return False
+    error = None if excinfo is None else excinfo.value
+    return not isinstance(error, PgRestoreError) and not is_damaged(error)
 
 
 def status_of(report: pytest.TestReport | pytest.CollectReport) -> Any:
@@ -199,7 +204,7 @@ def _failure(item: pytest.Item, excinfo: Excinfo, when: str | None) -> str:
 
 
 def _place(item: pytest.Item, excinfo: Excinfo) -> str:
-    """Return file, line and source text of the line that failed, with the numbers in it.
+    """Return file, line and source text of the line that failed.
 
     Returns:
         The last line in the file of the test, else in the project; "" if there is none.
@@ -214,8 +219,7 @@ def _place(item: pytest.Item, excinfo: Excinfo) -> str:
     path = Path(entry.path)
     shown = path.relative_to(root) if path.is_relative_to(root) else path
     statement = " ".join(statement_of(entry).split())
-    place = f"at {shown}:{entry.lineno + 1}: {statement[:_SOURCE_LIMIT]}"
-    return "\n".join([place, *numbers_of(excinfo.value, entry, item.stash.get(COMPARED, []))])
+    return f"at {shown}:{entry.lineno + 1}: {statement[:_SOURCE_LIMIT]}"
 
 
 def _is_users(path: Path, root: Path) -> bool:
