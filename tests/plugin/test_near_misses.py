@@ -19,15 +19,15 @@ MISTYPED = {
     ),
     "drill_two.toml": (
         ASSERT.replace("expect =", "expected ="),
-        "assert.0.expected: unknown key\nHINT: did you mean expect? There are: expect, name, sql.",
+        "assert 'a': expected: unknown key\nHINT: did you mean expect? There are: as_role, ",
     ),
     "drill_three.toml": (
         ASSERT.replace("select 1", "set local work_mem = 64; select 1"),
-        "assert.0.sql: holds 2 statements, and one statement is expected",
+        "assert 'a': sql: holds 2 statements, and one statement is expected",
     ),
     "drill_four.toml": (
         ASSERT.replace("select 1", "-- select 1"),
-        "assert.0.sql: holds no statement",
+        "assert 'a': sql: holds no statement",
     ),
 }
 """Files by name: their text, and what is told about them."""

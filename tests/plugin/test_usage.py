@@ -69,7 +69,7 @@ def test_all_bad_requests_of_a_run_are_reported_at_once(drills: Drills, workers:
         "test_b.py::test_future: target time:2199-01-01T00:00:00+00:00 lies in the future",
         "test_b.py::test_argument: unknown marker argument taget\nHINT: did you mean target?",
         "test_b.py::test_which: which source? there are 2: export, shop",
-        "drill_bad.toml: assert.0.expect: expect = 'row' is not understood",
+        "drill_bad.toml: assert 'x': expect: expect = 'row' is not understood",
         "drill_worse.toml:1: not valid TOML",
     ):
         assert line in text
@@ -135,7 +135,7 @@ def test_a_secret_that_is_not_set_is_refused_by_name(drills: Drills) -> None:
 
 
 BAD_FILES = {
-    "empty": ("", ["assert: missing"]),
+    "empty": ("", ["no assertion\nHINT: write an [[assert]]"]),
     "keys": (
         "sourc = 'shop'\nassert = []",
         ["sourc: unknown key\nHINT: did you mean source?", "assert: "],
@@ -144,9 +144,9 @@ BAD_FILES = {
         "backup = 'base'\n[[assert]]\nnme = 'x'\nsql = ''\nexpect = '>= many'",
         [
             "backup: unknown key\nHINT: it is a key of the source: write it below [sources.NAME]",
-            "assert.0.nme: unknown key\nHINT: did you mean name?",
-            "assert.0.sql: empty",
-            "assert.0.expect: ",
+            "assert number 1: nme: unknown key\nHINT: did you mean name?",
+            "assert number 1: sql: empty",
+            "assert number 1: expect: ",
         ],
     ),
     "twice": (
