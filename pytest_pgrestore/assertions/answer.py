@@ -11,7 +11,7 @@ from pytest_pgrestore.model.visible import visible
 from pytest_pgrestore.settings.suggest import known_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 SHOWN_ROWS = 5
 """Rows of which a message shows the columns that the author names."""
@@ -31,6 +31,36 @@ class Answer:
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
+
+    def require_names(self) -> None:
+        """Refuse two columns of one name: only one of them would be looked at.
+
+        Raises:
+            ConfigError: There are two.
+        """
+        for number, name in enumerate(self.columns):
+            if name in self.columns[:number]:
+                raise ConfigError(
+                    f"the query returns two columns called {name!r}",
+                    hint=f"give one another name: `... as {name}_2`.",
+                )
+
+    def require_columns(self, key: str, names: Iterable[str]) -> None:
+        """Refuse a name that is no column.
+
+        Args:
+            key: Of the assertion, which names it.
+            names: As the author wrote them.
+
+        Raises:
+            ConfigError: There is one.
+        """
+        for name in names:
+            if name not in self.columns:
+                raise ConfigError(
+                    f"{key} names {name!r}, which is no column of the query",
+                    hint=known_names(name, self.columns),
+                )
 
     def size(self) -> str:
         """Return how large it is, in words."""
@@ -54,22 +84,9 @@ class Show:
         """Return what is shown of a single value of this column."""
         return self if self.values else Show(values=name in self.columns)
 
-    def require_columns(self, answer: Answer) -> None:
-        """Refuse a name that is no column of the answer.
-
-        Raises:
-            ConfigError: There is one.
-        """
-        for name in self.columns:
-            if name not in answer.columns:
-                raise ConfigError(
-                    f"show names {name!r}, which is no column of the query",
-                    hint=known_names(name, answer.columns),
-                )
-
     def lines(self, answer: Answer) -> Iterator[str]:
         """Yield a line for each of the first rows, with its named columns."""
-        self.require_columns(answer)
+        answer.require_columns("show", self.columns)
         if not self.columns:
             return
         places = [answer.columns.index(name) for name in self.columns]

@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.assertions.answer import SHOWN_ROWS, Answer, Show, shown
+from pytest_pgrestore.assertions.document import differences, same
 from pytest_pgrestore.assertions.operand import Tolerance, comparable, kind_of
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
-from pytest_pgrestore.settings.suggest import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,9 @@ def value_complaint(
     value, expected = here.rows[0][0], there.rows[0][0]
     if _is_same(value, expected, within):
         return None
+    if show.values and isinstance(value, dict | list) and isinstance(expected, type(value)):
+        lines = list(differences(value, expected, shows=True))
+        return "\n".join([f"the value is not that of {side}", *lines[:SHOWN_ROWS]])
     near = "" if within == EXACT else f", within {_words(within)}"
     if show.values:
         return f"expected {shown(expected)} as in {side}{near}, observed {shown(value)}"
@@ -51,11 +54,18 @@ def value_complaint(
 
 
 def _is_same(value: Any, expected: Any, within: Tolerance) -> bool:
+    if value is None and expected is None:
+        raise HarnessError(
+            "both values are null: nothing was compared",
+            hint="count rows, or say what null means: coalesce(max(id), 0).",
+        )
     if value is None or expected is None:
-        return value is expected
+        return False
     left, right = comparable(value), comparable(expected)
+    if any(isinstance(one, Decimal) and one.is_nan() for one in (left, right)):
+        return str(left) == str(right)
     if within == EXACT:
-        return bool(left == right)
+        return same(left, right)
     if kind_of(left) != "number" or kind_of(right) != "number":
         raise ConfigError(
             f"within is about numbers, and the values are a {kind_of(left)} and a {kind_of(right)}",
@@ -113,7 +123,7 @@ def rows_complaint(
     changed = {
         str(stat["column"]): int(stat["unequal_cnt"])
         for stat in found.column_stats
-        if stat["unequal_cnt"]
+        if stat["unequal_cnt"] and stat["column"] not in key
     }
     parts = [f"{_rows(missing)} of {side} {_are(missing)} missing"] if missing else []
     parts += [f"{_rows(added)} {_are(added)} not in {side}"] if added else []
@@ -129,6 +139,7 @@ def rows_complaint(
 
 
 def _require_same_columns(here: Answer, there: Answer, side: str) -> None:
+    here.require_names()
     if here.columns != there.columns:
         raise ConfigError(
             f"the columns differ: {', '.join(here.columns)} here, {', '.join(there.columns)} in"
@@ -139,12 +150,7 @@ def _require_same_columns(here: Answer, there: Answer, side: str) -> None:
 
 def _require_key(answer: Answer, where: str, key: Sequence[str]) -> None:
     """Refuse columns that do not identify a row of an answer."""
-    for name in key:
-        if name not in answer.columns:
-            raise ConfigError(
-                f"key names {name!r}, which is no column of the query",
-                hint=known_names(name, answer.columns),
-            )
+    answer.require_columns("key", key)
     places = [answer.columns.index(name) for name in key]
     keys = [tuple(_plain(row[at]) for at in places) for row in answer.rows]
     if any(None in one for one in keys):
@@ -202,4 +208,11 @@ def _plain(value: Any) -> Any:
     exact = comparable(value)
     if value is None or isinstance(exact, bool):
         return exact
-    return f"{exact.normalize():f}" if isinstance(exact, Decimal) else str(exact)
+    return _digits(exact) if isinstance(exact, Decimal) else str(exact)
+
+
+def _digits(number: Decimal) -> str:
+    """Return a number without zeros at its end; `normalize` would round it to 28 digits."""
+    text = f"{number:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text

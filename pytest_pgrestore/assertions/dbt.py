@@ -40,6 +40,9 @@ _CLOCK = re.compile(r"^\d\d:\d\d:\d\d +", re.MULTILINE)
 
 _BEFORE_AN_ERROR = "Encountered an error:"
 
+_ENDED = (0, 1)
+"""Statuses of dbt after all tests ran; 2 is an error in the middle ("Exit codes")."""
+
 _NO_DBT = 'pip install "dbt-postgres>=1.9" beside pytest, or put dbt on the PATH.'
 
 
@@ -117,7 +120,7 @@ def run_tests(
 
     done = call("test", "--resource-type", "test", *_chosen(table))
     path = place / "target" / "run_results.json"
-    if path.is_file():
+    if path.is_file() and done.status in _ENDED:
         if results := list(read_results(path.read_text(encoding="utf-8"))):
             return results
         raise HarnessError(

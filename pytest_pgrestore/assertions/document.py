@@ -5,9 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.assertions.answer import shown
+from pytest_pgrestore.assertions.operand import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def same(value: Any, wanted: Any) -> bool:
+    """Return whether two documents are the same: in Python alone, true is equal to 1."""
+    match value, wanted:
+        case dict(), dict():
+            return value.keys() == wanted.keys() and all(
+                same(part, wanted[name]) for name, part in value.items()
+            )
+        case list(), list():
+            return len(value) == len(wanted) and all(map(same, value, wanted))
+        case _:
+            return isinstance(value, bool) == isinstance(wanted, bool) and bool(value == wanted)
 
 
 def differences(value: Any, wanted: Any, shows: bool, path: str = "") -> Iterator[str]:
@@ -26,7 +40,7 @@ def differences(value: Any, wanted: Any, shows: bool, path: str = "") -> Iterato
                 inner = f"{path}.{name}" if path else str(name)
                 if name not in value:
                     yield f"{inner} is missing"
-                elif value[name] != part:
+                elif not same(value[name], part):
                     yield from differences(value[name], part, shows, inner)
             more = [name for name in value if name not in wanted]
             if more:
@@ -34,11 +48,14 @@ def differences(value: Any, wanted: Any, shows: bool, path: str = "") -> Iterato
                 yield f"{begins}{len(more)} more key{'s' * (len(more) != 1)}{names}"
         case list(), list() if len(value) == len(wanted):
             for number, (part, other) in enumerate(zip(value, wanted, strict=True)):
-                if part != other:
+                if not same(part, other):
                     yield from differences(part, other, shows, f"{path}[{number}]")
         case _:
-            found = f"observed {shown(value)}" if shows else _size(value)
-            yield f"{begins}expected {shown(wanted)}, {found}"
+            told = shown(wanted), shown(value)
+            if shows and told[0] == told[1]:  # a text and a number, for example
+                told = f"{kind_of(wanted)} {told[0]}", f"{kind_of(value)} {told[1]}"
+            found = f"observed {told[1]}" if shows else _size(value)
+            yield f"{begins}expected {told[0]}, {found}"
 
 
 def _size(value: Any) -> str:

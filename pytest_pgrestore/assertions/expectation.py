@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.assertions.answer import SHOWN_ROWS, Answer, Show, shown
-from pytest_pgrestore.assertions.document import differences
+from pytest_pgrestore.assertions.document import differences, same
 from pytest_pgrestore.assertions.operand import comparable, kind_of
 from pytest_pgrestore.model.errors import ConfigError
 
@@ -61,7 +61,7 @@ class Expectation:
             ConfigError: The two cannot be compared: a mistake of the assertion, and no finding
                 about the backup.
         """
-        show.require_columns(answer)
+        answer.require_columns("show", show.columns)
         match self.kind:
             case "no rows":
                 found = f"expected no rows, the query returned {len(answer.rows):,}"
@@ -97,7 +97,7 @@ class Expectation:
     def _holds(self, value: Any) -> bool:
         match self.kind:
             case "columns" | "list" | "document":
-                return bool(value == self.written)
+                return same(value, self.written)
             case "matches":
                 if not isinstance(value, str):
                     raise _other_kind(kind_of(value), self.text, "text")
@@ -119,8 +119,8 @@ class Expectation:
 
     def _compare(self, sign: str, value: Any, operand: Any) -> bool:
         left, right = comparable(value), comparable(operand)
-        if isinstance(left, str) and kind_of(right) == "number" and sign in {"=", "!="}:
-            right = f"{right:f}"  # "= 42" for a text column
+        if isinstance(left, str) and sign == "=" and self.text.startswith("="):
+            right = self.text[1:].strip()  # "= 42" for a text column
         if type(left) is not type(right):
             raise _other_kind(kind_of(left), self.text, kind_of(right), is_quoted=sign == "=")
         if kind_of(left) == "number" and left.is_nan():
@@ -153,7 +153,8 @@ class Expectation:
         """Compare the columns of one row with an expectation each."""
         if len(answer.rows) != 1:
             return f"expected one row, the query returned {answer.size()}"
-        Show(columns=tuple(self.operand)).require_columns(answer)
+        answer.require_names()
+        answer.require_columns("expect", self.operand)
         row = dict(zip(answer.columns, answer.rows[0], strict=True))
         complaints = [
             f"{name}: {complaint}"

@@ -62,9 +62,11 @@ class Tolerance:
 def operand(text: str) -> Any:
     """Return the number, date, time or duration that `text` spells; else `text`."""
     try:
-        return Decimal(text.replace("_", ""))
+        number = Decimal(text.replace("_", ""))
     except ArithmeticError:
-        pass
+        number = Decimal("nan")
+    if not number.is_nan():  # no value is larger or smaller than it
+        return number
     for parse in (_date, datetime.fromisoformat, parse_duration):
         try:
             return parse(text)

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.assertions.answer import Answer
-from pytest_pgrestore.model.errors import ConfigError, HarnessError
+from pytest_pgrestore.model.errors import AssertionFailed, ConfigError, HarnessError
 from pytest_pgrestore.model.sqlstate import is_own_mistake
 from pytest_pgrestore.privacy.exceptions import READ_ONLY, message_without_values
+from pytest_pgrestore.settings.suggest import nearest
 from pytest_pgrestore.system.spelling import spell_for_us
 
 if TYPE_CHECKING:
@@ -19,8 +20,17 @@ if TYPE_CHECKING:
     from psycopg.sql import Composed
 
 _CANCELED = "57014"
+_SYNTAX = "42601"
 _NO_SUCH_SETTING = "42704"
-"""SQLSTATE query_canceled and undefined_object: PostgreSQL docs, appendix "Error Codes"."""
+_NO_SUCH_ROLE = ("22023", "42704")
+"""SQLSTATE query_canceled, syntax_error, undefined_object, and invalid_parameter_value: PostgreSQL
+docs, appendix "Error Codes".
+"""
+
+_UNKNOWN_SETTING = "unrecognized configuration parameter"
+"""The server's words (lc_messages = C): a policy of row security reads what nobody set."""
+
+_ROLES = "select rolname from pg_catalog.pg_roles order by 1 limit 1000"
 
 ANSWER_BYTES = 512 * 1024 * 1024
 """What the answer to an assertion may take of memory: some millions of rows."""
@@ -49,7 +59,6 @@ def begin(connection: psycopg.Connection[Any], session: Session) -> None:
         psycopg.Error: The role is not in the copy, for example.
     """
     import psycopg
-    from psycopg import sql
 
     from pytest_pgrestore.system.bounded_connection import BoundedConnection
 
@@ -71,7 +80,7 @@ def begin(connection: psycopg.Connection[Any], session: Session) -> None:
                 else "correct the value.",
             ) from None
     if session.role is not None:
-        connection.execute(sql.SQL("set role {}").format(sql.Identifier(session.role)))
+        _set_role(connection, session.role)
     connection.commit()  # a rollback would take all of it back
 
 
@@ -119,12 +128,34 @@ def ask(
             ) from None
         said = exc.diag
         where = (said.statement_position, said.context)
+        if (said.message_primary or "").startswith(_UNKNOWN_SETTING):
+            raise ConfigError(
+                f"the query reads a setting that is not set: {message_without_values(exc)}",
+                hint='add it to the assertion, such as set = { "app.tenant" = "2" }.',
+            ) from None
         if is_own_mistake(exc.sqlstate, said.message_primary, *where):
+            one = exc.sqlstate == _SYNTAX
             raise ConfigError(
                 f"the query has a mistake: {message_without_values(exc)}",
-                hint="mend the SQL: exactly one statement that returns rows.",
+                hint=f"mend the SQL{': exactly one statement that returns rows' * one}.",
             ) from None
         raise
+
+
+def _set_role(connection: psycopg.Connection[Any], role: str) -> None:
+    import psycopg
+    from psycopg import sql
+
+    try:
+        connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
+    except psycopg.Error as exc:
+        if exc.sqlstate not in _NO_SUCH_ROLE:
+            raise
+        connection.rollback()
+        rows = connection.execute(_ROLES).fetchall()
+        near = nearest(role, [str(row[0]) for row in rows])
+        more = f"; {near} is" if near else "; a dump has roles only with `globals`"
+        raise AssertionFailed(f"as_role: role {role!r} is not in the restored copy{more}") from None
 
 
 def _set(connection: psycopg.Connection[Any], name: str, value: str) -> None:

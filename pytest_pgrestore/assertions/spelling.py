@@ -84,6 +84,8 @@ def _parse_text(value: str) -> Expectation:
             f"expect = {value!r} is not understood",
             hint=f"did you mean {word!r}? For this text as a value, write = {text}.",
         )
+    if text.startswith("=="):
+        raise ConfigError(f"expect = {value!r} is not understood", hint="write one =.")
     first, *more = text.split(maxsplit=1)[:2] or [""]
     meant = nearest(first.lower(), ("between", "about", "matches"), cutoff=_TYPO) if more else None
     if meant is not None and first != meant:

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(r"--[ \t]*(?P<key>[A-Za-z_]+)[ \t]*:[ \t]*(?P<value>.*)")
 
+_IN_BLOCK = re.compile(r"/?\*?[ \t]*(?P<key>[A-Za-z_]+)[ \t]*:(?!:)")
+"""A line of a comment between ``/*`` and ``*/``; a cast has two colons."""
+
+_LISTS = frozenset({"show", "key", "tables"})
+"""Keys whose values may stand in a row, with commas."""
+
 DEFAULT_EXPECT = "no rows"
 """Of a file without ``expect``: the rows are those that are wrong, as in dbt's tests."""
 
@@ -47,11 +53,13 @@ def read_sql_file(path: Path, keys: frozenset[str]) -> dict[str, Any]:
             f"{path} cannot be read: {why}", hint="correct sql_file, or the file."
         ) from None
     table: dict[str, Any] = {"name": path.stem, "expect": DEFAULT_EXPECT, "sql": text}
-    seen = set()
+    seen, is_top = set(), True
     for line in text.splitlines():
         words = line.strip()
-        if words and not words.startswith("--"):
-            break
+        is_top = is_top and (not words or words.startswith("--"))
+        if not is_top:
+            _refuse_key(words, keys, path)
+            continue
         match = _LINE.match(words)
         key = "" if match is None else match["key"].lower()
         if match is None or key not in keys:
@@ -65,15 +73,30 @@ def read_sql_file(path: Path, keys: frozenset[str]) -> dict[str, Any]:
         if key in seen:
             raise ConfigError(f"{path}: {key} stands there twice", hint="keep one of them.")
         seen.add(key)
-        table[key] = _value(match["value"].strip())
+        table[key] = _value(key, match["value"].strip(), path)
     return table
 
 
-def _value(text: str) -> Any:
+def _refuse_key(line: str, keys: frozenset[str], path: Path) -> None:
+    """Refuse a key that stands where none is looked for: it would be ignored."""
+    match = _LINE.match(line) or _IN_BLOCK.match(line)
+    if match is not None and match["key"].lower() in keys:
+        raise ConfigError(
+            f"{path}: {match['key']} stands below the comment at the top",
+            hint="write keys in lines that begin with --, above the SQL.",
+        )
+
+
+def _value(key: str, text: str, path: Path) -> Any:
     """Return what a value stands for."""
+    if key in _LISTS and "," in text and text[:1] != "[":
+        return [part.strip() for part in text.split(",")]
     if text[:1] not in {"[", "{", '"', "'"} and text not in {"true", "false"}:
         return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        return text
+        raise ConfigError(
+            f"{path}: the value of {key} is not valid TOML",
+            hint='write texts in quotes: ["id", "total"]; or a text that begins otherwise.',
+        ) from None

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pytest_pgrestore.assertions import parameters
 from pytest_pgrestore.assertions.answer import Show
-from pytest_pgrestore.assertions.expectation import SAME_ROWS, Expectation
+from pytest_pgrestore.assertions.expectation import NO_ROWS, ROWS, SAME_ROWS, Expectation
 from pytest_pgrestore.assertions.operand import Tolerance
 from pytest_pgrestore.assertions.spelling import parse_expectation
 from pytest_pgrestore.assertions.statement import count_statements
@@ -155,7 +155,8 @@ class AssertTable(Table):
 
     @model_validator(mode="after")
     def _keys_fit(self) -> AssertTable:
-        same = self.expect is not None and self.expect.kind == SAME_ROWS
+        kind = None if self.expect is None else self.expect.kind
+        same = kind == SAME_ROWS
         if self.compare is None:
             if self.expect is None:
                 raise ValueError("expect is missing; add it: what must the answer be?")
@@ -164,6 +165,8 @@ class AssertTable(Table):
                     raise ValueError(f"{name} needs another side; add compare = {{ ... }}.")
         elif self.expect is not None and not same:
             raise ValueError(f"compare and expect are two answers; write expect = {SAME_ROWS!r}.")
+        if self.show is True and kind in {NO_ROWS, ROWS, SAME_ROWS}:
+            raise ValueError('show = true is for a single value; name columns: show = ["id"].')
         if same and not self.key:
             raise ValueError('same rows needs the columns of a row\'s key; add key = ["id"].')
         if self.tables is not None and PLACE not in self.sql:

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_pgrestore.model.errors import AssertionFailed, ConfigError, HarnessError
+from pytest_pgrestore.model.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +39,8 @@ class TableName(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        """Return both with a dot, unquoted."""
-        return f"{self.schema}.{self.name}"
+        """Return both with a dot, as a reader sees them: who wrote the backup chose them."""
+        return visible(self.dotted)
 
     def __repr__(self) -> str:
         """Return the same: pytest shows it in the names of subtests."""
@@ -48,6 +49,11 @@ class TableName(NamedTuple):
     def is_name_of_table(self) -> bool:
         """Return that it is no value of a row: reports show it."""
         return True
+
+    @property
+    def dotted(self) -> str:
+        """Both with a dot, unquoted, as patterns mean them."""
+        return f"{self.schema}.{self.name}"
 
     @property
     def identifier(self) -> Identifier:
@@ -88,17 +94,24 @@ def tables_like(connection: psycopg.Connection[Any], patterns: Sequence[str]) ->
             f"{len(found):,} tables are like {', '.join(wanted)}, and {MOST_TABLES:,} are the most",
             hint="write a narrower pattern.",
         )
-    for pattern in wanted:
-        if not any(_fits(table, [pattern]) for table in there):
-            names = ", ".join(map(str, there[:_LISTED])) or "none"
-            more = f" and {len(there) - _LISTED} more" if len(there) > _LISTED else ""
-            raise AssertionFailed(f"no table is like {pattern!r}; there are: {names}{more}")
+    missing = [pattern for pattern in wanted if not any(_fits(table, [pattern]) for table in there)]
+    if missing:
+        names = ", ".join(map(str, there[:_LISTED])) or "none"
+        more = f" and {len(there) - _LISTED} more" if len(there) > _LISTED else ""
+        raise AssertionFailed(
+            f"no table is like {', '.join(map(repr, missing))}; there are: {names}{more}"
+            " (views and partitions are none)"
+        )
+    if not found:
+        raise AssertionFailed(
+            f"no table is like {', '.join(wanted)} without those like {', '.join(unwanted)}"
+        )
     return found
 
 
 def _fits(table: TableName, patterns: Sequence[str]) -> bool:
     return any(
-        fnmatchcase(str(table) if "." in pattern else table.name, pattern) for pattern in patterns
+        fnmatchcase(table.dotted if "." in pattern else table.name, pattern) for pattern in patterns
     )
 
 

@@ -9,7 +9,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.model.damage import is_damage
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
+from pytest_pgrestore.model.visible import visible
 
 if TYPE_CHECKING:
     import psycopg
@@ -87,7 +89,7 @@ def add_pgtap(connection: psycopg.Connection[Any]) -> None:
     try:
         connection.execute("create extension if not exists pgtap")
     except psycopg.Error as exc:
-        if exc.sqlstate in _NO_EXTENSION:
+        if exc.sqlstate in _NO_EXTENSION and not is_damage(exc.sqlstate, str(exc)):
             raise HarnessError(
                 "the extension pgtap is not installed beside the server programs",
                 hint="install it (Debian: postgresql-NN-pgtap); in containers name that package in"
@@ -159,7 +161,7 @@ def read_tap(output: str, script: str) -> list[TapResult]:
 
 
 def _result(line: Any, number: int, words: set[str]) -> TapResult:
-    title = line.description.lstrip("- ").strip()
+    title = visible(line.description.lstrip("- ").strip())
     if not {word.lower() for word in _WORD.findall(title)} <= words:
         title = ""
     left_out = "skip" if line.skip else "todo" if line.todo else ""

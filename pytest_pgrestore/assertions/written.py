@@ -58,9 +58,9 @@ def pattern_of(table: TableName, there: Mapping[str, int]) -> str | None:
         table: One of `there`.
         there: How many tables have a name, schema and all: a dot may be in each part.
     """
-    pattern = re.sub(r"[*?[]", r"[\g<0>]", str(table))
+    pattern = re.sub(r"[*?[]", r"[\g<0>]", table.dotted)
     if not pattern.startswith("!"):
-        return pattern if there[str(table)] == 1 else None
+        return pattern if there[table.dotted] == 1 else None
     pattern = "?" + pattern[1:]  # with ! it would take tables out
     alike = sum(there[other] for other in there if fnmatchcase(other, pattern))
     return pattern if alike == 1 else None

@@ -29,9 +29,13 @@ _POLARS = re.compile(
 """Source: polars (1.0 to 2.1), polars/testing/asserts/ and crates/polars-testing."""
 
 _SIDES = re.compile(
-    r"^\[left\]: +(\(?[\d, ]+\)?)(?:, [^\n]*)?\n\[right\]: (\(?[\d, ]+\)?)", re.MULTILINE
+    r"^\[left\]: +(\(?\d[\d, ]*\d\)?|\d+)(?:, [^\n]*)?\n\[right\]: (\(?\d[\d, ]*\d\)?|\d+)",
+    re.MULTILINE,
 )
 """The two sides where they are numbers: rows, or rows and columns."""
+
+_ABOUT_SIZES = ("height", "length", "number of rows", "shape")
+"""Reasons of polars whose sides are sizes; those of others may be names that come from rows."""
 
 
 def of_assertion(error: BaseException) -> Iterator[str]:
@@ -79,7 +83,8 @@ def _of_polars(error: BaseException, frames: list[FrameType]) -> str:
     text = str(error)
     found = _required(_POLARS.match(text))
     if found["name"] is None:
-        return f"{found['what']}: {found['why']}{_sides(text)}"
+        sizes = _sides(text) if found["why"].startswith(_ABOUT_SIZES) else ""
+        return f"{found['what']}: {found['why']}{sizes}"
     left, right = _sides_of(frames)
     position = list(left.columns).index(found["name"])
     where = _column(found["name"], position, error)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import linecache
 import re
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.visible import visible
+from pytest_pgrestore.privacy.libraries import is_of_a_library
 from pytest_pgrestore.privacy.traceback_entries import frames_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-_INSTALLED = ("/site-packages/", "/dist-packages/")
 
 _LONGEST = 100
 """Characters of a word that is shown."""
@@ -35,9 +35,7 @@ class SourceWords:
 
     @cached_property
     def _text(self) -> str:
-        own = dict.fromkeys(
-            file for file in self._files if not any(part in file for part in _INSTALLED)
-        )
+        own = dict.fromkeys(file for file in self._files if not is_of_a_library(Path(file)))
         lines = (linecache.getlines(file, self._globals.get(file)) for file in own)
         return "".join(line for some in lines for line in some)
 

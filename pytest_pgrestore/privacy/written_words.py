@@ -43,7 +43,7 @@ def written_words(
     if text in constants_of(statement):
         return text
     for node in ast.walk(parsed(statement)):
-        if isinstance(node, ast.JoinedStr) and re.fullmatch(_pattern(node), text, re.DOTALL):
+        if isinstance(node, ast.JoinedStr) and _may_be(node, text):
             return "".join(_part(part, variables, redactor) for part in node.values)
     return None
 
@@ -63,11 +63,28 @@ def words_of_python(error: BaseException, text: str, statement: str) -> str | No
     return text if any(pattern.fullmatch(text) for pattern in _PLAIN) else None
 
 
-def _pattern(node: ast.JoinedStr) -> str:
-    return "".join(
-        re.escape(str(part.value)) if isinstance(part, ast.Constant) else ".*"
-        for part in node.values
-    )
+def _may_be(node: ast.JoinedStr, text: str) -> bool:
+    """Return whether an f-string can have made a text: its words stand there, in their order.
+
+    A regular expression would take the time of length to the power of the number of values.
+    """
+    words = [str(part.value) if isinstance(part, ast.Constant) else None for part in node.values]
+    if None not in words:
+        return text == "".join(word for word in words if word is not None)
+    begin = words[0] or "" if words else ""
+    end = words[-1] or "" if words else ""
+    if not text.startswith(begin) or not text.endswith(end) or len(text) < len(begin) + len(end):
+        return False
+    place, last = len(begin), len(text) - len(end)
+    inner = words[1 if words[0] is not None else 0 : -1 if words[-1] is not None else None]
+    for word in inner:
+        if word is None:
+            continue
+        found = text.find(word, place, last)
+        if found < 0:
+            return False
+        place = found + len(word)
+    return True
 
 
 def _part(part: ast.expr, variables: Mapping[str, Any], redactor: Redactor) -> str:

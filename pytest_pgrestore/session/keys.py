@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.drill_request import DrillRequest
 
 MARKER = "pgrestore"
@@ -32,6 +33,12 @@ NOT_MEASURED = pytest.StashKey[bool]()
 
 IS_DRILL_CHECK = pytest.StashKey[bool]()
 """On an item: it is one of a drill's own checks, and no test of the user's."""
+
+WHOLE = pytest.StashKey[str]()
+"""On a part of an item: the node id of the item."""
+
+VERDICT = pytest.StashKey[Verdict]()
+"""On an item: what its last phase with an outcome was."""
 
 SEVERITY = pytest.StashKey[str]()
 """On an item: what it is if its assertion is false, ``error`` or ``warn``."""

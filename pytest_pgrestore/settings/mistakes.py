@@ -118,8 +118,15 @@ def _entry_of(model: type[BaseModel], key: str) -> type[BaseModel] | None:
     """Return the table that the key `key` holds a list of; None if it holds none."""
     for name, field in model.model_fields.items():
         if key == (field.alias or name):
-            return next((inner for inner in get_args(field.annotation) if _is_table(inner)), None)
+            return next(filter(_is_table, _inside(field.annotation)), None)
     return None
+
+
+def _inside(annotation: Any) -> Iterator[Any]:
+    """Yield the types that a type is made of, at every depth."""
+    for inner in get_args(annotation):
+        yield inner
+        yield from _inside(inner)
 
 
 def _is_table(value: Any) -> bool:

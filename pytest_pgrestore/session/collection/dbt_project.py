@@ -10,7 +10,7 @@ import pytest
 
 from pytest_pgrestore.assertions import dbt
 from pytest_pgrestore.privacy.exceptions import message_without_values
-from pytest_pgrestore.session.collection.reported import report_part
+from pytest_pgrestore.session.collection.reported import Parts
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.instances import clone_for, instance_for
 from pytest_pgrestore.session.keys import SEVERITY
@@ -61,13 +61,11 @@ class DbtProject(pytest.Item):
                 asking=self.asking,
                 timeout_seconds=run.timeout_seconds,
             )
-        file: Any = self.parent
+        parts = Parts(self, table=self.table, asking=self.asking)
         for result in results:
-            name = f"{self.name} [{result.name}]"
-            part = DbtTest.from_parent(file, name=name, table=self.table, asking=self.asking)
-            if result.status == WARN:
-                part.stash[SEVERITY] = WARN
-            report_part(self, part, result.judge)
+            stash = {SEVERITY: WARN} if result.status == WARN else None
+            parts.report(result.name, result.judge, stash)
+        parts.conclude()
 
     def repr_failure(
         self,
@@ -80,7 +78,3 @@ class DbtProject(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return the drill file."""
         return self.path, 0, self.name
-
-
-class DbtTest(DbtProject):
-    """One test of a project."""

@@ -5,19 +5,18 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
-from pytest_pgrestore.model.errors import ConfigError, HarnessError
+from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError, HarnessError
 from pytest_pgrestore.privacy.exceptions import message_without_values
 from pytest_pgrestore.session.drill_request import DrillRequest, make_request
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.instances import NoServerError, connect, instance_of
-from pytest_pgrestore.session.keys import NOT_MEASURED, OTHER_REQUEST, REQUEST
+from pytest_pgrestore.session.keys import OTHER_REQUEST, REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import psycopg
+    import pytest
 
     from pytest_pgrestore.assertions.table import CompareTable
     from pytest_pgrestore.restore.instance import RestoredInstance
@@ -78,9 +77,9 @@ def of_other_side(side: str) -> Iterator[None]:
 
     try:
         yield
-    except HarnessError:  # such as no answer in time, which is one of psycopg's, too
-        raise
-    except psycopg.Error as exc:
+    except (HarnessError, ConfigError) as exc:  # such as no answer in time, one of psycopg's, too
+        raise type(exc)(f"{side}: {exc.problem}", exc.hint) from None
+    except (psycopg.Error, BackupNotRestorable) as exc:
         raise HarnessError(
             f"{side} gave no answer to compare with: {message_without_values(exc)}",
             hint="make the query right for the other side: `sql` in `compare` is for it alone.",
@@ -100,10 +99,11 @@ def open_other(item: pytest.Item, instance: RestoredInstance) -> psycopg.Connect
         return _live(item, instance)
     try:
         return connect(instance_of(session, request.drill, request.database))
-    except NoServerError as exc:
-        message = str(exc)
-    item.stash[NOT_MEASURED] = True
-    pytest.fail(message, pytrace=False)
+    except NoServerError:
+        raise HarnessError(
+            "it was not restored: nothing to compare with",
+            hint=f"see pgrestore::{request.drill.key}::restored.",
+        ) from None
 
 
 def _live(item: pytest.Item, instance: RestoredInstance) -> psycopg.Connection[Any]:

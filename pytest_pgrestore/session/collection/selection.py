@@ -23,7 +23,8 @@ def drop_drills_without_tests(config: pytest.Config, items: list[pytest.Item]) -
     idle = [item for item in items if _is_check(item) and used.isdisjoint(keys_of_drills(item))]
     if idle:
         config.hook.pytest_deselected(items=idle)
-        items[:] = [item for item in items if item not in idle]
+        gone = set(idle)
+        items[:] = [item for item in items if item not in gone]
 
 
 def _is_check(item: pytest.Item) -> bool:

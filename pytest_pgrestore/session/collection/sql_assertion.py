@@ -15,7 +15,7 @@ from pytest_pgrestore.assertions.question import Session, ask, begin
 from pytest_pgrestore.model.errors import AssertionFailed, HarnessError
 from pytest_pgrestore.privacy.exceptions import message_without_values
 from pytest_pgrestore.session.collection.other_side import of_other_side, open_other, side_of
-from pytest_pgrestore.session.collection.reported import report_part
+from pytest_pgrestore.session.collection.reported import Parts
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.instances import clone_for, connect, instance_for
 from pytest_pgrestore.settings.run_settings import is_listing
@@ -67,11 +67,10 @@ class SqlAssertion(pytest.Item):
                 return
             with self._instance.access.ask() as asks:
                 found = tables.tables_like(asks, self._table.tables)
-            file: Any = self.parent
+            parts = Parts(self, written=self.written)
             for table in found:
-                name = f"{self.name} [{table}]"
-                part = SqlAssertion.from_parent(file, name=name, written=self.written)
-                report_part(self, part, partial(self._judge, here, there, table))
+                parts.report(table, partial(self._judge, here, there, table))
+            parts.conclude()
 
     def _opened(
         self, stack: ExitStack, make: Callable[[], psycopg.Connection[Any]]

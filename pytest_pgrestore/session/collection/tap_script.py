@@ -11,7 +11,7 @@ from pytest_pgrestore.assertions import tap
 from pytest_pgrestore.assertions.question import Session, begin
 from pytest_pgrestore.model.errors import AssertionFailed, ConfigError
 from pytest_pgrestore.privacy.exceptions import message_without_values
-from pytest_pgrestore.session.collection.reported import report_part
+from pytest_pgrestore.session.collection.reported import Parts
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.instances import clone_for, instance_for
 from pytest_pgrestore.settings.run_settings import is_listing
@@ -57,12 +57,12 @@ class TapScript(pytest.Item):
             tap.add_pgtap(connection)
             begin(connection, self.asking)
             output = tap.run_script(connection, sql)
-        file: Any = self.parent
         shows_values = self.config.stash[SESSION].redaction.shows_values
+        parts = Parts(self, script=self.script, asking=self.asking)
         for result in tap.read_tap(output, text):
-            name = f"{self.name} [{result.number}{' ' if result.title else ''}{result.title}]"
-            item = TapPart.from_parent(file, name=name, script=self.script, asking=self.asking)
-            report_part(self, item, partial(_judge, result, shows_values=shows_values))
+            title = f"{result.number}{' ' if result.title else ''}{result.title}"
+            parts.report(title, partial(_judge, result, shows_values=shows_values))
+        parts.conclude()
 
     def repr_failure(
         self,
@@ -77,13 +77,9 @@ class TapScript(pytest.Item):
         return self.script, 0, self.name
 
 
-class TapPart(TapScript):
-    """One test of a script."""
-
-
 def _judge(result: tap.TapResult, *, shows_values: bool) -> None:
     if result.left_out:
-        pytest.skip(f"TAP: {result.left_out}")
+        raise pytest.skip.Exception(f"TAP: {result.left_out}")
     if not result.ok:
         words = f"not ok {result.number}{' - ' if result.title else ''}{result.title}"
         raise AssertionFailed(f"{words}\n{result.details}" if shows_values else words)

@@ -87,9 +87,10 @@ def sql_error_in(error: BaseException | None) -> psycopg.Error | None:
 
 def is_damaged(error: BaseException | None) -> bool:
     """Tell whether an error of SQL is about files of the backup, in whatever phase."""
-    found = sql_error_in(error)
-    state = sqlstate_of(found)
-    return state is not None and is_damage(state, str(found))
+    leaved = leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    found = [sql_error_in(leaf) for leaf in leaved]
+    states = [(sqlstate_of(one), str(one)) for one in found if one is not None]
+    return any(state is not None and is_damage(state, said) for state, said in states)
 
 
 def _judged(error: BaseException | None, when: str | None) -> tuple[Verdict, str]:

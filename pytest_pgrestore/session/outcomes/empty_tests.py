@@ -103,7 +103,9 @@ def _require_no_value(item: pytest.Function, function: object, returned: list[An
     code = _code_of(function)
     if value is None or code is None or sys.flags.optimize or not drills_of(item):
         return
-    if inspect.isawaitable(value) or not _ASSERTING.isdisjoint(_names(code)):
+    names = set(_names(code))
+    asserts = any(name.startswith("assert") for name in names)  # assert_that, assert_frame_equal
+    if inspect.isawaitable(value) or asserts or not _ASSERTING.isdisjoint(names):
         return
     raise EmptyTestError(
         f"the test returns a value ({type(value).__name__}), which nobody looks at",
@@ -134,7 +136,7 @@ def _has_own_fixture(item: pytest.Function) -> bool:
     """Return whether a fixture of the user's, or of another plugin, is set up for a test."""
     info: Any = item._fixtureinfo  # noqa: SLF001 - pytest (8.2 to 9.2) tells the functions nowhere else
     for name, definitions in info.name2fixturedefs.items():
-        modules = {definition.func.__module__.partition(".")[0] for definition in definitions}
+        modules = {str(definition.func.__module__).partition(".")[0] for definition in definitions}
         if name.startswith(_XUNIT) or not modules <= _FRAMEWORKS:
             return True
     return False

@@ -8,7 +8,6 @@ The outcome travels on the report, as plain data, from an xdist worker to the co
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from pytest_pgrestore.model.damage import CAUSE
 from pytest_pgrestore.model.errors import AssertionFailed, PgRestoreError
 from pytest_pgrestore.model.evidence import AssertionOutcome
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.model.version import PACKAGE
 from pytest_pgrestore.privacy.exceptions import (
     READ_ONLY,
     WRITE_HINT,
@@ -25,14 +23,16 @@ from pytest_pgrestore.privacy.exceptions import (
     sqlstate_of,
 )
 from pytest_pgrestore.privacy.own_words import did_not_run, own_words
-from pytest_pgrestore.privacy.traceback_entries import statement_of
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import (
     COMPARED,
     IS_DRILL_CHECK,
     NO_SERVER,
     NOT_MEASURED,
+    OTHER_REQUEST,
     SEVERITY,
+    VERDICT,
+    WHOLE,
     keys_of_drills,
 )
 from pytest_pgrestore.session.one_test import ERROR, WARN
@@ -42,6 +42,7 @@ from pytest_pgrestore.session.outcomes.blame import (
     sql_error_in,
     verdict_of,
 )
+from pytest_pgrestore.session.outcomes.failed_line import place_of
 
 Excinfo = pytest.ExceptionInfo[BaseException]
 
@@ -54,9 +55,6 @@ too, but other plugins write them to their files.
 
 ASKED_NOTHING = "it asked nothing of the restored copy: no fixture gave it to the test"
 """Message of a test that passed and has the marker alone. It is no assertion about the backup."""
-
-_SOURCE_LIMIT = 200
-"""Characters of source text in a message: a statement, and not a page."""
 
 
 def explain(item: pytest.Item, excinfo: Excinfo | None, when: str) -> None:
@@ -86,21 +84,30 @@ def annotate(item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestRepo
     refusal = usage.refusal_of(item)
     if not drills and not refusal:
         return
-    plain = None
+    plain, reference = None, item.stash.get(OTHER_REQUEST, None)
     if not item.stash.get(IS_DRILL_CHECK, False):
         outcome = outcome_of(item, excinfo, report)
-        if outcome is not None and _only_warns(item, outcome, excinfo):
+        in_body = report.when == "call"
+        if outcome is not None and in_body and _only_warns(item, outcome, excinfo):
             outcome = replace(outcome, verdict=Verdict.WARNING)
             report.outcome, report.longrepr = "passed", None
         if outcome is not None:
+            item.stash[VERDICT] = outcome.verdict
             plain = asdict(outcome) | {"verdict": str(outcome.verdict)}
     mask = item.config.stash[SESSION].redaction.masker.mask
     vars(report)[ATTRIBUTE] = {
         "drills": sorted(drills),
+        "reference": None if reference is None else reference.drill.key,
         "outcome": mask(plain),
-        "tries": usage.tries_of(item.nodeid),
+        "tries": _tries_of(item),
         "refusal": mask(refusal),
     }
+
+
+def _tries_of(item: pytest.Item) -> int:
+    """Return how often a test was tried, or the one that an item is a part of."""
+    usage = item.config.stash[SESSION].fixture_usage
+    return usage.tries_of(item.stash.get(WHOLE, item.nodeid))
 
 
 def _only_warns(item: pytest.Item, outcome: AssertionOutcome, excinfo: Excinfo | None) -> bool:
@@ -150,7 +157,7 @@ def outcome_of(
         seconds=report.duration,
         file=path,
         line=None if line is None else line + 1,
-        tries=item.config.stash[SESSION].fixture_usage.tries_of(item.nodeid),
+        tries=_tries_of(item),
     )
 
 
@@ -190,42 +197,18 @@ def _failure(item: pytest.Item, excinfo: Excinfo, when: str | None) -> str:
     message = "\n".join(renderer.message(excinfo.value))
     lines = [message if when == "call" else f"{when}: {message}"]
     cause = sql_error_in(excinfo.value)
-    if cause is not None and cause is not excinfo.value:
+    ours = isinstance(excinfo.value, PgRestoreError | AssertionFailed)
+    if cause is not None and cause is not excinfo.value and not ours:
         lines.append(f"because of {message_without_values(cause)}")
     if is_damaged(excinfo.value):
         lines.append(CAUSE)
-    if not isinstance(excinfo.value, PgRestoreError | AssertionFailed):
-        lines.append(_place(item, excinfo))
+    if not ours:
+        lines.append(place_of(item, excinfo))
     lines.append(hint_of(excinfo.value, when))
     if item.config.stash[SESSION].redaction.shows_values:
         # A lone surrogate kills an xdist worker: execnet sends UTF-8.
         lines.append(excinfo.exconly().encode("utf-8", "backslashreplace").decode("utf-8"))
     return "\n".join(line for line in lines if line)
-
-
-def _place(item: pytest.Item, excinfo: Excinfo) -> str:
-    """Return file, line and source text of the line that failed.
-
-    Returns:
-        The last line in the file of the test, else in the project; "" if there is none.
-    """
-    root = item.config.rootpath
-    entries = list(excinfo.traceback)
-    own = [entry for entry in entries if Path(entry.path) == item.path]
-    own = own or [entry for entry in entries if _is_users(Path(entry.path), root)]
-    if not own:
-        return ""
-    entry = own[-1]
-    path = Path(entry.path)
-    shown = path.relative_to(root) if path.is_relative_to(root) else path
-    statement = " ".join(statement_of(entry).split())
-    return f"at {shown}:{entry.lineno + 1}: {statement[:_SOURCE_LIMIT]}"
-
-
-def _is_users(path: Path, root: Path) -> bool:
-    """Return whether a file belongs to the user's project, and to no installed package."""
-    installed = "site-packages" in path.parts or PACKAGE in path.parents
-    return path.is_relative_to(root) and not installed
 
 
 def _skip_reason(report: pytest.TestReport) -> str:

@@ -11,7 +11,8 @@ import pytest
 from pytest_pgrestore.assertions.answer import Answer, Show
 from pytest_pgrestore.assertions.comparison import rows_complaint, value_complaint
 from pytest_pgrestore.assertions.operand import Tolerance
-from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.assertions.spelling import parse_expectation
+from pytest_pgrestore.model.errors import ConfigError, HarnessError
 
 
 def one(value: Any) -> Answer:
@@ -24,7 +25,6 @@ def one(value: Any) -> Answer:
     [
         (1, 1, "0"),
         (1, Decimal("1.00"), "0"),
-        (None, None, "0"),
         ("a", "a", "0"),
         (95, 100, "5%"),
         (105, 100, "5%"),
@@ -137,3 +137,40 @@ def test_a_key_that_identifies_no_row_is_a_mistake(
     """It is no finding about the backup."""
     with pytest.raises(ConfigError, match=told):
         rows_complaint(Answer(COLUMNS, ROWS), there, "x", key)
+
+
+def test_nothing_on_both_sides_is_no_agreement() -> None:
+    """The newest row of two emptied tables is null."""
+    with pytest.raises(HarnessError, match="both values are null"):
+        value_complaint(one(None), one(None), "x")
+
+
+def test_long_numbers_keep_their_last_digit() -> None:
+    """Thirty digits are no rare key."""
+    long = Decimal(123456789012345678901234567891)
+    other = long + Decimal("1e0")
+    rows = [(long, "a"), (Decimal("1.10"), "b")]
+
+    def compared_keys(there: list[Any]) -> str | None:
+        sides = Answer(("id", "v"), rows), Answer(("id", "v"), there)
+        return rows_complaint(*sides, "x", ["id"])
+
+    assert compared_keys([(long, "a"), (Decimal("1.1"), "b")]) is None
+    assert compared_keys([(Decimal(int(other)), "a"), (Decimal("1.1"), "b")]) is not None
+
+
+def test_two_columns_of_one_name_are_a_mistake() -> None:
+    """Only the last one would be compared."""
+    answer = Answer(("id", "status", "status"), [(1, "paid", "new")])
+
+    with pytest.raises(ConfigError, match="two columns called 'status'"):
+        rows_complaint(answer, answer, "x", ["id"])
+    with pytest.raises(ConfigError, match="two columns called 'status'"):
+        parse_expectation({"id": 1, "status": "new"}).complaint(answer)
+
+
+def test_a_key_alone_is_compared() -> None:
+    """A column of the key does not differ: such rows are missing or added."""
+    told = rows_complaint(Answer(("id",), [(1,)]), Answer(("id",), [(2,)]), "x", ["id"])
+
+    assert told == "the rows are not those of x: 1 row of x is missing, 1 row is not in x"

@@ -218,3 +218,18 @@ def test_a_pattern_is_not_looked_for_in_a_text_without_end() -> None:
     assert expected.complaint(answer([("x" * LONGEST_MATCHED,)])) is None
     with pytest.raises(ConfigError, match="matches is for 10,000 at most"):
         expected.complaint(answer([("x" * (LONGEST_MATCHED + 1),)]))
+
+
+@pytest.mark.parametrize(
+    ("expect", "value"),
+    [({"version": 1}, {"version": True}), ({"a": [True]}, {"a": [1]})],
+)
+def test_true_is_not_one_in_a_document(expect: Any, value: Any) -> None:
+    """It is in Python."""
+    assert parse_expectation(expect).complaint(answer([(value,)]))
+
+
+def test_nothing_is_larger_than_nan() -> None:
+    """Decimal raises an error of its own there."""
+    with pytest.raises(ConfigError, match="compares with no number"):
+        parse_expectation(">= nan")
