@@ -101,7 +101,7 @@ class BoundedConnection(psycopg.Connection[Any]):
                     )
                 if memory < math.inf and _resident_bytes() > memory:
                     raise NoAnswerError(
-                        f"the server's answer takes more than {self.answer_bytes:,} bytes",
+                        f"the answer takes more than {self.answer_bytes:,} bytes of memory",
                         self.answer_hint,
                     )
                 wanted = gen.send(ready)

@@ -131,9 +131,21 @@ def test_each_bad_test_is_a_failure_of_its_own(project: Drills) -> None:
         "bad.sql [3]": Verdict.SKIPPED,
         "bad.sql [4 not yet]": Verdict.SKIPPED,
         "bad.sql [5 fine]": Verdict.PASSED,
-        "bad.sql": Verdict.PASSED,
+        "bad.sql": Verdict.FAILED,
     }
     assert not [name for name, text in project.everything(result).items() if VALUE in text]
+
+
+def test_a_script_whose_tests_are_left_out_proves_nothing(project: Drills) -> None:
+    """It is left out itself, and so the drill has no assertion that ran."""
+    scripts(project, later="select plan(2); select skip(2, 'later');")
+
+    result = project.run()
+
+    assert result.ret == 6
+    found = project.outcomes()
+    assert {verdict for verdict, _ in found.values()} == {Verdict.SKIPPED}
+    assert found["later.sql"][1] == "all 2 were left out"
 
 
 @pytest.mark.parametrize(

@@ -137,8 +137,28 @@ BAD: dict[str, tuple[str, Verdict, str]] = {
     ),
     "tables": (
         "tables = 'public.*'\nsql = 'select count(*) from {table}'\nexpect = 7",
-        Verdict.PASSED,
-        "",
+        Verdict.FAILED,
+        "1 of 1 failed, each with its own message",
+    ),
+    "all tables taken out": (
+        "tables = ['public.*', '!*.orders']\nsql = 'select count(*) from {table}'\nexpect = 7",
+        Verdict.FAILED,
+        "no table is like public.* without those like *.orders",
+    ),
+    "no role": (
+        "as_role = 'pg_monitr'\nsql = 'select 1'\nexpect = 1",
+        Verdict.FAILED,
+        "as_role: role 'pg_monitr' is not in the restored copy; pg_monitor is",
+    ),
+    "nobody set it": (
+        "sql = \"select current_setting('app.tenant')\"\nexpect = '2'",
+        Verdict.COULD_NOT_VERIFY,
+        "HINT: add it to the assertion, such as set = {",
+    ),
+    "text and number": (
+        "sql = \"select '0.00'::text\"\nexpect = '!= 0'",
+        Verdict.COULD_NOT_VERIFY,
+        "the query returns a text, and expect = '!= 0' is a number",
     ),
     "no tables": (
         "tables = 'erp.*'\nsql = 'select count(*) from {table}'\nexpect = 7",
@@ -181,7 +201,7 @@ def test_what_is_wrong_is_said(drills: Drills) -> None:
     for name, (_, _, told) in BAD.items():
         assert told in found[name].message
     assert found["tables [public.orders]"].verdict is Verdict.FAILED
-    told = "*warnings: 1 of 12 assertions: drill_bad.toml::warned (the observed value*"
+    told = "*warnings: 1 of 16 assertions: drill_bad.toml::warned (the observed value*"
     result.stdout.fnmatch_lines([told])
     assert "secret-note-" not in result.stdout.str() + (drills.reports / "report.html").read_text()
 
@@ -274,6 +294,8 @@ def test_two_drills_are_compared(drills: Drills, workers: list[str]) -> None:
     assert found["as many as yesterday"].verdict is Verdict.PASSED
     assert found["exactly as many"].message == "expected 0 as in shop@latest, observed 100"
     told = found["the same rows"].message.splitlines()
+    other = outcomes(drills, "shop@latest")
+    assert [one.verdict for one in other.values()] == [Verdict.SKIPPED]  # no finding about it
     side = next(record.drill for record in drills.evidence().drills if "time:" in record.drill)
     assert told == [
         f"the rows are not those of {side}: 2 rows are not in {side}",

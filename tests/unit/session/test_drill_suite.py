@@ -46,6 +46,11 @@ MISTAKES = {
     'sql_file = "typo.sql"\n': "typo.sql: expct is no key of an assertion\nHINT: did you mean",
     'sql_file = "empty.sql"\n': "empty.sql: sql: holds no statement\n",
     'params_file = "none.toml"\n' + ONE: "params_file: could not read ",
+    'sql_file = "below.sql"\n': "below.sql: expect stands below the comment at the top\n",
+    'sql_file = "block.sql"\n': "block.sql: expect stands below the comment at the top\n",
+    'sql_file = "list.sql"\n': "list.sql: the value of show is not valid TOML\n",
+    ONE.replace("= 1", '= "no rows"') + "show = true\n": "show = true is for a single value\n",
+    'source = ["a", { source = "b", traget = "latest" }]\n' + ONE: "HINT: did you mean target?",
     'source = "x"\n': "no assertion\nHINT: write an [[assert]]",
 }
 
@@ -57,6 +62,9 @@ def test_a_mistake_is_told_with_its_place_and_the_next_step(
     """In the words of the file."""
     (tmp_path / "typo.sql").write_text("-- expct: rows\nselect 1\n")
     (tmp_path / "empty.sql").write_text("-- expect: rows\n")
+    (tmp_path / "below.sql").write_text("select 1\n-- expect: rows\n")
+    (tmp_path / "block.sql").write_text("/* expect: rows */\nselect 1\n")
+    (tmp_path / "list.sql").write_text("-- show: [id, note]\nselect 1\n")
     path = tmp_path / "drill_a.toml"
     path.write_text(text)
 
@@ -83,7 +91,7 @@ def test_the_comment_of_a_sql_file_may_be_prose(tmp_path: Path) -> None:
     """A colon alone makes no key."""
     (tmp_path / "a.sql").write_text(
         "-- Name: orders\n-- Note: asked by finance\n-- See https://example.org\n"
-        "-- expect: >= 1\n\nselect 1 -- expct: no key here\n"
+        "-- expect: >= 1\n-- show: id, note\n\nselect 1 -- expct: no key here\n, key::text\n"
     )
     path = tmp_path / "drill_a.toml"
     path.write_text('source = "x"\nsql_file = "*.sql"\nseverity = "warn"\n')
@@ -93,3 +101,4 @@ def test_the_comment_of_a_sql_file_may_be_prose(tmp_path: Path) -> None:
     assert (only.table.name, only.table.severity) == ("orders", "warn")
     assert only.table.expect is not None
     assert only.table.expect.text == ">= 1"
+    assert only.table.show == ("id", "note")
