@@ -73,7 +73,7 @@ class Survey:
         """Return assertions that are true of the database."""
         reserved = frozenset(str(word) for (word,) in self._trial.rows(catalogue.RESERVED))
         self._words = wording.Wording(Names(reserved))
-        self._there.update(str(TableName(*row)) for row in self._trial.rows(TABLES))
+        self._there.update(TableName(*row).dotted for row in self._trial.rows(TABLES))
         self._read_tables()
         self._not_empty()
         self._read_columns()
