@@ -1,0 +1,229 @@
+"""One run in the history: what its evidence says, without the long tables.
+
+It is written once and never changed. Its digest is that of its bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.model.objectives import ObjectiveStatus
+from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.model.visible_value import COMPARED, VisibleValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic import TypeAdapter
+
+    from pytest_pgrestore.model.evidence import DrillRecord, Evidence, ObjectiveResult
+
+HISTORY_VERSION = 1
+"""Raised when a reader of this version would misread newer entries. New fields do not raise it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastObjective(VisibleValue):
+    """An objective of a drill: limit and figure in seconds, None where there was none."""
+
+    judgement: ObjectiveStatus
+    objective_seconds: float | None = None
+    measured_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastBackup(VisibleValue):
+    """The backup that a drill restored."""
+
+    label: str
+    kind: str
+    form: str
+    stopped_at: datetime | None = None
+    size_bytes: int | None = None
+    repository_bytes: int | None = None
+    system_identifier: str | None = None
+    written_by: str | None = None
+    restored_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastDrill(VisibleValue):
+    """One drill of a past run."""
+
+    drill: str = field(metadata=COMPARED)
+    source: str = field(metadata=COMPARED)
+    source_type: str
+    target: str
+    started_at: datetime
+    verdict: Verdict
+    cause: str = ""
+    """The first cause of a drill that was not green; "" of one that was."""
+    database: str | None = None
+    restore_seconds: float | None = None
+    """None if the restore did not come up."""
+    phases: dict[str, float] = field(default_factory=dict)
+    """Seconds by name of the phase."""
+    rto: PastObjective
+    rpo: PastObjective
+    backup: PastBackup | None = None
+    server_version: str | None = None
+    sandbox: str | None = None
+    checks: dict[str, int] = field(default_factory=dict)
+    """Numbers by verdict; so are those of the assertions."""
+    assertions: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry(VisibleValue):
+    """One run.
+
+    Attributes:
+        previous: Digests of the entries that no other one followed when this one was written. They
+            are more than one where runs ended at the same time, and none of the first one.
+        evidence_sha256: Of the evidence file.
+    """
+
+    history_version: int = HISTORY_VERSION
+    previous: tuple[str, ...] = ()
+    evidence_sha256: str
+    run_id: str
+    plugin_version: str
+    host: str
+    started_at: datetime
+    ended_at: datetime
+    verdict: Verdict
+    problems: tuple[str, ...] = ()
+    undrilled: tuple[str, ...] = ()
+    drills: tuple[PastDrill, ...] = ()
+
+
+def entry_of(evidence: Evidence, text: str, cause_of: Any, previous: Iterable[str]) -> Entry:
+    """Return the entry of a run.
+
+    Args:
+        evidence: Of the run.
+        text: Of its file.
+        cause_of: Returns the first cause of a drill that is not green, a sentence, or "".
+        previous: See `Entry`.
+    """
+    return Entry(
+        previous=tuple(sorted(previous)),
+        evidence_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        run_id=evidence.run_id,
+        plugin_version=evidence.plugin_version,
+        host=evidence.host,
+        started_at=evidence.started_at,
+        ended_at=evidence.ended_at,
+        verdict=evidence.verdict(),
+        problems=evidence.problems,
+        undrilled=evidence.undrilled,
+        drills=tuple(_drill(record, cause_of(record)) for record in evidence.drills),
+    )
+
+
+def _drill(record: DrillRecord, cause: str) -> PastDrill:
+    backup, server = record.backup, record.server
+    return PastDrill(
+        drill=record.drill,
+        source=record.source,
+        source_type=record.source_type,
+        target=record.target,
+        started_at=record.started_at,
+        verdict=record.verdict(),
+        cause=cause,
+        database=record.database,
+        restore_seconds=None if record.failure is not None else record.restore_seconds(),
+        phases={phase.name: phase.seconds for phase in record.phases},
+        rto=_objective(record.rto),
+        rpo=_objective(record.rpo),
+        backup=None
+        if backup is None
+        else PastBackup(
+            label=backup.label,
+            kind=backup.kind,
+            form=backup.form,
+            stopped_at=backup.stopped_at,
+            size_bytes=backup.size_bytes,
+            repository_bytes=backup.repository_bytes,
+            system_identifier=backup.system_identifier,
+            written_by=backup.written_by,
+            restored_by=backup.restored_by,
+        ),
+        server_version=None if server is None else server.version,
+        sandbox=None if server is None else server.sandbox,
+        checks=_counted(check.verdict for check in record.checks),
+        assertions=_counted(outcome.verdict for outcome in record.assertions),
+    )
+
+
+def _objective(result: ObjectiveResult) -> PastObjective:
+    return PastObjective(
+        judgement=result.judgement,
+        objective_seconds=result.objective_seconds,
+        measured_seconds=result.measured_seconds,
+    )
+
+
+def _counted(verdicts: Iterable[Verdict]) -> dict[str, int]:
+    return dict(sorted(Counter(map(str, verdicts)).items()))
+
+
+def to_bytes(entry: Entry) -> bytes:
+    """Return the file of an entry."""
+    text = json.dumps(asdict(entry), default=_plain, ensure_ascii=False, sort_keys=True)
+    return f"{text}\n".encode()
+
+
+def digest_of(data: bytes) -> str:
+    """Return the digest by which later entries name a file."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def from_bytes(data: bytes) -> Entry:
+    """Return the entry that a file holds. Unknown fields are left out.
+
+    Raises:
+        ConfigError: It is none, damaged, or of a newer version.
+    """
+    from pydantic import ValidationError
+
+    try:
+        document = json.loads(data.decode("utf-8"))
+        version = document["history_version"]
+    except (ValueError, LookupError, TypeError, RecursionError) as exc:
+        raise ConfigError(
+            f"it is no entry of a history ({type(exc).__name__})", hint=_RESTORE
+        ) from None
+    if version != HISTORY_VERSION:
+        raise ConfigError(
+            f"it is of history version {version!r}, and {HISTORY_VERSION} is known here",
+            hint="upgrade pytest-pgrestore.",
+        )
+    try:
+        return _adapter().validate_python(document)
+    except ValidationError as exc:
+        places = ", ".join(".".join(map(str, one["loc"])) for one in exc.errors()[:5])
+        raise ConfigError(f"it does not fit its form: {places}", hint=_RESTORE) from None
+
+
+_RESTORE = "restore the file from a copy of the history; it was never changed by us."
+
+
+@cache
+def _adapter() -> TypeAdapter[Entry]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Entry)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"no plain form: {type(value).__name__}")

@@ -1,0 +1,186 @@
+"""Where the files of a history are: a directory, or a prefix of an object store.
+
+A file is created and read, and never changed. Many machines may write at the same time.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
+
+from pytest_pgrestore.model.errors import ConfigError, HarnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://")
+
+_EXTRAS = {
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "az": "adlfs",
+    "abfs": "adlfs",
+}
+"""Packages of fsspec by the scheme of a URL."""
+
+
+class Store(Protocol):
+    """The files of a history."""
+
+    def names(self) -> list[str]:
+        """Return the names of the files, in order.
+
+        Raises:
+            HarnessError: They cannot be listed.
+        """
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            HarnessError: It cannot be read.
+        """
+
+    def create(self, name: str, data: bytes) -> None:
+        """Write a new file, whole or not at all.
+
+        Raises:
+            HarnessError: It cannot be written, or is there already.
+        """
+
+    def delete(self, name: str) -> None:
+        """Remove a file.
+
+        Raises:
+            HarnessError: It cannot be removed.
+        """
+
+
+def open_store(place: str) -> Store:
+    """Return the store at a place: a path, or a URL such as ``s3://bucket/drills``.
+
+    Raises:
+        ConfigError: fsspec, or its package for this scheme, is not installed.
+    """
+    return ObjectStore(place) if _REMOTE.match(place) else DirectoryStore(Path(place))
+
+
+class DirectoryStore:
+    """A directory; it is made when the first file is written."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def names(self) -> list[str]:
+        """See `Store`."""
+        try:
+            return sorted(entry.name for entry in os.scandir(self._directory) if entry.is_file())
+        except FileNotFoundError:
+            return []
+        except OSError as exc:
+            raise self._trouble("read", exc) from None
+
+    def read(self, name: str) -> bytes:
+        """See `Store`."""
+        try:
+            return (self._directory / name).read_bytes()
+        except OSError as exc:
+            raise self._trouble("read", exc) from None
+
+    def create(self, name: str, data: bytes) -> None:
+        """See `Store`."""
+        target = self._directory / name
+        unfinished = self._directory / f".{name}.{uuid4().hex}"
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            with unfinished.open("xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.link(unfinished, target)  # which never takes the place of a file, as a rename would
+        except OSError as exc:
+            raise self._trouble("written", exc) from None
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def delete(self, name: str) -> None:
+        """See `Store`."""
+        try:
+            (self._directory / name).unlink()
+        except OSError as exc:
+            raise self._trouble("pruned", exc) from None
+
+    def _trouble(self, what: str, error: OSError) -> HarnessError:
+        return HarnessError(
+            f"the history {self._directory} cannot be {what}: {error.strerror}",
+            hint="give this user the right to the directory, or correct `history`.",
+        )
+
+
+class ObjectStore:
+    """A prefix of an object store, through fsspec. Credentials are those of the environment.
+
+    Args:
+        url: Such as ``s3://bucket/drills``.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            from fsspec.core import url_to_fs
+
+            self._files, self._root = url_to_fs(url)
+        except (ImportError, ValueError) as exc:
+            scheme = url.partition("://")[0]
+            package = _EXTRAS.get(scheme, "fsspec, and its package for this scheme")
+            raise ConfigError(
+                f"the history {scheme}:// needs a library that is not here ({exc})",
+                hint=f"pip install {package}; or name a directory.",
+            ) from None
+
+    def names(self) -> list[str]:
+        """See `Store`."""
+        with self._told("listed"):
+            try:
+                self._files.invalidate_cache()
+                found = self._files.ls(self._root, detail=False)
+            except FileNotFoundError:
+                return []
+        return sorted(path.rstrip("/").rpartition("/")[2] for path in found)
+
+    def read(self, name: str) -> bytes:
+        """See `Store`."""
+        with self._told("read"):
+            return bytes(self._files.cat_file(f"{self._root}/{name}"))
+
+    def create(self, name: str, data: bytes) -> None:
+        """See `Store`."""
+        with self._told("written"):
+            path = f"{self._root}/{name}"
+            if self._files.exists(path):
+                raise FileExistsError("it is there already")
+            self._files.pipe_file(path, data)
+
+    def delete(self, name: str) -> None:
+        """See `Store`."""
+        with self._told("pruned"):
+            self._files.rm_file(f"{self._root}/{name}")
+
+    def _told(self, what: str) -> Any:
+        from contextlib import contextmanager
+
+        @contextmanager
+        def told() -> Iterator[None]:
+            try:
+                yield
+            except Exception as exc:  # noqa: BLE001 - each library of fsspec has errors of its own
+                raise HarnessError(
+                    f"the history {self._root} cannot be {what}: {type(exc).__name__}",
+                    hint="look at the credentials of the environment, the bucket and the network.",
+                ) from None
+
+        return told()
