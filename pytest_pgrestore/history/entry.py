@@ -17,6 +17,8 @@ from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.visible_value import COMPARED, VisibleValue
+from pytest_pgrestore.reports.findings import first_cause
+from pytest_pgrestore.reports.format import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,13 +106,12 @@ class Entry(VisibleValue):
     drills: tuple[PastDrill, ...] = ()
 
 
-def entry_of(evidence: Evidence, text: str, cause_of: Any, previous: Iterable[str]) -> Entry:
+def entry_of(evidence: Evidence, text: str, previous: Iterable[str]) -> Entry:
     """Return the entry of a run.
 
     Args:
         evidence: Of the run.
         text: Of its file.
-        cause_of: Returns the first cause of a drill that is not green, a sentence, or "".
         previous: See `Entry`.
     """
     return Entry(
@@ -124,12 +125,12 @@ def entry_of(evidence: Evidence, text: str, cause_of: Any, previous: Iterable[st
         verdict=evidence.verdict(),
         problems=evidence.problems,
         undrilled=evidence.undrilled,
-        drills=tuple(_drill(record, cause_of(record)) for record in evidence.drills),
+        drills=tuple(_drill(record) for record in evidence.drills),
     )
 
 
-def _drill(record: DrillRecord, cause: str) -> PastDrill:
-    backup, server = record.backup, record.server
+def _drill(record: DrillRecord) -> PastDrill:
+    backup, server, cause = record.backup, record.server, first_cause(record)
     return PastDrill(
         drill=record.drill,
         source=record.source,
@@ -137,7 +138,7 @@ def _drill(record: DrillRecord, cause: str) -> PastDrill:
         target=record.target,
         started_at=record.started_at,
         verdict=record.verdict(),
-        cause=cause,
+        cause="" if cause is None else one_line(f"{cause.name}: {cause.message}"),
         database=record.database,
         restore_seconds=None if record.failure is not None else record.restore_seconds(),
         phases={phase.name: phase.seconds for phase in record.phases},

@@ -12,11 +12,9 @@ from pytest_pgrestore.history.entry import digest_of, entry_of, from_bytes, to_b
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_pgrestore.history.entry import Entry
     from pytest_pgrestore.history.store import Store
-    from pytest_pgrestore.model.evidence import DrillRecord, Evidence
+    from pytest_pgrestore.model.evidence import Evidence
 
 _NAME = re.compile(r"(?P<at>\d{8}T\d{6}Z)-(?P<run>[A-Za-z0-9_.-]+)\.json")
 _PRUNED = re.compile(r"(?P<at>\d{8}T\d{6}Z)-[A-Za-z0-9_.-]+\.pruned\.json")
@@ -48,18 +46,17 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, evidence: Evidence, text: str, cause_of: Callable[[DrillRecord], str]) -> str:
+    def add(self, evidence: Evidence, text: str) -> str:
         """Add a run, and return the name of its file.
 
         Args:
             evidence: Of the run.
             text: Of its file.
-            cause_of: See `entry_of`.
 
         Raises:
             HarnessError: It cannot be written, or is there already.
         """
-        entry = entry_of(evidence, text, cause_of, self._last_digests())
+        entry = entry_of(evidence, text, self._last_digests())
         name = f"{evidence.ended_at.astimezone(UTC).strftime(_TIME)}-{evidence.run_id}.json"
         self._store.create(name, to_bytes(entry))
         return name

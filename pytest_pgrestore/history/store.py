@@ -6,17 +6,15 @@ A file is created and read, and never changed. Many machines may write at the sa
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
+from pytest_pgrestore.settings.words import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://")
 
 _EXTRAS = {
     "s3": "s3fs",
@@ -67,7 +65,7 @@ def open_store(place: str) -> Store:
     Raises:
         ConfigError: fsspec, or its package for this scheme, is not installed.
     """
-    return ObjectStore(place) if _REMOTE.match(place) else DirectoryStore(Path(place))
+    return ObjectStore(place) if is_url(place) else DirectoryStore(Path(place))
 
 
 class DirectoryStore:

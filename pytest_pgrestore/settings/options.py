@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_pgrestore.model.sandbox_choice import CONFINES, STORAGES
 from pytest_pgrestore.model.target import Latest, parse_target, parse_timeline
 from pytest_pgrestore.settings.durations import parse_duration
-from pytest_pgrestore.settings.words import one_of, parse_switch
+from pytest_pgrestore.settings.words import one_of, parse_place, parse_switch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,6 +196,14 @@ SETTINGS = (
         metavar="DIR",
         file_key="reports.directory",
         help=f"where the reports go; {DEFAULT_REPORT_DIRECTORY} below the root directory otherwise",
+    ),
+    Setting(
+        name="history",
+        parse=parse_place,
+        default=None,
+        metavar="PLACE",
+        file_key="history.place",
+        help="where each run adds a file: a directory, or a prefix such as s3://bucket/drills",
     ),
     Setting(
         name="plan",

@@ -20,6 +20,7 @@ from pytest_pgrestore.settings.source_tables import SourceTable
 from pytest_pgrestore.settings.suggest import known_names
 from pytest_pgrestore.settings.toml import Duration, Table, read_table
 from pytest_pgrestore.settings.variables import fill_in
+from pytest_pgrestore.settings.words import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -69,6 +70,12 @@ class ReportsTable(Table):
     directory: str | None = None
 
 
+class HistoryTable(Table):
+    """``[history]``: the record of all runs."""
+
+    place: str | None = None
+
+
 RUNTIMES = ("docker", "local")
 """Our own types of sandboxes."""
 
@@ -77,12 +84,12 @@ _PATH_KEYS = frozenset(
         *("config", "delta", "envdir", "path", "globals", "linked_paths", "read_paths"),
         "schema_file",
         "wal",
-        *("bindir", "directory", "before"),
+        *("bindir", "directory", "before", "place"),
     }
 )
 """Keys of any table whose text, or list of texts, is a path."""
 
-_TOP_KEYS = ("sources", "sandbox", "reports")
+_TOP_KEYS = ("sources", "sandbox", "reports", "history")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +101,14 @@ class Config:
         sources: By name, the copies of sources too, as ``NAME.COPY``.
         sandbox: Where the throwaway server runs.
         reports: Where they are written to.
+        history: Where it is.
     """
 
     path: Path | None = None
     sources: Mapping[str, SourceTable] = field(default_factory=dict)
     sandbox: SandboxTable = field(default_factory=SandboxTable)
     reports: ReportsTable = field(default_factory=ReportsTable)
+    history: HistoryTable = field(default_factory=HistoryTable)
 
 
 def load_config(
@@ -133,10 +142,11 @@ def load_config(
         hint = known_names(sandbox.runtime or "", runtimes)
         mistakes.append(f"sandbox.runtime: unknown runtime\nHINT: {hint}")
     reports = read_table(ReportsTable, document.get("reports", {}), "reports", mistakes)
-    if mistakes or sandbox is None or reports is None:
+    history = read_table(HistoryTable, document.get("history", {}), "history", mistakes)
+    if mistakes or sandbox is None or reports is None or history is None:
         count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise MistakesError(f"{path} has {count}:\n" + "\n".join(mistakes))
-    return Config(path, sources, sandbox, reports)
+    return Config(path, sources, sandbox, reports, history)
 
 
 def _document(path: Path, environ: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:
@@ -210,4 +220,6 @@ def _absolute(value: Any, base: Path) -> Any:
 def _path(entry: Any, base: Path) -> Any:
     if isinstance(entry, list):
         return [_path(one, base) for one in entry]
-    return str(base / Path(entry).expanduser()) if isinstance(entry, str) else entry
+    if not isinstance(entry, str) or is_url(entry):
+        return entry
+    return str(base / Path(entry).expanduser())

@@ -215,6 +215,12 @@ class RunSettings:
         found = self.given.or_default("report_dir", self.file.reports.directory)
         return self._config.rootpath / DEFAULT_REPORT_DIRECTORY if found is None else Path(found)
 
+    @property
+    def history(self) -> str | None:
+        """Where each run adds a file: a path or a URL; None is nowhere."""
+        found = self.given.or_default("history", self.file.history.place)
+        return None if found is None else str(found)
+
     def switch(self, name: str) -> bool:
         """Return whether switch `name` is on."""
         return bool(self.given.or_default(name))

@@ -96,6 +96,7 @@ def close(
     paths, written = _write(state, evidence, remarks)
     if unimportant or broken is not None:
         return RunEnd(exit_status, remarks=tuple(remarks))
+    written = _remember(state, evidence, remarks) and written
     status = choose_exit_status(exit_status, evidence, outcomes, written=written)
     return RunEnd(status, evidence, paths, tuple(remarks))
 
@@ -186,6 +187,23 @@ def _settle(state: DrillSession, outcomes: Outcomes, remarks: list[str]) -> Iter
             teardown=finish.teardown,
             logs=tuple(dict.fromkeys((*record.logs, *finish.logs))),
         )
+
+
+def _remember(state: DrillSession, evidence: Evidence, remarks: list[str]) -> bool:
+    """Add the run to the history, if there is one; return whether that was done."""
+    place = state.settings.history
+    if place is None:
+        return True
+    from pytest_pgrestore.history.ledger import Ledger
+    from pytest_pgrestore.history.store import open_store
+    from pytest_pgrestore.model.evidence_json import to_json
+
+    try:
+        Ledger(open_store(place)).add(evidence, to_json(evidence))
+    except PgRestoreError as exc:
+        remarks.append(f"this run is not in the history: {exc}")
+        return False
+    return True
 
 
 def _write(

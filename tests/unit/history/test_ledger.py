@@ -1,0 +1,146 @@
+"""The history: one immutable file per run, and what is missing is named."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_pgrestore.history.ledger import Ledger
+from pytest_pgrestore.history.store import DirectoryStore, open_store
+from pytest_pgrestore.model.errors import ConfigError, HarnessError
+from pytest_pgrestore.model.verdict import Verdict
+from tests.unit.evidence_samples import failed, healthy_pitr, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_pgrestore.model.evidence import Evidence
+
+
+def night(number: int, evidence: Evidence | None = None) -> Evidence:
+    """The run of one night."""
+    found = evidence or run(healthy_pitr())
+    moved = timedelta(days=number)
+    return replace(
+        found,
+        run_id=f"night{number}",
+        started_at=found.started_at + moved,
+        ended_at=found.ended_at + moved,
+    )
+
+
+def written(directory: Path, *nights: Evidence) -> Ledger:
+    """A history of these runs."""
+    ledger = Ledger(DirectoryStore(directory))
+    for evidence in nights:
+        ledger.add(evidence, "{}")
+    return ledger
+
+
+def test_runs_are_read_back_in_their_order(tmp_path: Path) -> None:
+    """Each names the one before it."""
+    ledger = written(tmp_path / "h", night(2), night(1), night(3, run(failed())))
+
+    past = ledger.read()
+
+    assert past.problems == ()
+    assert [entry.run_id for entry in past.entries] == ["night1", "night2", "night3"]
+    (drill,) = past.entries[-1].drills
+    assert drill.verdict is Verdict.FAILED
+    assert drill.cause.startswith("restored: the archive has a hole")
+    assert sum(len(entry.previous) for entry in past.entries) == 2
+
+
+def test_a_history_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    """Reading makes nothing."""
+    past = Ledger(open_store(str(tmp_path / "none"))).read()
+
+    assert (past.entries, past.problems) == ((), ())
+    assert not list(tmp_path.iterdir())
+
+
+def test_many_runs_may_end_at_once(tmp_path: Path) -> None:
+    """Nothing is lost, and the next run follows all of them."""
+    ledger = Ledger(DirectoryStore(tmp_path))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: ledger.add(night(number), "{}"), range(24)))
+    ledger.add(night(30), "{}")
+
+    past = ledger.read()
+
+    assert past.problems == ()
+    assert len(past.entries) == 25
+    assert past.entries[-1].previous
+    assert len(ledger._last_digests()) == 1
+
+
+def test_a_run_is_written_once(tmp_path: Path) -> None:
+    """The same file is never written over."""
+    ledger = written(tmp_path, night(1))
+
+    with pytest.raises(HarnessError, match="cannot be written"):
+        ledger.add(night(1), "{}")
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        ("remove", "follows a run whose file is missing or was changed"),
+        ("change", "follows a run whose file is missing or was changed"),
+        ("cut", "it is no entry of a history"),
+        ("empty", "it is no entry of a history"),
+        ("other", "it does not fit its form: run_id"),
+        ("newer", "it is of history version 2"),
+    ],
+)
+def test_damage_is_named(tmp_path: Path, harm: str, told: str) -> None:
+    """The others are read all the same."""
+    ledger = written(tmp_path, night(1), night(2), night(3))
+    first = min(tmp_path.iterdir())
+    document = json.loads(first.read_text())
+    match harm:
+        case "remove":
+            first.unlink()
+        case "change":
+            first.write_text(json.dumps(document | {"host": "another"}))
+        case "cut":
+            first.write_text(first.read_text()[:100])
+        case "empty":
+            first.write_text("")
+        case "other":
+            first.write_text(json.dumps(document | {"run_id": None}))
+        case "newer":
+            first.write_text(json.dumps(document | {"history_version": 2}))
+
+    past = ledger.read()
+
+    assert any(told in problem for problem in past.problems)
+    assert {"night2", "night3"} <= {entry.run_id for entry in past.entries}
+
+
+def test_old_runs_are_pruned_with_a_floor(tmp_path: Path) -> None:
+    """What was pruned is no damage, and the newest ones stay however old they are."""
+    ledger = written(tmp_path, *(night(number) for number in range(10)))
+    now = night(9).ended_at
+
+    gone = ledger.prune(older_than=timedelta(days=5), keep=3, now=now)
+    past = ledger.read()
+    more = ledger.prune(older_than=timedelta(0), keep=3, now=now + timedelta(days=400))
+
+    assert len(gone) == 4
+    assert past.problems == ()
+    assert past.entries[0].run_id == "night4"
+    assert len(more) == 3
+    assert len(ledger.read().entries) == 3
+    assert ledger.read().problems == ()
+
+
+def test_an_object_store_without_its_library_is_told() -> None:
+    """With the package to install."""
+    with pytest.raises(ConfigError, match="pip install"):
+        open_store("nosuch://bucket/drills")
