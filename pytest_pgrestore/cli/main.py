@@ -84,6 +84,66 @@ def doctor(config: Path | None) -> None:
     sys.exit(examine(config, Path.cwd(), os.environ, _echo))
 
 
+_config = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Configuration file; default: found as pytest does.",
+)
+_history = click.option("--history", help="Another place of the history than the settings name.")
+
+
+@main.command()
+@_config
+@_history
+def status(config: Path | None, history: str | None) -> None:
+    """Show when each source was last drilled, and which ones are due.
+
+    Ends with 1 if one is due or was never drilled.
+    """
+    from pytest_pgrestore.cli.status import show_status
+
+    sys.exit(show_status(config, history, os.environ, _echo))
+
+
+@main.group(name="history")
+def history_() -> None:
+    """Look at the record of all runs."""
+
+
+@history_.command(name="list")
+@_config
+@_history
+@click.option("--source", help="Only drills of this source.")
+def list_runs(config: Path | None, history: str | None, source: str | None) -> None:
+    """List the drills of all runs, and what is wrong with the history."""
+    from pytest_pgrestore.cli.history import list_drills
+
+    sys.exit(list_drills(config, history, source, os.environ, _echo))
+
+
+@history_.command()
+@_config
+@_history
+@click.option("--older-than", required=True, help="Age from which runs are removed, e.g. 400d.")
+@click.option("--keep", default=30, show_default=True, help="Newest runs that stay at any age.")
+def prune(config: Path | None, history: str | None, older_than: str, keep: int) -> None:
+    """Remove old runs. Their digests stay, so that their absence is no damage."""
+    from pytest_pgrestore.cli.history import prune_runs
+
+    prune_runs(config, history, older_than, keep, os.environ, _echo)
+
+
+@history_.command(name="import")
+@_config
+@_history
+@click.argument("evidence", nargs=-1, required=True, type=click.Path(path_type=Path))
+def import_(config: Path | None, history: str | None, evidence: tuple[Path, ...]) -> None:
+    """Add runs whose EVIDENCE files were kept."""
+    from pytest_pgrestore.cli.history import import_runs
+
+    import_runs(config, history, evidence, os.environ, _echo)
+
+
 @main.command()
 @click.argument("source")
 @click.option("--target", help="Where recovery stops; default: latest.")

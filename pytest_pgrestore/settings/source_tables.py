@@ -56,6 +56,7 @@ class SourceTable(Table):
         rto: Longest acceptable restore.
         rpo: Largest acceptable loss of data, as a time.
         max_age: Oldest acceptable backup.
+        every: Longest time between two green drills; None asks for none.
         freshness: SQL query that returns the time of the newest row.
         live_conninfo: Connection string of production, for comparisons.
         superuser: Role that may log in to the restored server; None finds one.
@@ -70,6 +71,7 @@ class SourceTable(Table):
     rto: Duration | None = None
     rpo: Duration | None = None
     max_age: Duration | None = None
+    every: Duration | None = None
     freshness: str | None = None
     live_conninfo: SecretText | None = None
     superuser: str | None = None
