@@ -69,7 +69,8 @@ class Ledger:
         """
         entries: list[Entry] = []
         problems: list[str] = []
-        known, followed = self._pruned(), {}
+        known = self._pruned()
+        followed: dict[str, str] = {}
         for name in self._store.names():
             if _NAME.fullmatch(name) is None or _PRUNED.fullmatch(name) is not None:
                 continue

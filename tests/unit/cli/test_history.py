@@ -1,0 +1,160 @@
+"""`pgrestore status` and `pgrestore history`, as their users call them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from pytest_pgrestore.cli.main import main
+from pytest_pgrestore.history.ledger import Ledger
+from pytest_pgrestore.history.store import DirectoryStore
+from pytest_pgrestore.model.evidence_json import to_json
+from tests.unit.evidence_samples import failed, healthy_pitr, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+    from pytest_pgrestore.model.evidence import DrillRecord, Evidence
+
+SETTINGS = """
+[history]
+place = "past"
+
+[sources.shop]
+type = "dump"
+path = "shop.dump"
+every = "30d"
+
+[sources.crm]
+type = "dump"
+path = "crm.dump"
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a history."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pgrestore.toml").write_text(SETTINGS)
+    return tmp_path
+
+
+def evidence(name: str, source: str, record: DrillRecord, days_ago: float) -> Evidence:
+    """A run of one drill."""
+    at = datetime.now(UTC) - timedelta(days=days_ago)
+    drill = replace(record, source=source, drill=f"{source}@latest", started_at=at)
+    return replace(run(drill), run_id=name, started_at=at, ended_at=at)
+
+
+def remember(here: Path, *runs: Evidence) -> None:
+    """Add runs to the history."""
+    for one in runs:
+        Ledger(DirectoryStore(here / "past")).add(one, to_json(one))
+
+
+def call(*arguments: str) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(main, list(arguments))
+
+
+def test_status_tells_what_is_due(here: Path) -> None:
+    """And ends with 1: a cron job needs nothing else."""
+    remember(
+        here,
+        evidence("a", "shop", healthy_pitr(), 40),
+        evidence("b", "shop", failed(), 1),
+    )
+
+    result = call("status")
+
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert lines[0] == "shop: due"
+    assert "crm: never drilled" in lines
+    assert any(line.startswith("  due          its last drill was failed: ") for line in lines)
+    assert "  due          its last green drill was 40 d ago, and every is 30 d" in lines
+    assert lines[-1] == "2 of 2 sources due"
+
+
+def test_status_is_silent_about_fresh_proof(here: Path) -> None:
+    """Green sources are shown, and nothing is due."""
+    remember(
+        here,
+        evidence("a", "shop", healthy_pitr(), 2),
+        evidence("b", "crm", healthy_pitr(), 400),
+    )
+
+    result = call("status")
+
+    assert result.exit_code == 0
+    assert "shop: proven" in result.output
+    assert "crm: no interval" in result.output
+    assert result.output.endswith("2 sources, none due\n")
+
+
+def test_a_damaged_history_is_told(here: Path) -> None:
+    """Whatever else is there."""
+    remember(
+        here, *(evidence(name, "shop", healthy_pitr(), days) for name, days in (("a", 3), ("b", 2)))
+    )
+    min((here / "past").iterdir()).unlink()
+
+    result = call("history", "list")
+
+    assert result.exit_code == 1
+    assert "follows a run whose file is missing or was changed" in result.output
+    assert result.output.endswith("1 runs\n")
+
+
+def test_old_evidence_is_imported_once(here: Path) -> None:
+    """The oldest first, in whatever order the files are named."""
+    names = []
+    for name, days in (("new", 1), ("old", 9)):
+        path = here / f"{name}.json"
+        path.write_text(to_json(evidence(name, "shop", healthy_pitr(), days)))
+        names.append(str(path))
+
+    first, again = call("history", "import", *names), call("history", "import", *names)
+    listed = call("history", "list", "--source", "shop")
+
+    assert first.exit_code == again.exit_code == listed.exit_code == 0
+    assert again.output.count("is there already") == 2
+    assert listed.output.count("shop@latest  passed") == 2
+
+
+def test_pruning_keeps_a_floor(here: Path) -> None:
+    """Nobody loses the whole history by a typo."""
+    remember(here, *(evidence(f"n{days}", "shop", healthy_pitr(), days) for days in (900, 800, 1)))
+
+    refused = call("history", "prune", "--older-than", "1d", "--keep", "0")
+    pruned = call("history", "prune", "--older-than", "400d", "--keep", "2")
+
+    assert refused.exit_code == 4
+    assert pruned.output.splitlines()[-1] == "1 runs removed"
+    assert call("history", "list").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ("", "no source is configured here"),
+        (SETTINGS.replace('place = "past"', ""), "no history is named"),
+        (SETTINGS.replace('"past"', '"nosuch://x/y"'), "needs a library that is not here"),
+        (SETTINGS.replace("30d", "30"), "sources.shop.every: not a duration"),
+    ],
+)
+def test_a_mistake_has_a_hint(here: Path, settings: str, told: str) -> None:
+    """Exit status 4, as pytest's."""
+    (here / "pgrestore.toml").write_text(settings)
+
+    result = call("status")
+
+    assert result.exit_code == 4
+    assert told in result.output
+    assert "HINT: " in result.output
