@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.plugin.conftest import NOTE
 
 if TYPE_CHECKING:
     from tests.plugin.conftest import Drills
+
+pytestmark = pytest.mark.long
 
 RUNTIMES = ("local",)
 """What pytest prints does not depend on where the copy runs."""
@@ -92,11 +96,11 @@ SHOWN = {
 }
 
 
-def test_the_words_of_the_author_are_shown(drills: Drills, workers: list[str]) -> None:
+def test_the_words_of_the_author_are_shown(drills: Drills) -> None:
     """On the terminal and in the evidence: would you know at 3 am?"""
     drills.write(test_a=HEAD + WORDS)
 
-    result = drills.run("-rs", *workers)
+    result = drills.run("-rs")
 
     found = drills.outcomes("export@latest")
     assert set(found) == set(SHOWN)

@@ -281,11 +281,11 @@ REAL = """
 """
 
 
-def test_a_test_that_cannot_fail_proves_nothing(drills: Drills, workers: list[str]) -> None:
+def test_a_test_that_cannot_fail_proves_nothing(drills: Drills) -> None:
     """It was an assertion that passed."""
     drills.write(test_a=EMPTY)
 
-    result = drills.run(*workers)
+    result = drills.run()
 
     assert result.ret == 6, result.stdout.str()
     found = drills.outcomes("export@latest")

@@ -304,7 +304,7 @@ def test_two_drills_are_compared(drills: Drills, workers: list[str]) -> None:
     ]
 
 
-def test_one_suite_for_several_drills(drills: Drills, workers: list[str]) -> None:
+def test_one_suite_for_several_drills(drills: Drills) -> None:
     """The same assertions, each with the drill's name."""
     drills.drill_file(
         "suite",
@@ -312,7 +312,7 @@ def test_one_suite_for_several_drills(drills: Drills, workers: list[str]) -> Non
         '[[assert]]\nname = "there"\nsql = "select count(*) from orders"\nexpect = ">= 100"\n',
     )
 
-    result = drills.run(*workers)
+    result = drills.run()
 
     assert result.ret == 0, result.stdout.str()
     assert list(outcomes(drills)) == ["there [export@latest]"]
