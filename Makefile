@@ -25,6 +25,7 @@ test: $(STAMPS)/dev
 	tests/bootstrap/docker
 	tests/bootstrap/stores
 	tests/bootstrap/plugins $(VENV)
+	tests/bootstrap/recipes $(VENV)
 	tests/bootstrap/barman
 	$(MAKE) lint
 	# What a run of its own imports, as the plugin tests, demo and scenarios start it, is the wheel and not this tree.
@@ -73,6 +74,7 @@ bench: $(STAMPS)/dev
 	$(BIN)/python -m tests.benchmarks.tool_drills
 	$(BIN)/python -m tests.benchmarks.wal_ahead
 	$(BIN)/python -m tests.benchmarks.confinement_cost
+	$(BIN)/python -m tests.benchmarks.thousand_assertions
 
 clean:
 	rm -rf $(VENV) $(STAMPS) dist build pgrestore-demo pgrestore-report
@@ -93,7 +95,7 @@ $(STAMPS)/oldest: $(STAMPS)/dev
 	$(BIN)/python -m tests.oldest >$(STAMPS)/oldest.txt
 	$(STAMPS)/oldest-venv/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(STAMPS)/oldest-venv/bin/python -m pip install --quiet --constraint $(STAMPS)/oldest.txt \
-		"$$(ls dist/*.whl)[embedded]" hypothesis import-linter jsonschema junitparser lxml pytest-xdist
+		"$$(ls dist/*.whl)[embedded,compare,tap]" hypothesis import-linter jsonschema junitparser lxml pytest-xdist
 	touch $@
 
 $(STAMPS)/dev: $(VENV)/pyvenv.cfg $(SOURCES)

@@ -12,6 +12,7 @@ from pytest_pgrestore.extending import hookspecs
 from pytest_pgrestore.session.collection.drill_items import insert_drills
 from pytest_pgrestore.session.collection.near_misses import is_drill_file, mistyped_drill_file
 from pytest_pgrestore.session.collection.not_found import with_reasons
+from pytest_pgrestore.session.collection.selection import drop_drills_without_tests
 from pytest_pgrestore.session.control import controller
 from pytest_pgrestore.session.control.forks import ForkGuard
 from pytest_pgrestore.session.control.interruption import give_lines
@@ -22,10 +23,13 @@ from pytest_pgrestore.session.fixtures import (  # noqa: F401 - pytest finds fix
     pgrestore_clone,
     pgrestore_conn,
     pgrestore_instance,
+    pgrestore_tables,
 )
 from pytest_pgrestore.session.keys import MARKER
 from pytest_pgrestore.session.outcomes import allure_steps
+from pytest_pgrestore.session.outcomes.empty_tests import EmptyTests
 from pytest_pgrestore.session.outcomes.late_reports import LateReports
+from pytest_pgrestore.session.outcomes.outcomes import status_of
 from pytest_pgrestore.session.outcomes.published_errors import PublishedErrors
 from pytest_pgrestore.session.outcomes.reporting import PUBLISHED_ERRORS, finish, prepare
 from pytest_pgrestore.session.outcomes.withholding import explain_comparison
@@ -62,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         f"{MARKER}(source, target=None, timeline=None, inclusive=None, rto=None, rpo=None, "
-        "database=None): the restore drill this test belongs to.",
+        "database=None, severity=None, timeout=None): the restore drill this test belongs to.",
     )
     state = config.stash[SESSION] = DrillSession(config, os.environ)
     config.pluginmanager.register(state.fixture_usage, "pgrestore-fixture-usage")
@@ -70,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     errors = config.stash[PUBLISHED_ERRORS] = PublishedErrors(config)
     config.pluginmanager.register(errors, "pgrestore-published-errors")
     config.pluginmanager.register(LateReports(config), "pgrestore-late-reports")
+    config.pluginmanager.register(EmptyTests(config), "pgrestore-empty-tests")
     controller.install(config)
 
 
@@ -122,10 +127,16 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return DrillFile.from_parent(parent, path=file_path)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
-    """Add the items of each drill before its first test."""
+# Tests are deselected between the two.
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, items: list[pytest.Item]
+) -> Generator[None, object, object]:
+    """Add the items of each drill before its first test, and take them out with its last one."""
     insert_drills(session, items)
+    result = yield
+    drop_drills_without_tests(session.config, items)
+    return result
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -140,6 +151,12 @@ def pytest_assertrepr_compare(
 ) -> list[str] | None:
     """Explain a comparison in a test of a drill without its values."""
     return explain_comparison(config, op, left, right)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport | pytest.CollectReport) -> Any:
+    """Show a false assertion of severity warn as what it is."""
+    return status_of(report)
 
 
 # The first wrapper is the outermost one: it changes the report last. What the others see of the

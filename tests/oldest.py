@@ -30,7 +30,9 @@ def oldest(requirements: list[str]) -> dict[str, str]:
 
 def supported() -> dict[str, str]:
     """Return the oldest supported release of each library that users install."""
-    return oldest(tomllib.loads(PYPROJECT.read_text())["project"]["dependencies"])
+    project = tomllib.loads(PYPROJECT.read_text())["project"]
+    extras = project["optional-dependencies"]
+    return oldest([*project["dependencies"], *extras["compare"], *extras["tap"]])
 
 
 def beside() -> dict[str, str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from pytest_pgrestore.model.errors import ConfigError, PgRestoreError
-from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY, USAGE_ERROR
+from pytest_pgrestore.model.exit_status import BACKUP_IS_BAD, COULD_NOT_VERIFY, USAGE_ERROR
+from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.version import __version__
 from pytest_pgrestore.model.visible import visible_lines
 
@@ -23,12 +24,24 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except PgRestoreError as exc:
             click.echo(visible_lines(f"error: {exc}"), err=True)
-            sys.exit(USAGE_ERROR if isinstance(exc, ConfigError) else COULD_NOT_VERIFY)
+            sys.exit(_status(exc))
+
+
+def _status(error: PgRestoreError) -> int:
+    """Return the exit status, as pytest's would be."""
+    if isinstance(error, ConfigError):
+        return USAGE_ERROR
+    return BACKUP_IS_BAD if error.verdict is Verdict.FAILED else COULD_NOT_VERIFY
 
 
 def _echo(text: str) -> None:
     """Print `text`, in which names of backups may be."""
     click.echo(visible_lines(text))
+
+
+def _echo_aside(text: str) -> None:
+    """Print `text` beside the result of a command."""
+    click.echo(visible_lines(text), err=True)
 
 
 @click.group(cls=_Group)
@@ -69,6 +82,35 @@ def doctor(config: Path | None) -> None:
     from pytest_pgrestore.cli.doctor.command import examine
 
     sys.exit(examine(config, Path.cwd(), os.environ, _echo))
+
+
+@main.command()
+@click.argument("source")
+@click.option("--target", help="Where recovery stops; default: latest.")
+@click.option("--database", help="Whose tables; default: as the fixtures choose it.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Configuration file; default: found as pytest does.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write the file here; it must not be there yet.",
+)
+def assertions(
+    source: str, target: str | None, database: str | None, config: Path | None, output: Path | None
+) -> None:
+    """Restore SOURCE, and propose a first drill file from its catalogue.
+
+    Not-empty tables, foreign keys, sequences, newest rows, keys, enum values: all true of this
+    backup. Values of rows are not in it.
+    """
+    from pytest_pgrestore.cli.assertions.command import propose
+
+    arguments = {"source": source, "target": target, "database": database}
+    text = propose(arguments, config, output, _echo_aside)
+    click.echo(text, nl=False)  # it is visible already, and TOML to the letter
 
 
 @main.command()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.evidence import SCHEMA_VERSION, Evidence
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
 SCHEMA_URI = "https://json-schema.org/draft/2020-12/schema"
 
@@ -42,7 +43,7 @@ def load(text: str) -> Evidence:
     Raises:
         ConfigError: The text is no evidence, damaged, or of a newer version.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
         document = json.loads(text)
@@ -53,7 +54,7 @@ def load(text: str) -> Evidence:
         ) from exc
     _check_version(document)
     try:
-        return TypeAdapter(Evidence).validate_python(document)
+        return _adapter().validate_python(document)
     except ValidationError as exc:
         raise ConfigError(
             f"the evidence does not fit its schema: {_mistakes(exc)}",
@@ -62,14 +63,20 @@ def load(text: str) -> Evidence:
         ) from exc
 
 
+@cache
+def _adapter() -> TypeAdapter[Evidence]:
+    """Return what validates; it takes 10 ms and more to make."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Evidence)
+
+
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the document that `to_json` writes.
 
     Unknown fields are allowed, because fields may be added without a new version.
     """
-    from pydantic import TypeAdapter
-
-    schema = TypeAdapter(Evidence).json_schema()
+    schema = _adapter().json_schema()
     schema["properties"]["schema_version"] = {"const": SCHEMA_VERSION}
     schema["required"] = ["schema_version", *schema["required"]]
     for name, computed in _COMPUTED.items():

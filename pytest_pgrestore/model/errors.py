@@ -80,4 +80,4 @@ class AssertionFailed(Exception):  # noqa: N818 - a finding, not an error of our
     """
 
     def __init__(self, complaint: str) -> None:
-        super().__init__(visible(complaint))
+        super().__init__(visible_lines(complaint))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+BACKUP_IS_BAD = 1
+"""Verified bad; the same number as pytest's ``ExitCode.TESTS_FAILED``."""
+
 USAGE_ERROR = 4
 """A mistake of the user's; the same number as pytest's ``ExitCode.USAGE_ERROR``."""
 

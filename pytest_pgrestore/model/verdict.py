@@ -1,4 +1,4 @@
-"""The three verdicts, and how several become one. Imports nothing of ours."""
+"""The verdicts, and how several become one. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ class Verdict(StrEnum):
     FAILED = "failed"
     COULD_NOT_VERIFY = "could not verify"
     SKIPPED = "skipped"
+    WARNING = "warning"
+    """Of an assertion alone: false, and its author says that this does not fail a run."""
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the verdict of the whole: failed beats could not verify beats passed.
 
-    Nothing at all, or nothing but skips, is *could not verify*: green needs evidence.
+    An assertion that is a warning was verified: it counts as passed. Nothing at all, or nothing but
+    skips, is *could not verify*: green needs evidence.
     """
-    found = set(verdicts)
+    found = {Verdict.PASSED if one is Verdict.WARNING else one for one in verdicts}
     for verdict in (Verdict.FAILED, Verdict.COULD_NOT_VERIFY, Verdict.PASSED):
         if verdict in found:
             return verdict

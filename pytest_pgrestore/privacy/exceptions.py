@@ -7,6 +7,7 @@ import sys
 
 from pytest_pgrestore.model.errors import AssertionFailed, PgRestoreError
 from pytest_pgrestore.model.visible import visible
+from pytest_pgrestore.privacy.data_errors import told
 
 READ_ONLY = "25006"
 """SQLSTATE read_only_sql_transaction. Source: PostgreSQL docs, appendix "Error Codes"."""
@@ -38,7 +39,11 @@ def message_without_values(error: BaseException) -> str:
     state = sqlstate_of(error)
     if state is not None:
         return _sql_message(error, state)
-    return type(error).__name__ if may_hold_values(error) else str(error)
+    if not may_hold_values(error):
+        return str(error)
+    first, *more = told(error) or ("",)
+    name = type(error).__name__
+    return "\n".join([f"{name}: {first}" if first else name, *more])
 
 
 def may_hold_values(error: BaseException) -> bool:

@@ -23,7 +23,7 @@ def own_words(error: BaseException) -> str:
         if text.startswith(_BEGINNINGS) and failed_by_pytest(error):
             # pytest.RaisesGroup adds what it expected: the pattern may be made of a value.
             return text.splitlines()[0].partition(", expected")[0]
-        return text if timed_out(error) else ""
+        return text if timed_out(error) or raised_by_us(error) else ""
     return text if isinstance(error, KeyboardInterrupt) and raised_by_us(error) else ""
 
 

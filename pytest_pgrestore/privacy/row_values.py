@@ -58,6 +58,8 @@ class Redactor:
         """Return the text for `value`, e.g. ``<list of 3, #a1b2c3>``, or the number itself."""
         if shown(value):
             return plain_number(value)
+        if is_name(value):
+            return str(value)
         name = type(value).__name__
         try:
             size = f" of {len(value)}" if _sized(value) else ""
@@ -105,6 +107,11 @@ def shown(value: Any) -> bool:
     return value is None or isinstance(value, int | float)
 
 
+def is_name(value: Any) -> bool:
+    """Return whether a value is the name of a table, as the fixture `pgrestore_tables` gives it."""
+    return hasattr(type(value), "is_name_of_table")
+
+
 def redactable(value: Any) -> bool:
     """Return whether the redacted form of `value` is of use: it is data, and no module, say."""
     return shown(value) or isinstance(value, _SCALARS) or _sized(value)
@@ -125,19 +132,20 @@ def constants_of(statement: str) -> set[str]:
     """Return the texts that a statement of source code contains; none if it cannot be parsed."""
     return {
         node.value
-        for node in ast.walk(_parsed(statement))
+        for node in ast.walk(parsed(statement))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
 
 
 def names_of(statement: str) -> list[str]:
     """Return the names that a statement of source code contains, in their order."""
-    nodes = [node for node in ast.walk(_parsed(statement)) if isinstance(node, ast.Name)]
+    nodes = [node for node in ast.walk(parsed(statement)) if isinstance(node, ast.Name)]
     nodes.sort(key=lambda node: (node.lineno, node.col_offset))
     return list(dict.fromkeys(node.id for node in nodes))
 
 
-def _parsed(statement: str) -> ast.AST:
+def parsed(statement: str) -> ast.AST:
+    """Return the tree of a statement of source code; an empty one if it cannot be parsed."""
     text = textwrap.dedent(statement).strip()
     for attempt in (text, f"{text}\n    pass"):  # the second one is for the head of with or for
         try:

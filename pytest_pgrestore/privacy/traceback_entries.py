@@ -75,6 +75,11 @@ def without_variables(error: BaseException) -> TracebackType | None:
     return kept
 
 
+def frames_of(error: BaseException) -> list[FrameType]:
+    """Return the frames that an exception passed through, the outermost first."""
+    return [entry.tb_frame for entry in _walk(error.__traceback__)]
+
+
 def raised_in(error: BaseException) -> Path | None:
     """Return the file of the code that raised an exception, pytest's own helpers left out."""
     entries = list(_walk(error.__traceback__))

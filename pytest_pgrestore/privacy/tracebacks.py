@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from pytest_pgrestore.privacy.data_errors import told
 from pytest_pgrestore.privacy.exceptions import may_hold_values, message_without_values
 from pytest_pgrestore.privacy.own_words import own_words, text_of
-from pytest_pgrestore.privacy.row_values import constants_of, names_of, redactable
+from pytest_pgrestore.privacy.row_values import names_of, redactable
 from pytest_pgrestore.privacy.traceback_entries import entries_of, leaves, statement_of
+from pytest_pgrestore.privacy.written_words import words_of_python, written_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,27 +50,34 @@ class FailureRenderer:
         item: The test that failed.
         redactor: Turns values into type, size and hash.
         comparison: Lines that explain the last comparison of the test that was false; may be empty.
+        hint: A line of ours below the message; may be empty.
     """
 
-    def __init__(self, item: pytest.Item, redactor: Redactor, comparison: Sequence[str]) -> None:
+    def __init__(
+        self, item: pytest.Item, redactor: Redactor, comparison: Sequence[str], hint: str = ""
+    ) -> None:
         self._item = item
         self._redactor = redactor
         self._comparison = comparison
+        self._hint = hint
         self._shows_locals = bool(item.config.getoption("showlocals", default=False))
 
     def render(self, error: BaseException) -> ExceptionChainRepr:
         """Return the representation of an exception, with its causes above it."""
         from _pytest._code.code import ExceptionChainRepr
 
-        chain = [(*self._rendered(part), sentence) for part, sentence in _chain(error)]
+        chain = [
+            (*self._rendered(part, self._hint if part is error else ""), sentence)
+            for part, sentence in _chain(error)
+        ]
         return ExceptionChainRepr(chain[::-1])
 
-    def _rendered(self, error: BaseException) -> tuple[ReprTraceback, ReprFileLocation]:
+    def _rendered(self, error: BaseException, hint: str) -> tuple[ReprTraceback, ReprFileLocation]:
         """Return the traceback of one exception, and the place where it was raised."""
         from _pytest._code.code import ReprEntry, ReprFileLocation, ReprTraceback
 
         entries = entries_of(error)
-        message = self._message(error, entries)
+        message = [*self._message(error, entries), *([hint] if hint else [])]
         marked = [f"E   {line}" for line in message]
         if entries:
             rendered = self._entries(entries, marked)
@@ -132,28 +141,45 @@ class FailureRenderer:
         name = type(error).__name__
         if own := own_words(error):
             return [f"{name}: {own}"]
-        if not may_hold_values(error):
+        if not may_hold_values(error) or told(error):
             return message_without_values(error).splitlines() or [name]
         if isinstance(error, BaseExceptionGroup):
             inner = [f"  {type(leaf).__name__}" for leaf in leaves(error)]
             return [f"{name} of {len(error.exceptions)}", *inner]
-        if isinstance(error, AssertionError):
-            return self._assertion(error, entries)
         if isinstance(error, pytest.fail.Exception | pytest.xfail.Exception):
             return [f"{name}: {reason_without_values(error, self._redactor)}"]
-        written = constants_of(statement_of(entries[-1])) if entries else set()
-        values = [
-            value if isinstance(value, str) and value in written else self._redactor.redact(value)
-            for value in error.args
-        ]
+        if not isinstance(error, AssertionError):
+            return self._other(error, entries)
+        return self._assertion(error, entries)
+
+    def _other(self, error: BaseException, entries: list[TracebackEntry]) -> list[str]:
+        """Return the message of an exception of no kind that we know."""
+        name = type(error).__name__
+        statement = statement_of(entries[-1]) if entries else ""
+        told = words_of_python(error, text_of(error), statement) if statement else None
+        if told is not None:
+            return [f"{name}: {told}"]
+        values = [self._argument(value, entries) for value in error.args]
         return [f"{name}: {', '.join(values)}" if values else name]
+
+    def _argument(self, value: object, entries: list[TracebackEntry]) -> str:
+        """Return an argument of an exception: the author's words, or what stands for the value."""
+        words = _written(value, entries, self._redactor) if isinstance(value, str) else None
+        return self._redactor.redact(value) if words is None else words
 
     def _assertion(self, error: AssertionError, entries: list[TracebackEntry]) -> list[str]:
         """Return the comparison that was false, and the values that the statement names."""
         lines = [type(error).__name__]
+        said, _, _ = text_of(error).partition("\nassert ")
+        if words := _written(said, entries, self._redactor):
+            lines = [f"{lines[0]}: {words}"]
         if self._comparison and self._comparison[0] in text_of(error):
             first, *more = self._comparison
-            lines = [f"{lines[0]}: assert {first}", *(f"  {line}" for line in more)]
+            said_by_pytest = [f"assert {first}", *(f"  {line}" for line in more)]
+            if words:
+                lines += said_by_pytest
+            else:
+                lines = [f"{lines[0]}: {said_by_pytest[0]}", *said_by_pytest[1:]]
         if not entries:
             return lines
         values = entries[-1].locals
@@ -172,10 +198,18 @@ def reason_without_values(error: BaseException, redactor: Redactor) -> str:
     own = own_words(error)
     if own:
         return own
-    entries = entries_of(error)
-    if not reason or (entries and reason in constants_of(statement_of(entries[-1]))):
-        return reason
-    return redactor.redact(reason)
+    words = _written(reason, entries_of(error), redactor) if reason else ""
+    return redactor.redact(reason) if words is None else words
+
+
+def _written(text: str, entries: list[TracebackEntry], redactor: Redactor) -> str | None:
+    """Return a message with values redacted; None if its words are not in the source text."""
+    if not entries:
+        return None
+    last = entries[-1]
+    return written_words(
+        text, statement_of(last), {**last.frame.f_globals, **last.locals}, redactor
+    )
 
 
 def _chain(error: BaseException) -> Iterator[tuple[BaseException, str | None]]:

@@ -30,14 +30,21 @@ SYMBOLS = {
     Verdict.PASSED: "✔",
     Verdict.FAILED: "✖",
     Verdict.COULD_NOT_VERIFY: "?",
+    Verdict.WARNING: "!",
     Verdict.SKIPPED: "–",  # noqa: RUF001 - a dash is meant
 }
 """Shown beside the word of a verdict, so that nobody depends on colours."""
 
-BAD = frozenset({Verdict.FAILED, Verdict.COULD_NOT_VERIFY})
-"""Verdicts that a reader must see: verified bad, or not verified."""
+BAD = frozenset({Verdict.FAILED, Verdict.COULD_NOT_VERIFY, Verdict.WARNING})
+"""Verdicts that a reader must see: verified bad, not verified, or bad and only a warning."""
 
-_ORDER = (Verdict.FAILED, Verdict.COULD_NOT_VERIFY, Verdict.SKIPPED, Verdict.PASSED)
+_ORDER = (
+    Verdict.FAILED,
+    Verdict.COULD_NOT_VERIFY,
+    Verdict.WARNING,
+    Verdict.SKIPPED,
+    Verdict.PASSED,
+)
 """Bad news first."""
 
 

@@ -14,7 +14,7 @@ from pytest_pgrestore.reports.findings import (
     worst_first,
 )
 from pytest_pgrestore.reports.format import capped, duration, moment, one_line
-from pytest_pgrestore.reports.tallies import left_out, tried_again
+from pytest_pgrestore.reports.tallies import tallies
 from pytest_pgrestore.reports.wording import objective_words, target_asked, undrilled_words
 
 if TYPE_CHECKING:
@@ -121,9 +121,8 @@ def _details(drill: DrillRecord) -> Iterator[str]:
     for result in (drill.rto, drill.rpo):
         sentence = _text(objective_words(result))
         yield f"{sentence[:1].upper()}{sentence[1:]}."
-    for what, text in (("Left out", left_out(drill)), ("Tried again", tried_again(drill))):
-        if text:
-            yield f"{what}: {_text(text)}."
+    for title, text in tallies(drill):
+        yield f"{title}: {_text(text)}."
     bad = [finding for finding in worst_first(found) if finding.verdict in BAD]
     if bad:
         yield ""

@@ -14,10 +14,26 @@ _NAMED = 5
 """Assertions that a sentence names."""
 
 
+def tallies(record: DrillRecord) -> list[tuple[str, str]]:
+    """Return what is to be told about a drill's assertions as a whole: a title and a sentence."""
+    told = [
+        ("Warnings", warned(record)),
+        ("Left out", left_out(record)),
+        ("Tried again", tried_again(record)),
+    ]
+    return [(title, text) for title, text in told if text]
+
+
 def left_out(record: DrillRecord) -> str:
     """Return how many assertions were skipped or expected to fail, and which; "" if none was."""
     skipped = [one for one in record.assertions if one.verdict is Verdict.SKIPPED]
     return _counted(record, [(one, one_line(one.message) or "skipped") for one in skipped])
+
+
+def warned(record: DrillRecord) -> str:
+    """Return how many assertions are warnings, and which; "" if none is."""
+    found = [one for one in record.assertions if one.verdict is Verdict.WARNING]
+    return _counted(record, [(one, one_line(one.message)) for one in found])
 
 
 def tried_again(record: DrillRecord) -> str:

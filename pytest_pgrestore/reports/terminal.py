@@ -15,7 +15,7 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.visible import visible, visible_lines
 from pytest_pgrestore.reports.findings import findings, first_cause
 from pytest_pgrestore.reports.format import duration, one_line
-from pytest_pgrestore.reports.tallies import left_out, tried_again
+from pytest_pgrestore.reports.tallies import tallies
 from pytest_pgrestore.reports.wording import undrilled_words
 
 if TYPE_CHECKING:
@@ -110,9 +110,8 @@ def _cells(
 def _below(drill: DrillRecord, width: int) -> Iterator[Line]:
     if drill.phases:
         yield from _wrapped("  phases  ", _phases(drill), width, None)
-    for lead, text in (("  skipped ", left_out(drill)), ("  retried ", tried_again(drill))):
-        if text:
-            yield from _wrapped(lead, text, width, None)
+    for title, text in tallies(drill):
+        yield from _wrapped(f"  {title.lower()}: ", text, width, None)
     cause = first_cause(drill)
     if cause is None:
         return

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import psycopg
+    from sqlalchemy import Engine
 
     from pytest_pgrestore.model.evidence import (
         BackupFacts,
@@ -107,35 +108,102 @@ class ConnectionInfo:
         )
 
 
+_VARIABLES = {
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "dbname": "PGDATABASE",
+    "options": "PGOPTIONS",
+    "password": "PGPASSWORD",
+    "passfile": "PGPASSFILE",
+    "sslmode": "PGSSLMODE",
+    "gssencmode": "PGGSSENCMODE",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+    "application_name": "PGAPPNAME",
+}
+"""Words of a connection string, and libpq's variables for them."""
+
+
 class RestoredInstance:
     """A restored server. It runs until the run, or the drill's last test, ends.
 
     Attributes:
         access: How to connect.
         record: The drill's evidence.
+        is_private: Whether this is a private copy for one test, which may be written.
     """
 
-    def __init__(self, access: ConnectionInfo, record: DrillRecord) -> None:
+    def __init__(
+        self, access: ConnectionInfo, record: DrillRecord, *, is_private: bool = False
+    ) -> None:
         self.access = access
         self.record = record
+        self.is_private = is_private
 
     def connect(
-        self, database: str | None = None, *, read_only: bool = True
+        self, database: str | None = None, *, read_only: bool | None = None
     ) -> psycopg.Connection[Any]:
         """Open a connection; the caller closes it.
 
         Args:
             database: None is the source's default database.
-            read_only: Refuse writes. A writable connection changes the copy for every later test.
+            read_only: Refuse writes. None refuses them unless the copy is a private one. A writable
+                connection to a copy that is not changes it for every later test.
         """
+        read_only = not self.is_private if read_only is None else read_only
         connection = self.access.open(database, read_only=read_only)
         connection.read_only = True if read_only else None
         return connection
 
     @property
     def conninfo(self) -> str:
-        """Connection string for other drivers. No password is in it, at most a passfile's path."""
-        return self.access.conninfo(read_only=True)
+        """Connection string for other drivers. No password is in it, at most a passfile's path.
+
+        It is read-only, unless this is a private copy.
+        """
+        return self.access.conninfo(read_only=not self.is_private)
+
+    @property
+    def url(self) -> str:
+        """The same as a URL for libpq's drivers: ``postgresql:///shop?host=...``.
+
+        Source: PostgreSQL docs, "Connection URIs".
+        """
+        from urllib.parse import quote, urlencode
+
+        words = dict(self._words())
+        database = quote(str(words.pop("dbname")), safe="")
+        return f"postgresql:///{database}?{urlencode(words, quote_via=quote)}"
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The same as environment variables of libpq: PGHOST, PGPORT and the others.
+
+        Source: PostgreSQL docs, "Environment Variables".
+        """
+        return {_VARIABLES[name]: str(value) for name, value in self._words().items()}
+
+    def engine(self, **options: Any) -> Engine:
+        """Return an SQLAlchemy engine for it; SQLAlchemy and psycopg must be installed.
+
+        Args:
+            options: Of ``sqlalchemy.create_engine``. Connections are not pooled by default: a copy
+                ends before its pool would.
+        """
+        import psycopg
+        from sqlalchemy import NullPool, create_engine
+
+        conninfo = self.conninfo
+        return create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: psycopg.connect(conninfo),
+            **{"poolclass": NullPool, **options},
+        )
+
+    def _words(self) -> dict[str, Any]:
+        from psycopg.conninfo import conninfo_to_dict
+
+        return conninfo_to_dict(self.conninfo)
 
     @property
     def backup(self) -> BackupFacts | None:

@@ -19,7 +19,7 @@ from pytest_pgrestore.session.keys import (
     REQUEST,
     RESTORED,
 )
-from pytest_pgrestore.session.marker import marker_arguments
+from pytest_pgrestore.session.one_test import arguments_of_test
 from pytest_pgrestore.session.own_faults import failure_of, own_fault, record_without_restore
 from pytest_pgrestore.session.progress import Progress
 from pytest_pgrestore.session.redaction import Redaction
@@ -134,8 +134,8 @@ class DrillSession:
         from pytest_pgrestore.extending.registry import source_types
 
         table = self.settings.sources[name]
-        make = source_types(self.config)[table.type].make
-        return make(name, table, self.settings.timeout_seconds)
+        kind = source_types(self.config)[table.type]
+        return kind.make(name, table, self.settings.timeout_seconds)
 
     def require_settings_of(self, path: Path) -> None:
         """Note it as a usage error if settings beside the file of tests at `path` do not count."""
@@ -159,7 +159,7 @@ class DrillSession:
         if not markers and FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             return None
         self.require_settings_of(item.path)
-        arguments, wrong = marker_arguments(markers)
+        arguments, wrong = arguments_of_test(item, markers)
         for text in wrong:
             self.usage_errors.add(item.nodeid, text)
         settings = self.settings

@@ -10,7 +10,7 @@ import pytest
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.session.drill_request import make_request
 from pytest_pgrestore.session.instances import NoServerError, instance_of
-from pytest_pgrestore.session.marker import marker_arguments
+from pytest_pgrestore.session.marker import call_arguments
 
 if TYPE_CHECKING:
     from pytest_pgrestore.restore.instance import RestoredInstance
@@ -24,17 +24,18 @@ class Factory:
 
     _session: DrillSession = field(repr=False)
 
-    def restore(self, source: str | None = None, **arguments: Any) -> RestoredInstance:
+    def restore(self, source: str | None = None, *more: Any, **arguments: Any) -> RestoredInstance:
         """Restore a backup, once per run, and return the running instance.
 
         The test fails if the backup cannot be restored. It has an error if an argument is wrong.
 
         Args:
             source: Name of a source; may be left out if only one is configured.
+            more: Is refused with a message, as a wrong argument is.
             arguments: target, timeline, inclusive, rto, rpo, database, as in the marker.
         """
         __tracebackhide__ = True
-        request = self._request({"source": source, **arguments})
+        request = self._request(*call_arguments(source, more, arguments))
         usage = self._session.fixture_usage
         usage.asked(request.drill.key)
         try:
@@ -45,11 +46,10 @@ class Factory:
         usage.not_measured()
         pytest.fail(message, pytrace=False)
 
-    def _request(self, given: dict[str, Any]) -> DrillRequest:
+    def _request(self, found: dict[str, Any], wrong: list[str]) -> DrillRequest:
         """Return the drill that these arguments ask for; the test fails if they are wrong."""
         __tracebackhide__ = True
         session = self._session
-        found, wrong = marker_arguments([pytest.mark.pgrestore(**given).mark])
         place = session.fixture_usage.place
         request = None
         try:

@@ -16,6 +16,7 @@ from pytest_pgrestore.session.keys import NO_SERVER, NOT_MEASURED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import timedelta
 
     import psycopg
 
@@ -97,8 +98,14 @@ def clone_for(item: pytest.Item, instance: RestoredInstance) -> Iterator[Restore
             )
 
 
-def connect(instance: RestoredInstance) -> psycopg.Connection[Any]:
+def connect(
+    instance: RestoredInstance, timeout: timedelta | None = None
+) -> psycopg.Connection[Any]:
     """Open the read-only connection for a test or a drill file.
+
+    Args:
+        instance: Of the drill.
+        timeout: Longest time of each statement; None is no limit but the drill's.
 
     Raises:
         BackupNotRestorable: The database is not in the restored copy.
@@ -107,13 +114,19 @@ def connect(instance: RestoredInstance) -> psycopg.Connection[Any]:
     import psycopg
 
     try:
-        return instance.connect()
+        connection = instance.connect()
     except psycopg.OperationalError as exc:
         if is_damage(exc.sqlstate, str(exc)):
             raise
         # libpq gives no SQLSTATE for a refused connection: the server is asked why.
         _require_open(instance, exc)
         raise
+    if timeout is not None:
+        milliseconds = str(max(1, round(timeout.total_seconds() * 1000)))
+        set_timeout = "select pg_catalog.set_config('statement_timeout', %s, false)"
+        connection.execute(set_timeout, (milliseconds,))
+        connection.commit()  # a rollback would take it back
+    return connection
 
 
 def _require_open(instance: RestoredInstance, error: Exception) -> None:

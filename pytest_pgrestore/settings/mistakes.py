@@ -82,6 +82,9 @@ def _words(
             found = "empty", "write at least one, or leave the key out."
         case "list_type" if _entry_of(table, str(location[-1])) is not None:
             found = "one table is written where several may be", f"write [[{place}]] in its place."
+        case "dict_type" | "model_type" if any(isinstance(part, int) for part in location):
+            # A header of its own would be that of the last table in the list.
+            found = "a table is expected here", f"write {location[-1]} = {{ key = value }}."
         case _ if kind in _KINDS:
             expected, hint = _KINDS[kind]
             found = f"{expected} is expected here", hint.format(place=place)
@@ -115,8 +118,15 @@ def _entry_of(model: type[BaseModel], key: str) -> type[BaseModel] | None:
     """Return the table that the key `key` holds a list of; None if it holds none."""
     for name, field in model.model_fields.items():
         if key == (field.alias or name):
-            return next((inner for inner in get_args(field.annotation) if _is_table(inner)), None)
+            return next(filter(_is_table, _inside(field.annotation)), None)
     return None
+
+
+def _inside(annotation: Any) -> Iterator[Any]:
+    """Yield the types that a type is made of, at every depth."""
+    for inner in get_args(annotation):
+        yield inner
+        yield from _inside(inner)
 
 
 def _is_table(value: Any) -> bool:

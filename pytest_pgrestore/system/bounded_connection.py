@@ -62,10 +62,12 @@ class BoundedConnection(psycopg.Connection[Any]):
     Attributes:
         timeout_seconds: Longest wait for one answer.
         answer_bytes: Most memory that one answer may take; None is without limit.
+        answer_hint: What to do about a longer one.
     """
 
     timeout_seconds = math.inf
     answer_bytes: int | None = None
+    answer_hint = "no catalogue that is as it should be has so long an answer."
 
     def wait(
         self, gen: Waiting[ValueT], interval: float = _LOOK_SECONDS, *args: Any, **kwargs: Any
@@ -95,14 +97,12 @@ class BoundedConnection(psycopg.Connection[Any]):
                 if time.monotonic() >= deadline:
                     raise NoAnswerError(
                         f"the restored server gave no answer for {self.timeout_seconds:g} s",
-                        hint="raise --pgrestore-timeout if it needs longer;"
-                        " else read the saved server log.",
+                        hint="raise --pgrestore-timeout, or read the saved server log.",
                     )
                 if memory < math.inf and _resident_bytes() > memory:
                     raise NoAnswerError(
-                        "the restored server's answer to a question of ours takes more than"
-                        f" {self.answer_bytes:,} bytes of memory",
-                        hint="no catalogue that is as it should be has so long an answer.",
+                        f"the answer takes more than {self.answer_bytes:,} bytes of memory",
+                        self.answer_hint,
                     )
                 wanted = gen.send(ready)
         except StopIteration as end:

@@ -40,7 +40,7 @@ def test_a_drill_file_is_a_drill_and_shares_it_with_a_test(
             import pytest
 
             @pytest.mark.pgrestore("shop", target="immediate", rto="1h")
-            def test_a(pgrestore_conn): pass
+            def test_a(pgrestore_conn): assert pgrestore_conn
         """
     )
 
@@ -77,7 +77,6 @@ BROKEN = [
         '"other"',
         "the observed value does not satisfy = other",
     ),
-    ("write", "delete from orders", '"no rows"', "SQLSTATE 25006"),
 ]
 """Name, query, expectation, and the message if it is false."""
 
@@ -148,6 +147,13 @@ QUERIES = {
         "no rows",
         "could not verify",
         "exactly one statement",
+    ),
+    "write": ("delete from orders", "no rows", "could not verify", "set `writable = true`"),
+    "literal": (
+        "select * from orders where id = 'x'",
+        "no rows",
+        "could not verify",
+        "the query has a mistake: InvalidTextRepresentation",
     ),
     "gone": ("select count(*) from not_there", "1", "failed", "UndefinedTable"),
     "string": ("select ';' where false;", "no rows", "passed", ""),

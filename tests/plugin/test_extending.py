@@ -43,7 +43,7 @@ def test_a_mistyped_key_of_it_is_reported(drills: Drills) -> None:
     (drills.pytester.path / "pgrestore.toml").write_text(
         '[sources.shop]\ntype = "snapshot"\nmuont = "x"\n'
     )
-    drills.write(test_a="def test_a(pgrestore_conn): pass")
+    drills.write(test_a="def test_a(pgrestore_conn): assert pgrestore_conn")
 
     result = drills.run()
 

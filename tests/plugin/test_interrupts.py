@@ -38,7 +38,7 @@ WAITS = """
         pgrestore_conn.execute("select pg_sleep(300)")
 
     def test_last(pgrestore_conn):
-        pass
+        assert pgrestore_conn
 """
 
 ON_DEMAND = """
@@ -110,13 +110,13 @@ def test_tests_that_an_early_end_left_out_are_no_passed_ones(drills: Drills) -> 
             import pytest
 
             @pytest.mark.pgrestore("shop")
-            def test_a(pgrestore_conn): pass
+            def test_a(pgrestore_conn): assert pgrestore_conn
 
             def test_b():
                 assert False
 
             @pytest.mark.pgrestore("shop")
-            def test_c(pgrestore_conn): pass
+            def test_c(pgrestore_conn): assert pgrestore_conn
         """
     )
 
@@ -157,7 +157,8 @@ def interrupted(drills: Drills, workers: list[str], number: int, *, group: bool)
 def test_the_handler_of_somebody_else_is_put_back(drills: Drills) -> None:
     """The process that runs pytest may go on: IDEs, embedding scripts."""
     drills.write(
-        test_a='import pytest\n@pytest.mark.pgrestore("shop")\ndef test_a(pgrestore_conn): pass'
+        test_a='import pytest\n@pytest.mark.pgrestore("shop")\n'
+        "def test_a(pgrestore_conn): assert pgrestore_conn"
     )
     script = drills.pytester.path / "script.py"
     script.write_text(

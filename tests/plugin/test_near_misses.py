@@ -19,15 +19,15 @@ MISTYPED = {
     ),
     "drill_two.toml": (
         ASSERT.replace("expect =", "expected ="),
-        "assert.0.expected: unknown key\nHINT: did you mean expect? There are: expect, name, sql.",
+        "assert 'a': expected: unknown key\nHINT: did you mean expect? There are: as_role, ",
     ),
     "drill_three.toml": (
         ASSERT.replace("select 1", "set local work_mem = 64; select 1"),
-        "assert.0.sql: holds 2 statements, and one statement is expected",
+        "assert 'a': sql: holds 2 statements, and one statement is expected",
     ),
     "drill_four.toml": (
         ASSERT.replace("select 1", "-- select 1"),
-        "assert.0.sql: holds no statement",
+        "assert 'a': sql: holds no statement",
     ),
 }
 """Files by name: their text, and what is told about them."""
@@ -43,7 +43,7 @@ def test_names_that_are_almost_right_are_usage_errors(pytester: pytest.Pytester)
             import pytest
 
             @pytest.mark.pgrestor("x", target="name:gone")
-            def test_a(pgrestore_conn): pass
+            def test_a(pgrestore_conn): assert pgrestore_conn
 
             @pytest.mark.PG_RESTORE
             class TestB:

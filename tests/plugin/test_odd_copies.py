@@ -76,7 +76,9 @@ def test_each_copy_is_judged_by_what_it_holds(
     )
     (pytester.path / "pgrestore.toml").write_text(settings)
     for name in SOURCES:
-        (pytester.path / f"drill_{name}.toml").write_text(ASSERTIONS.format(name=name))
+        # Whatever its author makes of a false assertion: a lost file is no warning.
+        keys = 'severity = "warn"\n' if name == "lost" else ""
+        (pytester.path / f"drill_{name}.toml").write_text(keys + ASSERTIONS.format(name=name))
 
     result = run_pytest(pytester)
 

@@ -404,10 +404,10 @@ def test_frames_without_source_and_exceptions_without_text(drills: Drills, pytho
                 exec(compile("\\n" * 9999 + "1/0", __file__, "exec"))
 
             async def test_needs_a_plugin(pgrestore_conn):
-                pass
+                assert pgrestore_conn
 
             def test_after(pgrestore_conn):
-                pass
+                assert pgrestore_conn
         """
     )
 

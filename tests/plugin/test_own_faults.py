@@ -56,7 +56,7 @@ def project(pytester: pytest.Pytester, conftest: str) -> None:
     """Write a project with a source of its own type."""
     pytester.makeconftest(conftest)
     (pytester.path / "pgrestore.toml").write_text('[sources.shop]\ntype = "mine"\n')
-    pytester.makepyfile(test_a="def test_a(pgrestore_conn): pass")
+    pytester.makepyfile(test_a="def test_a(pgrestore_conn): assert pgrestore_conn")
 
 
 def test_a_source_that_raises_is_a_fault_and_no_interruption(pytester: pytest.Pytester) -> None:

@@ -217,7 +217,7 @@ def test_reports_that_nobody_needs_may_be_unwritable(
 
     assert run(pytester, *flags).ret == 0
 
-    pytester.makepyfile(test_b="def test_b(pgrestore_conn): pass")
+    pytester.makepyfile(test_b="def test_b(pgrestore_conn): assert pgrestore_conn")
     result = run(pytester, *flags)
 
     assert result.ret == 4
@@ -294,7 +294,7 @@ def test_a_source_whose_tests_a_hook_deselected_is_not_drilled(
         import pytest
         def test_a(): pass
         @pytest.mark.pgrestore("x")
-        def test_x(pgrestore_conn): pass
+        def test_x(pgrestore_conn): assert pgrestore_conn
         """
     )
     pytester.makeconftest(

@@ -132,12 +132,12 @@ CHECKS = """
     [[assert]]
     name = "names"
     sql = "select string_agg(relname, E'\\\\n') from pg_class where relkind = 'r'"
-    expect = "none"
+    expect = "= none"
 
     [[assert]]
     name = "raises"
     sql = "select boom()"
-    expect = "none"
+    expect = "= none"
 """
 
 BROKEN = """
@@ -145,15 +145,15 @@ BROKEN = """
 
     @pytest.mark.pgrestore("roles")
     def test_roles(pgrestore_conn):
-        pass
+        assert pgrestore_conn
 
     @pytest.mark.pgrestore("raises")
     def test_raises(pgrestore_conn):
-        pass
+        assert pgrestore_conn
 
     @pytest.mark.pgrestore("none")
     def test_none(pgrestore_conn):
-        pass
+        assert pgrestore_conn
 """
 
 

@@ -1,4 +1,4 @@
-"""A setting nobody can find does not exist: docs/configuration.md knows all of them."""
+"""A setting nobody can find does not exist: the pages on settings and assertions know all."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import re
 
 import pytest
 
+from pytest_pgrestore.assertions.expectation import NO_ROWS, OPERATORS, ROWS, SAME_ROWS
+from pytest_pgrestore.assertions.parameters import GIVEN
+from pytest_pgrestore.assertions.table import AssertTable
 from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.session import fixtures
-from pytest_pgrestore.session.collection.drill_file import AssertTable, DrillTable
-from pytest_pgrestore.session.collection.expectations import NO_ROWS, OPERATORS, ROWS
-from pytest_pgrestore.session.marker import ARGUMENTS
+from pytest_pgrestore.session.collection.drill_table import OF_FILE, DrillTable
+from pytest_pgrestore.session.marker import ARGUMENTS, OF_TEST
 from pytest_pgrestore.settings.mistakes import keys_of
 from pytest_pgrestore.settings.options import SETTINGS, Setting
 from pytest_pgrestore.settings.read_file import ReportsTable, SandboxTable
@@ -20,6 +22,7 @@ from pytest_pgrestore.sources.registry import SOURCE_TABLES
 from tests.project import ROOT
 
 TEXT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+ASSERTIONS = (ROOT / "docs" / "assertions.md").read_text(encoding="utf-8")
 
 KEYS = [
     (f"sources: {kind}", table, "### `[sources.NAME]`") for kind, table in SOURCE_TABLES.items()
@@ -29,16 +32,16 @@ KEYS = [
 ]
 
 
-def section(heading: str) -> str:
+def section(heading: str, page: str = TEXT) -> str:
     """Return what stands below `heading`, up to the next one."""
-    _, found, rest = TEXT.partition(f"\n{heading}\n")
+    _, found, rest = page.partition(f"\n{heading}\n")
     assert found, heading
     return re.split(r"\n##", rest, maxsplit=1)[0]
 
 
-def rows(heading: str) -> set[str]:
+def rows(heading: str, page: str = TEXT) -> set[str]:
     """Return the names in the first column of the tables below `heading`."""
-    cells = re.findall(r"^\| (`[^|]*) \|", section(heading), re.MULTILINE)
+    cells = re.findall(r"^\| (`[^|]*) \|", section(heading, page), re.MULTILINE)
     return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
 
 
@@ -72,7 +75,7 @@ def test_every_key_of_the_settings_file_has_its_row(table: type[Table], heading:
 
 def test_every_marker_argument_has_its_row() -> None:
     """Both ways."""
-    assert rows("## The marker") == set(ARGUMENTS)
+    assert rows("## The marker") == {*ARGUMENTS, *OF_TEST}
 
 
 def test_every_fixture_has_its_row() -> None:
@@ -88,20 +91,25 @@ def test_every_fixture_has_its_row() -> None:
 
 def test_every_key_of_a_drill_file_has_its_row() -> None:
     """The keys beside the assertions are those of the marker."""
-    told = rows("## Drill files")
+    told = rows("## Drill files", ASSERTIONS)
 
     assert set(keys_of(DrillTable)) <= told
     assert {f"assert.{key}" for key in keys_of(AssertTable)} <= told
-    assert set(keys_of(DrillTable)) - {"assert"} == set(ARGUMENTS)
+    assert set(keys_of(DrillTable)) - {"assert", *OF_FILE} == set(ARGUMENTS)
 
 
 def test_every_expectation_is_told() -> None:
     """An operator nobody knows is never used."""
-    text = section("## Drill files")
+    text = section("## What may be expected", ASSERTIONS)
 
-    assert f'"{NO_ROWS}"' in text
-    assert f'"{ROWS}"' in text
+    for word in (NO_ROWS, ROWS, SAME_ROWS, "between", "about", "matches"):
+        assert f'`"{word}' in text
     assert all(f"`{sign}`" in text or f"{sign} 1000" in text for sign in OPERATORS)
+
+
+def test_every_parameter_of_a_drill_is_told() -> None:
+    """Whoever does not know `:backup_at` writes `now()`, which is the hour of the drill."""
+    assert rows("## Parameters", ASSERTIONS) == {f":{name}" for name in GIVEN}
 
 
 def test_every_exit_status_is_told() -> None:

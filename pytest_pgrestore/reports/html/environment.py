@@ -50,8 +50,7 @@ def template_environment() -> Environment:
     environment.globals |= {
         "findings_of": findings.findings,
         "first_cause": findings.first_cause,
-        "left_out": tallies.left_out,
-        "tried_again": tallies.tried_again,
+        "tallies": tallies.tallies,
         "of_kind": _of_kind,
         "symbols": findings.SYMBOLS,
         "margin": wording.margin,
@@ -86,7 +85,7 @@ def _of_kind(found: Sequence[Finding], *kinds: str, bad: bool | None = None) -> 
     Args:
         found: All findings of a drill.
         kinds: See `Finding.kind`.
-        bad: True keeps only those that failed or could not be verified, False only the others.
+        bad: True keeps only those that a reader must see, False only the others.
     """
     kept = [finding for finding in found if finding.kind in kinds]
     if bad is not None:

@@ -12,7 +12,7 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.reports.findings import RESTORED, TARGET_REACHED, findings
 from pytest_pgrestore.reports.format import UNKNOWN, capped, exact, moment, one_line
 from pytest_pgrestore.reports.junit.xml import Case, Suite, to_xml
-from pytest_pgrestore.reports.tallies import left_out, tried_again
+from pytest_pgrestore.reports.tallies import tallies
 from pytest_pgrestore.reports.wording import RPO, RTO, objective_words, target_asked
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _RESULTS = {
     Verdict.PASSED: "",
     Verdict.FAILED: "failure",
     Verdict.COULD_NOT_VERIFY: "error",
+    Verdict.WARNING: "",
     Verdict.SKIPPED: "skipped",
 }
 """Element of a case that has this verdict; a passed case has none."""
@@ -145,10 +146,7 @@ def _key_figures(drill: DrillRecord) -> list[str]:
         )
     lines += [objective_words(drill.rto), objective_words(drill.rpo)]
     lines.append(f"phases: {phases or 'none ran'}")
-    for what, text in (("left out", left_out(drill)), ("tried again", tried_again(drill))):
-        if text:
-            lines.append(f"{what}: {text}")
-    return lines
+    return lines + [f"{title.lower()}: {text}" for title, text in tallies(drill)]
 
 
 def _properties(evidence: Evidence, drill: DrillRecord) -> dict[str, str]:

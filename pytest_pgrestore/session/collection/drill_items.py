@@ -17,7 +17,14 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.collection.near_misses import NearMarkers
 from pytest_pgrestore.session.drill_request import DrillRequest
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.keys import IS_DRILL_CHECK, MARKER, NO_SERVER, REQUEST, RESTORED
+from pytest_pgrestore.session.keys import (
+    IS_DRILL_CHECK,
+    MARKER,
+    NO_SERVER,
+    REQUEST,
+    RESTORED,
+    requests_of,
+)
 from pytest_pgrestore.settings.run_settings import is_listing
 
 if TYPE_CHECKING:
@@ -104,10 +111,11 @@ def _with_drills(session: pytest.Session, items: list[pytest.Item]) -> list[pyte
     for item in items:
         for wrong in near.mistakes(item):
             state.usage_errors.add(item.nodeid, wrong)
-        request = state.belongs(item)
-        if request is not None and request.drill.key not in seen and not state.usage_errors.places:
-            seen.add(request.drill.key)
-            ordered += _collected(session, request)
+        state.belongs(item)
+        for request in requests_of(item):
+            if request.drill.key not in seen and not state.usage_errors.places:
+                seen.add(request.drill.key)
+                ordered += _collected(session, request)
         ordered.append(item)
     if state.requests and state.start.refusal and not state.settings.lists_only:
         raise pytest.UsageError(state.start.refusal)

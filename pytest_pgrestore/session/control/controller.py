@@ -20,6 +20,7 @@ from pytest_pgrestore.session.keys import (
     INPUT_ROOT,
     IS_DRILL_CHECK,
     REQUEST,
+    keys_of_drills,
 )
 from pytest_pgrestore.session.outcomes.outcomes import drills_of
 from pytest_pgrestore.session.outcomes.received import Outcomes
@@ -73,7 +74,7 @@ class Controller:
         self._end: RunEnd | None = None
         self._finished = False
         # Drills by test, and the number of tests of each drill that have not ended.
-        self._keys: dict[str, str] = {}
+        self._keys: dict[str, list[str]] = {}
         self._open: Counter[str] = Counter()
         # Drills of each test of the user's, and the tests that began.
         self._tests: dict[str, set[str]] = {}
@@ -87,18 +88,16 @@ class Controller:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Count the tests of each drill: its copy is removed after the last one."""
         self._tests = {
-            item.nodeid: {item.stash[REQUEST].drill.key}
+            item.nodeid: set(keys_of_drills(item))
             for item in session.items
             if REQUEST in item.stash and not item.stash.get(IS_DRILL_CHECK, False)
         }
         if any(FACTORY in getattr(item, "fixturenames", ()) for item in session.items):
             return  # a fixture may ask for a drill after its last marked test
         self._keys = {
-            item.nodeid: item.stash[REQUEST].drill.key
-            for item in session.items
-            if REQUEST in item.stash
+            item.nodeid: keys_of_drills(item) for item in session.items if REQUEST in item.stash
         }
-        self._open = Counter(self._keys.values())
+        self._open = Counter(key for keys in self._keys.values() for key in keys)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -123,19 +122,24 @@ class Controller:
 
         pytest-rerunfailures (16) and flaky (3.8) call this after each try of a test.
         """
-        key = self._keys.get(nodeid)
-        if key is None or not self._state.opened or self._state.forked:
+        keys = self._keys.get(nodeid, ())
+        if not keys or not self._state.opened or self._state.forked:
             return
         if not self._outcomes.is_decided(nodeid):
             return
-        self._open[key] -= 1
-        if self._open[key] == 0 and not self._state.settings.switch("keep"):
-            from pytest_pgrestore.session.control.finish import finish_one
+        self._open.subtract(keys)
+        for key in keys:
+            if self._open[key] == 0 and not self._state.settings.switch("keep"):
+                self._finish(key)
 
-            result = self._state.results.results().get(key)
-            if result is not None:
-                with self._state.term_signal.held():
-                    finish_one(self._state, key, result)
+    def _finish(self, key: str) -> None:
+        """Remove the copy of a drill, if it was restored."""
+        from pytest_pgrestore.session.control.finish import finish_one
+
+        result = self._state.results.results().get(key)
+        if result is not None:
+            with self._state.term_signal.held():
+                finish_one(self._state, key, result)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

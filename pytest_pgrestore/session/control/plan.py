@@ -9,7 +9,7 @@ import pytest
 from pytest_pgrestore.model.errors import PgRestoreError
 from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.session.keys import REQUEST
+from pytest_pgrestore.session.keys import keys_of_drills
 
 if TYPE_CHECKING:
     from pytest_pgrestore.session.drill_session import DrillSession
@@ -25,7 +25,7 @@ def plan_lines(state: DrillSession, items: list[pytest.Item]) -> tuple[list[str]
     Returns:
         Lines to print, and a verdict on each drill that cannot be planned.
     """
-    keys = dict.fromkeys(item.stash[REQUEST].drill.key for item in items if REQUEST in item.stash)
+    keys = dict.fromkeys(key for item in items for key in keys_of_drills(item))
     try:
         return _plans(state, list(keys))
     except PgRestoreError as exc:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NO_DRILL = "no drill ran"
 _HOW = "a test with @pytest.mark.pgrestore makes one, and so does a file drill_*.toml"
 
-_RAN = frozenset({Verdict.PASSED, Verdict.FAILED})
+_RAN = frozenset({Verdict.PASSED, Verdict.FAILED, Verdict.WARNING})
 """Verdicts of assertions that ran."""
 
 _NEXT_HINT = "\nHINT: "

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.keys import INPUT_ROOT, IS_DRILL_CHECK, REQUEST
+from pytest_pgrestore.session.keys import INPUT_ROOT, IS_DRILL_CHECK, REQUEST, keys_of_drills
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ class Worker:
 
     def __init__(self, state: DrillSession) -> None:
         self._state = state
-        self._tests: dict[str, tuple[str, bool]] = {}
+        self._tests: dict[str, tuple[list[str], bool]] = {}
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:
@@ -48,7 +48,7 @@ class Worker:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write a file with the drill of each test: the report of a crash does not hold it."""
         self._tests = {
-            item.nodeid: (item.stash[REQUEST].drill.key, item.stash.get(IS_DRILL_CHECK, False))
+            item.nodeid: (keys_of_drills(item), item.stash.get(IS_DRILL_CHECK, False))
             for item in session.items
             if REQUEST in item.stash
         }
@@ -92,28 +92,28 @@ def mark_crash(root: Path, report: pytest.TestReport) -> None:
     """
     from pytest_pgrestore.session.outcomes.outcomes import ATTRIBUTE
 
-    tests: dict[str, tuple[str, bool]] = {}
+    tests: dict[str, tuple[list[str], bool]] = {}
     for note in _notes(root):
         tests |= note["tests"]
     if report.nodeid not in tests:
         return
-    key, own = tests[report.nodeid]
+    keys, own = tests[report.nodeid]
     outcome = {
         "name": report.nodeid,
         "verdict": str(Verdict.COULD_NOT_VERIFY),
         "message": _DIED,
         "seconds": 0.0,
     }
-    vars(report)[ATTRIBUTE] = {"drills": [key], "outcome": None if own else outcome, "lost": own}
+    vars(report)[ATTRIBUTE] = {"drills": keys, "outcome": None if own else outcome, "lost": own}
 
 
 def tests_of_workers(root: Path) -> dict[str, set[str]]:
     """Return the drills of each test of the user's that workers were to run, by its node id."""
     found: dict[str, set[str]] = {}
     for note in _notes(root):
-        for name, (key, own) in note["tests"].items():
+        for name, (keys, own) in note["tests"].items():
             if not own:
-                found.setdefault(name, set()).add(key)
+                found.setdefault(name, set()).update(keys)
         for name, keys in note["ended"].items():
             found.setdefault(name, set()).update(keys)
     return found

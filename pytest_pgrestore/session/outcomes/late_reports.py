@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from sysconfig import get_path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_pgrestore.model.visible import visible
+from pytest_pgrestore.privacy.libraries import is_of_a_library
 from pytest_pgrestore.privacy.rewriting import rewritten
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.outcomes.outcomes import ATTRIBUTE, drills_of
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.session.drill_session import DrillSession
 
-_FROM_ELSEWHERE = ("PytestUnraisableExceptionWarning", "PytestUnhandledThreadExceptionWarning")
-"""Warnings of pytest (8.2 to 9.2) whose text is a traceback with its exception."""
-
-_INSTALLED = {"site-packages", "dist-packages"}
-"""Directories of installed packages; Debian has the second one."""
+_FROM_ELSEWHERE = (
+    "PytestUnraisableExceptionWarning",
+    "PytestUnhandledThreadExceptionWarning",
+    "PytestReturnNotNoneWarning",
+)
+"""Warnings of pytest (8.2 to 9.2) whose text has an exception, or what a test returned."""
 
 
 class LateReports:
@@ -84,13 +85,3 @@ class LateReports:
             warning_message.message = UserWarning(f"{kind}: {WITHHELD}")
         elif (shown := publishable(text, self._state.redaction)) != text:
             warning_message.message = UserWarning(shown)
-
-
-def is_of_a_library(path: Path) -> bool:
-    """Return whether a file is of an installed package, or of Python itself.
-
-    The user's files need not be below pytest's root directory: --rootdir may be elsewhere.
-    """
-    if not _INSTALLED.isdisjoint(path.parts):
-        return True
-    return any(path.is_relative_to(get_path(name)) for name in ("stdlib", "platstdlib"))

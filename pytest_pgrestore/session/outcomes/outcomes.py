@@ -7,26 +7,42 @@ The outcome travels on the report, as plain data, from an xdist worker to the co
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 
-from pytest_pgrestore.model.damage import CAUSE, is_damage
+from pytest_pgrestore.model.damage import CAUSE
 from pytest_pgrestore.model.errors import AssertionFailed, PgRestoreError
 from pytest_pgrestore.model.evidence import AssertionOutcome
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.model.version import PACKAGE
 from pytest_pgrestore.privacy.exceptions import (
     READ_ONLY,
     WRITE_HINT,
     message_without_values,
     sqlstate_of,
 )
-from pytest_pgrestore.privacy.own_words import did_not_run, own_words, timed_out
-from pytest_pgrestore.privacy.traceback_entries import statement_of
+from pytest_pgrestore.privacy.own_words import did_not_run, own_words
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.keys import IS_DRILL_CHECK, NO_SERVER, NOT_MEASURED, REQUEST
+from pytest_pgrestore.session.keys import (
+    COMPARED,
+    IS_DRILL_CHECK,
+    NO_SERVER,
+    NOT_MEASURED,
+    OTHER_REQUEST,
+    SEVERITY,
+    VERDICT,
+    WHOLE,
+    keys_of_drills,
+)
+from pytest_pgrestore.session.one_test import ERROR, WARN
+from pytest_pgrestore.session.outcomes.blame import (
+    hint_of,
+    is_damaged,
+    sql_error_in,
+    verdict_of,
+)
+from pytest_pgrestore.session.outcomes.failed_line import place_of
 
 Excinfo = pytest.ExceptionInfo[BaseException]
 
@@ -37,24 +53,22 @@ pytest sends all attributes of a report from a worker to the controller. User pr
 too, but other plugins write them to their files.
 """
 
-_NOT_THE_BACKUP = ("53", "57", "58")
-"""Classes of SQLSTATE that are no finding about the backup.
-
-Insufficient resources, operator intervention, system error: PostgreSQL docs, appendix "Error
-Codes".
-"""
-
-_SOURCE_LIMIT = 200
-"""Characters of source text in a message: a statement, and not a page."""
+ASKED_NOTHING = "it asked nothing of the restored copy: no fixture gave it to the test"
+"""Message of a test that passed and has the marker alone. It is no assertion about the backup."""
 
 
-def explain(item: pytest.Item, excinfo: Excinfo | None) -> None:
-    """Add a hint to the error of a write through `pgrestore_conn`, before pytest renders it."""
-    if excinfo is None or "pgrestore_conn" not in getattr(item, "fixturenames", ()):
+def explain(item: pytest.Item, excinfo: Excinfo | None, when: str) -> None:
+    """Add a hint to an exception that is no finding, before pytest renders it."""
+    if excinfo is None:
         return
     error = excinfo.value
-    if sqlstate_of(error) == READ_ONLY and WRITE_HINT not in getattr(error, "__notes__", ()):
-        error.add_note(WRITE_HINT)
+    hint = hint_of(error, when) if drills_of(item) else ""
+    if "pgrestore_conn" in getattr(item, "fixturenames", ()) and (
+        sqlstate_of(sql_error_in(error)) == READ_ONLY
+    ):
+        hint = WRITE_HINT
+    if hint and hint not in getattr(error, "__notes__", ()):
+        error.add_note(hint)
 
 
 def annotate(item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestReport) -> None:
@@ -70,26 +84,55 @@ def annotate(item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestRepo
     refusal = usage.refusal_of(item)
     if not drills and not refusal:
         return
-    plain = None
+    plain, reference = None, item.stash.get(OTHER_REQUEST, None)
     if not item.stash.get(IS_DRILL_CHECK, False):
         outcome = outcome_of(item, excinfo, report)
+        in_body = report.when == "call"
+        if outcome is not None and in_body and _only_warns(item, outcome, excinfo):
+            outcome = replace(outcome, verdict=Verdict.WARNING)
+            report.outcome, report.longrepr = "passed", None
         if outcome is not None:
+            item.stash[VERDICT] = outcome.verdict
             plain = asdict(outcome) | {"verdict": str(outcome.verdict)}
     mask = item.config.stash[SESSION].redaction.masker.mask
     vars(report)[ATTRIBUTE] = {
         "drills": sorted(drills),
+        "reference": None if reference is None else reference.drill.key,
         "outcome": mask(plain),
-        "tries": usage.tries_of(item.nodeid),
+        "tries": _tries_of(item),
         "refusal": mask(refusal),
     }
+
+
+def _tries_of(item: pytest.Item) -> int:
+    """Return how often a test was tried, or the one that an item is a part of."""
+    usage = item.config.stash[SESSION].fixture_usage
+    return usage.tries_of(item.stash.get(WHOLE, item.nodeid))
+
+
+def _only_warns(item: pytest.Item, outcome: AssertionOutcome, excinfo: Excinfo | None) -> bool:
+    """Return whether a test is false, and its author says that it fails no run.
+
+    Damage that it came upon is no assertion of the author's: it stays *failed*.
+    """
+    if outcome.verdict is not Verdict.FAILED or item.stash.get(SEVERITY, ERROR) != WARN:
+        return False
+    error = None if excinfo is None else excinfo.value
+    return not isinstance(error, PgRestoreError) and not is_damaged(error)
+
+
+def status_of(report: pytest.TestReport | pytest.CollectReport) -> Any:
+    """Return what pytest's terminal shows of a warning; None for any other report."""
+    outcome = getattr(report, ATTRIBUTE, {}).get("outcome") or {}
+    if outcome.get("verdict") != Verdict.WARNING:
+        return None
+    return "warned", "W", ("WARNING", {"yellow": True})
 
 
 def drills_of(item: pytest.Item) -> set[str]:
     """Return the keys of the drills `item` belongs to, by marker, by fixture, or on demand."""
     drills = set(item.config.stash[SESSION].fixture_usage.drills_of(item))
-    if REQUEST in item.stash:
-        drills.add(item.stash[REQUEST].drill.key)
-    return drills
+    return drills | set(keys_of_drills(item))
 
 
 def outcome_of(
@@ -114,41 +157,15 @@ def outcome_of(
         seconds=report.duration,
         file=path,
         line=None if line is None else line + 1,
-        tries=item.config.stash[SESSION].fixture_usage.tries_of(item.nodeid),
+        tries=_tries_of(item),
     )
-
-
-def verdict_of(error: BaseException | None, when: str | None) -> Verdict:
-    """Return what an exception means for the backup.
-
-    Args:
-        error: None if pytest failed the test without one.
-        when: Phase of the test. In its body, "call", an error is a finding. In setup and teardown
-            nothing was learned.
-    """
-    if isinstance(error, PgRestoreError):
-        return error.verdict
-    if error is not None and (timed_out(error) or did_not_run(error)):
-        return Verdict.COULD_NOT_VERIFY
-    state = sqlstate_of(error)
-    if _is_damage(error):
-        return Verdict.FAILED
-    if state is not None and (state == "" or state[:2] in _NOT_THE_BACKUP):
-        return Verdict.COULD_NOT_VERIFY
-    return Verdict.FAILED if when == "call" else Verdict.COULD_NOT_VERIFY
-
-
-def _is_damage(error: BaseException | None) -> bool:
-    """Tell whether an error of psycopg is about files of the backup, in whatever phase."""
-    state = sqlstate_of(error)
-    return state is not None and is_damage(state, str(error))
 
 
 def _verdict_and_message(
     item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestReport
 ) -> tuple[Verdict, str]:
     if report.passed:
-        return Verdict.PASSED, ""
+        return (Verdict.SKIPPED, ASKED_NOTHING) if _asked_nothing(item) else (Verdict.PASSED, "")
     if report.skipped and excinfo is not None and did_not_run(excinfo.value):
         return Verdict.COULD_NOT_VERIFY, own_words(excinfo.value)
     if report.skipped:
@@ -161,44 +178,37 @@ def _verdict_and_message(
     return verdict_of(excinfo.value, report.when), _failure(item, excinfo, report.when)
 
 
+def _asked_nothing(item: pytest.Item) -> bool:
+    """Return whether a test never got the restored copy of its drill: a marker alone asks nothing.
+
+    A test of another kind than a function is never meant.
+    """
+    usage = item.config.stash[SESSION].fixture_usage
+    return isinstance(item, pytest.Function) and not usage.drills_of(item)
+
+
 def _failure(item: pytest.Item, excinfo: Excinfo, when: str | None) -> str:
     """Return the message of a failure: phase, error, place, and values if they may be shown."""
-    own = own_words(excinfo.value)
-    message = f"{excinfo.typename}: {own}" if own else message_without_values(excinfo.value)
+    from pytest_pgrestore.privacy.tracebacks import FailureRenderer
+
+    redactor = item.config.stash[SESSION].redaction.redactor
+    comparison: list[str] = item.stash.get(COMPARED, [])
+    renderer = FailureRenderer(item, redactor, comparison)
+    message = "\n".join(renderer.message(excinfo.value))
     lines = [message if when == "call" else f"{when}: {message}"]
-    if _is_damage(excinfo.value):
+    cause = sql_error_in(excinfo.value)
+    ours = isinstance(excinfo.value, PgRestoreError | AssertionFailed)
+    if cause is not None and cause is not excinfo.value and not ours:
+        lines.append(f"because of {message_without_values(cause)}")
+    if is_damaged(excinfo.value):
         lines.append(CAUSE)
-    if not isinstance(excinfo.value, PgRestoreError | AssertionFailed):
-        lines.append(_place(item, excinfo))
+    if not ours:
+        lines.append(place_of(item, excinfo))
+    lines.append(hint_of(excinfo.value, when))
     if item.config.stash[SESSION].redaction.shows_values:
         # A lone surrogate kills an xdist worker: execnet sends UTF-8.
         lines.append(excinfo.exconly().encode("utf-8", "backslashreplace").decode("utf-8"))
     return "\n".join(line for line in lines if line)
-
-
-def _place(item: pytest.Item, excinfo: Excinfo) -> str:
-    """Return file, line and source text of the line that failed.
-
-    Returns:
-        The last line in the file of the test, else in the project; "" if there is none.
-    """
-    root = item.config.rootpath
-    entries = list(excinfo.traceback)
-    own = [entry for entry in entries if Path(entry.path) == item.path]
-    own = own or [entry for entry in entries if _is_users(Path(entry.path), root)]
-    if not own:
-        return ""
-    entry = own[-1]
-    path = Path(entry.path)
-    shown = path.relative_to(root) if path.is_relative_to(root) else path
-    statement = " ".join(statement_of(entry).split())
-    return f"at {shown}:{entry.lineno + 1}: {statement[:_SOURCE_LIMIT]}"
-
-
-def _is_users(path: Path, root: Path) -> bool:
-    """Return whether a file belongs to the user's project, and to no installed package."""
-    installed = "site-packages" in path.parts or PACKAGE in path.parents
-    return path.is_relative_to(root) and not installed
 
 
 def _skip_reason(report: pytest.TestReport) -> str:

@@ -19,6 +19,11 @@ FINAL = frozenset({"passed", "failed", "skipped"})
 """Outcomes of pytest's reports; plugins that try a test again add words of their own."""
 
 
+REFERENCE = "compared with another drill, which tells what was found"
+
+_AS_BAD_AS_A_WARNING = (Verdict.FAILED, Verdict.COULD_NOT_VERIFY, Verdict.WARNING)
+
+
 class _Known(NamedTuple):
     """An outcome and the node id of its test.
 
@@ -80,7 +85,8 @@ class Outcomes:
         if context is None:
             self._ended.add((report.nodeid, outcome.tries))
         for key in attached["drills"]:
-            self._put(key, _Known(report.nodeid, outcome), context)
+            told = outcome if key != attached.get("reference") else _of_reference(outcome)
+            self._put(key, _Known(report.nodeid, told), context)
 
     def begun(self, node_id: str) -> None:
         """Note that a test, or another try of it, began."""
@@ -138,7 +144,19 @@ class Outcomes:
         return (test, tries) in self._made_again or (test, tries) not in self._ended
 
 
+def _of_reference(outcome: AssertionOutcome) -> AssertionOutcome:
+    """Return the outcome of a comparison for the drill that another one was compared with.
+
+    That the two differ is no finding about this one.
+    """
+    if outcome.verdict is Verdict.PASSED:
+        return outcome
+    return replace(outcome, verdict=Verdict.SKIPPED, message=REFERENCE)
+
+
 def _is_as_bad(outcome: AssertionOutcome, other: AssertionOutcome) -> bool:
+    if Verdict.WARNING in {outcome.verdict, other.verdict}:
+        return outcome.verdict in _AS_BAD_AS_A_WARNING
     return worst([other.verdict, outcome.verdict]) is outcome.verdict
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.keys import REQUEST
+from pytest_pgrestore.session.keys import keys_of_drills
 from pytest_pgrestore.session.outcomes.outcomes import ATTRIBUTE
 from pytest_pgrestore.session.own_faults import own_fault
 
@@ -39,9 +39,7 @@ def _spoil(item: pytest.Item, report: pytest.TestReport, text: str) -> None:
     report.longrepr, report.sections, report.user_properties = text, [], []
     vars(report).pop("wasxfail", None)
     state = item.config.stash[SESSION]
-    drills = set(state.fixture_usage.drills_of(item))
-    if REQUEST in item.stash:
-        drills.add(item.stash[REQUEST].drill.key)
+    drills = {*state.fixture_usage.drills_of(item), *keys_of_drills(item)}
     outcome = {
         "name": item.nodeid,
         "verdict": str(Verdict.COULD_NOT_VERIFY),

@@ -25,7 +25,7 @@ def prepare(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
     errors = item.config.stash[PUBLISHED_ERRORS]
     excinfo = errors.original(call)
     with noted(item):
-        explain(item, excinfo)
+        explain(item, excinfo, call.when)
     errors.replace(item, call)
     redaction = item.config.stash[SESSION].redaction
     if drills_of(item) and not redaction.shows_values:

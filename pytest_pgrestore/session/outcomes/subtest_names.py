@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.privacy.row_values import constants_of, shown
+from pytest_pgrestore.session.keys import SHOWN_NAMES
 
 if TYPE_CHECKING:
     import pytest
@@ -29,7 +30,8 @@ def withhold_name(context: Any, item: pytest.Item, redactor: Redactor) -> None:
         item: The test.
         redactor: Turns values into type, size and hash.
     """
-    written = written_in(Path(item.path))
+    names: frozenset[str] = item.stash.get(SHOWN_NAMES, frozenset())
+    written = written_in(Path(item.path)) | names
 
     def publishable(value: Any) -> Any:
         if not isinstance(value, str):

@@ -17,6 +17,8 @@ from pytest_pgrestore.model.visible import visible_lines
 from pytest_pgrestore.privacy.rewriting import rewritten
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import COMPARED, IS_DRILL_CHECK, WORDS_OWN_FAILURE
+from pytest_pgrestore.session.outcomes.blame import hint_of
+from pytest_pgrestore.session.outcomes.empty_tests import EmptyTestError
 from pytest_pgrestore.session.outcomes.outcomes import Excinfo, drills_of
 from pytest_pgrestore.session.outcomes.published_errors import (
     says_nothing_of_rows,
@@ -107,11 +109,14 @@ def _withhold_values(
         return
     if isinstance(error, pytest.xfail.Exception) and hasattr(report, "wasxfail"):
         report.wasxfail = f"reason: {reason_without_values(error, redactor)}"
-    if report.when == "call" and item.stash.get(WORDS_OWN_FAILURE, False):
+    if isinstance(error, EmptyTestError):
+        report.longrepr = str(error)
+    elif report.when == "call" and item.stash.get(WORDS_OWN_FAILURE, False):
         report.longrepr = item.repr_failure(excinfo)
     elif not says_nothing_of_rows(error):
         comparison = item.stash.get(COMPARED, [])
-        report.longrepr = FailureRenderer(item, redactor, comparison).render(error)
+        hint = hint_of(error, report.when)
+        report.longrepr = FailureRenderer(item, redactor, comparison, hint).render(error)
 
 
 def withheld_sections(report: pytest.TestReport) -> list[tuple[str, str]]:

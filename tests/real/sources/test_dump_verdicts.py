@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.demo.cluster import short_directory
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from tests.real.loading_server import LoadingServer, loading_server
 
 HERE = "could not verify"
@@ -213,3 +213,31 @@ def test_a_bad_row_convicts_beside_a_missing_role(server: LoadingServer, tmp_pat
     assert (twice.verdict, once.verdict) == (HERE, PASSED), twice.words + once.words
     assert "before" in twice.words
     assert once.notes == [f"before the dump, before.sql was run in database {once.database}"]
+
+
+def test_the_cause_in_an_archive_names_its_object(server: LoadingServer) -> None:
+    """The server's words name the table under row security, and not the view that reads it."""
+    owned = (
+        "create role viewer;",
+        "create table t as select 1 as a",
+        "alter table t enable row level security; alter table t force row level security",
+        "create policy p on t using (true)",
+        "create materialized view totals as select count(*) from t;",
+        "grant create, usage on schema public to viewer",
+        "alter table t owner to viewer",
+        "alter materialized view totals owner to viewer",
+    )
+    with Cluster.create(server.dumps / "rls", server.major) as cluster:
+        cluster.sql("create database rls")
+        for statement in owned:
+            cluster.sql(statement, database="rls")
+        dump = cluster.dump(server.dumps / "rls.dump", "rls")
+    dump.chmod(0o644)
+    with server.connection.ask() as session:
+        session.execute("create role viewer; create role postgres superuser")
+
+    loaded = server.load(dump)
+
+    assert loaded.verdict == FAILED, loaded.words
+    assert 'row-level security policy for table "t"' in loaded.words
+    assert "(REFRESH MATERIALIZED VIEW public.totals)" in loaded.words

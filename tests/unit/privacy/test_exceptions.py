@@ -21,7 +21,7 @@ from pytest_pgrestore.privacy.exceptions import message_without_values, sqlstate
         (psycopg.errors.UniqueViolation("secret"), "UniqueViolation (SQLSTATE 23505)"),
         (HarnessError("no disk", "free it."), "no disk\nHINT: free it."),
         (AssertionFailed("expected no rows"), "expected no rows"),
-        (AssertionFailed("the value is a\n::error::b"), r"the value is a\n::error::b"),
+        (AssertionFailed("the value is a\n::error::b"), "the value is a\n\\x3a:error::b"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )

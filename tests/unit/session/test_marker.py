@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from pytest_pgrestore.session.marker import ARGUMENTS, KEYS_OF_SOURCES, marker_arguments
+from pytest_pgrestore.session.marker import (
+    ARGUMENTS,
+    KEYS_OF_SOURCES,
+    call_arguments,
+    marker_arguments,
+)
 from pytest_pgrestore.settings.mistakes import keys_of
 from pytest_pgrestore.sources.registry import SOURCE_TABLES
 
@@ -56,6 +61,32 @@ def test_a_bad_marker_is_reported(markers: Any, text: str) -> None:
     _, wrong = marker_arguments(markers)
 
     assert text in "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("more", "given", "text"),
+    [
+        ((), {"taget": "latest"}, "has no argument taget\nHINT: did you mean target"),
+        ((), {"backup": "20260101"}, "has no argument backup\nHINT: it is a key of the source"),
+        ((), {"severity": "warn"}, "has no argument severity\nHINT: it is of a test"),
+        (("latest",), {}, "takes one positional argument, the source\nHINT: write the others"),
+    ],
+)
+def test_a_bad_call_is_reported_as_a_call(more: Any, given: Any, text: str) -> None:
+    """Its author wrote no marker."""
+    found, wrong = call_arguments("shop", more, given)
+
+    assert found == {"source": "shop"}
+    assert text in "\n".join(wrong)
+    assert "marker argument" not in "\n".join(wrong)
+
+
+def test_a_good_call_is_taken_as_it_is() -> None:
+    """The healthy twin."""
+    assert call_arguments(None, (), {"target": "latest"}) == (
+        {"source": None, "target": "latest"},
+        [],
+    )
 
 
 def test_the_keys_of_sources_are_what_their_tables_have() -> None:

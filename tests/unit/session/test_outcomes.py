@@ -6,7 +6,13 @@ import psycopg
 import pytest
 
 from pytest_pgrestore.model.errors import BackupNotRestorable, ConfigError, HarnessError
-from pytest_pgrestore.session.outcomes.outcomes import verdict_of
+from pytest_pgrestore.session.outcomes.blame import verdict_of
+
+
+def raised_from(error: Exception, cause: Exception) -> Exception:
+    """Return an exception with its cause."""
+    error.__cause__ = cause
+    return error
 
 
 @pytest.mark.parametrize(
@@ -17,7 +23,23 @@ from pytest_pgrestore.session.outcomes.outcomes import verdict_of
         (psycopg.errors.UndefinedColumn(), "failed"),
         (psycopg.errors.DataCorrupted(), "failed"),
         (psycopg.errors.IndexCorrupted(), "failed"),
-        (psycopg.ProgrammingError("the query has 0 placeholders"), "failed"),
+        (psycopg.errors.UndefinedTable(), "failed"),
+        (raised_from(RuntimeError(), psycopg.errors.UndefinedTable()), "failed"),
+        (raised_from(RuntimeError(), psycopg.errors.SyntaxError()), "could not verify"),
+        (raised_from(RuntimeError(), KeyError()), "failed"),
+        (raised_from(AssertionError(), psycopg.errors.SyntaxError()), "failed"),
+        (ExceptionGroup("x", [psycopg.errors.SyntaxError()]), "could not verify"),
+        (ExceptionGroup("x", [psycopg.errors.SyntaxError(), KeyError()]), "failed"),
+        (UnboundLocalError("x"), "failed"),
+        (TypeError("x"), "failed"),
+        (ValueError("x"), "failed"),
+        (psycopg.ProgrammingError("the query has 0 placeholders"), "could not verify"),
+        (psycopg.errors.SyntaxError(), "could not verify"),
+        (psycopg.errors.DeadlockDetected(), "could not verify"),
+        (NameError("x"), "could not verify"),
+        (ModuleNotFoundError("x"), "could not verify"),
+        (MemoryError(), "could not verify"),
+        (FileNotFoundError(), "could not verify"),
         (BackupNotRestorable("x", "y"), "failed"),
         (psycopg.errors.DiskFull(), "could not verify"),
         (psycopg.errors.OutOfMemory(), "could not verify"),

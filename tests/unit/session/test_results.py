@@ -78,6 +78,20 @@ def test_a_drill_is_restored_once_and_read_by_the_others(tmp_path: Path) -> None
     assert DrillResults(tmp_path, 1).results() == {KEY: DrillResult(RECORD, ACCESS)}
 
 
+def test_a_record_is_validated_once_and_read_again_when_it_changes(tmp_path: Path) -> None:
+    """Each of a thousand tests asks for it."""
+    results = DrillResults(tmp_path, 1)
+    results.obtain(KEY, Restores(), unfinished)
+    first = results.obtain(KEY, Restores(), unfinished)
+
+    assert results.obtain(KEY, Restores(), unfinished) is first
+    (file,) = tmp_path.glob("*.json")
+    file.write_text(file.read_text() + "\n")
+    again = results.obtain(KEY, Restores(), unfinished)
+    assert again is not first
+    assert again == first
+
+
 def test_two_at_once_wait_for_each_other(tmp_path: Path) -> None:
     """The second one needs the drill while the first one restores it."""
     begun, may_end = threading.Event(), threading.Event()

@@ -41,7 +41,7 @@ def test_a_name_is_shown_if_the_source_has_it(tmp_path: Path, name: str, *, is_s
     """A name may come from a row; what the author wrote does not."""
     module = tmp_path / "test_x.py"
     module.write_text(SOURCE)
-    item: Any = SimpleNamespace(path=module)
+    item: Any = SimpleNamespace(path=module, stash=pytest.Stash())
     context = SimpleNamespace(msg=name, kwargs={"name": repr(name), "number": "12", "raw": 7})
 
     withhold_name(context, item, Redactor(b"key"))

@@ -28,7 +28,7 @@ def test_errors_are_found_and_nothing_else() -> None:
     found = [str(entry) for entry in complaints(PG_RESTORE)]
 
     assert found == [
-        'role "app" does not exist',
+        'role "app" does not exist (ALTER TABLE public.orders)',
         (
             'COPY failed for table "orders": invalid input syntax for type integer: (not shown)'
             " (COPY orders, line 7)"
@@ -71,3 +71,39 @@ def test_values_and_secrets_are_redacted(text: str) -> None:
 def test_names_of_things_stay(text: str) -> None:
     """Without the names nobody could correct the error."""
     assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    ("command", "where"),
+    [
+        ("REFRESH MATERIALIZED VIEW public.totals;", "REFRESH MATERIALIZED VIEW public.totals"),
+        (
+            "CREATE UNIQUE INDEX orders_note ON public.orders USING btree (note);",
+            "CREATE UNIQUE INDEX orders_note",
+        ),
+        (
+            "ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT orders_fkey FOREIGN KEY (SECRET)",
+            "ALTER TABLE ONLY public.orders ADD CONSTRAINT orders_fkey",
+        ),
+        (
+            "CREATE EXTENSION IF NOT EXISTS postgis WITH SCHEMA public;",
+            "CREATE EXTENSION IF NOT EXISTS postgis",
+        ),
+        (
+            "CREATE FUNCTION public.total(a integer) RETURNS text AS $$SECRET$$;",
+            "CREATE FUNCTION public.total",
+        ),
+        ("CREATE TRIGGER changed BEFORE UPDATE ON public.orders;", "CREATE TRIGGER changed"),
+        ('ALTER TABLE public."Odd Name" OWNER TO app;', 'ALTER TABLE public."Odd Name"'),
+        ("COMMENT ON TABLE public.orders IS 'SECRET';", "COMMENT ON TABLE public.orders"),
+        ("ALTER ROLE app WITH PASSWORD 'SECRET';", "ALTER ROLE app"),
+        ("SELECT pg_catalog.setval('SECRET', 1);", "SELECT pg_catalog.setval"),
+    ],
+)
+def test_a_cause_names_its_object_and_its_command(command: str, where: str) -> None:
+    """The message of a REFRESH under row security names the table that it reads, and no view."""
+    said = "pg_restore: error: could not execute query: ERROR:  something is wrong\n"
+
+    (found,) = complaints(f"{said}Command was: {command}\n")
+
+    assert str(found) == f"something is wrong ({where})"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 MOST = 10_000
 """Errors that are counted. A dump can make as many as it likes."""
@@ -23,6 +24,15 @@ _SERVER_LINE = re.compile(r"^(?:ERROR|FATAL|PANIC): +(?P<text>.*)$")
 _SERVER_PART = re.compile(r"^(?P<outer>.*?)(?:ERROR|FATAL|PANIC): +(?P<inner>.*)$")
 _COPY_CONTEXT = re.compile(r"^CONTEXT: +COPY (?P<table>\"[^\"]+\"|[^,\s]+), line (?P<line>\d+)")
 _FUNCTION_CONTEXT = re.compile(r"^CONTEXT: +(?:PL/\w+|SQL) function ")
+_COMMAND = re.compile(
+    r'^Command was: (?P<command>(?:[A-Z]+ +)+(?:"[^"]*"|[\w$]+)(?:\.(?:"[^"]*"|[\w$]+))?)'
+)
+"""The words of a command up to the first name. What follows may be a value or a secret.
+
+The entry itself is only told with --verbose, a line for each of the others too.
+"""
+_CONSTRAINT = re.compile(r'^ +(?P<more>ADD CONSTRAINT (?:"[^"]*"|[\w$]+))')
+"""The second line of an ALTER TABLE."""
 _SECRET = re.compile(r"(password\s*=?\s*).*", re.IGNORECASE | re.DOTALL)
 _CONNINFO = re.compile(r"\bCONNECTION\s+'.*", re.DOTALL)
 # `invalid input syntax for type integer: "<value>"`, `value "<value>" is out of range`,
@@ -40,7 +50,8 @@ class Complaint:
 
     Attributes:
         text: The message, without row values.
-        where: Line of the input, or table and row of a COPY; empty if unknown.
+        where: Line of the input, table and row of a COPY, or the beginning of the command;
+            empty if unknown.
         from_server: Whether the server reported it, and not the tool itself.
     """
 
@@ -58,7 +69,7 @@ def redact(text: str) -> str:
     text = _SECRET.sub(r"\1***", _CONNINFO.sub("CONNECTION ***", text))
     text = _NEAR.sub(r"\1(not shown)", text)
     text = _QUOTED_VALUE.sub(lambda match: f"{match[1] or match[2]}(not shown)", text)
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+    return _short(text)
 
 
 def complaints(stderr: str) -> list[Complaint]:
@@ -69,7 +80,7 @@ def complaints(stderr: str) -> list[Complaint]:
     index on the function shows it every row.
     """
     found: list[Complaint] = []
-    for text in stderr.splitlines():
+    for before, text in pairwise(["", *stderr.splitlines()]):
         match = _FIRST_LINE.match(text) or _SERVER_LINE.match(text)
         if match is not None:
             groups = match.groupdict()
@@ -89,10 +100,25 @@ def complaints(stderr: str) -> list[Complaint]:
         if found and _FUNCTION_CONTEXT.match(text):
             found[-1] = replace(found[-1], text="an error inside a function, not shown")
             continue
+        if found and (command := _command_in(before, text)):
+            found[-1] = replace(found[-1], where=command)
         context = _COPY_CONTEXT.match(text)
         if context is not None and found:
             found[-1] = replace(found[-1], where=f"COPY {context['table']}, line {context['line']}")
     return found
+
+
+def _command_in(before: str, text: str) -> str:
+    """Return the beginning of the command that a line tells, with the line before it; or ""."""
+    match = _COMMAND.match(text)
+    if match is None and (more := _CONSTRAINT.match(text)) is not None:
+        match = _COMMAND.match(before)
+        return "" if match is None else _short(f"{match['command']} {more['more']}")
+    return "" if match is None else _short(match["command"])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
 def _one(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Whose file a warning comes from."""
+"""Whose file it is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pgrestore.session.outcomes.late_reports import is_of_a_library
+from pytest_pgrestore.privacy.libraries import is_of_a_library
 
 
 @pytest.mark.parametrize(

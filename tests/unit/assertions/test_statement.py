@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_pgrestore.session.collection.sql_statements import count_statements
+from pytest_pgrestore.assertions.statement import count_statements
 
 CASES = {
     "select 1": 1,
