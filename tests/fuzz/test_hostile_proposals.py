@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 
 from pytest_pgrestore.assertions import parameters, tables
+from pytest_pgrestore.assertions.proposals.survey import Survey
 from pytest_pgrestore.assertions.question import ask as ask_assertion
-from pytest_pgrestore.assertions.survey import Survey
 from pytest_pgrestore.assertions.table import AssertTable
 from pytest_pgrestore.demo.cluster import PORT, Cluster, short_directory
 from pytest_pgrestore.demo.server import SUPERUSER

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.long
 PYTHON = Path(sys.prefix) / "recipes" / "bin" / "python"
 PAGE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
 
-UNIT = "tests/unit/privacy/test_data_errors.py"
+UNIT = [f"tests/unit/privacy/test_{name}_errors.py" for name in ("data", "pandera")]
 
 VALUE = "secret-"
 """In every row value that no output may hold."""
@@ -297,7 +297,7 @@ def test_with_values_shown_the_same_outputs_have_them(project: Project) -> None:
 def test_the_errors_of_all_libraries_are_told(python: str) -> None:
     """The same tests as for the libraries of the tests' own environment, and no one left out."""
     done = subprocess.run(
-        [python, "-mpytest", "-pno:cacheprovider", "-pno:asyncio", "-q", UNIT],
+        [python, "-mpytest", "-pno:cacheprovider", "-pno:asyncio", "-q", *UNIT],
         check=False,
         cwd=ROOT,
         capture_output=True,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.assertions.survey import Survey
+from pytest_pgrestore.assertions.proposals.survey import Survey
 from pytest_pgrestore.model.errors import PgRestoreError
 from pytest_pgrestore.restore.databases import read_databases
 from pytest_pgrestore.session.collection.sql_assertion import given_by

@@ -6,22 +6,19 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from pytest_pgrestore.assertions import dbt
-from pytest_pgrestore.privacy.exceptions import message_without_values
+from pytest_pgrestore.session.collection.file_item import FileItem
 from pytest_pgrestore.session.collection.reported import Parts
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.instances import clone_for, instance_for
+from pytest_pgrestore.session.instances import clone_for
 from pytest_pgrestore.session.keys import SEVERITY
 from pytest_pgrestore.session.one_test import WARN
-from pytest_pgrestore.settings.run_settings import is_listing
 
 if TYPE_CHECKING:
     from pytest_pgrestore.assertions.question import Session
 
 
-class DbtProject(pytest.Item):
+class DbtProject(FileItem):
     """One project.
 
     Attributes:
@@ -33,11 +30,6 @@ class DbtProject(pytest.Item):
         super().__init__(**arguments)
         self.table = table
         self.asking = asking
-
-    def setup(self) -> None:
-        """Get the restored instance."""
-        if not is_listing(self.config):  # --setup-plan shows what would be set up
-            self._instance = instance_for(self)
 
     def runtest(self) -> None:
         """Run the tests on a private copy, and report each of them.
@@ -66,14 +58,6 @@ class DbtProject(pytest.Item):
             stash = {SEVERITY: WARN} if result.status == WARN else None
             parts.report(result.name, result.judge, stash)
         parts.conclude()
-
-    def repr_failure(
-        self,
-        excinfo: pytest.ExceptionInfo[BaseException],
-        style: Any = None,  # noqa: ARG002 - pytest passes it by name
-    ) -> str:
-        """Return the message: a traceback of ours is of no use to a reader."""
-        return message_without_values(excinfo.value)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return the drill file."""

@@ -6,25 +6,23 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from pytest_pgrestore.assertions import comparison, parameters, tables
 from pytest_pgrestore.assertions.answer import Show
 from pytest_pgrestore.assertions.expectation import SAME_ROWS
 from pytest_pgrestore.assertions.question import Session, ask, begin
 from pytest_pgrestore.model.errors import AssertionFailed, HarnessError
-from pytest_pgrestore.privacy.exceptions import message_without_values
+from pytest_pgrestore.session.collection.file_item import FileItem
 from pytest_pgrestore.session.collection.other_side import of_other_side, open_other, side_of
 from pytest_pgrestore.session.collection.reported import Parts
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.instances import clone_for, connect, instance_for
-from pytest_pgrestore.settings.run_settings import is_listing
+from pytest_pgrestore.session.instances import clone_for, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     import psycopg
+    import pytest
 
     from pytest_pgrestore.assertions.answer import Answer
     from pytest_pgrestore.assertions.tables import TableName
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_pgrestore.session.collection.drill_suite import Written
 
 
-class SqlAssertion(pytest.Item):
+class SqlAssertion(FileItem):
     """One ``[[assert]]`` of a drill file, or one of its SQL files.
 
     Attributes:
@@ -43,11 +41,6 @@ class SqlAssertion(pytest.Item):
         super().__init__(**arguments)
         self.written = written
         self._table = written.table
-
-    def setup(self) -> None:
-        """Get the restored instance."""
-        if not is_listing(self.config):  # --setup-plan shows what would be set up
-            self._instance = instance_for(self)
 
     def runtest(self) -> None:
         """Run the query, and compare its answer.
@@ -140,10 +133,10 @@ class SqlAssertion(pytest.Item):
     def repr_failure(
         self,
         excinfo: pytest.ExceptionInfo[BaseException],
-        style: Any = None,  # noqa: ARG002 - pytest passes it by name
+        style: Any = None,
     ) -> str:
-        """Return the message and the query: a traceback of ours is of no use to a reader."""
-        return f"{message_without_values(excinfo.value)}\n{self._table.sql.strip()}"
+        """Return the message, and the query."""
+        return f"{super().repr_failure(excinfo, style)}\n{self._table.sql.strip()}"
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return the place of the assertion in its file."""

@@ -10,17 +10,16 @@ import pytest
 from pytest_pgrestore.assertions import tap
 from pytest_pgrestore.assertions.question import Session, begin
 from pytest_pgrestore.model.errors import AssertionFailed, ConfigError
-from pytest_pgrestore.privacy.exceptions import message_without_values
+from pytest_pgrestore.session.collection.file_item import FileItem
 from pytest_pgrestore.session.collection.reported import Parts
 from pytest_pgrestore.session.drill_session import SESSION
-from pytest_pgrestore.session.instances import clone_for, instance_for
-from pytest_pgrestore.settings.run_settings import is_listing
+from pytest_pgrestore.session.instances import clone_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class TapScript(pytest.Item):
+class TapScript(FileItem):
     """One script.
 
     Attributes:
@@ -32,11 +31,6 @@ class TapScript(pytest.Item):
         super().__init__(**arguments)
         self.script = script
         self.asking = asking
-
-    def setup(self) -> None:
-        """Get the restored instance."""
-        if not is_listing(self.config):  # --setup-plan shows what would be set up
-            self._instance = instance_for(self)
 
     def runtest(self) -> None:
         """Run the script on a private copy, and report each of its tests.
@@ -63,14 +57,6 @@ class TapScript(pytest.Item):
             title = f"{result.number}{' ' if result.title else ''}{result.title}"
             parts.report(title, partial(_judge, result, shows_values=shows_values))
         parts.conclude()
-
-    def repr_failure(
-        self,
-        excinfo: pytest.ExceptionInfo[BaseException],
-        style: Any = None,  # noqa: ARG002 - pytest passes it by name
-    ) -> str:
-        """Return the message: a traceback of ours is of no use to a reader."""
-        return message_without_values(excinfo.value)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return the script."""

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from pytest_pgrestore.assertions import survey
-from pytest_pgrestore.assertions.proposal import Found
+from pytest_pgrestore.assertions.proposals import survey
+from pytest_pgrestore.assertions.proposals.proposal import Found
 from pytest_pgrestore.assertions.tables import TableName
 from pytest_pgrestore.demo.cluster import PORT, Cluster, short_directory
 from pytest_pgrestore.demo.server import SUPERUSER
@@ -230,8 +230,8 @@ def test_one_of_each_kind_too_many(look: Look) -> None:
 
 def test_two_assertions_of_one_name_are_told_apart() -> None:
     """Names of a backup may have dots."""
-    from pytest_pgrestore.assertions.wording import Wording
-    from pytest_pgrestore.assertions.written import Names
+    from pytest_pgrestore.assertions.proposals.wording import Wording
+    from pytest_pgrestore.assertions.proposals.written import Names
 
     words = Wording(Names(frozenset()))
     found = Found([words.enum(TableName("a.b", "c"), ["x"]), words.enum(TableName("a", "b.c"), [])])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.assertions.proposal import Proposal
+from pytest_pgrestore.assertions.proposals.proposal import Proposal
 from pytest_pgrestore.assertions.tables import PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_pgrestore.assertions.proposals.written import Names
     from pytest_pgrestore.assertions.tables import TableName
-    from pytest_pgrestore.assertions.written import Names
 
 
 def fits_literal(*names: str) -> bool:

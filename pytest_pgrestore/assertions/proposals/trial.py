@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from pytest_pgrestore.assertions.answer import Answer
-    from pytest_pgrestore.assertions.proposal import Found, Proposal
+    from pytest_pgrestore.assertions.proposals.proposal import Found, Proposal
     from pytest_pgrestore.assertions.tables import TableName
 
 UNREAD = "Could not be read"

@@ -9,19 +9,19 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_pgrestore.assertions import catalogue, wording
-from pytest_pgrestore.assertions.columns import Column
-from pytest_pgrestore.assertions.proposal import LISTED, Found
+from pytest_pgrestore.assertions.proposals import catalogue, wording
+from pytest_pgrestore.assertions.proposals.columns import Column
+from pytest_pgrestore.assertions.proposals.proposal import LISTED, Found
+from pytest_pgrestore.assertions.proposals.trial import UNREAD, Trial
+from pytest_pgrestore.assertions.proposals.written import Names, pattern_of
 from pytest_pgrestore.assertions.tables import TABLES, TableName
-from pytest_pgrestore.assertions.trial import UNREAD, Trial
-from pytest_pgrestore.assertions.written import Names, pattern_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import psycopg
 
-    from pytest_pgrestore.assertions.proposal import Proposal
+    from pytest_pgrestore.assertions.proposals.proposal import Proposal
 
 _AGES = (1, 7, 31, 366)
 """Days among which the age of the newest row is chosen."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from pytest_pgrestore.assertions import catalogue
+from pytest_pgrestore.assertions.proposals import catalogue
 
 _BUSINESS_KEY = re.compile(
     r"(?:^|_)(?:e?_?mail|login|username|sku|ean|isbn|iban|bic|vin|code|slug|number|no|nr|uuid|guid"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from pytest_pgrestore.assertions.proposals.written import comment, toml_lines, toml_list, toml_text
 from pytest_pgrestore.assertions.tables import TableName
-from pytest_pgrestore.assertions.written import comment, toml_lines, toml_list, toml_text
 from pytest_pgrestore.model.visible import visible
 
 LISTED = 20
