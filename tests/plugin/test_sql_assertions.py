@@ -384,7 +384,7 @@ def test_the_live_server_is_compared(drills: Drills) -> None:
     gone = drills.run("-k", "rows")
 
     assert gone.ret == 6
-    assert "the live server could not be asked" in outcomes(drills)["the same rows"].message
+    assert "the live server: it could not be asked" in outcomes(drills)["the same rows"].message
     shutil.rmtree(directory)
 
 

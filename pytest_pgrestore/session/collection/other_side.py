@@ -118,7 +118,7 @@ def _live(item: pytest.Item, instance: RestoredInstance) -> psycopg.Connection[A
         connection = connect_bounded(address, timeout_seconds=instance.access.timeout_seconds)
     except psycopg.Error as exc:
         raise HarnessError(
-            f"the live server could not be asked ({exc.sqlstate or type(exc).__name__})",
+            f"it could not be asked ({exc.sqlstate or type(exc).__name__})",
             hint="look whether live_conninfo reaches it from here.",
         ) from None
     connection.read_only = True
