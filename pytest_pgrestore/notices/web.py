@@ -52,7 +52,7 @@ def ping(address: Secret, ending: str) -> None:
     """
     parts = urlsplit(address.reveal())
     path = f"{parts.path.rstrip('/')}/{ending}"
-    _send(Request(urlunsplit(parts._replace(path=path)), method="POST", data=b""), "ping_url")
+    _send(urlunsplit(parts._replace(path=path)), b"", {}, "ping_url")
 
 
 def post(address: Secret, document: dict[str, Any]) -> None:
@@ -61,13 +61,13 @@ def post(address: Secret, document: dict[str, Any]) -> None:
     Raises:
         HarnessError: It was not told.
     """
-    data = json.dumps(document).encode()
     headers = {"Content-Type": "application/json"}
-    _send(Request(address.reveal(), data=data, headers=headers, method="POST"), "webhook")
+    _send(address.reveal(), json.dumps(document).encode(), headers, "webhook")
 
 
-def _send(request: Request, key: str) -> None:
+def _send(address: str, data: bytes, headers: dict[str, str], key: str) -> None:
     try:
+        request = Request(address, data=data, headers=headers, method="POST")  # noqa: S310 - `require_address` refused what is not http
         with build_opener(_NoRedirect).open(request, timeout=SECONDS) as answer:
             answer.read(1)
     except HTTPError as exc:

@@ -1,0 +1,1 @@
+"""`pgrestore init`: the first settings, tests and recipe of a project, from what is there."""
