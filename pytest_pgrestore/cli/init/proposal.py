@@ -44,7 +44,7 @@ class ProposedSource:
 
     Attributes:
         name: Of the source.
-        found: What it was made from, as the end of a sentence: ``/etc/pgbackrest.conf, stanza main``.
+        found: What it was made from, as the end of a sentence: ``/etc/pgbackrest.conf``.
         keys: In the order in which they are written; ``type`` is the first.
         variables: Those it needs, which are secrets.
         remarks: What a reader must know or do himself, a sentence each; written as comments.
