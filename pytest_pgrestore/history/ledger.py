@@ -71,10 +71,7 @@ class Ledger:
         problems: list[str] = []
         known = self._pruned()
         followed: dict[str, str] = {}
-        for name in self._store.names():
-            if _NAME.fullmatch(name) is None or _PRUNED.fullmatch(name) is not None:
-                continue
-            data = self._store.read(name)
+        for name, data in self._store.read(self._entries()).items():
             known.add(digest_of(data))
             try:
                 entry = from_bytes(data)
@@ -102,16 +99,12 @@ class Ledger:
         Raises:
             HarnessError: The store cannot be changed.
         """
-        names = [
-            name
-            for name in self._store.names()
-            if _NAME.fullmatch(name) is not None and _PRUNED.fullmatch(name) is None
-        ]
+        names = self._entries()
         limit = now - older_than
         old = [name for name in names[: max(0, len(names) - keep)] if _time_of(name) < limit]
         if not old:
             return []
-        digests = {name: digest_of(self._store.read(name)) for name in old}
+        digests = {name: digest_of(data) for name, data in self._store.read(old).items()}
         record = {"pruned_at": now.isoformat(), "sha256": digests}
         title = f"{now.astimezone(UTC).strftime(_TIME)}-{digest_of(str(digests).encode())[:12]}"
         # First: a run that ends half-way must not look like damage.
@@ -120,15 +113,19 @@ class Ledger:
             self._store.delete(name)
         return old
 
+    def _entries(self) -> list[str]:
+        """Return the names of the files of runs, in the order of their ends."""
+        return [
+            name
+            for name in self._store.names()
+            if _NAME.fullmatch(name) is not None and _PRUNED.fullmatch(name) is None
+        ]
+
     def _last_digests(self) -> set[str]:
         """Return the digests of the entries that none of the newest ones follows."""
-        names = [name for name in self._store.names() if _NAME.fullmatch(name) is not None]
         digests: set[str] = set()
         followed: set[str] = set()
-        for name in names[-_LOOKED_BACK:]:
-            if _PRUNED.fullmatch(name) is not None:
-                continue
-            data = self._store.read(name)
+        for data in self._store.read(self._entries()[-_LOOKED_BACK:]).values():
             try:
                 followed |= set(from_bytes(data).previous)
             except ConfigError:
@@ -139,11 +136,10 @@ class Ledger:
     def _pruned(self) -> set[str]:
         """Return the digests of the entries that were pruned."""
         found: set[str] = set()
-        for name in self._store.names():
-            if _PRUNED.fullmatch(name) is None:
-                continue
+        names = [name for name in self._store.names() if _PRUNED.fullmatch(name) is not None]
+        for name, data in self._store.read(names).items():
             try:
-                found |= set(json.loads(self._store.read(name))["sha256"].values())
+                found |= set(json.loads(data)["sha256"].values())
             except (ValueError, LookupError, TypeError, AttributeError) as exc:
                 raise HarnessError(
                     f"{name} in the history is damaged ({type(exc).__name__})",

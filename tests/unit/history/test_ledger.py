@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -140,7 +141,15 @@ def test_old_runs_are_pruned_with_a_floor(tmp_path: Path) -> None:
     assert ledger.read().problems == ()
 
 
-def test_an_object_store_without_its_library_is_told() -> None:
-    """With the package to install."""
-    with pytest.raises(ConfigError, match="pip install"):
-        open_store("nosuch://bucket/drills")
+@pytest.mark.parametrize("scheme", ["nosuch", "oss"])
+def test_an_object_store_that_is_not_known_is_told(scheme: str) -> None:
+    """With what to do."""
+    with pytest.raises(ConfigError, match=f"the history {scheme}://.*\n.*install the package"):
+        open_store(f"{scheme}://bucket/drills")
+
+
+def test_an_object_store_without_its_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the extra to install."""
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    with pytest.raises(ConfigError, match=r"pip install .pytest-pgrestore\[gcs\]"):
+        open_store("gs://bucket/drills")
