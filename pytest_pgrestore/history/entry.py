@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.model.evidence import LeftOut
 from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.visible_value import COMPARED, VisibleValue
@@ -47,6 +48,8 @@ class PastBackup(VisibleValue):
     label: str
     kind: str
     form: str
+    server_major: int | None = None
+    started_at: datetime | None = None
     stopped_at: datetime | None = None
     size_bytes: int | None = None
     repository_bytes: int | None = None
@@ -75,11 +78,20 @@ class PastDrill(VisibleValue):
     rto: PastObjective
     rpo: PastObjective
     backup: PastBackup | None = None
+    archive_end_lsn: str | None = None
     server_version: str | None = None
+    extensions: dict[str, dict[str, str]] = field(default_factory=dict)
     sandbox: str | None = None
+    settings: dict[str, str] = field(default_factory=dict)
+    tests: str | None = None
     checks: dict[str, int] = field(default_factory=dict)
     """Numbers by verdict; so are those of the assertions."""
     assertions: dict[str, int] = field(default_factory=dict)
+
+    def is_proof(self) -> bool:
+        """Return whether it was green, and an assertion of it ran."""
+        ran = (Verdict.PASSED, Verdict.WARNING)
+        return self.verdict is Verdict.PASSED and any(map(self.assertions.get, map(str, ran)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +115,7 @@ class Entry(VisibleValue):
     verdict: Verdict
     problems: tuple[str, ...] = ()
     undrilled: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     drills: tuple[PastDrill, ...] = ()
 
 
@@ -125,6 +138,7 @@ def entry_of(evidence: Evidence, text: str, previous: Iterable[str]) -> Entry:
         verdict=evidence.verdict(),
         problems=evidence.problems,
         undrilled=evidence.undrilled,
+        left_out=evidence.left_out,
         drills=tuple(_drill(record) for record in evidence.drills),
     )
 
@@ -150,6 +164,8 @@ def _drill(record: DrillRecord) -> PastDrill:
             label=backup.label,
             kind=backup.kind,
             form=backup.form,
+            server_major=backup.server_major,
+            started_at=backup.started_at,
             stopped_at=backup.stopped_at,
             size_bytes=backup.size_bytes,
             repository_bytes=backup.repository_bytes,
@@ -157,8 +173,12 @@ def _drill(record: DrillRecord) -> PastDrill:
             written_by=backup.written_by,
             restored_by=backup.restored_by,
         ),
+        archive_end_lsn=record.recovered_to.archive_end_lsn if record.recovered_to else None,
         server_version=None if server is None else server.version,
+        extensions={} if server is None else server.extensions,
         sandbox=None if server is None else server.sandbox,
+        settings=record.settings,
+        tests=record.tests,
         checks=_counted(check.verdict for check in record.checks),
         assertions=_counted(outcome.verdict for outcome in record.assertions),
     )

@@ -1,4 +1,4 @@
-"""The table of settings: each row is a flag, an ini key, an environment variable, maybe a file key.
+"""The table of settings: a flag, an ini key, a variable, maybe a file key. Long: one table.
 
 Precedence: fixture or marker argument, flag, environment, ini, file, default. "Not given" is None
 everywhere. `resolve` reads them. Light on purpose: every pytest run of our users loads this module.
