@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.model.evidence import DrillRecord, Evidence, ObjectiveResult
 
+_RAN = frozenset({"passed", "warning"})
+
 HISTORY_VERSION = 1
 """Raised when a reader of this version would misread newer entries. New fields do not raise it."""
 
@@ -90,8 +92,7 @@ class PastDrill(VisibleValue):
 
     def is_proof(self) -> bool:
         """Return whether it was green, and an assertion of it ran."""
-        ran = (Verdict.PASSED, Verdict.WARNING)
-        return self.verdict is Verdict.PASSED and any(map(self.assertions.get, map(str, ran)))
+        return self.verdict is Verdict.PASSED and not _RAN.isdisjoint(self.assertions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,7 @@ def entry_of(evidence: Evidence, text: str, previous: Iterable[str]) -> Entry:
     """
     return Entry(
         previous=tuple(sorted(previous)),
-        evidence_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        evidence_sha256=digest_of(text.encode()),
         run_id=evidence.run_id,
         plugin_version=evidence.plugin_version,
         host=evidence.host,
@@ -139,11 +140,12 @@ def entry_of(evidence: Evidence, text: str, previous: Iterable[str]) -> Entry:
         problems=evidence.problems,
         undrilled=evidence.undrilled,
         left_out=evidence.left_out,
-        drills=tuple(_drill(record) for record in evidence.drills),
+        drills=tuple(past_drill(record) for record in evidence.drills),
     )
 
 
-def _drill(record: DrillRecord) -> PastDrill:
+def past_drill(record: DrillRecord) -> PastDrill:
+    """Return what the history keeps of a drill."""
     backup, server, cause = record.backup, record.server, first_cause(record)
     return PastDrill(
         drill=record.drill,

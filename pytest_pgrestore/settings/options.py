@@ -206,6 +206,12 @@ SETTINGS = (
         help="where each run adds a file: a directory, or a prefix such as s3://bucket/drills",
     ),
     Setting(
+        name="due",
+        parse=parse_switch,
+        default=False,
+        help="run the drills that are due by the history; the tests of the others are skipped",
+    ),
+    Setting(
         name="plan",
         parse=parse_switch,
         default=False,

@@ -70,7 +70,7 @@ def test_the_content_of_the_tools_configuration_counts(tmp_path: Path) -> None:
 
 def test_no_secret_is_in_a_digest(tmp_path: Path) -> None:
     """Whoever reads a history could guess a weak one."""
-    other = {name: "correct horse" for name in ENVIRON}
+    other = dict.fromkeys(ENVIRON, "correct horse")
 
     before = digests(tmp_path)
     after = digests(tmp_path, conf=CONF.replace("hunter2", "correct horse"), environ=other)
