@@ -7,16 +7,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pytest_pgrestore.history.ledger import Ledger
 from pytest_pgrestore.history.store import DirectoryStore
-from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.plugin.conftest import Drills
 
 RUNTIMES = ("local",)
@@ -52,9 +47,7 @@ def aged(drills: Drills, days: float) -> None:
         evidence,
         started_at=evidence.started_at - moved,
         ended_at=evidence.ended_at - moved,
-        drills=tuple(
-            replace(one, started_at=one.started_at - moved) for one in evidence.drills
-        ),
+        drills=tuple(replace(one, started_at=one.started_at - moved) for one in evidence.drills),
     )
     Ledger(DirectoryStore(directory)).add(older, "{}")
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_pgrestore.model.errors import PgRestoreError
-from pytest_pgrestore.model.evidence import Evidence
+from pytest_pgrestore.model.evidence import Evidence, LeftOut
 from pytest_pgrestore.session.collection.tests_digest import digests_of_tests
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import INPUT_ROOT, keys_of_drills
@@ -25,7 +26,6 @@ from pytest_pgrestore.settings.run_settings import is_listing
 if TYPE_CHECKING:
     from pytest_pgrestore.history.entry import Entry
     from pytest_pgrestore.model.drill import NextRestore
-    from pytest_pgrestore.model.evidence import LeftOut
     from pytest_pgrestore.session.drill_session import DrillSession
 
 _FILE = "due.json"
@@ -141,14 +141,27 @@ def _from_text(text: str) -> Decision:
 
 
 def _decide(state: DrillSession, items: list[pytest.Item], now: datetime) -> Decision:
-    keys = list(dict.fromkeys(key for item in items for key in keys_of_drills(item)))
+    from pytest_pgrestore.history.decision import Wanted, decide
+
     decision = Decision()
     entries, trouble = history_of(state)
-    for key in keys:
+    for key in dict.fromkeys(key for item in items for key in keys_of_drills(item)):
         if trouble:
             decision.due[key] = (trouble,)
+            continue
+        drill = state.requests[key].drill
+        wanted = Wanted(
+            drill=key,
+            source=drill.source,
+            every=state.settings.sources[drill.source].every,
+            settings=state.settings_of(drill),
+            tests=state.tests.get(key),
+        )
+        found = decide(wanted, entries, now, partial(_ahead, state, key))
+        if isinstance(found, LeftOut):
+            decision.left_out[key] = found
         else:
-            _judge(state, key, entries, now, decision)
+            decision.due[key] = found
     _add_compared(items, decision)
     return decision
 
@@ -166,38 +179,6 @@ def history_of(state: DrillSession) -> tuple[tuple[Entry, ...], str]:
         more = f" (and {len(past.problems) - 1} more)" if len(past.problems) > 1 else ""
         return (), f"the history is damaged, so all are due: {past.problems[0]}{more}"
     return past.entries, ""
-
-
-def _judge(
-    state: DrillSession, key: str, entries: tuple[Entry, ...], now: datetime, decision: Decision
-) -> None:
-    """Add one drill to the decision."""
-    from pytest_pgrestore.history.reasons import (
-        by_drill,
-        left_out,
-        proof_of,
-        reasons_ahead,
-        reasons_of,
-    )
-
-    drill, tests = state.requests[key].drill, state.tests.get(key)
-    every = state.settings.sources[drill.source].every
-    pasts = by_drill(entries)
-    past = pasts.get(key, [])
-    reasons = reasons_of(past, every=every, now=now, settings=state.settings_of(drill), tests=tests)
-    proof = proof_of(past, tests)
-    if not reasons and proof is not None:
-        ahead = _ahead(state, key)
-        if isinstance(ahead, str):
-            reasons = [ahead]
-        else:
-            of_source = (one.drill for found in pasts.values() for one in found)
-            greens = [one for one in of_source if one.source == drill.source and one.is_proof()]
-            reasons = reasons_ahead(proof.drill, ahead, greens, every)
-            if not reasons:
-                decision.left_out[key] = left_out(proof, ahead, every, now)
-    if reasons:
-        decision.due[key] = tuple(reasons)
 
 
 def _ahead(state: DrillSession, key: str) -> NextRestore | str:
