@@ -1,4 +1,4 @@
-"""One run in the history: what its evidence says, without the long tables.
+"""One run in the history, without the long tables. Long: its values, and its file.
 
 It is written once and never changed. Its digest is that of its bytes.
 """
