@@ -31,6 +31,8 @@ class Phase(VisibleValue):
     counts_toward_rto: bool
     detail: str = ""
     """What was done, e.g. ``41 files, 1.2 GiB``; may be empty."""
+    began_seconds: float | None = None
+    """Start of the drill to the start of the phase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +250,8 @@ class Evidence(VisibleValue):
     """Why a run is not green although its drills are, e.g. no drill ran, or an interruption."""
     undrilled: tuple[str, ...] = ()
     """Configured sources that no test of a full run drilled."""
+    notices: tuple[str, ...] = ()
+    """What could not be told to others at the start of the run."""
 
     def verdict(self) -> Verdict:
         """Return the verdict of the run."""

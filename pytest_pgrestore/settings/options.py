@@ -1,4 +1,4 @@
-"""The table of settings: each row is a flag, an ini key, an environment variable, maybe a file key.
+"""The table of settings. Long: a row for each flag, ini key, variable, and key of the file.
 
 Precedence: fixture or marker argument, flag, environment, ini, file, default. "Not given" is None
 everywhere. `resolve` reads them. Light on purpose: every pytest run of our users loads this module.
@@ -234,6 +234,12 @@ SETTINGS = (
         parse=parse_switch,
         default=False,
         help="a drill with an assertion that was skipped, or expected to fail, is not green",
+    ),
+    Setting(
+        name="notify",
+        parse=parse_switch,
+        default=True,
+        help="tell those whom [notify] and [metrics] name (the default)",
     ),
     Setting(
         name="show_values",

@@ -19,6 +19,7 @@ from pytest_pgrestore.sandboxes import confinement
 from pytest_pgrestore.settings.find_file import find_config
 from pytest_pgrestore.settings.options import BY_NAME, DEFAULT_REPORT_DIRECTORY
 from pytest_pgrestore.settings.read_file import Config, load_config
+from pytest_pgrestore.settings.words import parse_switch
 from pytest_pgrestore.sources.registry import SOURCE_TABLES
 from pytest_pgrestore.system import network
 
@@ -61,7 +62,10 @@ def _read(
     """Return the settings; None if no file is found, or if it has mistakes."""
     with diagnosis.problems_from():
         path = find_config(config, [here])
-        return load_config(path, environ, tables=SOURCE_TABLES) if path is not None else None
+        notify = BY_NAME["notify"]
+        told = parse_switch(environ.get(notify.variable, str(notify.default)))
+        if path is not None:
+            return load_config(path, environ, tables=SOURCE_TABLES, notices=told)
     return None
 
 

@@ -188,6 +188,7 @@ def evidence_of(
         drills=drills,
         problems=problems,
         undrilled=undrilled,
+        notices=tuple(text.replace("\n", " ") for text in start.notices),
     )
 
 
