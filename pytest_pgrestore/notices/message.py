@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.model.visible import visible
 from pytest_pgrestore.reports.findings import first_cause
 from pytest_pgrestore.reports.format import duration, one_line
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 _DRILLS = 50
 """Drills that a message names."""
-
-_BACKSLASHES = "backslashreplace"
 
 
 class Message:
@@ -61,7 +60,7 @@ class Message:
         verdict = self._evidence.verdict()
         odd = verdict is Verdict.PASSED and self._status != 0
         but = f", but the run ended with status {self._status}" if odd else ""
-        return encodable(one_line(f"restore drills {verdict}: {count}{but}"))
+        return f"restore drills {verdict}: {count}{but}"
 
     def body(self) -> str:
         """Return the text of a mail or a chat."""
@@ -69,7 +68,7 @@ class Message:
         lines = [self.title()]
         for record in evidence.drills[:_DRILLS]:
             seconds = duration(_restore_seconds(record))
-            lines.append(f"{record.drill}: {record.verdict()}, restore {seconds}")
+            lines.append(f"{visible(record.drill)}: {record.verdict()}, restore {seconds}")
             if cause := self._cause(record):
                 lines.append(f"  because of: {cause}")
         if len(evidence.drills) > _DRILLS:
@@ -80,12 +79,12 @@ class Message:
             count = len(evidence.problems)
             lines.append(f"{count} problem{'s' * (count != 1)} of the run: see its report")
         lines.append(f"exit status {self._status}, run {evidence.run_id} on {evidence.host}")
-        return encodable("\n".join(lines))
+        return "\n".join(lines)
 
     def _drill(self, record: DrillRecord) -> dict[str, Any]:
         return {
-            "drill": record.drill,
-            "source": record.source,
+            "drill": visible(record.drill),
+            "source": visible(record.source),
             "verdict": str(record.verdict()),
             "cause": self._cause(record),
             "restore_seconds": _restore_seconds(record),
@@ -100,11 +99,6 @@ class Message:
         if self._details:
             return one_line(f"{cause.name}: {cause.message}")
         return one_line(f"{cause.name} ({cause.verdict})")
-
-
-def encodable(text: str) -> str:
-    """Return a text with lone surrogates escaped: no encoding takes them."""
-    return text.encode("utf-8", _BACKSLASHES).decode("utf-8")
 
 
 def _restore_seconds(record: DrillRecord) -> float | None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.notices.message import encodable
+from pytest_pgrestore.model.visible import visible
 from pytest_pgrestore.reports.findings import first_cause
 
 if TYPE_CHECKING:
@@ -98,13 +98,13 @@ def _span(
     children: list[dict[str, Any]],
 ) -> dict[str, Any]:
     return {
-        "name": encodable(name),
+        "name": visible(name),
         "began": (began - _EPOCH) // _MICROSECOND * _NANOSECONDS,
         "ended": (ended - _EPOCH) // _MICROSECOND * _NANOSECONDS,
         "attributes": {
-            key: encodable(value) if isinstance(value, str) else value
+            key: visible(value) if isinstance(value, str) else value
             for key, value in attributes.items()
         },
-        "error": encodable(error),
+        "error": visible(error),
         "children": children,
     }

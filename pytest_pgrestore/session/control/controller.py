@@ -14,7 +14,7 @@ from pytest_pgrestore.model.visible import visible_lines
 from pytest_pgrestore.session.collection.drill_items import USAGE
 from pytest_pgrestore.session.control.plan import plan_lines, status_of_plan
 from pytest_pgrestore.session.control.run_reports import replace_last
-from pytest_pgrestore.session.control.telling import Telling
+from pytest_pgrestore.session.control.telling import Telling, print_remarks
 from pytest_pgrestore.session.drill_session import SESSION, DrillSession
 from pytest_pgrestore.session.keys import (
     INPUT_KEY,
@@ -29,8 +29,6 @@ from pytest_pgrestore.session.outcomes.received import Outcomes
 from pytest_pgrestore.settings.listing import is_listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pytest_pgrestore.session.control.finish import RunEnd
 
 FACTORY = "pgrestore"
@@ -56,7 +54,9 @@ def install(config: pytest.Config) -> None:
     if state.settings.planning and hasattr(config.option, "tx"):
         # xdist's options -n and --dist end here: a plan is short, workers would only repeat it.
         config.option.dist, config.option.tx = "no", []
-    config.pluginmanager.register(Controller(state), "pgrestore-controller")
+    telling = Telling(state)
+    config.pluginmanager.register(Controller(state, telling), "pgrestore-controller")
+    config.pluginmanager.register(telling, "pgrestore-telling")
 
 
 class Controller:
@@ -64,12 +64,13 @@ class Controller:
 
     Args:
         state: The run's drills.
+        telling: Tells others how it went.
     """
 
-    def __init__(self, state: DrillSession) -> None:
+    def __init__(self, state: DrillSession, telling: Telling) -> None:
         self._state = state
         self._outcomes = Outcomes()
-        self._telling = Telling(state)
+        self._telling = telling
         # Why the run was interrupted, as the end of a sentence; None if it was not.
         self._interruption: str | None = None
         # What an xdist worker found wrong with markers and drill files.
@@ -84,11 +85,6 @@ class Controller:
         # Drills of each test of the user's, and the tests that began.
         self._tests: dict[str, set[str]] = {}
         self._begun: set[str] = set()
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Tell others that the run begins: its settings are right, as far as they are known."""
-        self._telling.begin(session)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note what could not be collected; xdist (3.8) calls this for its workers, too."""
@@ -210,20 +206,16 @@ class Controller:
         session.exitstatus = self._end.exit_status
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
-        """Tell others the exit status.
+        """Do the same after an interruption of the start: pytest then finishes no session.
 
-        After an interruption of the start, and after a mistake in the settings, pytest finishes no
-        session: what `pytest_sessionfinish` does is done here.
+        After a mistake in the settings pytest does not finish one either.
         """
-        if self._state.forked:
+        if self._finished or self._state.forked or self._state.start.directory is None:
             return
-        if not self._finished and self._state.start.directory is not None:
-            broken_off = self._interruption is None
-            status = pytest.ExitCode.USAGE_ERROR if broken_off else pytest.ExitCode.INTERRUPTED
-            self._end = self._close(int(status))
-            self._print(config, _remarks(self._end.remarks))
-        if self._end is not None:
-            self._print(config, _remarks(self._telling.finish(self._end.exit_status)))
+        broken_off = self._interruption is None
+        status = pytest.ExitCode.USAGE_ERROR if broken_off else pytest.ExitCode.INTERRUPTED
+        self._end = self._close(int(status))
+        print_remarks(config, self._end.remarks)
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Print the drills and the paths of the reports."""
@@ -241,7 +233,7 @@ class Controller:
                 terminalreporter.write_line(line, **_COLOURS.get(verdict, {}))
             paths = self._end.paths or {}
             self._print(config, [f"{name}: {path}" for name, path in paths.items()])
-        self._print(config, _remarks(self._end.remarks))
+        print_remarks(config, self._end.remarks)
 
     def _close(self, exit_status: int) -> RunEnd:
         end = self._closed(exit_status)
@@ -270,7 +262,3 @@ class Controller:
         terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
         for line in lines if terminal is not None else ():
             terminal.write_line(visible_lines(line))
-
-
-def _remarks(texts: Iterable[str]) -> list[str]:
-    return [f"pgrestore: {text}" for text in texts]
