@@ -71,10 +71,10 @@ def _send(errand: Errand, environ: Mapping[str, str]) -> str:
             check=False,
         )
         answer = json.loads(done.stdout)
-    except HarnessError:
+    except HarnessError as exc:
         answer = {
-            "problem": f"there was no answer within {errand.timeout_seconds:g} s",
-            "hint": "look whether the address can be reached from here.",
+            "problem": exc.problem,
+            "hint": "look whether the name of the address can be looked up from here.",
         }
     except ValueError:
         # Its output is not shown: it may quote the address.
