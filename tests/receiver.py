@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ class Receiver:
     """Takes requests, and keeps them.
 
     Args:
-        behaviour: One of `TROUBLES`, or "well".
+        behaviour: One of `TROUBLES`, or "well", or "answers two at once".
 
     Attributes:
         taken: The requests so far.
@@ -45,6 +45,7 @@ class Receiver:
         self.elsewhere: list[Taken] = []
         self._behaviour = behaviour
         self._stopped = threading.Event()
+        self._two = threading.Barrier(2)
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -92,6 +93,11 @@ class Receiver:
                 request.send_response(302)
                 request.send_header("Location", self.url("/elsewhere"))
                 request.end_headers()
+            case "answers two at once":
+                with suppress(threading.BrokenBarrierError):
+                    self._two.wait()
+                request.send_response(200)
+                request.end_headers()
             case "answers 500":
                 request.send_response(500)
                 request.end_headers()
@@ -110,6 +116,7 @@ class Receiver:
             yield self
         finally:
             self._stopped.set()
+            self._two.abort()
             self._server.shutdown()
             self._server.server_close()
             thread.join()

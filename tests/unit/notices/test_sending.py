@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,8 @@ def test_every_trouble_ends_in_time_and_is_told(trouble: str) -> None:
     for kind, remark in zip(KINDS, remarks, strict=True):
         assert remark.startswith(f"key.of.{kind} was not told: ")
         assert "\nHINT: " in remark
+        if trouble in {"silent", "trickling"}:
+            assert "there was no answer within 1 s" in remark
         assert TOKEN not in remark
     assert not other.elsewhere, "a redirect was followed"
 
@@ -89,6 +92,13 @@ def test_a_troubled_address_keeps_no_other_from_being_told() -> None:
 
     assert len(remarks) == 1
     assert len(well.taken) == 1
+
+
+def test_all_are_told_at_the_same_time() -> None:
+    """Ten slow addresses take no longer than one."""
+    with receiver("answers two at once") as other:
+        twice = [replace(errand("web", other.url()), timeout_seconds=ALLOWED)] * 2
+        assert send_all(twice, os.environ) == []
 
 
 def test_a_user_in_the_address_is_sent_as_http_asks_for() -> None:
