@@ -64,11 +64,9 @@ class Redaction:
         from pytest_pgrestore.model.secret import Secret
         from pytest_pgrestore.privacy.masking import passwords_in, words_of_address
 
-        for address in (
-            *self._settings.file.notify.addresses(),
-            self._settings.file.metrics.pushgateway,
-        ):
-            yield from [] if address is None else words_of_address(address)
+        file = self._settings.file
+        for address in [*file.notify.addresses(), *file.metrics.addresses()]:
+            yield from words_of_address(address)
         for table in self._settings.sources.values():
             for _, value in table:
                 if isinstance(value, Secret):

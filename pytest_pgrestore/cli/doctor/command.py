@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.cli.doctor.diagnosis import Diagnosis
 from pytest_pgrestore.cli.doctor.docker import examine_docker
+from pytest_pgrestore.cli.doctor.notices import examine_notices
 from pytest_pgrestore.cli.doctor.place import examine_place
 from pytest_pgrestore.cli.doctor.programs import examine_programs
 from pytest_pgrestore.cli.doctor.sources import examine_sources
@@ -53,6 +54,7 @@ def examine(
         examine_docker(sandbox, diagnosis)
     _examine_reports(settings, here, environ, diagnosis)
     examine_sources(settings, diagnosis, local=runtime == "local")
+    examine_notices(settings, diagnosis)
     return _conclude(diagnosis)
 
 
