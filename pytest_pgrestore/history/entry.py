@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.history.surroundings import Surroundings, surroundings_of
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict
@@ -80,6 +81,7 @@ class PastDrill(VisibleValue):
     checks: dict[str, int] = field(default_factory=dict)
     """Numbers by verdict; so are those of the assertions."""
     assertions: dict[str, int] = field(default_factory=dict)
+    surroundings: Surroundings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +127,12 @@ def entry_of(evidence: Evidence, text: str, previous: Iterable[str]) -> Entry:
         verdict=evidence.verdict(),
         problems=evidence.problems,
         undrilled=evidence.undrilled,
-        drills=tuple(_drill(record) for record in evidence.drills),
+        drills=tuple(past_drill(record) for record in evidence.drills),
     )
 
 
-def _drill(record: DrillRecord) -> PastDrill:
+def past_drill(record: DrillRecord) -> PastDrill:
+    """Return a drill as the history keeps it."""
     backup, server, cause = record.backup, record.server, first_cause(record)
     return PastDrill(
         drill=record.drill,
@@ -161,6 +164,7 @@ def _drill(record: DrillRecord) -> PastDrill:
         sandbox=None if server is None else server.sandbox,
         checks=_counted(check.verdict for check in record.checks),
         assertions=_counted(outcome.verdict for outcome in record.assertions),
+        surroundings=surroundings_of(record),
     )
 
 

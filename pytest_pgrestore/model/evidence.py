@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pytest_pgrestore.model.objectives import ObjectiveStatus
+from pytest_pgrestore.model.past import ArchiverFigures, Coverage, Outlook
 from pytest_pgrestore.model.verdict import Verdict, worst
 from pytest_pgrestore.model.visible_value import COMPARED, WITH_LINES, VisibleValue
 
@@ -136,6 +137,8 @@ class AssertionOutcome(VisibleValue):
     file: str = ""
     line: int | None = None
     tries: int = 1
+    databases: tuple[str, ...] = ()
+    """Databases of the copy that it connected to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +168,8 @@ class ServerFacts(VisibleValue):
     """Settings of the running server: those of the quarantine, and those that affect speed."""
     speedups: tuple[str, ...] = ()
     """Settings that make the drill faster than production would be, as ``name=value``."""
+    machine: str = ""
+    """Processors and memory of the machine: restore times of another one are no comparison."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +213,12 @@ class DrillRecord(VisibleValue):
     logs: tuple[str, ...] = ()
     """Saved log files, relative to the evidence file."""
     teardown: Teardown | None = None
+    databases: tuple[str, ...] = ()
+    """Of the restored server, without templates and without a `postgres` that holds nothing."""
+    archiver: ArchiverFigures | None = None
+    """Of the live server; None if none is named, and for a dump."""
+    outlook: Outlook | None = None
+    """None without a history."""
 
     def restore_seconds(self) -> float:
         """Return the seconds spent in the phases that count toward the RTO."""
@@ -248,6 +259,7 @@ class Evidence(VisibleValue):
     """Why a run is not green although its drills are, e.g. no drill ran, or an interruption."""
     undrilled: tuple[str, ...] = ()
     """Configured sources that no test of a full run drilled."""
+    coverage: Coverage | None = None
 
     def verdict(self) -> Verdict:
         """Return the verdict of the run."""

@@ -9,16 +9,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from pytest_pgrestore.model.errors import MistakesError
 from pytest_pgrestore.model.sandbox_choice import Confine, ConnectBy, Storage
 from pytest_pgrestore.settings.file_content import read_content
+from pytest_pgrestore.settings.inventory_table import InventoryTable
 from pytest_pgrestore.settings.source_tables import SourceTable
 from pytest_pgrestore.settings.suggest import known_names
-from pytest_pgrestore.settings.toml import Duration, Table, read_table
+from pytest_pgrestore.settings.toml import Duration, Margin, Table, read_table
 from pytest_pgrestore.settings.variables import fill_in
 from pytest_pgrestore.settings.words import is_url
 
@@ -74,6 +75,9 @@ class HistoryTable(Table):
     """``[history]``: the record of all runs."""
 
     place: str | None = None
+    slower_than_usual: Margin = 0.5
+    slower_severity: Literal["warn", "error"] = "warn"
+    coverage_days: Annotated[int, Field(ge=1)] = 30
 
 
 RUNTIMES = ("docker", "local")
@@ -85,11 +89,12 @@ _PATH_KEYS = frozenset(
         "schema_file",
         "wal",
         *("bindir", "directory", "before", "place"),
+        "file",
     }
 )
 """Keys of any table whose text, or list of texts, is a path."""
 
-_TOP_KEYS = ("sources", "sandbox", "reports", "history")
+_TOP_KEYS = ("sources", "sandbox", "reports", "history", "inventory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,7 @@ class Config:
         sandbox: Where the throwaway server runs.
         reports: Where they are written to.
         history: Where it is.
+        inventory: What should be backed up.
     """
 
     path: Path | None = None
@@ -109,6 +115,7 @@ class Config:
     sandbox: SandboxTable = field(default_factory=SandboxTable)
     reports: ReportsTable = field(default_factory=ReportsTable)
     history: HistoryTable = field(default_factory=HistoryTable)
+    inventory: InventoryTable = field(default_factory=InventoryTable)
 
 
 def load_config(
@@ -143,10 +150,11 @@ def load_config(
         mistakes.append(f"sandbox.runtime: unknown runtime\nHINT: {hint}")
     reports = read_table(ReportsTable, document.get("reports", {}), "reports", mistakes)
     history = read_table(HistoryTable, document.get("history", {}), "history", mistakes)
-    if mistakes or sandbox is None or reports is None or history is None:
+    inventory = read_table(InventoryTable, document.get("inventory", {}), "inventory", mistakes)
+    if mistakes or not (sandbox and reports and history and inventory):
         count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise MistakesError(f"{path} has {count}:\n" + "\n".join(mistakes))
-    return Config(path, sources, sandbox, reports, history)
+    return Config(path, sources, sandbox, reports, history, inventory)
 
 
 def _document(path: Path, environ: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:

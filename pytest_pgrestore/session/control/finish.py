@@ -14,6 +14,7 @@ from pytest_pgrestore.model.evidence import Teardown
 from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.control.coverage import undrilled
+from pytest_pgrestore.session.control.past import compared, coverage, past_drills
 from pytest_pgrestore.session.control.problems import NO_DRILL, find_problems
 from pytest_pgrestore.session.control.run_reports import evidence_of
 from pytest_pgrestore.session.own_faults import own_fault
@@ -79,19 +80,24 @@ def close(
     if not records and not state.settings.asked_for:
         return RunEnd(exit_status, remarks=tuple(remarks))
     broken = _BROKEN_OFF.get(exit_status)
+    whole = broken is None and interruption is None
+    unread: list[str] = []
+    past = past_drills(state, unread) if broken is None else None
+    records = compared(state, records, past)
     problems = find_problems(state, records, outcomes, interruption) if broken is None else [broken]
-    problems += faults
+    problems += faults + unread
+    covered = coverage(state, records, past, problems) if whole else None
     # Without strictness a run without drills is no fault. It proves nothing either.
     unimportant = not records and not problems
     if unimportant:
         problems = [NO_DRILL]
-    whole = broken is None and interruption is None
     evidence = evidence_of(
         state.start,
         state.environ,
         drills=records,
         problems=tuple(problems),
         undrilled=undrilled(state, records, outcomes) if whole else (),
+        coverage=covered,
     )
     paths, written = _write(state, evidence, remarks)
     if unimportant or broken is not None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_pgrestore.model.evidence import DrillRecord
+    from pytest_pgrestore.model.past import Coverage
     from pytest_pgrestore.session.run_start import RunStart
 
 _CI_JOBS = ("CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL", "GITHUB_RUN_ID")
@@ -168,6 +169,7 @@ def evidence_of(
     drills: tuple[DrillRecord, ...] = (),
     problems: tuple[str, ...] = (),
     undrilled: tuple[str, ...] = (),
+    coverage: Coverage | None = None,
 ) -> Evidence:
     """Return the evidence of the run as it is now.
 
@@ -177,6 +179,7 @@ def evidence_of(
         drills: Their records.
         problems: Why the run is not green, beside its drills.
         undrilled: Configured sources that no test of a full run drilled.
+        coverage: What was drilled of all that is configured.
     """
     return Evidence(
         run_id=start.run_id,
@@ -188,6 +191,7 @@ def evidence_of(
         drills=drills,
         problems=problems,
         undrilled=undrilled,
+        coverage=coverage,
     )
 
 
