@@ -46,7 +46,7 @@ class Point:
         phases: Seconds by name, of all phases.
         kind: Of the backup.
         verdict: Of the drill.
-        size_bytes: Of the backup, as restored.
+        size_bytes: Of all databases after the restore.
         wal_bytes: WAL replayed.
         rto_seconds: The objective of the drill.
     """
@@ -155,7 +155,7 @@ def point_of(drill: PastDrill) -> Point:
         phases=dict(drill.phases),
         kind="" if backup is None else backup.kind,
         verdict=drill.verdict,
-        size_bytes=None if backup is None else backup.size_bytes,
+        size_bytes=None if around is None else around.restored_bytes,
         wal_bytes=None if around is None else around.wal_bytes,
         rto_seconds=drill.rto.objective_seconds,
     )

@@ -20,11 +20,12 @@ RAN = frozenset({Verdict.PASSED, Verdict.FAILED, Verdict.WARNING})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings(VisibleValue):
-    """Where a drill ran, and how much WAL it replayed."""
+    """Where a drill ran, how much it restored and replayed, and what was asked there."""
 
     machine: str = ""
     confinement: str = ""
     wal_bytes: int | None = None
+    restored_bytes: int | None = None
     databases: dict[str, int] = field(default_factory=dict)
     """Numbers of assertions that ran, by database of the copy."""
     archiver: ArchiverFigures | None = None
@@ -37,6 +38,7 @@ def surroundings_of(record: DrillRecord) -> Surroundings:
         machine="" if server is None else server.machine,
         confinement="" if server is None else server.confinement,
         wal_bytes=_wal_bytes(record),
+        restored_bytes=record.restored_bytes,
         databases=asserted(record),
         archiver=record.archiver,
     )

@@ -215,6 +215,8 @@ class DrillRecord(VisibleValue):
     teardown: Teardown | None = None
     databases: tuple[str, ...] = ()
     """Of the restored server, without templates and without a `postgres` that holds nothing."""
+    restored_bytes: int | None = None
+    """Size of all databases after the restore."""
     archiver: ArchiverFigures | None = None
     """Of the live server; None if none is named, and for a dump."""
     outlook: Outlook | None = None

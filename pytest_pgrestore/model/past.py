@@ -63,7 +63,7 @@ class Outlook(VisibleValue):
     phases: dict[str, float] = field(default_factory=dict)
     """Seconds per day, by phase."""
     size_bytes: Slope | None = None
-    """Of what was restored."""
+    """Of all databases after the restore, in bytes."""
     seconds_per_gib: float | None = None
     typical_seconds: float | None = None
     """The restore time to expect now, of the kind of backup that takes longest."""

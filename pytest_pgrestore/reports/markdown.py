@@ -14,6 +14,7 @@ from pytest_pgrestore.reports.findings import (
     worst_first,
 )
 from pytest_pgrestore.reports.format import capped, duration, moment, one_line
+from pytest_pgrestore.reports.outlook import coverage_lines, outlook_lines
 from pytest_pgrestore.reports.tallies import tallies
 from pytest_pgrestore.reports.wording import objective_words, target_asked, undrilled_words
 
@@ -61,6 +62,9 @@ def _lines(evidence: Evidence) -> Iterator[str]:
     yield from _problems(evidence)
     if evidence.undrilled:
         yield f"- Sources {_text(undrilled_words(evidence))}"
+    if evidence.coverage is not None:
+        for title, text in coverage_lines(evidence.coverage):
+            yield f"- {title}: {_text(text)}"
     if not evidence.drills:
         yield "No drill ran: nothing was learned about any backup."
         return
@@ -123,6 +127,10 @@ def _details(drill: DrillRecord) -> Iterator[str]:
         yield f"{sentence[:1].upper()}{sentence[1:]}."
     for title, text in tallies(drill):
         yield f"{title}: {_text(text)}."
+    if drill.outlook is not None:
+        yield ""
+        for title, text in outlook_lines(drill.outlook):
+            yield f"- {title}: {_text(text)}"
     bad = [finding for finding in worst_first(found) if finding.verdict in BAD]
     if bad:
         yield ""

@@ -69,6 +69,7 @@ class Attempt:
     notes: list[str] = field(default_factory=list)
     tool_output: dict[str, str] = field(default_factory=dict)
     databases: tuple[str, ...] = ()
+    restored_bytes: int | None = None
     archiver: ArchiverFigures | None = None
 
     def locate(self) -> ChosenBackup:
@@ -178,6 +179,7 @@ class Attempt:
             notes=(*(chosen.notes if chosen else ()), *self.notes),
             logs=self.logs,
             databases=self.databases,
+            restored_bytes=self.restored_bytes,
             archiver=self.archiver,
         )
 

@@ -30,6 +30,11 @@ _RELATIONS = (
     " and d.objid = c.oid and d.deptype = 'e'))"
 )
 
+_SIZE = (
+    "select pg_catalog.sum(pg_catalog.pg_database_size(oid))::pg_catalog.int8"
+    " from pg_catalog.pg_database"
+)
+
 _INVALID = -2
 """datconnlimit of a database whose DROP DATABASE was interrupted (docs, "pg_database").
 
@@ -77,6 +82,18 @@ def with_contents(databases: Sequence[Database], access: ConnectionInfo) -> tupl
     if names != [_MAINTENANCE] and _MAINTENANCE in names and not _holds_relations(access):
         names.remove(_MAINTENANCE)
     return tuple(names)
+
+
+def restored_bytes(access: ConnectionInfo) -> int | None:
+    """Return the size of all databases; None if the copy does not tell."""
+    import psycopg
+
+    try:
+        with access.ask() as connection:
+            row = connection.execute(_SIZE).fetchone()
+    except (psycopg.Error, HarnessError):
+        return None
+    return None if row is None or row[0] is None else int(row[0])
 
 
 def _holds_relations(access: ConnectionInfo) -> bool:

@@ -16,7 +16,7 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.restore import logical
 from pytest_pgrestore.restore.archiver import archiver_figures
 from pytest_pgrestore.restore.data_loss import data_loss
-from pytest_pgrestore.restore.databases import read_databases, with_contents
+from pytest_pgrestore.restore.databases import read_databases, restored_bytes, with_contents
 from pytest_pgrestore.restore.judgement import objectives
 from pytest_pgrestore.restore.quarantine.carried_settings import (
     CONFIGURATION_BYTES,
@@ -85,6 +85,7 @@ def measure(attempt: Attempt) -> None:
             check_relation_files(attempt, sandbox, access)
         attempt.data_loss = data_loss(attempt, access)
         attempt.databases = with_contents(read_databases(connection), access)
+        attempt.restored_bytes = restored_bytes(access)
         attempt.notes += leftovers(connection)
         # A dump is sorted anew and loaded by this server, so it fits by its nature.
         if not is_logical(attempt.source):

@@ -221,23 +221,6 @@ class RunSettings:
         found = self.given.or_default("history", self.file.history.place)
         return None if found is None else str(found)
 
-    def slower_than_usual(self, source: str) -> tuple[float, bool]:
-        """Return by what part a restore may take longer than usual, and whether more fails it."""
-        table, general = self.sources[source], self.file.history
-        margin = table.slower_than_usual
-        severity = table.slower_severity or general.slower_severity
-        return general.slower_than_usual if margin is None else margin, severity == "error"
-
-    def covers(self) -> dict[str, tuple[str, ...]]:
-        """Return the names in the inventory of each source; a copy has those of its source."""
-        owners = {
-            f"{name}.{copy}": name for name, table in self.sources.items() for copy in table.copies
-        }
-        return {
-            name: (owners.get(name, name),) if table.covers is None else tuple(table.covers)
-            for name, table in self.sources.items()
-        }
-
     def switch(self, name: str) -> bool:
         """Return whether switch `name` is on."""
         return bool(self.given.or_default(name))

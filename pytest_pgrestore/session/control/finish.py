@@ -83,7 +83,7 @@ def close(
     whole = broken is None and interruption is None
     unread: list[str] = []
     past = past_drills(state, unread) if broken is None else None
-    records = compared(state, records, past)
+    records = compared(state, records, past, unread)
     problems = find_problems(state, records, outcomes, interruption) if broken is None else [broken]
     problems += faults + unread
     covered = coverage(state, records, past, problems) if whole else None

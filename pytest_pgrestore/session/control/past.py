@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.errors import PgRestoreError
 from pytest_pgrestore.session.control.coverage import is_full
 from pytest_pgrestore.session.control.inventory import look_up
+from pytest_pgrestore.session.own_faults import own_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_pgrestore.history.entry import PastDrill
     from pytest_pgrestore.model.evidence import Check, DrillRecord
     from pytest_pgrestore.model.past import Coverage, Outlook
     from pytest_pgrestore.session.drill_session import DrillSession
+    from pytest_pgrestore.settings.source_tables import SourceTable
 
 
 def past_drills(state: DrillSession, problems: list[str]) -> tuple[PastDrill, ...] | None:
@@ -41,7 +43,10 @@ def past_drills(state: DrillSession, problems: list[str]) -> tuple[PastDrill, ..
 
 
 def compared(
-    state: DrillSession, records: Sequence[DrillRecord], past: Sequence[PastDrill] | None
+    state: DrillSession,
+    records: Sequence[DrillRecord],
+    past: Sequence[PastDrill] | None,
+    problems: list[str],
 ) -> tuple[DrillRecord, ...]:
     """Return the records with what the history says of them.
 
@@ -49,10 +54,20 @@ def compared(
         state: The run's drills.
         records: Of this run.
         past: Drills of the runs before it; None without a history.
+        problems: Gets what failed of our own: the records themselves are not lost by it.
     """
     if past is None:
         return tuple(records)
-    return tuple(_compared(state, record, past) for record in records)
+    try:
+        return tuple(_compared(state, record, past) for record in records)
+    except Exception as exc:  # noqa: BLE001 - the evidence of the drills must still be written
+        problems.append(_fault(state, exc))
+        return tuple(records)
+
+
+def _fault(state: DrillSession, error: Exception) -> str:
+    fault = own_fault(error, "comparing this run with the runs before", state.logs)
+    return f"{fault.problem}; {fault.hint}"
 
 
 def _compared(state: DrillSession, record: DrillRecord, past: Sequence[PastDrill]) -> DrillRecord:
@@ -80,9 +95,26 @@ def _restore_time(
     from pytest_pgrestore.history.series import series_of
 
     series = series_of(past, past_drill(record))
-    margin, fails = state.settings.slower_than_usual(record.source)
+    margin, fails = _margin(state, record.source)
     check = slower.judge(series.points[-1], series.points[:-1], margin, fails=fails)
     return outlook_of(series, record.started_at), check
+
+
+def _margin(state: DrillSession, source: str) -> tuple[float, bool]:
+    """Return by what part a restore may take longer than usual, and whether more fails it."""
+    table, general = state.settings.sources[source], state.settings.file.history
+    margin = table.slower_than_usual
+    severity = table.slower_severity or general.slower_severity
+    return general.slower_than_usual if margin is None else margin, severity == "error"
+
+
+def _covers(sources: Mapping[str, SourceTable]) -> dict[str, tuple[str, ...]]:
+    """Return the names in the inventory of each source; a copy has those of its source."""
+    owners = {f"{name}.{copy}": name for name, table in sources.items() for copy in table.copies}
+    return {
+        name: (owners.get(name, name),) if table.covers is None else tuple(table.covers)
+        for name, table in sources.items()
+    }
 
 
 def coverage(
@@ -99,11 +131,24 @@ def coverage(
         past: Drills of the runs before it; None without a history.
         problems: Gets what of the inventory no source covers, in a full run.
     """
-    from pytest_pgrestore.history.coverage import Configured, coverage_of
-
     if state.settings.path is None:
         return None
-    full, covers = is_full(state), state.settings.covers()
+    try:
+        return _coverage(state, records, past, problems)
+    except Exception as exc:  # noqa: BLE001 - the evidence of the drills must still be written
+        problems.append(_fault(state, exc))
+        return None
+
+
+def _coverage(
+    state: DrillSession,
+    records: Sequence[DrillRecord],
+    past: Sequence[PastDrill] | None,
+    problems: list[str],
+) -> Coverage:
+    from pytest_pgrestore.history.coverage import Configured, coverage_of
+
+    full, covers = is_full(state), _covers(state.settings.sources)
     found = coverage_of(
         {
             name: Configured(covers[name], table.every)
