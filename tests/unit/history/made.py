@@ -20,7 +20,7 @@ def drill(days_ago: float, seconds: float | None = 600.0, **changes: Any) -> Pas
     """A drill of `shop`: a full backup of 40 GiB, a minute of replay, an RTO of 15 minutes."""
     kind = changes.pop("kind", "full")
     replay = changes.pop("replay", 60.0)
-    around = {
+    around: dict[str, Any] = {
         "machine": "x86_64, 8 CPUs, about 16 GiB",
         "confinement": "Landlock",
         "wal_bytes": round(replay * 16 * 1024**2),
@@ -42,7 +42,7 @@ def drill(days_ago: float, seconds: float | None = 600.0, **changes: Any) -> Pas
         backup=PastBackup(label="20260615-020000F", kind=kind, form="pgbackrest"),
         server_version="PostgreSQL 17.5 on x86_64-pc-linux-gnu, compiled by gcc, 64-bit",
         sandbox="local, as user nobody",
-        surroundings=Surroundings(**around),  # type: ignore[arg-type] - each has its own type
+        surroundings=Surroundings(**around),
     )
     return replace(made, **changes)
 

@@ -17,6 +17,7 @@ from tests.unit.evidence_samples import failed, healthy_dump
 from tests.unit.history.made import DAY, NOW, drill
 
 if TYPE_CHECKING:
+    from pytest_pgrestore.history.entry import PastDrill
     from pytest_pgrestore.model.evidence import DrillRecord
     from pytest_pgrestore.model.past import Coverage
 
@@ -35,7 +36,7 @@ def crm() -> DrillRecord:
     return replace(record, assertions=tuple(asked))
 
 
-def covered(*records: DrillRecord, past: list | None = None) -> Coverage:
+def covered(*records: DrillRecord, past: list[PastDrill] | None = None) -> Coverage:
     """The coverage of a full run."""
     return coverage_of(SOURCES, records, past, now=NOW, days=30 * DAY, full=True)
 
@@ -162,7 +163,10 @@ def test_what_is_no_inventory_is_refused(text: str) -> None:
     ],
 )
 def test_an_inventory_against_the_sources(
-    covers: dict, ignored: list[str], uncovered: tuple[str, ...], unlisted: tuple[str, ...]
+    covers: dict[str, list[str]],
+    ignored: list[str],
+    uncovered: tuple[str, ...],
+    unlisted: tuple[str, ...],
 ) -> None:
     """Both ways; a database is no cluster."""
     found = compare("file", read_inventory(INVENTORY), covers, ignored)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from math import inf
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,7 @@ def test_nothing_is_said_before_there_are_five(number: int) -> None:
     "changes",
     [{"verdict": Verdict.FAILED}, {"kind": "incremental"}, {"replay": 600.0}, {"wal_bytes": None}],
 )
-def test_only_comparable_drills_count(changes: dict) -> None:
+def test_only_comparable_drills_count(changes: dict[str, Any]) -> None:
     """Green ones, of the same kind of backup, with as much WAL."""
     others = [point_of(drill(ago, **changes)) for ago in range(1, 10)]
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,11 +20,18 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.reports.outlook import forecast_words, outlook_lines
 from tests.unit.history.made import DAY, NOW, drill, entry
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pytest_pgrestore.history.entry import PastDrill
+
 NOISE = (3.0, -1.0, -4.0, 2.0, 0.0, -2.0, 1.0, 4.0, -3.0)
 """Seconds around the line; their median is 0."""
 
 
-def nights(number: int = 40, per_day: float = 0.0, noise: float = 0.0, base: float = 600.0) -> list:
+def nights(
+    number: int = 40, per_day: float = 0.0, noise: float = 0.0, base: float = 600.0
+) -> list[PastDrill]:
     """Drills of `number` nights that end with `base` seconds, and grow by `per_day`."""
     return [
         drill(ago, base - per_day * ago + noise * NOISE[ago % len(NOISE)])
@@ -31,13 +39,13 @@ def nights(number: int = 40, per_day: float = 0.0, noise: float = 0.0, base: flo
     ]
 
 
-def outlook(drills: list, now_: object = None) -> Outlook:
+def outlook(drills: list[PastDrill], now: datetime | None = None) -> Outlook:
     """The outlook of the newest of these drills."""
     last = max(drills, key=lambda one: one.started_at)
-    return outlook_of(series_of(drills, last), last.started_at if now_ is None else now_)
+    return outlook_of(series_of(drills, last), now or last.started_at)
 
 
-def missed(drills: list) -> Forecast:
+def missed(drills: list[PastDrill]) -> Forecast:
     """The forecast of these drills."""
     found = outlook(drills).missed
     assert found is not None
@@ -103,7 +111,7 @@ def test_no_date_lies_further_ahead_than_the_history_shows() -> None:
         ([drill(2 * ago) for ago in range(8)], ""),
     ],
 )
-def test_too_few_drills_show_nothing(drills: list, told: str) -> None:
+def test_too_few_drills_show_nothing(drills: list[PastDrill], told: str) -> None:
     """The rule is 8 drills in 14 days."""
     found = outlook(drills)
 
@@ -136,7 +144,7 @@ def test_one_freak_drill_moves_nothing() -> None:
         ({"source_type": "basebackup"}, "type was basebackup, and is pgbackrest"),
     ],
 )
-def test_a_change_of_surroundings_begins_a_new_series(changes: dict, told: str) -> None:
+def test_a_change_of_surroundings_begins_a_new_series(changes: dict[str, Any], told: str) -> None:
     """Slow drills of another machine are no trend."""
     before = [drill(ago, 6000.0, **changes) for ago in range(30, 60)]
 
@@ -168,7 +176,7 @@ def test_targets_that_move_are_one_kind() -> None:
     assert len(newest([entry(one) for one in drills])) == 1
 
 
-def weeks(number: int = 6, per_day: float = 0.0) -> list:
+def weeks(number: int = 6, per_day: float = 0.0) -> list[PastDrill]:
     """A full backup each Sunday, incremental ones that take 20 s more for each day since."""
     return [
         drill(
