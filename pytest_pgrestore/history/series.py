@@ -7,6 +7,7 @@ from datetime import timedelta
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 LOOKED_BACK = timedelta(days=400)
 """Older drills say little of the backups of today."""
+
+_JUDGED = frozenset({ObjectiveStatus.MET, ObjectiveStatus.MISSED})
 
 _MOST = 200
 """Drills of one kind of backup that are looked at: all pairs of them are compared."""
@@ -34,6 +37,7 @@ class Key(NamedTuple):
     sandbox: str
     confinement: str
     machine: str
+    definition: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Point:
         verdict: Of the drill.
         size_bytes: Of all databases after the restore.
         wal_bytes: WAL replayed.
-        rto_seconds: The objective of the drill.
+        rto_seconds: The objective of the drill, if it was judged.
     """
 
     at: datetime
@@ -99,6 +103,7 @@ def key_of(drill: PastDrill) -> Key:
         sandbox=drill.sandbox or "",
         confinement="" if around is None else around.confinement,
         machine="" if around is None else around.machine,
+        definition="" if around is None else around.definition,
     )
 
 
@@ -157,7 +162,7 @@ def point_of(drill: PastDrill) -> Point:
         verdict=drill.verdict,
         size_bytes=None if around is None else around.restored_bytes,
         wal_bytes=None if around is None else around.wal_bytes,
-        rto_seconds=drill.rto.objective_seconds,
+        rto_seconds=drill.rto.objective_seconds if drill.rto.judgement in _JUDGED else None,
     )
 
 

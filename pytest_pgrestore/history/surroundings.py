@@ -24,6 +24,8 @@ class Surroundings(VisibleValue):
 
     machine: str = ""
     confinement: str = ""
+    definition: str = ""
+    """What the restore time means: onto a kept directory it is another one."""
     wal_bytes: int | None = None
     restored_bytes: int | None = None
     databases: dict[str, int] = field(default_factory=dict)
@@ -37,6 +39,7 @@ def surroundings_of(record: DrillRecord) -> Surroundings:
     return Surroundings(
         machine="" if server is None else server.machine,
         confinement="" if server is None else server.confinement,
+        definition=record.rto.definition,
         wal_bytes=_wal_bytes(record),
         restored_bytes=record.restored_bytes,
         databases=asserted(record),

@@ -47,7 +47,15 @@ def drill(days_ago: float, seconds: float | None = 600.0, **changes: Any) -> Pas
     return replace(made, **changes)
 
 
-_AROUND = ("machine", "confinement", "wal_bytes", "restored_bytes", "databases", "archiver")
+_AROUND = (
+    "machine",
+    "confinement",
+    "definition",
+    "wal_bytes",
+    "restored_bytes",
+    "databases",
+    "archiver",
+)
 
 
 def entry(*drills: PastDrill) -> Entry:

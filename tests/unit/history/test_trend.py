@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_pgrestore.history.entry import PastObjective
 from pytest_pgrestore.history.forecast import outlook_of
 from pytest_pgrestore.history.series import newest, series_of
 from pytest_pgrestore.history.trend import slope_of
+from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.past import Forecast, Outlook
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.reports.outlook import forecast_words, outlook_lines
@@ -141,6 +143,7 @@ def test_one_freak_drill_moves_nothing() -> None:
         ({"sandbox": "docker, storage volume"}, "sandbox was docker, storage volume"),
         ({"confinement": "none"}, "confinement was none, and is Landlock"),
         ({"machine": "aarch64, 2 CPUs"}, "machine was aarch64, 2 CPUs, and is x86_64"),
+        ({"definition": "onto a kept directory"}, "definition was onto a kept directory"),
         ({"source_type": "basebackup"}, "type was basebackup, and is pgbackrest"),
     ],
 )
@@ -166,6 +169,16 @@ def test_other_sources_targets_and_broken_restores_are_no_part_of_it() -> None:
     ]
 
     assert outlook([*nights(per_day=5.0), *others]) == outlook(nights(per_day=5.0))
+
+
+def test_a_restore_time_that_is_not_judged_has_no_forecast() -> None:
+    """Onto a kept directory it is not that of a disaster."""
+    untimed = PastObjective(judgement=ObjectiveStatus.NOT_MEASURED, objective_seconds=900.0)
+
+    found = outlook([replace(one, rto=untimed) for one in nights(per_day=5.0)])
+
+    assert found.seconds is not None
+    assert (found.rto_seconds, found.missed) == (None, None)
 
 
 def test_targets_that_move_are_one_kind() -> None:
