@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_pgrestore.demo.cluster import Cluster, short_directory
+from pytest_pgrestore.demo.server import DEADLINE_SECONDS, PORT, SUPERUSER
 from pytest_pgrestore.evidence.file import load
 from pytest_pgrestore.history.ledger import Ledger
 from pytest_pgrestore.history.store import DirectoryStore
 from pytest_pgrestore.model.evidence_json import to_json
+from pytest_pgrestore.system.waiting import wait_until
+from tests.plugin.conftest import MAJOR
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,6 +131,13 @@ def test_databases_that_assertions_asked_are_counted(drills: Drills, workers: li
             with pgrestore.restore("export").connect() as connection:
                 yield connection
 
+        @pytest.fixture
+        def one(request, pgrestore_instance):
+            with pgrestore_instance.connect(request.param) as connection:
+                yield connection
+
+        @pytest.mark.parametrize("one", ["shop", "template1"], indirect=True)
+        def test_one(one): assert one
         def test_conn(pgrestore_conn): assert pgrestore_conn
         def test_instance(pgrestore_instance): assert pgrestore_instance.connect("template1")
         def test_env(pgrestore_instance): assert pgrestore_instance.env
@@ -146,6 +157,8 @@ def test_databases_that_assertions_asked_are_counted(drills: Drills, workers: li
     }
     assert asked["shop", "test_conn"] == ("shop",)
     assert asked["shop", "test_instance"] == ("template1",)
+    assert asked["shop", "test_one[shop]"] == ("shop",)
+    assert asked["shop", "test_one[template1]"] == ("template1",)
     assert asked["shop", "test_env"] == ("shop",)
     assert asked["shop", "test_rto"] == ()
     assert asked["export", "test_held"] == asked["export", "test_held_too"] == ("shop",)
@@ -155,8 +168,62 @@ def test_databases_that_assertions_asked_are_counted(drills: Drills, workers: li
         one.source: {database.name: database.assertions for database in one.databases}
         for one in coverage.sources
     }
-    assert counted == {"shop": {"shop": 2}, "export": {"shop": 2}}
+    assert counted == {"shop": {"shop": 3}, "export": {"shop": 2}}
     assert drills.record("shop@latest").restored_bytes
+
+
+LIVE = """
+    import pytest
+
+    @pytest.mark.pgrestore("shop")
+    def test_orders(pgrestore_conn): assert pgrestore_conn
+"""
+
+
+def archiver_checks(drills: Drills) -> list[tuple[str, str]]:
+    """Verdict and message of the check of the archiver."""
+    checks = drills.record("shop@latest").checks
+    return [(str(one.verdict), one.message) for one in checks if one.name == "archiver failures"]
+
+
+def test_failures_of_the_live_archiver_since_the_last_run(drills: Drills) -> None:
+    """The first run notes the figures. The next one compares, and stays green."""
+    directory = short_directory()
+    drills.write(test_a=LIVE)
+    with Cluster.create(directory / "c", MAJOR) as cluster:
+        server = f"host={cluster.directory} port={PORT} user={SUPERUSER} dbname=postgres"
+        text = drills.world.settings("[history]\nplace = 'past'\n")
+        live = f'database = "shop"\nlive_conninfo = "{server}"'
+        (drills.pytester.path / "pgrestore.toml").write_text(
+            text.replace('database = "shop"', live)
+        )
+
+        first = drills.run()
+        noted = drills.record("shop@latest").archiver
+        nothing = archiver_checks(drills)
+        ((segment,),) = cluster.sql("select pg_walfile_name(pg_current_wal_lsn())")
+        (cluster.archive / segment).touch()  # which the archive command refuses
+        cluster.sql("create table filled as select 1")
+        cluster.sql("select pg_switch_wal()")
+        wait_until(
+            lambda: cluster.sql("select failed_count from pg_stat_archiver") != [(0,)],
+            what="the archiver",
+            timeout_seconds=DEADLINE_SECONDS,
+        )
+        second = drills.run()
+        found = archiver_checks(drills)
+    third = drills.run()
+    gone = archiver_checks(drills)
+    shutil.rmtree(directory)
+
+    assert (first.ret, nothing) == (0, []), first.stdout.str()
+    assert noted is not None
+    assert noted.failed_count == 0
+    assert second.ret == 0, second.stdout.str()
+    assert found[0][0] == "warning"
+    second.stdout.fnmatch_lines(["*warning: archiver failures: * failed attempts since the last*"])
+    assert third.ret == 6
+    assert gone[0][0] == "could not verify"
 
 
 SETTINGS = """
