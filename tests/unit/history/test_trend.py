@@ -70,6 +70,17 @@ def test_a_growing_restore_misses_its_rto_on_a_day() -> None:
     assert forecast_words(found).startswith("missed about 2026-08-14")
 
 
+def test_a_date_lies_within_an_interval() -> None:
+    """Noise moves both ends, and the early one is the one to plan by."""
+    found = missed(nights(per_day=5.0, noise=4.0))
+
+    assert found.earliest is not None
+    assert found.likely is not None
+    assert found.latest is not None
+    assert found.earliest < found.likely - DAY
+    assert found.latest > found.likely + DAY
+
+
 @pytest.mark.parametrize("per_day", [0.0, -4.0])
 def test_a_flat_or_falling_one_has_no_date(per_day: float) -> None:
     """Not a date in a thousand years."""
