@@ -22,6 +22,9 @@ _QUERY = (
 _MAINTENANCE = "postgres"
 """Database that every cluster has, and most leave empty."""
 
+_MOST = 1000
+"""Databases that the evidence names: a hostile copy can have any number."""
+
 # 16384 is the first oid after initdb (src/include/access/transam.h, FirstNormalObjectId).
 _RELATIONS = (
     "select exists (select from pg_catalog.pg_class c where c.relkind in ('r', 'p', 'm')"
@@ -74,6 +77,8 @@ def read_databases(connection: psycopg.Connection[Any]) -> list[Database]:
 def with_contents(databases: Sequence[Database], access: ConnectionInfo) -> tuple[str, ...]:
     """Return the databases that a drill should ask: no template, no ``postgres`` without contents.
 
+    They are the first thousand by name.
+
     Args:
         databases: All of the copy.
         access: Of the copy.
@@ -81,7 +86,7 @@ def with_contents(databases: Sequence[Database], access: ConnectionInfo) -> tupl
     names = [database.name for database in databases if not database.template]
     if names != [_MAINTENANCE] and _MAINTENANCE in names and not _holds_relations(access):
         names.remove(_MAINTENANCE)
-    return tuple(names)
+    return tuple(names[:_MOST])
 
 
 def restored_bytes(access: ConnectionInfo) -> int | None:
