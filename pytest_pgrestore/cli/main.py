@@ -128,6 +128,19 @@ def list_runs(config: Path | None, history: str | None, source: str | None) -> N
 @history_.command()
 @_config
 @_history
+@click.option("--source", help="Only this source.")
+def trend(config: Path | None, history: str | None, source: str | None) -> None:
+    """Show how restore times change, and when an RTO will be missed."""
+    from datetime import UTC, datetime
+
+    from pytest_pgrestore.cli.history import show_trends
+
+    sys.exit(show_trends(config, history, source, os.environ, datetime.now(UTC), _echo))
+
+
+@history_.command()
+@_config
+@_history
 @click.option("--older-than", required=True, help="Age from which runs are removed, e.g. 400d.")
 @click.option("--keep", default=30, show_default=True, help="Newest runs that stay at any age.")
 def prune(config: Path | None, history: str | None, older_than: str, keep: int) -> None:
