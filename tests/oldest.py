@@ -32,7 +32,8 @@ def supported() -> dict[str, str]:
     """Return the oldest supported release of each library that users install."""
     project = tomllib.loads(PYPROJECT.read_text())["project"]
     extras = project["optional-dependencies"]
-    return oldest([*project["dependencies"], *extras["compare"], *extras["tap"]])
+    used = ("compare", "tap", "manifests")
+    return oldest([*project["dependencies"], *(one for name in used for one in extras[name])])
 
 
 def beside() -> dict[str, str]:

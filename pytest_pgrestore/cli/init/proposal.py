@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +73,18 @@ class Proposal:
     sandbox: Mapping[str, ProposedKey] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayoutInput:
+    """What a layout of ``--from`` is given.
+
+    Attributes:
+        paths: Manifests, directories or dumps that the user named.
+        environ: Variables of the process.
+        name: Wanted name of the source; None leaves it to the layout.
+    """
+
+    paths: tuple[Path, ...]
+    environ: Mapping[str, str]
+    name: str | None

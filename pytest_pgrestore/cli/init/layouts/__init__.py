@@ -1,0 +1,1 @@
+"""Layouts of operators and services: what each leaves where, for `pgrestore init --from`."""
