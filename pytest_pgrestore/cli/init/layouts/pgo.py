@@ -40,6 +40,9 @@ CONF_D = "/etc/pgbackrest/conf.d"
 
 _GIVE = "give the manifest of a PostgresCluster, or a copy of the directory conf.d, or both."
 _REPOSITORY = re.compile(r"repo([0-9]{1,3})")
+_OF_READING = re.compile(r"repo[0-9]{1,3}-(?!host|retention|bundle|block)")
+"""Options that say how a repository is read; a repository host is not asked by a drill."""
+
 _KEYS = {
     "s3": ("s3-key", "s3-key-secret"),
     "azure": ("azure-account", "azure-key"),
@@ -184,7 +187,7 @@ def _add_global(options: Fields, env: dict[str, str]) -> tuple[list[str], bool]:
     """
     secret, role = [], False
     for key in options.names():
-        if _REPOSITORY.match(key) is None or "-retention" in key or "-host" in key:
+        if _OF_READING.match(key) is None:
             continue
         if is_secret(key):
             secret.append(key)
