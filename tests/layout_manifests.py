@@ -1,4 +1,4 @@
-"""Manifests as operators' documentation writes them, and what a layout makes of them as settings."""
+"""Manifests as operators document them, and what a layout makes of them as settings."""
 
 from __future__ import annotations
 

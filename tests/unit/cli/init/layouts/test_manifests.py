@@ -77,13 +77,12 @@ def test_a_list_as_kubectl_prints_it_is_its_items(tmp_path: Path) -> None:
 
 def test_the_values_of_a_secret_are_gone_when_it_was_read(tmp_path: Path) -> None:
     """Only names of keys are used."""
-    secret = "kind: Secret\napiVersion: v1\nmetadata:\n  name: s\ndata:\n  key: Z2Vlc2U=\n"
-    secret += "stringData:\n  other: geese\n"
-    found = read_manifests([written(tmp_path, secret)])
+    text = OBJECT.replace("ConfigMap", "Secret") + "data:\n  key: Z2Vlc2U=\n"
+    found = read_manifests([written(tmp_path, text + "stringData:\n  other: geese\n")])
 
-    assert found.has_key("s", "key")
-    assert found.has_key("s", "other")
-    assert found.has_key("s", "third") is False
+    assert found.has_key("one", "key")
+    assert found.has_key("one", "other")
+    assert found.has_key("one", "third") is False
     assert found.has_key("t", "key") is None
     assert "geese" not in repr(vars(found.of("Secret")[0].fields))
     assert "Z2Vlc2U" not in repr(vars(found.of("Secret")[0].fields))

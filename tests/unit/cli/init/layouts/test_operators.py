@@ -122,7 +122,10 @@ AZURE = (
     "      azureCredentials:\n        storageAccount:\n          name: az\n          key: account\n"
     "        storageKey:\n          name: az\n          key: key\n"
 )
-GOOGLE = "      googleCredentials:\n        applicationCredentials:\n          name: g\n          key: j\n"
+GOOGLE = (
+    "      googleCredentials:\n        applicationCredentials:\n"
+    "          name: g\n          key: j\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -298,10 +301,10 @@ def test_stackgres(tmp_path: Path) -> None:
 
 def test_a_secret_among_the_manifests_must_have_the_key(tmp_path: Path) -> None:
     """Its names are used, and its values are not."""
-    secret = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: minio\nstringData:\n  OTHER: geese\n"
+    given = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: minio\nstringData:\n  OTHER: geese\n"
 
     with pytest.raises(ConfigError, match="the Secret minio has no key ACCESS_KEY_ID") as caught:
-        proposed("cnpg", tmp_path, TEXTS["cnpg"], secret)
+        proposed("cnpg", tmp_path, TEXTS["cnpg"], given)
     assert "geese" not in str(caught.value)
 
 
