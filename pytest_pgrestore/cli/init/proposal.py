@@ -77,12 +77,12 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayoutInput:
-    """What a layout of ``--from`` is given.
+    """What a layout of `pgrestore init --from` is given.
 
     Attributes:
-        paths: Manifests, directories or dumps that the user named.
-        environ: Variables of the process.
-        name: Wanted name of the source; None leaves it to the layout.
+        paths: Manifests or directories that the user named; there may be none.
+        environ: The environment variables.
+        name: Of the source; None takes the layout's.
     """
 
     paths: tuple[Path, ...]

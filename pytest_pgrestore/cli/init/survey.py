@@ -1,0 +1,118 @@
+"""The first restore of each proposed source: what could be asserted, and of which database."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_pgrestore.assertions.proposals.written import toml_text
+from pytest_pgrestore.cli.assertions.command import survey_of
+from pytest_pgrestore.cli.init.completion import settings_file
+from pytest_pgrestore.cli.init.project import drill_name
+from pytest_pgrestore.cli.init.proposal import ProposedKey
+from pytest_pgrestore.cli.init.surroundings import literal, name_of
+from pytest_pgrestore.cli.init.telling import missing_variables, say
+from pytest_pgrestore.model.errors import PgRestoreError
+from pytest_pgrestore.model.exit_status import BACKUP_IS_BAD, COULD_NOT_VERIFY
+from pytest_pgrestore.model.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_pgrestore.cli.assertions.command import Surveyed
+    from pytest_pgrestore.cli.init.proposal import Proposal, ProposedSource
+
+
+@dataclass(frozen=True, slots=True)
+class FirstDrill:
+    """What a restore gave.
+
+    Attributes:
+        source: The source, with the database of its tests.
+        files: Drill files, by name.
+        remarks: What a reader must know, a sentence each.
+    """
+
+    source: ProposedSource
+    files: dict[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+def first_drills(
+    proposal: Proposal,
+    tables: Mapping[str, Mapping[str, ProposedKey]],
+    environ: Mapping[str, str],
+    echo: Callable[[str], object],
+    *,
+    restores: bool,
+) -> tuple[list[FirstDrill], int]:
+    """Restore each source once, if wanted; return what that gave, and the exit status.
+
+    A restore that fails leaves its source without drill files, and its cause is told.
+    """
+    if not restores:
+        return [FirstDrill(source) for source in proposal.sources], 0
+    drills, status = [], 0
+    with tempfile.TemporaryDirectory(prefix="pgrestore-init-") as name:
+        # Without the history: this restore is no drill of the user's.
+        config = settings_file(Path(name).resolve(), proposal, {"sandbox": tables["sandbox"]})
+        for source in proposal.sources:
+            drill = FirstDrill(source)
+            if missing := missing_variables(source, environ):
+                echo(f"source {source.name} is not restored yet: {', '.join(missing)} not set")
+                drills.append(drill)
+                continue
+            try:
+                drill = first_drill(source, config, echo)
+            except PgRestoreError as exc:
+                say(echo, f"source {source.name} was not restored: {exc}")
+                is_bad = exc.verdict is Verdict.FAILED
+                status = BACKUP_IS_BAD if is_bad else status or COULD_NOT_VERIFY
+            for remark in drill.remarks:
+                echo(remark)
+            drills.append(drill)
+    return drills, status
+
+
+def first_drill(source: ProposedSource, config: Path, echo: Callable[[str], object]) -> FirstDrill:
+    """Restore a source, and return drill files for it.
+
+    Raises:
+        PgRestoreError: The backup could not be restored; its verdict says whose fault it is.
+    """
+    given = {"source": source.name, "target": "latest"}
+    found = survey_of(given, config, echo, every="database" not in source.keys)
+    texts = dict(found.texts)
+    text, database = found.text, found.database
+    if not text and texts:
+        database = next(iter(texts))  # the largest
+        text = texts.pop(database)
+    if not text:
+        told = f"source {source.name}: database {database} has no row to assert anything about."
+        return FirstDrill(source, remarks=(told,))
+    files = {drill_name(source.name): text}
+    for other, more in texts.items():
+        name = drill_name(source.name, name_of(other, "database"))
+        files.setdefault(name, more)
+    if "copies" in source.keys:
+        files = {name: _of_every_copy(source.name, one) for name, one in files.items()}
+    return FirstDrill(_with_database(source, database, found), files)
+
+
+def _with_database(source: ProposedSource, database: str, found: Surveyed) -> ProposedSource:
+    """Return the source with the database that its tests connect to, if there are several."""
+    if not found.texts:
+        return source
+    others = ", ".join(name for name in found.texts if name != database)
+    also = f"; the backup has also {others}" if others else ""
+    key = ProposedKey(value=literal(database), comment=f"The database of the tests{also}.")
+    return replace(source, keys={**source.keys, "database": key})
+
+
+def _of_every_copy(source: str, text: str) -> str:
+    """Return a drill file that is about a source and all its copies."""
+    return text.replace(
+        f"source = {toml_text(source)}\n", f"source = {toml_text(source + '.*')}\n", 1
+    )
