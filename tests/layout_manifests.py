@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
-from pytest_pgrestore.cli.init.layouts.registry import LAYOUTS
+from pytest_pgrestore.cli.init.layouts import LAYOUTS
 from pytest_pgrestore.cli.init.proposal import LayoutInput, Proposal
+from pytest_pgrestore.cli.init.settings_text import settings_text
 
 CNPG = """
 apiVersion: postgresql.cnpg.io/v1
@@ -187,16 +186,4 @@ def proposed(
 
 def settings(proposal: Proposal) -> str:
     """Return the proposal as the text of a settings file."""
-    lines = []
-    for source in proposal.sources:
-        lines.append(f"[sources.{source.name}]")
-        lines += [f"{key} = {_toml(one.value)}" for key, one in source.keys.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value)
+    return settings_text(proposal, {})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.cli.init.variables import has_secret
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -53,6 +55,10 @@ class Fields:
             self.mistake(key, "no text of one line", "write it as the operator documents it.")
         elif _TEMPLATE.search(value):
             self.mistake(key, "a template, which nobody has filled in", _PRINTED)
+        elif has_secret(value):
+            self.mistake(
+                key, "an address with a secret in it, which is written nowhere", "use a Secret."
+            )
         else:
             return value
         return default

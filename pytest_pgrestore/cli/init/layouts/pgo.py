@@ -27,6 +27,7 @@ from pytest_pgrestore.cli.init.proposal import (
     ProposedKey,
     ProposedSource,
 )
+from pytest_pgrestore.cli.init.surroundings import literal
 from pytest_pgrestore.model.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _of_directory(conf_d: Path, known: Options, name: str | None) -> ProposedSou
     keys = {
         "type": ProposedKey(value="pgbackrest"),
         "stanza": ProposedKey(value=known.stanza),
-        "config": ProposedKey(value=str(conf_d), comment="Read as it is; secrets stay in it."),
+        "config": ProposedKey(value=literal(conf_d), comment="Read as it is; secrets stay in it."),
     }
     return ProposedSource(name=source_name("", name), found=str(conf_d), keys=keys)
 
@@ -127,7 +128,7 @@ def _of_cluster(
         "stanza": ProposedKey(value=known.stanza),
     }
     if conf_d is not None:
-        keys["config"] = ProposedKey(value=str(conf_d), comment="Copy of the pod's conf.d")
+        keys["config"] = ProposedKey(value=literal(conf_d), comment="Copy of the pod's conf.d")
     if len(numbers) > 1:
         keys["repo"] = ProposedKey(value=numbers[0])
         copies = {f"repo{number}": {"repo": number} for number in numbers[1:]}

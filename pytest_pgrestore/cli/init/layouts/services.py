@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.cli.init.layouts.dump_contents import read_contents
 from pytest_pgrestore.cli.init.layouts.names import source_name
 from pytest_pgrestore.cli.init.proposal import Proposal, ProposedKey, ProposedSource
+from pytest_pgrestore.cli.init.surroundings import literal
 from pytest_pgrestore.model.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ _LOGICAL = (
 _NOT_LOOKED_INTO = (
     "No dump was given, or it could not be looked into: skip_extensions has all extensions that"
     " only this service has."
+)
+WRITTEN = (
+    "`before` names a file that `pgrestore init` writes beside the settings: with --directory, as"
+    " printed settings are one file."
 )
 _AGE = 'Set `max_age`, e.g. "26h": otherwise last week\'s dump passes too.'
 
@@ -108,7 +113,7 @@ def propose(service: Service, given: LayoutInput) -> Proposal:
     keys = {
         "type": ProposedKey(value="dump"),
         "path": ProposedKey(
-            value=str(given.paths[0]) if given.paths else service.path,
+            value=literal(given.paths[0]) if given.paths else service.path,
             comment="A glob takes the newest.",
         ),
         "owners": ProposedKey(value=False, comment=_why_no_owners(service)),
@@ -122,6 +127,8 @@ def propose(service: Service, given: LayoutInput) -> Proposal:
         if contents is None:
             remarks.append(_NOT_LOOKED_INTO)
     files = _prelude(name, contents, keys)
+    if files:
+        remarks.append(WRITTEN)
     found = f"the dump {given.paths[0]}" if given.paths else f"what {service.title} is known for"
     source = ProposedSource(name=name, found=found, keys=keys, remarks=tuple(remarks))
     return Proposal(sources=(source,), files=files)

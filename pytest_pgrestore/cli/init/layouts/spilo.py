@@ -16,6 +16,7 @@ from pytest_pgrestore.cli.init.layouts.needed import is_secret, passed_on, table
 from pytest_pgrestore.cli.init.layouts.pod_variables import PodVariables
 from pytest_pgrestore.cli.init.layouts.store_credentials import ROLE
 from pytest_pgrestore.cli.init.proposal import Proposal, ProposedKey, ProposedSource
+from pytest_pgrestore.cli.init.surroundings import literal
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.sources.walg.envdir import read_envdir
 
@@ -88,7 +89,7 @@ def _of_directory(directory: Path, name: str | None) -> ProposedSource:
     keys = {
         "type": ProposedKey(value="walg"),
         "envdir": ProposedKey(
-            value=str(directory), comment="A file for each variable; secrets stay in it."
+            value=literal(directory), comment="A file for each variable; secrets stay in it."
         ),
     }
     path = next(env[key] for key in sorted(prefixes, reverse=True))

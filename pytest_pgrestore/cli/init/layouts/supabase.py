@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.cli.init.layouts.dump_contents import read_contents
 from pytest_pgrestore.cli.init.layouts.names import source_name
+from pytest_pgrestore.cli.init.layouts.services import WRITTEN
 from pytest_pgrestore.cli.init.layouts.supabase_prelude import prelude
 from pytest_pgrestore.cli.init.proposal import Proposal, ProposedKey, ProposedSource
+from pytest_pgrestore.cli.init.surroundings import literal
 from pytest_pgrestore.model.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ _REMARKS = (
         " that they come back at Supabase is not proved."
     ),
     "Storage objects are files of the service: the dump has their names only.",
+    WRITTEN,
     'Set `max_age`, e.g. "26h": otherwise last week\'s dump passes too.',
 )
 
@@ -50,7 +53,7 @@ def supabase(given: LayoutInput) -> Proposal:
     contents = read_contents(paths)
     name = source_name("", given.name)
     file = f"{name}_platform.sql"
-    names = [str(path) for path in paths] or [f"backups/{one}.sql" for one in ORDER]
+    names = [literal(path) for path in paths] or [f"backups/{one}.sql" for one in ORDER]
     keys = {
         "type": ProposedKey(value="dump"),
         "path": ProposedKey(value=names, comment="Loaded in this order into one database."),

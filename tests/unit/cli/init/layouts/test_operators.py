@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_pgrestore.cli.init.layouts.registry import LAYOUTS
+from pytest_pgrestore.cli.init.layouts import LAYOUTS
 from pytest_pgrestore.cli.init.proposal import LayoutInput, Proposal
 from pytest_pgrestore.model.errors import ConfigError
 from tests.layout_manifests import (
