@@ -1,4 +1,4 @@
-"""A project of what layouts proposed, run by pytest: nobody edits anything."""
+"""What `pgrestore init --from` printed or wrote, run by pytest: nobody edits anything."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_pgrestore.cli.init.proposal import Proposal
-from tests.layout_manifests import settings
+from tests.real.cli.console_script import pgrestore
 
 DRILL = """source = "{name}"
 target = "latest"
@@ -22,34 +22,45 @@ expect = {rows}
 """
 
 
+def printed(
+    layout: str, *paths: Path, environment: Mapping[str, str], name: str | None = None
+) -> str:
+    """Return the settings that the command prints."""
+    words = ("--name", name) if name else ()
+    done = pgrestore(
+        "init", "--from", layout, *words, *map(str, paths), cwd=paths[0].parent, **environment
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def written(project: Path, layout: str, *paths: Path) -> None:
+    """Have the command write the settings and the files beside them into a new directory."""
+    done = pgrestore(
+        *("init", "--from", layout, "--directory", str(project), "--no-restore"),
+        *map(str, paths),
+        cwd=paths[0].parent,
+        PGRESTORE_RUNTIME="local",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def drill(
-    project: Path,
-    proposals: list[Proposal],
-    environment: Mapping[str, str],
-    *,
-    rows: int,
-    table: str = "ledger",
-) -> dict[str, dict[str, Any]]:
-    """Run a drill of each proposed source; return the evidence of each, by its source.
+    project: Path, environment: Mapping[str, str], *, rows: int, table: str = "ledger"
+) -> dict[str, Any]:
+    """Drill the only source of the project; return its evidence.
 
     Args:
-        project: A new directory for settings, files and drill files.
-        proposals: Their sources have different names.
+        project: The directory of the settings.
         environment: Variables that a user sets.
         rows: Rows that the table must have.
         table: The table.
     """
-    project.mkdir(exist_ok=True)
-    (project / "pgrestore.toml").write_text("".join(settings(one) for one in proposals))
-    for proposal in proposals:
-        for name, text in proposal.files.items():
-            (project / name).write_text(text)
-        for source in proposal.sources:
-            path = project / f"drill_{source.name}.toml"
-            path.write_text(DRILL.format(name=source.name, rows=rows, table=table))
+    (name,) = tomllib.loads((project / "pgrestore.toml").read_text())["sources"]
+    (project / "drill_rows.toml").write_text(DRILL.format(name=name, rows=rows, table=table))
     alone = ["-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={project}"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *alone],
+        [sys.executable, "-m", "pytest", *alone, "drill_rows.toml"],
         cwd=project,
         env={**os.environ, "PGRESTORE_RUNTIME": "local", **environment},
         capture_output=True,
@@ -59,8 +70,8 @@ def drill(
     evidence = project / "pgrestore-report" / "evidence.json"
     assert evidence.exists(), done.stdout + done.stderr
     print(done.stdout)  # noqa: T201 - shown if the test fails
-    drills = json.loads(evidence.read_text())["drills"]
-    return {one["drill"].partition("@")[0]: one for one in drills}
+    (record,) = json.loads(evidence.read_text())["drills"]
+    return dict(record)
 
 
 def words(record: Mapping[str, Any]) -> str:

@@ -157,7 +157,9 @@ pg1-socket-path = {self.cluster.directory}
 
     def upload(self) -> None:
         """Archive all segments with barman-cloud, which the server's user cannot start here."""
-        for path in sorted(self.cluster.archive.iterdir()):
+        # The backup records begin with the first segment it needs; no older one is asked for.
+        first = min(path.name for path in self.cluster.archive.glob("*.backup"))[:24]
+        for path in sorted(one for one in self.cluster.archive.iterdir() if one.name >= first):
             self.barman_cloud("barman-cloud-wal-archive", "--gzip", last=(str(path),))
 
     def barman_cloud(self, program: str, *words: str, last: tuple[str, ...] = ()) -> None:
