@@ -62,7 +62,8 @@ SERVICES = {
 SUPABASE = """
 create role anon; create role authenticated; create role service_role; create role authenticator;
 create role supabase_admin superuser; create role supabase_auth_admin; create role shop_reader;
-create schema auth authorization supabase_auth_admin; create schema storage; create schema extensions;
+create schema auth authorization supabase_auth_admin; create schema storage;
+create schema extensions;
 create extension pg_graphql schema extensions; create extension citext schema extensions;
 create table auth.users (id uuid primary key default gen_random_uuid(), instance_id uuid,
     email varchar(255), raw_user_meta_data jsonb, created_at timestamptz, is_sso_user bool,

@@ -58,7 +58,17 @@ _Table = tuple[str, str]
 
 @dataclass
 class _Needs:
-    """What dumps name and make."""
+    """What dumps name and make.
+
+    Attributes:
+        columns: Table to the columns that rows or keys name.
+        keys: Table to the columns that a foreign key refers to.
+        sequences: Those that are set.
+        made: Tables and sequences that the dumps make.
+        schemas: Those that they make.
+        roles: Those that they make.
+        has_rows: Whether rows were seen in the file that is read.
+    """
 
     columns: dict[_Table, dict[str, None]] = field(default_factory=dict)
     keys: dict[_Table, set[tuple[str, ...]]] = field(default_factory=dict)
@@ -66,15 +76,19 @@ class _Needs:
     made: set[_Table] = field(default_factory=set)
     schemas: set[str] = field(default_factory=set)
     roles: set[str] = field(default_factory=set)
+    has_rows: bool = False
 
     def take(self, line: str) -> bool:
         """Take what a line says; return whether rows of COPY follow it."""
         if found := _ROWS.match(line):
+            self.has_rows = True
             columns = self.columns.setdefault((found[1], found[2]), {})
             columns.update(dict.fromkeys(_COLUMN.findall(found[3])))
             return line.startswith("COPY")
         if found := _SEQUENCE.match(line):
             self.sequences[found[1], found[2]] = None
+        elif self.has_rows:
+            return False  # a line of a text may look like anything
         elif found := _MADE.match(line):
             self.made.add((found[1], found[2]))
         elif found := _MADE_SCHEMA.match(line):
@@ -108,7 +122,7 @@ def prelude(paths: Iterable[Path]) -> str:
 
 def _read(path: Path, needs: _Needs) -> None:
     """Read a file; rows are passed over."""
-    in_rows = False
+    in_rows = needs.has_rows = False
     with open_plain(path) as stream:
         # A line may be a row of any length: only its beginning is looked at.
         while piece := stream.readline(1 << 16):
