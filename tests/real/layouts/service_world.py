@@ -118,8 +118,8 @@ def service_world() -> Iterator[ServiceWorld]:
             cluster.dump(dumps / "neon.sql", "neon", form="plain")
             cluster.dump(dumps / "latest.dump", "heroku", "--exclude-schema=heroku_ext")
             _supabase(cluster, dumps)
-        text = (dumps / "cloudsql.sql").read_bytes()
-        (dumps / "cloudsql.sql.gz").write_bytes(gzip.compress(text))
+        plain = (dumps / "cloudsql.sql").read_bytes()
+        (dumps / "cloudsql.sql.gz").write_bytes(gzip.compress(plain))
         yield ServiceWorld(dumps)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
