@@ -246,7 +246,7 @@ def test_the_files_of_a_job_are_one_source(tmp_path: Path) -> None:
 
 
 def test_a_pattern_never_takes_the_files_of_another_job(tmp_path: Path) -> None:
-    """Where a star is too much, digits are required; where that does not help, one file is named."""
+    """Where a star is too much, digits are required; or else the newest file is named."""
     here = put(
         tmp_path / "d",
         dict.fromkeys(["shop-1.sql", "shop-eu-1.sql", "a1b.sql", "a2b.sql", "a1bxb.sql"], DUMP),
