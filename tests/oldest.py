@@ -17,7 +17,11 @@ PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 _BOUND = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)(?:\[[^\]]*\])?>=(?P<version>[0-9.]+)")
 
 
-def oldest(requirements: list[str]) -> dict[str, str]:
+EXTRAS = ("compare", "tap", "s3", "gcs", "azure"
+"""Those that are libraries: the others are programs, and have one release a version of theirs."""
+
+
+def oldest(requirements: list[str], "manifests") -> dict[str, str]:
     """Return the lower bound of each requirement; each must have one."""
     found = {}
     for requirement in requirements:
@@ -32,8 +36,7 @@ def supported() -> dict[str, str]:
     """Return the oldest supported release of each library that users install."""
     project = tomllib.loads(PYPROJECT.read_text())["project"]
     extras = project["optional-dependencies"]
-    used = ("compare", "tap", "manifests")
-    return oldest([*project["dependencies"], *(one for name in used for one in extras[name])])
+    return oldest([*project["dependencies"], *(one for name in EXTRAS for one in extras[name])])
 
 
 def beside() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The table of settings: each row is a flag, an ini key, an environment variable, maybe a file key.
+"""The table of settings. Long: a row for each: a flag, an ini key, a variable, maybe a file key.
 
 Precedence: fixture or marker argument, flag, environment, ini, file, default. "Not given" is None
 everywhere. `resolve` reads them. Light on purpose: every pytest run of our users loads this module.

@@ -17,12 +17,21 @@ from pytest_pgrestore.cli.init.telling import missing_variables, say
 from pytest_pgrestore.model.errors import PgRestoreError
 from pytest_pgrestore.model.exit_status import BACKUP_IS_BAD, COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.sources.dump.loading.causes import SET_OWNERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_pgrestore.cli.assertions.command import Surveyed
     from pytest_pgrestore.cli.init.proposal import Proposal, ProposedSource
+
+    Echo = Callable[[str], object]
+
+_NO_OWNERS = ProposedKey(
+    value=False,
+    comment="Nothing here makes the roles of the dump, so its owners and grants are left out. With"
+    ' globals = "FILE" (pg_dumpall --globals-only) they are restored.',
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,7 @@ def first_drills(
     proposal: Proposal,
     tables: Mapping[str, Mapping[str, ProposedKey]],
     environ: Mapping[str, str],
-    echo: Callable[[str], object],
+    echo: Echo,
     *,
     restores: bool,
 ) -> tuple[list[FirstDrill], int]:
@@ -55,35 +64,63 @@ def first_drills(
     if not restores:
         return [FirstDrill(source) for source in proposal.sources], 0
     drills, status = [], 0
-    with tempfile.TemporaryDirectory(prefix="pgrestore-init-") as name:
-        # Without the history: this restore is no drill of the user's.
-        config = settings_file(Path(name).resolve(), proposal, {"sandbox": tables["sandbox"]})
-        for source in proposal.sources:
-            drill = FirstDrill(source)
-            if missing := missing_variables(source, environ):
-                echo(f"source {source.name} is not restored yet: {', '.join(missing)} not set")
-                drills.append(drill)
-                continue
-            try:
-                drill = first_drill(source, config, echo)
-            except PgRestoreError as exc:
-                say(echo, f"source {source.name} was not restored: {exc}")
-                is_bad = exc.verdict is Verdict.FAILED
-                status = BACKUP_IS_BAD if is_bad else status or COULD_NOT_VERIFY
-            for remark in drill.remarks:
-                echo(remark)
+    for source in proposal.sources:
+        drill = FirstDrill(source)
+        if missing := missing_variables(source, environ):
+            echo(f"source {source.name} is not restored yet: {', '.join(missing)} not set")
             drills.append(drill)
+            continue
+        try:
+            drill = _drill(source, proposal, tables, echo)
+        except PgRestoreError as exc:
+            say(echo, f"source {source.name} was not restored: {exc}")
+            is_bad = exc.verdict is Verdict.FAILED
+            status = BACKUP_IS_BAD if is_bad else status or COULD_NOT_VERIFY
+        for remark in drill.remarks:
+            echo(remark)
+        drills.append(drill)
     return drills, status
 
 
-def first_drill(source: ProposedSource, config: Path, echo: Callable[[str], object]) -> FirstDrill:
-    """Restore a source, and return drill files for it.
+def _drill(
+    source: ProposedSource,
+    proposal: Proposal,
+    tables: Mapping[str, Mapping[str, ProposedKey]],
+    echo: Echo,
+) -> FirstDrill:
+    """Restore a source; a dump with roles that nothing makes is then restored without owners.
 
     Raises:
         PgRestoreError: The backup could not be restored; its verdict says whose fault it is.
     """
+    try:
+        return _first_drill(source, proposal, tables, echo)
+    except PgRestoreError as exc:
+        if exc.hint != SET_OWNERS or "owners" in source.keys:
+            raise
+        echo(f"{exc.problem}: once more, without owners")
+    keys = {**source.keys, "owners": _NO_OWNERS}
+    return _first_drill(replace(source, keys=keys), proposal, tables, echo)
+
+
+def _first_drill(
+    source: ProposedSource,
+    proposal: Proposal,
+    tables: Mapping[str, Mapping[str, ProposedKey]],
+    echo: Echo,
+) -> FirstDrill:
+    """Restore a source, and return drill files for it.
+
+    Raises:
+        PgRestoreError: The backup could not be restored.
+    """
     given = {"source": source.name, "target": "latest"}
-    found = survey_of(given, config, echo, every="database" not in source.keys)
+    # No history: this restore is no drill of the user's.
+    wanted = {"sandbox": tables["sandbox"]}
+    with tempfile.TemporaryDirectory(prefix="pgrestore-init-") as name:
+        alone = replace(proposal, sources=(source,))
+        config = settings_file(Path(name).resolve(), alone, wanted)
+        found = survey_of(given, config, echo, every="database" not in source.keys)
     texts = dict(found.texts)
     text, database = found.text, found.database
     if not text and texts:
