@@ -17,11 +17,11 @@ PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 _BOUND = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)(?:\[[^\]]*\])?>=(?P<version>[0-9.]+)")
 
 
-EXTRAS = ("compare", "tap", "s3", "gcs", "azure"
+EXTRAS = ("compare", "tap", "s3", "gcs", "azure", "manifests")
 """Those that are libraries: the others are programs, and have one release a version of theirs."""
 
 
-def oldest(requirements: list[str], "manifests") -> dict[str, str]:
+def oldest(requirements: list[str]) -> dict[str, str]:
     """Return the lower bound of each requirement; each must have one."""
     found = {}
     for requirement in requirements:
