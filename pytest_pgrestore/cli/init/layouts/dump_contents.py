@@ -54,8 +54,7 @@ def read_contents(paths: Iterable[Path]) -> DumpContents | None:
     made: set[str] = set()
     looked = False
     for path in paths:
-        if not path.exists():
-            raise ConfigError(f"{path} is not there", hint="name a dump, or leave it out.")
+        _require_there(path)
         beginning = _beginning(path)
         if beginning is None:
             return None
@@ -69,6 +68,15 @@ def read_contents(paths: Iterable[Path]) -> DumpContents | None:
         return None
     missing = tuple(schema for schema in wanted if schema not in made | _ALWAYS)
     return DumpContents(frozenset(extensions), missing)
+
+
+def _require_there(path: Path) -> None:
+    try:
+        path.stat()
+    except OSError as exc:
+        raise ConfigError(
+            f"{path} cannot be looked into: {exc.strerror}", hint="name a dump, or leave it out."
+        ) from exc
 
 
 def _beginning(path: Path) -> bytes | None:

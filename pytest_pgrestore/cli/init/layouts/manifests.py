@@ -93,14 +93,15 @@ class Manifests:
 
 
 def read_manifests(paths: Iterable[Path]) -> Manifests:
-    """Read all documents of the files.
+    """Read all documents of the files, and of those in directories.
 
     Raises:
         ConfigError: PyYAML is not installed, or a file is no manifest; all files at once.
     """
     mistakes: list[str] = []
     documents = []
-    for path in paths:
+    files = [file for given in paths for file in _files(given, mistakes)]
+    for path in files:
         try:
             contents = list(_documents(path))
         except ConfigError as exc:
@@ -114,9 +115,18 @@ def read_manifests(paths: Iterable[Path]) -> Manifests:
     return manifests
 
 
-def is_manifest(path: Path) -> bool:
-    """Return whether a path has the name of a manifest."""
-    return path.name.lower().endswith(_SUFFIXES)
+def _files(path: Path, mistakes: list[str]) -> list[Path]:
+    """Return the path, or the manifests in it if it is a directory."""
+    try:
+        if not path.is_dir():
+            return [path]
+        inside = [one for one in sorted(path.iterdir()) if one.name.lower().endswith(_SUFFIXES)]
+    except OSError as exc:
+        mistakes.append(f"{path} cannot be read: {exc.strerror}\nHINT: {_HINT}")
+        return []
+    if not inside:
+        mistakes.append(f"{path} has no file *.yaml\nHINT: {_HINT}")
+    return inside
 
 
 def _documents(path: Path) -> Iterator[Any]:

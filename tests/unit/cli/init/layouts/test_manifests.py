@@ -67,6 +67,18 @@ def test_mistakes_of_all_files_come_at_once(tmp_path: Path) -> None:
     assert "No such file" in str(caught.value)
 
 
+def test_a_directory_stands_for_its_manifests(tmp_path: Path) -> None:
+    """Other files in it are none, and an empty one is a mistake."""
+    written(tmp_path, OBJECT)
+    (tmp_path / "README.md").write_text("no manifest")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+
+    assert [one.name for one in read_manifests([tmp_path]).of("ConfigMap")] == ["one"]
+    with pytest.raises(ConfigError, match=r"has no file \*\.yaml"):
+        read_manifests([empty])
+
+
 def test_a_list_as_kubectl_prints_it_is_its_items(tmp_path: Path) -> None:
     """`kubectl get cluster,objectstore -o yaml` prints one document."""
     item = OBJECT.replace("\n", "\n  ").rstrip()

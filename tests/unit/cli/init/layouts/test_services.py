@@ -67,9 +67,9 @@ def test_a_dump_that_nobody_can_read_is_not_looked_into(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("layout", "names", "says"),
     [
-        ("rds", ["missing.dump"], "is not there"),
+        ("rds", ["missing.dump"], "No such file"),
         ("rds", ["a.sql", "b.sql"], "several dumps"),
-        ("supabase", ["missing-schema.sql"], "is not there"),
+        ("supabase", ["missing-schema.sql"], "No such file"),
         ("supabase", ["a.sql"], "it is not known what"),
         ("supabase", ["."], "has no roles.sql, schema.sql or data.sql"),
     ],
