@@ -168,9 +168,9 @@ def test_base_backups_with_an_archive(tmp_path: Path, backups: Path) -> None:
     """The archive is the directory that has the segment with which recovery begins."""
     place = Place(backups, (str(backups / "physical"),))
 
-    files = require_green(tmp_path / "p", place, "physical")
+    files = require_green(tmp_path / "p", place, "basebackup")
 
-    table = tomllib.loads(files["pgrestore.toml"])["sources"]["physical"]
+    table = tomllib.loads(files["pgrestore.toml"])["sources"]["basebackup"]
     assert table["path"] == str(backups / "physical")
     assert table["wal"] == str(backups / "physical" / "wal")
 
@@ -320,7 +320,32 @@ def test_nothing_found_says_how_to_begin(tmp_path: Path, url: str) -> None:
 
     assert started.returncode == 4
     assert "error: nothing was found that can be restored\nHINT: " in started.stderr
-    assert f"the directory {tmp_path}" in started.stdout
+    assert f"the directory {tmp_path} and those in it" in started.stdout
     assert ("pg_dump --format=custom" in started.stdout) is bool(url)
     assert PASSWORD not in started.stdout + started.stderr
     assert written(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("tool", "kept", "source"),
+    [(Pgbackrest(), "repo1", "main"), (Walg(), "store", "store")],
+    ids=["pgbackrest", "walg"],
+)
+def test_a_repository_without_its_configuration(
+    tmp_path: Path,
+    with_tool: Callable[[LocalTool], Path],
+    tool: LocalTool,
+    kept: str,
+    source: str,
+) -> None:
+    """Somebody brought a disk. Then a tool that is missing is the only thing to complain about."""
+    directory = with_tool(tool)
+
+    require_green(tmp_path / "p", Place(directory, (str(directory / kept),)), source)
+
+    doctor = pgrestore("doctor", cwd=tmp_path / "p", PATH="/nonexistent")
+    problems = [line for line in doctor.stdout.splitlines() if line.startswith("problem: ")]
+    assert doctor.returncode == 1
+    assert len(problems) == 1, doctor.stdout
+    assert f"source {source}: " in problems[0]
+    assert doctor.stdout.count("HINT: ") == 1
