@@ -25,6 +25,16 @@ if TYPE_CHECKING:
     from pytest_pgrestore.cli.init.surroundings import Findings
 
 
+IN_DOCKER = ProposedKey(
+    value="docker", comment="A Docker daemon answered: each copy is a container."
+)
+INSTEAD_OF_DOCKER = ProposedKey(
+    value="local",
+    comment="A Docker daemon answered, and no container could be made; as a process of this machine"
+    " the copy came up.",
+)
+
+
 def runtime_of(environ: Mapping[str, str]) -> ProposedKey:
     """Return where copies run: in Docker if a daemon answers, else on this machine."""
     given = environ.get(BY_NAME["runtime"].variable)
@@ -40,9 +50,7 @@ def runtime_of(environ: Mapping[str, str]) -> ProposedKey:
             comment="No Docker daemon that can be used answered: copies are processes of this"
             " machine.",
         )
-    return ProposedKey(
-        value="docker", comment="A Docker daemon answered: each copy is a container."
-    )
+    return IN_DOCKER
 
 
 def with_rhythm(

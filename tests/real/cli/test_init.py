@@ -27,6 +27,7 @@ from tests.real.local_tools import (
     back_up_between,
     require,
 )
+from tests.real.runtimes import require_docker
 
 ORDERS = 300
 SECOND = "crm"
@@ -242,6 +243,19 @@ def test_a_dump_without_its_roles(tmp_path: Path, backups: Path) -> None:
 
     assert tomllib.loads(files["pgrestore.toml"])["sources"]["shop"]["owners"] is False
     assert "drill_shop.toml" in files
+
+
+def test_docker_without_images(
+    tmp_path: Path, backups: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon answers, and nothing can be pulled: PostgreSQL of this machine does it."""
+    require_docker()
+    monkeypatch.delenv("PGRESTORE_RUNTIME")
+    monkeypatch.setenv("PGRESTORE_BASE_IMAGE", "nowhere.invalid/postgres:1")
+
+    files = require_green(tmp_path / "p", Place(backups, (str(backups / "dumps"),)), "shop")
+
+    assert tomllib.loads(files["pgrestore.toml"])["sandbox"] == {"runtime": "local"}
 
 
 def test_without_a_restore_the_test_alone_is_green(tmp_path: Path, backups: Path) -> None:
