@@ -26,7 +26,7 @@ from pytest_pgrestore.cli.init.project import (
 from pytest_pgrestore.cli.init.proposal import LayoutInput, Proposal, ProposedKey
 from pytest_pgrestore.cli.init.settings_text import settings_text
 from pytest_pgrestore.cli.init.surroundings import Findings
-from pytest_pgrestore.cli.init.survey import FirstDrill, first_drills
+from pytest_pgrestore.cli.init.survey import FirstDrill, FirstRestores
 from pytest_pgrestore.cli.init.telling import (
     next_command,
     refuse_nothing,
@@ -114,7 +114,7 @@ def init(options: InitOptions, surroundings: Surroundings, echo: Echo, write_out
         require_new(directory, [*names, *(recipe(directory) if recipe is not None else ())])
     environ = surroundings.environ
     runtime = runtime_of(environ)
-    proposal = with_rhythm(proposal, findings, environ, local=runtime.value == "local")
+    proposal = with_rhythm(proposal, findings, environ, directory, local=runtime.value == "local")
     tables = {
         "sandbox": {"runtime": runtime, **proposal.sandbox},
         "history": {"place": _HISTORY},
@@ -124,14 +124,17 @@ def init(options: InitOptions, surroundings: Surroundings, echo: Echo, write_out
     if options.is_printed:
         write_out(settings_text(proposal, tables))
         return 0
-    drills, status = first_drills(proposal, tables, environ, echo, restores=options.restores)
-    if status == COULD_NOT_VERIFY and runtime is IN_DOCKER and not any(one.files for one in drills):
-        # Its images may be out of reach, while PostgreSQL is on this machine.
-        echo("once more, as processes of this machine instead of in containers")
-        elsewhere = {**tables, "sandbox": {**proposal.sandbox, "runtime": INSTEAD_OF_DOCKER}}
-        again, other = first_drills(proposal, elsewhere, environ, echo, restores=True)
-        if other != COULD_NOT_VERIFY:
-            tables, drills, status = elsewhere, again, other
+    drills, status = [FirstDrill(source) for source in proposal.sources], 0
+    if options.restores:
+        restores = FirstRestores(proposal=proposal, environ=environ, directory=directory, echo=echo)
+        drills, status = restores.drills(tables["sandbox"])
+        if status == COULD_NOT_VERIFY and runtime is IN_DOCKER and not _any_files(drills):
+            # Its images may be out of reach, while PostgreSQL is on this machine.
+            echo("once more, as processes of this machine instead of in containers")
+            sandbox = {**proposal.sandbox, "runtime": INSTEAD_OF_DOCKER}
+            again, other = restores.drills(sandbox)
+            if other != COULD_NOT_VERIFY:
+                tables, drills, status = {**tables, "sandbox": sandbox}, again, other
     _write(directory, proposal, drills, tables, echo)
     if recipe is not None:
         write_recipe(recipe, directory, echo)
@@ -139,6 +142,10 @@ def init(options: InitOptions, surroundings: Surroundings, echo: Echo, write_out
     files = [name for drill in drills for name in drill.files]
     echo(f"next: {next_command(directory, surroundings.here, files)}")
     return status
+
+
+def _any_files(drills: list[FirstDrill]) -> bool:
+    return any(drill.files for drill in drills)
 
 
 _HISTORY = ProposedKey(
