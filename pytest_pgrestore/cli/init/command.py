@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_pgrestore.cli.init.completion import runtime_of, with_rhythm
+from pytest_pgrestore.cli.init.completion import (
+    IN_DOCKER,
+    INSTEAD_OF_DOCKER,
+    runtime_of,
+    with_rhythm,
+)
 from pytest_pgrestore.cli.init.detect import detect
 from pytest_pgrestore.cli.init.detectors import database_url
+from pytest_pgrestore.cli.init.extras import named, write_recipe
 from pytest_pgrestore.cli.init.first_test import first_tests
 from pytest_pgrestore.cli.init.project import (
     TEST_NAME,
@@ -21,7 +26,7 @@ from pytest_pgrestore.cli.init.project import (
 from pytest_pgrestore.cli.init.proposal import LayoutInput, Proposal, ProposedKey
 from pytest_pgrestore.cli.init.settings_text import settings_text
 from pytest_pgrestore.cli.init.surroundings import Findings
-from pytest_pgrestore.cli.init.survey import FirstDrill, first_drills
+from pytest_pgrestore.cli.init.survey import FirstDrill, FirstRestores
 from pytest_pgrestore.cli.init.telling import (
     next_command,
     refuse_nothing,
@@ -30,8 +35,8 @@ from pytest_pgrestore.cli.init.telling import (
     tell_variables,
 )
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.settings.find_file import FILE_NAME
-from pytest_pgrestore.settings.suggest import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -98,9 +103,9 @@ def init(options: InitOptions, surroundings: Surroundings, echo: Echo, write_out
             f"{options.name!r} is no name of a source",
             hint="use letters, digits, dashes and underscores.",
         )
-    recipe = _named("ci", "RECIPES", options.recipe)
+    recipe = named("ci", "RECIPES", options.recipe)
     if recipe is not None and has_settings(directory) and not surroundings.paths:
-        return _write_recipe(recipe, directory, echo)
+        return write_recipe(recipe, directory, echo)
     proposal, findings = _proposed(options, surroundings, echo)
     if not options.is_printed:
         names = [FILE_NAME, TEST_NAME, *proposal.files]
@@ -109,7 +114,7 @@ def init(options: InitOptions, surroundings: Surroundings, echo: Echo, write_out
         require_new(directory, [*names, *(recipe(directory) if recipe is not None else ())])
     environ = surroundings.environ
     runtime = runtime_of(environ)
-    proposal = with_rhythm(proposal, findings, environ, local=runtime.value == "local")
+    proposal = with_rhythm(proposal, findings, environ, directory, local=runtime.value == "local")
     tables = {
         "sandbox": {"runtime": runtime, **proposal.sandbox},
         "history": {"place": _HISTORY},
@@ -119,14 +124,28 @@ def init(options: InitOptions, surroundings: Surroundings, echo: Echo, write_out
     if options.is_printed:
         write_out(settings_text(proposal, tables))
         return 0
-    drills, status = first_drills(proposal, tables, environ, echo, restores=options.restores)
+    drills, status = [FirstDrill(source) for source in proposal.sources], 0
+    if options.restores:
+        restores = FirstRestores(proposal=proposal, environ=environ, directory=directory, echo=echo)
+        drills, status = restores.drills(tables["sandbox"])
+        if status == COULD_NOT_VERIFY and runtime is IN_DOCKER and not _any_files(drills):
+            # Its images may be out of reach, while PostgreSQL is on this machine.
+            echo("once more, as processes of this machine instead of in containers")
+            sandbox = {**proposal.sandbox, "runtime": INSTEAD_OF_DOCKER}
+            again, other = restores.drills(sandbox)
+            if other != COULD_NOT_VERIFY:
+                tables, drills, status = {**tables, "sandbox": sandbox}, again, other
     _write(directory, proposal, drills, tables, echo)
     if recipe is not None:
-        _write_recipe(recipe, directory, echo)
+        write_recipe(recipe, directory, echo)
     tell_variables(proposal, environ, echo)
     files = [name for drill in drills for name in drill.files]
     echo(f"next: {next_command(directory, surroundings.here, files)}")
     return status
+
+
+def _any_files(drills: list[FirstDrill]) -> bool:
+    return any(drill.files for drill in drills)
 
 
 _HISTORY = ProposedKey(
@@ -140,7 +159,7 @@ def _proposed(
     options: InitOptions, surroundings: Surroundings, echo: Echo
 ) -> tuple[Proposal, Findings]:
     """Return what is proposed, with everything but the rhythm; tell what was seen."""
-    layout = _named("layouts", "LAYOUTS", options.layout)
+    layout = named("layouts", "LAYOUTS", options.layout)
     if layout is not None:
         given = LayoutInput(
             paths=surroundings.paths, environ=surroundings.environ, name=options.name
@@ -207,34 +226,3 @@ def _write(
         files.update(drill.files)
     for path in write_new(directory, files):
         echo(f"wrote {path}")
-
-
-def _write_recipe(recipe: Callable[[Path], Mapping[str, str]], directory: Path, echo: Echo) -> int:
-    files = recipe(directory)
-    there = [name for name in files if (directory / name).exists()]
-    if there:
-        raise ConfigError(
-            f"not overwritten, because it is there: {', '.join(there)}",
-            hint="move it away, or compare it with examples/ci.",
-        )
-    for path in write_new(directory, files):
-        echo(f"wrote {path}")
-    return 0
-
-
-def _named(room: str, table: str, name: str | None) -> Any:
-    """Return a layout or a recipe by its name; None if none is wanted.
-
-    Raises:
-        ConfigError: There is none of that name.
-    """
-    if name is None:
-        return None
-    try:
-        module = import_module(f"pytest_pgrestore.cli.init.{room}")
-    except ModuleNotFoundError:
-        module = None
-    known: Mapping[str, Any] = getattr(module, table, {})
-    if name not in known:
-        raise ConfigError(f"{name!r} is not known here", hint=known_names(name, known))
-    return known[name]

@@ -79,18 +79,24 @@ class Findings:
         problems: What is there and of no use, each a problem and a hint.
         looked_at: Places, in words.
         known: Paths of the user that a detector knew.
+        taken: Directories that belong to a source, with all that is in them.
     """
 
     sources: list[ProposedSource] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     looked_at: list[str] = field(default_factory=list)
     known: set[Path] = field(default_factory=set)
+    taken: set[Path] = field(default_factory=set)
 
     def tell(self, problem: str, hint: str) -> None:
         """Add a problem, once."""
         text = f"{problem}\nHINT: {hint}"
         if text not in self.problems:
             self.problems.append(text)
+
+    def is_taken(self, path: Path) -> bool:
+        """Return whether a path belongs to a source that was found already."""
+        return not self.taken.isdisjoint((path, *path.parents))
 
     @contextmanager
     def problems_from(self, subject: str = "") -> Iterator[None]:

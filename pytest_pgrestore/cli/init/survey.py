@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from pytest_pgrestore.cli.assertions.command import Surveyed
     from pytest_pgrestore.cli.init.proposal import Proposal, ProposedSource
 
-    Echo = Callable[[str], object]
-
 _NO_OWNERS = ProposedKey(
     value=False,
     comment="Nothing here makes the roles of the dump, so its owners and grants are left out. With"
@@ -49,78 +47,77 @@ class FirstDrill:
     remarks: tuple[str, ...] = ()
 
 
-def first_drills(
-    proposal: Proposal,
-    tables: Mapping[str, Mapping[str, ProposedKey]],
-    environ: Mapping[str, str],
-    echo: Echo,
-    *,
-    restores: bool,
-) -> tuple[list[FirstDrill], int]:
-    """Restore each source once, if wanted; return what that gave, and the exit status.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstRestores:
+    """Restores proposed sources, one after the other.
 
-    A restore that fails leaves its source without drill files, and its cause is told.
+    Attributes:
+        proposal: The sources, and the files that they need.
+        environ: The environment variables.
+        directory: Of the project: relative paths start there.
+        echo: Prints a line.
     """
-    if not restores:
-        return [FirstDrill(source) for source in proposal.sources], 0
-    drills, status = [], 0
-    for source in proposal.sources:
-        drill = FirstDrill(source)
-        if missing := missing_variables(source, environ):
-            echo(f"source {source.name} is not restored yet: {', '.join(missing)} not set")
+
+    proposal: Proposal
+    environ: Mapping[str, str]
+    directory: Path
+    echo: Callable[[str], object]
+
+    def drills(self, sandbox: Mapping[str, ProposedKey]) -> tuple[list[FirstDrill], int]:
+        """Restore each source once; return what that gave, and the exit status.
+
+        A restore that fails leaves its source without drill files, and its cause is told.
+        """
+        drills, status = [], 0
+        for source in self.proposal.sources:
+            drill = FirstDrill(source)
+            if missing := missing_variables(source, self.environ):
+                self.echo(f"source {source.name} is not restored yet: {', '.join(missing)} not set")
+                drills.append(drill)
+                continue
+            try:
+                drill = self._drill(source, sandbox)
+            except PgRestoreError as exc:
+                say(self.echo, f"source {source.name} was not restored: {exc}")
+                is_bad = exc.verdict is Verdict.FAILED
+                status = BACKUP_IS_BAD if is_bad else status or COULD_NOT_VERIFY
+            for remark in drill.remarks:
+                self.echo(remark)
             drills.append(drill)
-            continue
+        return drills, status
+
+    def _drill(self, source: ProposedSource, sandbox: Mapping[str, ProposedKey]) -> FirstDrill:
+        """Restore a source; a dump with roles that nothing makes is then restored without owners.
+
+        Raises:
+            PgRestoreError: The backup could not be restored; its verdict says whose fault it is.
+        """
         try:
-            drill = _drill(source, proposal, tables, echo)
+            return self._restored(source, sandbox)
         except PgRestoreError as exc:
-            say(echo, f"source {source.name} was not restored: {exc}")
-            is_bad = exc.verdict is Verdict.FAILED
-            status = BACKUP_IS_BAD if is_bad else status or COULD_NOT_VERIFY
-        for remark in drill.remarks:
-            echo(remark)
-        drills.append(drill)
-    return drills, status
+            if exc.hint != SET_OWNERS or "owners" in source.keys:
+                raise
+            self.echo(f"{exc.problem}: once more, without owners")
+        return self._restored(replace(source, keys={**source.keys, "owners": _NO_OWNERS}), sandbox)
+
+    def _restored(self, source: ProposedSource, sandbox: Mapping[str, ProposedKey]) -> FirstDrill:
+        """Restore a source, and return drill files for it.
+
+        Raises:
+            PgRestoreError: The backup could not be restored.
+        """
+        given = {"source": source.name, "target": "latest"}
+        alone = replace(self.proposal, sources=(source,))
+        with tempfile.TemporaryDirectory(prefix="pgrestore-init-") as name:
+            # No history: this restore is no drill of the user's.
+            tables = {"sandbox": sandbox}
+            config = settings_file(Path(name).resolve(), alone, tables, self.directory)
+            found = survey_of(given, config, self.echo, every="database" not in source.keys)
+        return _first_drill(source, found)
 
 
-def _drill(
-    source: ProposedSource,
-    proposal: Proposal,
-    tables: Mapping[str, Mapping[str, ProposedKey]],
-    echo: Echo,
-) -> FirstDrill:
-    """Restore a source; a dump with roles that nothing makes is then restored without owners.
-
-    Raises:
-        PgRestoreError: The backup could not be restored; its verdict says whose fault it is.
-    """
-    try:
-        return _first_drill(source, proposal, tables, echo)
-    except PgRestoreError as exc:
-        if exc.hint != SET_OWNERS or "owners" in source.keys:
-            raise
-        echo(f"{exc.problem}: once more, without owners")
-    keys = {**source.keys, "owners": _NO_OWNERS}
-    return _first_drill(replace(source, keys=keys), proposal, tables, echo)
-
-
-def _first_drill(
-    source: ProposedSource,
-    proposal: Proposal,
-    tables: Mapping[str, Mapping[str, ProposedKey]],
-    echo: Echo,
-) -> FirstDrill:
-    """Restore a source, and return drill files for it.
-
-    Raises:
-        PgRestoreError: The backup could not be restored.
-    """
-    given = {"source": source.name, "target": "latest"}
-    # No history: this restore is no drill of the user's.
-    wanted = {"sandbox": tables["sandbox"]}
-    with tempfile.TemporaryDirectory(prefix="pgrestore-init-") as name:
-        alone = replace(proposal, sources=(source,))
-        config = settings_file(Path(name).resolve(), alone, wanted)
-        found = survey_of(given, config, echo, every="database" not in source.keys)
+def _first_drill(source: ProposedSource, found: Surveyed) -> FirstDrill:
+    """Return the drill files of a source whose backup was restored."""
     texts = dict(found.texts)
     text, database = found.text, found.database
     if not text and texts:
@@ -131,8 +128,7 @@ def _first_drill(
         return FirstDrill(source, remarks=(told,))
     files = {drill_name(source.name): text}
     for other, more in texts.items():
-        name = drill_name(source.name, name_of(other, "database"))
-        files.setdefault(name, more)
+        files.setdefault(drill_name(source.name, name_of(other, "database")), more)
     if "copies" in source.keys:
         files = {name: _of_every_copy(source.name, one) for name, one in files.items()}
     return FirstDrill(_with_database(source, database, found), files)

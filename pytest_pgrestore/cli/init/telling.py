@@ -33,7 +33,9 @@ def say_where(surroundings: Surroundings, findings: Findings, echo: Echo) -> Non
         echo(f"looked at: {', '.join(map(str, surroundings.paths))}")
         echo("not looked at, because paths were named: the usual places and variables")
     else:
-        echo(f"looked at: {', '.join(findings.looked_at)}, the variable {database_url.NAME}")
+        directory = f"the directory {surroundings.here} and those in it"
+        places = [*findings.looked_at, f"the variable {database_url.NAME}", directory]
+        echo(f"looked at: {', '.join(places)}")
         echo(
             "not looked at: other directories and object stores; name a directory of backups:"
             " pgrestore init DIR"

@@ -27,6 +27,7 @@ from tests.real.local_tools import (
     back_up_between,
     require,
 )
+from tests.real.runtimes import require_docker
 
 ORDERS = 300
 SECOND = "crm"
@@ -168,9 +169,9 @@ def test_base_backups_with_an_archive(tmp_path: Path, backups: Path) -> None:
     """The archive is the directory that has the segment with which recovery begins."""
     place = Place(backups, (str(backups / "physical"),))
 
-    files = require_green(tmp_path / "p", place, "physical")
+    files = require_green(tmp_path / "p", place, "basebackup")
 
-    table = tomllib.loads(files["pgrestore.toml"])["sources"]["physical"]
+    table = tomllib.loads(files["pgrestore.toml"])["sources"]["basebackup"]
     assert table["path"] == str(backups / "physical")
     assert table["wal"] == str(backups / "physical" / "wal")
 
@@ -242,6 +243,19 @@ def test_a_dump_without_its_roles(tmp_path: Path, backups: Path) -> None:
 
     assert tomllib.loads(files["pgrestore.toml"])["sources"]["shop"]["owners"] is False
     assert "drill_shop.toml" in files
+
+
+def test_docker_without_images(
+    tmp_path: Path, backups: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon answers, and nothing can be pulled: PostgreSQL of this machine does it."""
+    require_docker()
+    monkeypatch.delenv("PGRESTORE_RUNTIME")
+    monkeypatch.setenv("PGRESTORE_BASE_IMAGE", "nowhere.invalid/postgres:1")
+
+    files = require_green(tmp_path / "p", Place(backups, (str(backups / "dumps"),)), "shop")
+
+    assert tomllib.loads(files["pgrestore.toml"])["sandbox"] == {"runtime": "local"}
 
 
 def test_without_a_restore_the_test_alone_is_green(tmp_path: Path, backups: Path) -> None:
@@ -320,7 +334,32 @@ def test_nothing_found_says_how_to_begin(tmp_path: Path, url: str) -> None:
 
     assert started.returncode == 4
     assert "error: nothing was found that can be restored\nHINT: " in started.stderr
-    assert f"the directory {tmp_path}" in started.stdout
+    assert f"the directory {tmp_path} and those in it" in started.stdout
     assert ("pg_dump --format=custom" in started.stdout) is bool(url)
     assert PASSWORD not in started.stdout + started.stderr
     assert written(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("tool", "kept", "source"),
+    [(Pgbackrest(), "repo1", "main"), (Walg(), "store", "store")],
+    ids=["pgbackrest", "walg"],
+)
+def test_a_repository_without_its_configuration(
+    tmp_path: Path,
+    with_tool: Callable[[LocalTool], Path],
+    tool: LocalTool,
+    kept: str,
+    source: str,
+) -> None:
+    """Somebody brought a disk. Then a tool that is missing is the only thing to complain about."""
+    directory = with_tool(tool)
+
+    require_green(tmp_path / "p", Place(directory, (str(directory / kept),)), source)
+
+    doctor = pgrestore("doctor", cwd=tmp_path / "p", PATH="/nonexistent")
+    problems = [line for line in doctor.stdout.splitlines() if line.startswith("problem: ")]
+    assert doctor.returncode == 1
+    assert len(problems) == 1, doctor.stdout
+    assert f"source {source}: " in problems[0]
+    assert doctor.stdout.count("HINT: ") == 1

@@ -19,23 +19,25 @@ if TYPE_CHECKING:
     from pytest_pgrestore.cli.init.surroundings import Findings, Surroundings
     from pytest_pgrestore.sources.basebackup.directory import BackupDirectory
 
+_SAYS_NOTHING = frozenset({"backup", "backups", "base", "basebackups", "data", "full", "physical"})
 _DATA_DIRECTORY = "postmaster.pid"
 """File of a running server: its directory is no backup."""
 
 
 def detect(surroundings: Surroundings, findings: Findings) -> None:
     """Add a source for each directory of base backups."""
-    places = [path for path in surroundings.directories if path not in findings.known]
-    taken: set[Path] = set()
+    places = [path for path in surroundings.directories if not findings.is_taken(path)]
     for place in places:
-        if place in taken or any(parent in taken for parent in place.parents):
+        if findings.is_taken(place):
             continue
         found = _backups(place, findings)
         if not found:
             continue
-        taken.update(backup.path for backup in found)
-        source = _source(place, found, [*places, *_near(place)])
-        findings.sources.append(source)
+        findings.taken.update(backup.path for backup in found)
+        archive = _archive_of(found[-1], [*places, *_near(place)])
+        if archive is not None:
+            findings.taken.add(archive)
+        findings.sources.append(_source(place, found, archive))
         findings.known.update({place, *(backup.path for backup in found)})
 
 
@@ -65,7 +67,7 @@ def _near(place: Path) -> list[Path]:
     return [entry for entry in entries(place.parent) if entry.is_dir()]
 
 
-def _source(place: Path, found: list[BackupDirectory], places: list[Path]) -> ProposedSource:
+def _source(place: Path, found: list[BackupDirectory], archive: Path | None) -> ProposedSource:
     newest = found[-1]
     path, comment = place, "A directory of base backups: each of them can be restored."
     if newest.path == place:
@@ -76,7 +78,6 @@ def _source(place: Path, found: list[BackupDirectory], places: list[Path]) -> Pr
         "type": ProposedKey(value="basebackup"),
         "path": ProposedKey(value=literal(path), comment=comment),
     }
-    archive = _archive_of(newest, places)
     remarks = []
     if archive is not None:
         keys["wal"] = ProposedKey(
@@ -96,11 +97,17 @@ def _source(place: Path, found: list[BackupDirectory], places: list[Path]) -> Pr
     number = "1 base backup" if len(found) == 1 else f"{len(found)} base backups, the newest"
     beside = f", WAL in {archive}" if archive is not None else ""
     return ProposedSource(
-        name=name_of(place.name, "basebackup"),
+        name=_name(place),
         found=f"{place}: {number} {newest.path.name} ({newest.form}){beside}",
         keys=keys,
         remarks=tuple(remarks),
     )
+
+
+def _name(place: Path) -> str:
+    """Return a name that says more than that there are backups."""
+    name = name_of(place.name, "basebackup")
+    return "basebackup" if name in _SAYS_NOTHING else name
 
 
 def _archive_of(backup: BackupDirectory, places: list[Path]) -> Path | None:

@@ -5,6 +5,7 @@ A file's first bytes decide what it is. So no other file of SQL is taken for a d
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ _OF_A_DATABASE = b"-- PostgreSQL database dump\n"
 Source: dumpDatabases of pg_dumpall.c, which runs pg_dump; RestoreArchive of pg_backup_archiver.c.
 """
 
+_NAMED_AS_ONE = re.compile(r"\.(?:sql|dump|pgdump)\b", re.IGNORECASE)
 _SMALL_BYTES = 1 << 24
 """Globals are smaller; what is larger holds databases. Roles of 16 MiB would be 100,000."""
 
@@ -57,13 +59,12 @@ def detect(surroundings: Surroundings, findings: Findings) -> None:
         if path.is_file() and path not in findings.known:
             _add(path.parent, [path], findings, alone=True)
     for directory in surroundings.directories:
-        if directory in findings.known:
+        if findings.is_taken(directory):
             continue
         if globs.is_dump_directory(directory):
             if directory in surroundings.paths:
                 _add(directory.parent, [directory], findings, alone=True)
             continue
-        findings.looked_at.append(f"the directory {directory}")
         _add(directory, entries(directory), findings, alone=False)
 
 
@@ -114,12 +115,22 @@ def _dumps(candidates: list[Path], findings: Findings, *, alone: bool) -> Iterat
                 'write a source with type = "dump", its path, and `decrypt`, such as decrypt ='
                 ' ["gpg", "--decrypt", "--batch"]: docs/configuration.md.',
             )
-        elif dump is None or not (alone or dump.is_archive or dump.is_titled):
+        elif dump is None or not (alone or _is_surely_one(dump)):
             continue
         elif not is_writable_text(path):
             findings.tell(f"{str(path)!r} is no UTF-8", "rename it: TOML cannot have its name.")
         else:
             yield dump
+
+
+def _is_surely_one(dump: DumpFile) -> bool:
+    """Return whether a file that nobody named is a dump, and no other SQL and no WAL.
+
+    Of a file that cannot be decompressed nothing is known but its name.
+    """
+    if not dump.readable:
+        return _NAMED_AS_ONE.search(dump.path.name) is not None
+    return dump.is_archive or dump.is_titled
 
 
 def _is_roles(dump: DumpFile) -> bool:

@@ -35,6 +35,7 @@ _PLAIN = re.compile(
     r"|SFTP_HOST_USER|STORAGE_HOST|STORAGE_PORT|STORAGE_VERIFY_TLS|[A-Z0-9_]*_(?:FILE|CA_PATH)))"
 )
 _CONTENT = re.compile(r"^\s*(?:pg|repo)\d+-[a-z0-9-]+\s*=", re.MULTILINE)
+_INFO = "backup.info"
 _LOOKED_BYTES = 1 << 20
 
 
@@ -47,6 +48,8 @@ def detect(surroundings: Surroundings, findings: Findings) -> None:
                     findings.known.add(path)
                     key = {"config": ProposedKey(value=literal(path), comment=_AS_IT_IS)}
                     _add(str(path), config_files(path, {}), key, {}, findings)
+                else:
+                    _add_repository(path, findings)
         return
     given = {name: value for name, value in surroundings.environ.items() if _OURS.fullmatch(name)}
     findings.looked_at.append("the variables PGBACKREST_*")
@@ -140,6 +143,35 @@ def _add(
                 variables=needed,
             )
         )
+
+
+def _add_repository(path: Path, findings: Findings) -> None:
+    """Add the stanzas of a directory that is a repository itself."""
+    described = [stanza / _INFO for stanza in entries(path / "backup")]
+    for info in (file for file in described if file.is_file()):
+        findings.known.add(path)
+        findings.taken.add(path)
+        require_readable(info)
+        with info.open("rb") as stream:
+            is_plain = stream.read(1) == b"["
+        stanza = info.parent.name
+        if not is_plain:
+            findings.tell(
+                f"{path}, stanza {stanza}, is encrypted",
+                "name pgBackRest's configuration, which has its passphrase.",
+            )
+            continue
+        env = {"PGBACKREST_REPO1_PATH": literal(path), BASE: literal(path)}
+        keys = {
+            "type": ProposedKey(value="pgbackrest"),
+            "stanza": ProposedKey(value=literal(stanza)),
+            "env": ProposedKey(
+                value=env, comment="This repository, and no configuration of this machine."
+            ),
+        }
+        found = f"{path}, a repository of pgBackRest, stanza {stanza}"
+        name = name_of(stanza, "pgbackrest")
+        findings.sources.append(ProposedSource(name=name, found=found, keys=keys))
 
 
 def _is_configuration(path: Path) -> bool:

@@ -44,6 +44,9 @@ _PLAIN = re.compile(
     r"|SSH_(?:PORT|USERNAME|PRIVATE_KEY_PATH)|S3_(?:ENDPOINT_SOURCE|USE_LIST_OBJECTS_V1)"
 )
 _ENVDIRS = ("/run/etc/wal-e.d/env", "/etc/wal-e.d/env", "/etc/wal-g.d/env", "/etc/wal-g/env")
+_STORAGE = "basebackups_005"
+"""Directory of every storage. Source: WAL-G, utility.BaseBackupPath."""
+
 _CONFIGS = ("~/.walg.json", "~/.walg.yaml", "~/.walg.yml")
 
 
@@ -75,6 +78,11 @@ def _examine(path: Path, environ: Mapping[str, str], findings: Findings) -> bool
     """Add the source of a configuration file or of a directory of variables, if it is one."""
     if path.is_dir():
         require_readable(path)
+        if (path / _STORAGE).is_dir():
+            findings.known.add(path)
+            findings.taken.add(path)
+            findings.sources.append(_of_directory(path))
+            return True
         names = [entry.name for entry in path.iterdir() if _PREFIX.fullmatch(entry.name)]
         if not names:
             return False
@@ -96,7 +104,20 @@ def _examine(path: Path, environ: Mapping[str, str], findings: Findings) -> bool
     else:
         return False
     findings.known.add(path)
+    findings.taken.add(path)
     return True
+
+
+def _of_directory(path: Path) -> ProposedSource:
+    """Return the source of a directory that is a storage itself."""
+    env = ProposedKey(
+        value={"WALG_FILE_PREFIX": literal(path)},
+        comment="A storage of WAL-G. If it is encrypted, the variables of its keys are needed too.",
+    )
+    keys = {"type": ProposedKey(value="walg"), "env": env}
+    return ProposedSource(
+        name=name_of(path.name, "walg"), found=f"{path}, a storage of WAL-G", keys=keys
+    )
 
 
 def _source(

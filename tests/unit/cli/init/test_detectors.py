@@ -38,6 +38,10 @@ DUMP = (
     "--\n-- PostgreSQL database dump\n--\n\n-- Dumped from database version 15.4\n"
     "-- Dumped by pg_dump version 15.4\n\nSET statement_timeout = 0;\n"
 )
+LABEL = (
+    "START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\n"
+    "CHECKPOINT LOCATION: 0/2000060\nSTART TIME: 2026-03-01 12:00:00 UTC\nSTART TIMELINE: 1\n"
+)
 ROLES = (
     "--\n-- PostgreSQL database cluster dump\n--\n\nSET client_encoding = 'UTF8';\nCREATE ROLE a;\n"
 )
@@ -296,6 +300,44 @@ def test_the_directory_of_a_running_server_is_no_backup(tmp_path: Path) -> None:
     proposal, _ = looked(tmp_path, put(tmp_path / "d", files))
 
     assert proposal.sources == ()
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [("shop", "shop"), ("Web Shop", "web-shop"), ("Backups", "basebackup")],
+)
+def test_the_name_of_base_backups_says_more_than_that(
+    tmp_path: Path, place: str, name: str
+) -> None:
+    """Two directories called base would else be told apart by numbers."""
+    here = put(
+        tmp_path / place, {"2026-01-01/backup_label": LABEL, "2026-01-01/PG_VERSION": "15\n"}
+    )
+
+    assert list(values(looked(tmp_path, here)[0])) == [name]
+
+
+def test_dumps_beside_base_backups(tmp_path: Path) -> None:
+    """What belongs to one source is not taken for another: files of a backup, compressed WAL."""
+    files = {
+        "base/PG_VERSION": "15\n",
+        "base/backup_label": LABEL,
+        "base/pg_dump.sql": DUMP,
+        "wal/000000010000000000000002": "x",
+        "wal/notes.sql": DUMP,
+        "shop.sql": DUMP,
+    }
+    here = put(tmp_path / "d", files)
+    for name in ("000000010000000000000001.lz4", "shop-2.sql.gz"):
+        (here / name).write_bytes(b"\x04\x22\x4d\x18" if "lz4" in name else b"\x1f\x8b")
+
+    proposal, _ = looked(tmp_path, here)
+
+    assert {(one["path"], one.get("wal")) for one in values(proposal).values()} == {
+        (str(here / "base"), str(here / "wal")),
+        (str(here / "shop.sql"), None),
+        (f"{here}/shop-*.sql.gz", None),
+    }
 
 
 def test_paths_that_are_not_there_are_named_at_once(tmp_path: Path) -> None:
