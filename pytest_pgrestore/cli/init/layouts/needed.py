@@ -17,18 +17,23 @@ if TYPE_CHECKING:
 MOUNT = "/etc/pgrestore"
 """Directory below which the docs mount files of Secrets: docs/kubernetes.md."""
 
-_SECRET = re.compile(r"KEY|SECRET|TOKEN|PASS|CREDENTIAL|SAS|SIGNATURE|CONNECTION_STRING")
-_NO_SECRET = re.compile(
-    r"_(?:PATH|FILE|PREFIX|TRANSFORM|KEY_TYPE|SSE_KMS_ID)$|^GOOGLE_APPLICATION_CREDENTIALS$"
+_PLAIN = re.compile(
+    r"WAL[GE]_[A-Z0-9]+_(?:PREFIX|ENDPOINT)|WAL_[A-Z0-9]+_BUCKET|WAL_BUCKET_SCOPE_(?:PREFIX|SUFFIX)"
+    r"|WALG_(?:S3_CA_CERT_FILE|LIBSODIUM_KEY_PATH|LIBSODIUM_KEY_TRANSFORM|PGP_KEY_PATH)"
+    r"|AWS_(?:CA_BUNDLE|REGION|DEFAULT_REGION|ENDPOINT|ENDPOINT_URL|S3_FORCE_PATH_STYLE|ROLE_ARN"
+    r"|WEB_IDENTITY_TOKEN_FILE|STS_REGIONAL_ENDPOINTS)"
+    r"|GOOGLE_APPLICATION_CREDENTIALS|AZURE_(?:STORAGE_ACCOUNT|ENVIRONMENT_NAME|ENDPOINT_SUFFIX)"
+    r"|SSH_(?:PORT|USERNAME|PRIVATE_KEY_PATH)"
 )
+"""Variables whose values may be written. One that nobody thought of is treated as a secret."""
 
 ROLE = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_REGION")
 """What Amazon's webhook gives to a pod whose service account has a role, and its region."""
 
 
 def is_secret(variable: str) -> bool:
-    """Return whether the name of a variable says that nobody may see its value."""
-    return _SECRET.search(variable) is not None and _NO_SECRET.search(variable) is None
+    """Return whether the value of a variable is written nowhere."""
+    return _PLAIN.fullmatch(variable) is None
 
 
 def from_key(variable: str, owner: str, key: str, *, kind: str = "Secret") -> NeededVariable:

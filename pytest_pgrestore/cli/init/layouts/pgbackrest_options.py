@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 _LARGEST_BYTES = 1 << 20
 
-_SECRET = re.compile(
-    r"repo[0-9]+-(?:s3-key|s3-key-secret|s3-token|s3-sse-customer-key|azure-key|cipher-pass"
-    r"|sftp-private-key-passphrase)"
+_PLAIN = re.compile(
+    r"repo[0-9]+-(?:path|type|cipher-type|s3-(?:bucket|endpoint|region|uri-style|key-type|role|host"
+    r"|port|verify-tls|kms-key-id)|azure-(?:account|container|endpoint|key-type|uri-style)"
+    r"|gcs-(?:bucket|endpoint|key|key-type)|sftp-(?:host|host-port|host-user|host-key-check-type"
+    r"|host-key-hash-type|host-fingerprint)|storage-(?:host|port|verify-tls)|[a-z0-9-]*-file"
+    r"|[a-z0-9-]*-ca-path)"
 )
-"""Options whose value nobody may see (pgBackRest, "secure" options of its configuration)."""
+"""Options of a repository whose values may be written. Others are treated as secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ class Options:
 
 
 def is_secret(option: str) -> bool:
-    """Return whether nobody may see the value of an option."""
-    return _SECRET.fullmatch(option) is not None
+    """Return whether the value of an option of a repository is written nowhere."""
+    return option.startswith("repo") and _PLAIN.fullmatch(option) is None
 
 
 def variable(option: str) -> str:

@@ -38,7 +38,9 @@ _STORES = {"S3": "s3", "GS": "gs", "AZ": "azure", "SWIFT": "swift", "SSH": "ssh"
 """Part of the name of a prefix to its scheme."""
 
 _TAKEN = re.compile(r"(?:WALG|AWS|GOOGLE|AZURE|SWIFT|SSH)_[A-Z0-9_]+")
-_OF_UPLOADS = re.compile(r"UPLOAD|DELTA|_SSE|COMPRESSION|BACKUP|INSTANCE_PROFILE|DOWNLOAD|LIMIT")
+_OF_UPLOADS = re.compile(
+    r"UPLOAD|DELTA|_SSE(?!_C)|COMPRESSION|BACKUP|INSTANCE_PROFILE|DOWNLOAD|LIMIT|OVERWRITE|SENTINEL"
+)
 """Variables that say how backups are written, or fit production's machine only."""
 
 
@@ -110,7 +112,7 @@ def _of_cluster(cluster: Document, name: str, manifests: Manifests) -> ProposedS
             return None
         env = dict([found])
     for key in variables.names():
-        if _TAKEN.fullmatch(key) and not _OF_UPLOADS.search(key) and not is_secret(key):
+        if _is_taken(key) and not is_secret(key):
             env[key] = variables.value(key)
     env = {key: written(value) for key, value in env.items()}
     if "AWS_ENDPOINT" not in env and (endpoint := variables.value("WALE_S3_ENDPOINT")):
@@ -119,9 +121,7 @@ def _of_cluster(cluster: Document, name: str, manifests: Manifests) -> ProposedS
         virtual = "+virtualhost" in variables.value("WALE_S3_ENDPOINT")
         env.setdefault("AWS_S3_FORCE_PATH_STYLE", "false" if virtual else "true")
     secrets = [
-        variables.needed(key)
-        for key in variables.names()
-        if is_secret(key) and _TAKEN.fullmatch(key)
+        variables.needed(key) for key in variables.names() if _is_taken(key) and is_secret(key)
     ]
     passed = [variables.needed(key) for key in env if variables.is_elsewhere(key)]
     env |= passed_on(passed)
@@ -138,6 +138,11 @@ def _of_cluster(cluster: Document, name: str, manifests: Manifests) -> ProposedS
         variables=(*secrets, *passed),
         remarks=tuple(remarks),
     )
+
+
+def _is_taken(name: str) -> bool:
+    """Return whether a variable says how backups are read."""
+    return _TAKEN.fullmatch(name) is not None and _OF_UPLOADS.search(name) is None
 
 
 def _written_out(cluster: Document) -> Callable[[str], str]:

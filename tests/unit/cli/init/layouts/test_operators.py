@@ -280,6 +280,29 @@ def test_spilo_by_its_directory(tmp_path: Path) -> None:
     assert "geese" not in repr(found)
 
 
+def test_a_value_that_nobody_thought_of_is_no_value(tmp_path: Path) -> None:
+    """Only known names are written with their values; of others, where they are."""
+    text = TEXTS["spilo"].replace(
+        "USE_WALG_BACKUP:", "WALG_S3_NEW_THING: geese\n  USE_WALG_BACKUP:"
+    )
+    spilo = proposed("spilo", tmp_path, text)
+    text = TEXTS["pgo"].replace("repo1-retention-full:", "repo1-s3-new: geese\n        repo1-x:")
+    pgo = proposed("pgo", tmp_path, text)
+
+    assert "WALG_S3_NEW_THING" in table(spilo)["secrets"]
+    assert "PGBACKREST_REPO1_S3_NEW" in table(pgo)["secrets"]
+    assert "geese" not in repr((spilo, pgo))
+
+
+def test_an_address_with_a_password_is_a_mistake(tmp_path: Path) -> None:
+    """It would stand in the settings."""
+    text = TEXTS["cnpg"].replace("https://minio", "https://me:geese@minio")
+
+    with pytest.raises(ConfigError, match="endpointURL: an address with a secret") as caught:
+        proposed("cnpg", tmp_path, text)
+    assert "geese" not in str(caught.value)
+
+
 def test_stackgres(tmp_path: Path) -> None:
     """The prefix is the bucket and the path that the operator made."""
     found = proposed("stackgres", tmp_path, TEXTS["stackgres"])
