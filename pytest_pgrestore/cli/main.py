@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -159,6 +160,50 @@ def import_(config: Path | None, history: str | None, evidence: tuple[Path, ...]
     from pytest_pgrestore.cli.history import import_runs
 
     import_runs(config, history, evidence, os.environ, _echo)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path),
+    help="Where the files are written; default: the current directory.",
+)
+@click.option("--print", "prints", is_flag=True, help="Print the settings, and write nothing.")
+@click.option(
+    "--no-restore",
+    "restores",
+    flag_value=False,
+    default=True,
+    help="Write no drill files: they need a restore each.",
+)
+@click.option(
+    "--from",
+    "layout",
+    metavar="NAME",
+    help="Print settings for backups of an operator or a service, such as cnpg or rds; PATH is its"
+    " manifest or directory. With --directory they are written.",
+)
+@click.option(
+    "--ci", "recipe", metavar="NAME", help="Add a recipe for a schedule: github, gitlab, ..."
+)
+@click.option("--name", help="Name of the source, if there is one.")
+def init(paths: tuple[Path, ...], **given: Any) -> None:
+    """Look for backups, and write first settings, a test and drill files.
+
+    PATH is a directory of dumps or base backups, a dump, or the configuration of pgBackRest, Barman
+    or WAL-G. Without one, the usual places, the variables and the current directory are looked at.
+    Nothing is overwritten, and no secret is written.
+    """
+    from pytest_pgrestore.cli.init.command import InitOptions
+    from pytest_pgrestore.cli.init.command import init as write_first_files
+    from pytest_pgrestore.cli.init.surroundings import surroundings_of
+
+    options = InitOptions(**given)
+    echo = _echo_aside if options.is_printed else _echo
+    found = surroundings_of(paths, os.environ)
+    # The settings are visible already, and must stay TOML to the letter.
+    sys.exit(write_first_files(options, found, echo, lambda text: click.echo(text, nl=False)))
 
 
 @main.command()

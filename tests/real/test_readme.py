@@ -16,6 +16,7 @@ import pytest
 from pytest_pgrestore.demo.cluster import Cluster, short_directory
 from pytest_pgrestore.demo.shop import DATABASE, build_shop, trade
 from tests.project import ROOT
+from tests.real.cli.console_script import pgrestore
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ORDERS = 10_500
@@ -99,6 +100,27 @@ def test_the_summary_it_shows_is_the_summary_it_prints(
 
     assert " ".join(shown.splitlines()[0].split()) in " ".join(done.stdout.split())
     assert shape(shown) <= shape(done.stdout)
+
+
+def test_the_first_five_minutes(backups: Path, tmp_path: Path) -> None:
+    """The second command prints what is shown, and the third one is green."""
+    shown = next(block for block in blocks("text") if block.startswith("looked at: "))
+    console = next(block for block in blocks("console") if "pgrestore init" in block)
+    commands = [line.removeprefix("$ ") for line in console.splitlines()]
+    assert commands[1:] == ["pgrestore init /backups", "pytest"]
+
+    began = pgrestore("init", str(backups), cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    printed = began.stdout.replace(str(backups), "/backups").replace(str(tmp_path), "/srv/drills")
+    assert (began.returncode, printed) == (0, shown)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "bench"])

@@ -6,10 +6,12 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_pgrestore.cli.assertions.in_run import DATABASE, LOGS, OTHERS, TEXT
+from pytest_pgrestore.cli.assertions.in_run import DATABASE, LOGS, OTHERS, TEXT, TEXTS
 from pytest_pgrestore.evidence.file import load
 from pytest_pgrestore.model.errors import (
     BackupNotRestorable,
@@ -30,7 +32,7 @@ from pytest_pgrestore.system.process import Completed, run
 from pytest_pgrestore.system.signals import TermSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pytest_pgrestore.model.evidence import DrillRecord
 
@@ -49,14 +51,58 @@ from pytest_pgrestore.cli.assertions.in_run import survey
 
 HERE = Path(__file__).parent
 ARGUMENTS = json.loads((HERE / "arguments.json").read_text(encoding="utf-8"))
+EVERY = ARGUMENTS.pop("every")
 
 
 @pytest.mark.pgrestore(**ARGUMENTS)
 def test_survey(pgrestore_instance):
-    survey(pgrestore_instance, ARGUMENTS, HERE / "proposal.json")
+    survey(pgrestore_instance, ARGUMENTS, HERE / "proposal.json", every=EVERY)
 """
 _PLACE = "test_survey.py::test_survey: "
 """Begins a mistake in the arguments: the place of the test, which is ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What a restored backup gave.
+
+    Attributes:
+        database: The one that tests connect to.
+        text: A drill file for it; "" if there is nothing to assert.
+        others: The other databases of the backup.
+        texts: Drill files for these, by name, where they were looked at; the largest first.
+    """
+
+    database: str
+    text: str
+    others: tuple[str, ...]
+    texts: Mapping[str, str]
+
+
+def survey_of(
+    given: dict[str, str], config: Path, echo: Callable[[str], object], *, every: bool
+) -> Surveyed:
+    """Restore a source, and return what could be asserted of it.
+
+    Args:
+        given: Arguments of the drill, by the keys of a drill file.
+        config: The settings file.
+        echo: Prints a line.
+        every: Whether each database is looked at, and not only the one that tests connect to.
+
+    Raises:
+        PgRestoreError: As `propose`; here nothing to assert is no error.
+    """
+    echo(f"restoring {given['source']}, target {given['target']} ...")
+    term = TermSignal()
+    term.install()  # SIGTERM ends it as Ctrl-C does, so that the copy is removed
+    try:
+        with tempfile.TemporaryDirectory(prefix="pgrestore-assertions-") as name:
+            directory = Path(name).resolve()
+            done = _run(directory, given, config, every=every)
+            return _result(directory, done, echo)
+    finally:
+        term.restore()
 
 
 def propose(
@@ -87,8 +133,7 @@ def propose(
         )
     given = {key: value for key, value in arguments.items() if value is not None}
     given = {"source": given.pop("source"), "target": "latest"} | given
-    echo(f"restoring {given['source']}, target {given['target']} ...")
-    text = _surveyed(given, found.absolute(), echo)
+    text = _text(survey_of(given, found.absolute(), echo, every=False))
     if output is None:
         return text
     _write(output, text)
@@ -96,21 +141,11 @@ def propose(
     return ""
 
 
-def _surveyed(given: dict[str, str], config: Path, echo: Callable[[str], object]) -> str:
-    term = TermSignal()
-    term.install()  # SIGTERM ends it as Ctrl-C does, so that the copy is removed
-    try:
-        with tempfile.TemporaryDirectory(prefix="pgrestore-assertions-") as name:
-            directory = Path(name).resolve()
-            done = _run(directory, given, config)
-            return _result(directory, done, echo)
-    finally:
-        term.restore()
-
-
-def _run(directory: Path, given: dict[str, str], config: Path) -> Completed:
+def _run(directory: Path, given: dict[str, str], config: Path, *, every: bool) -> Completed:
     """Run the test, without the settings of pytest and the conftest.py of the user's project."""
-    (directory / "arguments.json").write_text(json.dumps(given), encoding="utf-8")
+    (directory / "arguments.json").write_text(
+        json.dumps(given | {"every": every}), encoding="utf-8"
+    )
     test = directory / "test_survey.py"
     test.write_text(_TEST, encoding="utf-8")
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
@@ -130,8 +165,8 @@ def _run(directory: Path, given: dict[str, str], config: Path) -> Completed:
     )
 
 
-def _result(directory: Path, done: Completed, echo: Callable[[str], object]) -> str:
-    """Return the text of the drill file, or raise what the run says instead."""
+def _result(directory: Path, done: Completed, echo: Callable[[str], object]) -> Surveyed:
+    """Return what was found, or raise what the run says instead."""
     evidence = directory / "reports" / EVIDENCE
     proposal = directory / "proposal.json"
     if done.status == USAGE_ERROR:
@@ -148,7 +183,8 @@ def _result(directory: Path, done: Completed, echo: Callable[[str], object]) -> 
     if (cause := first_cause(drills[0])) is not None:
         told = f"{cause.name}: {cause.message}"
         echo(f"warning: {drills[0].drill} is {drills[0].verdict()}: {told}")
-    return _text(json.loads(proposal.read_text(encoding="utf-8")))
+    content = json.loads(proposal.read_text(encoding="utf-8"))
+    return Surveyed(content[DATABASE], content[TEXT], tuple(content[OTHERS]), content[TEXTS])
 
 
 def _told(logs: Path, echo: Callable[[str], object]) -> list[Path]:
@@ -173,14 +209,14 @@ def _failure(record: DrillRecord, told: list[Path]) -> PgRestoreError:
     return kind(f"{record.drill}: {problem}", hint=hint)
 
 
-def _text(content: Mapping[str, Any]) -> str:
-    if not content[TEXT]:
-        others = ", ".join(map(visible, content[OTHERS])) or "none"
+def _text(found: Surveyed) -> str:
+    if not found.text:
+        others = ", ".join(map(visible, found.others)) or "none"
         raise ConfigError(
-            f"database {content[DATABASE]} has no row to assert anything about",
+            f"database {found.database} has no row to assert anything about",
             hint=f"name another one with --database; there are: {others}.",
         )
-    return str(content[TEXT])
+    return found.text
 
 
 def _require_new(output: Path | None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +73,18 @@ class Proposal:
     sandbox: Mapping[str, ProposedKey] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayoutInput:
+    """What a layout of `pgrestore init --from` is given.
+
+    Attributes:
+        paths: Manifests or directories that the user named; there may be none.
+        environ: The environment variables.
+        name: Of the source; None takes the layout's.
+    """
+
+    paths: tuple[Path, ...]
+    environ: Mapping[str, str]
+    name: str | None

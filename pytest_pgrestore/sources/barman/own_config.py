@@ -114,26 +114,14 @@ def server_of(config: Path | None, name: str) -> Server:
         HarnessError: The configuration cannot be read, or has no such server.
     """
     path = config_file(config)
-    require_open(path)
-    try:
-        found = _sections(path)
-    except (OSError, ValueError, RuntimeError) as exc:
-        # The name is too long or has a NUL, or ``~name`` is no user (Path.expanduser).
-        why = getattr(exc, "strerror", None) or "no such user"
-        raise HarnessError(
-            f"{path} names a path that cannot be: {why}",
-            hint="correct `barman_home` or `configuration_files_directory` there.",
-        ) from None
+    found = _read(path)
     common = found.get("barman", {})
     home = common.get("barman_home")
     if not home:
         raise HarnessError(
             f"{path} names no barman_home", hint="name Barman's global configuration in `config`."
         )
-    # A section with `model` holds options for `barman config-switch`; it is no server.
-    servers = sorted(
-        section for section in found if section != "barman" and "model" not in found[section]
-    )
+    servers = _servers(found)
     if name not in found or name == "barman":
         raise HarnessError(
             f"server {name!r} is not in Barman's configuration {path}",
@@ -141,6 +129,41 @@ def server_of(config: Path | None, name: str) -> Server:
         )
     own = {"name": name, "backup_directory": f"{home}/{name}", **common, **found[name]}
     return Server(name, {option: _expanded(value, own) for option, value in own.items()})
+
+
+def servers_in(path: Path) -> list[str]:
+    """Return the names of the servers in the configuration at `path`.
+
+    Raises:
+        ConfigError: An option refers to itself.
+        HarnessError: The configuration cannot be read.
+    """
+    return _servers(_read(path))
+
+
+def _servers(found: Mapping[str, Mapping[str, str]]) -> list[str]:
+    # A section with `model` holds options for `barman config-switch`; it is no server.
+    return sorted(
+        section for section in found if section != "barman" and "model" not in found[section]
+    )
+
+
+def _read(path: Path) -> dict[str, dict[str, str]]:
+    """Return all sections of the configuration.
+
+    Raises:
+        HarnessError: It cannot be read, or names a path that cannot be.
+    """
+    require_open(path)
+    try:
+        return _sections(path)
+    except (OSError, ValueError, RuntimeError) as exc:
+        # The name is too long or has a NUL, or ``~name`` is no user (Path.expanduser).
+        why = getattr(exc, "strerror", None) or "no such user"
+        raise HarnessError(
+            f"{path} names a path that cannot be: {why}",
+            hint="correct `barman_home` or `configuration_files_directory` there.",
+        ) from None
 
 
 def _sections(path: Path) -> dict[str, dict[str, str]]:

@@ -142,6 +142,17 @@ def repositories(
     )
 
 
+def stanzas(files: ConfigFiles) -> list[str]:
+    """Return the names of the stanzas in the configuration files, in order, each once.
+
+    Raises:
+        HarnessError: A file cannot be read, or has another format.
+    """
+    found = [read_ini(file, "pgBackRest", _parser()) for file in files.existing()]
+    names = (section.partition(":")[0] for sections in found for section in sections)
+    return list(dict.fromkeys(name for name in names if name != "global"))
+
+
 def _options(files: ConfigFiles, stanza: str) -> dict[str, str]:
     """Return the options that a restore of `stanza` reads, by name."""
     sections: dict[str, dict[str, str]] = {}

@@ -54,8 +54,7 @@ class Storage:
     @property
     def variable(self) -> str:
         """Name of the variable that has its prefix; empty if none is configured."""
-        names = (f"{tool}_{kind}_PREFIX" for kind in _STORES for tool in ("WALG", "WALE"))
-        return next((name for name in names if name in self._settings), "")
+        return _prefix_of(self._settings)
 
     @property
     def directory(self) -> Path | None:
@@ -75,6 +74,20 @@ class Storage:
         paths = [Path(value) for value in self._settings.values() if value.startswith("/")]
         found = [*([] if self._config is None else [self._config]), *paths]
         return [path for path in found if os.path.exists(path)]  # noqa: PTH110 - Path.exists raises where this one says no
+
+
+def prefix_in(config: Path) -> str:
+    """Return the variable that has the prefix in a configuration file; "" if there is none.
+
+    Raises:
+        HarnessError: The file cannot be read.
+    """
+    return _prefix_of(_settings_in(config))
+
+
+def _prefix_of(settings: Mapping[str, str]) -> str:
+    names = (f"{tool}_{kind}_PREFIX" for kind in _STORES for tool in ("WALG", "WALE"))
+    return next((name for name in names if name in settings), "")
 
 
 def _settings_in(config: Path | None) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""What is there to restore: a file for each kind of backup."""
