@@ -1,0 +1,31 @@
+"""Programs that tests/bootstrap/runners installs, and where they are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pgrestore-tests"
+ACT = CACHE / "bin" / "act"
+ACTIONLINT = CACHE / "bin" / "actionlint"
+NODE = CACHE / "gitlab-ci-local" / "node_modules" / ".bin" / "node"
+GITLAB_CI_LOCAL = (
+    CACHE / "gitlab-ci-local" / "node_modules" / "gitlab-ci-local" / "dist" / "index.js"
+)
+WHEELS = CACHE / "wheels"
+"""What our wheel needs: an installation asks no index."""
+
+DEADLINE_SECONDS = 300
+"""Of a whole run. The slowest takes half a minute."""
+
+
+def require(*programs: str | Path) -> None:
+    """Skip where a program is missing. In CI nothing may be."""
+    for program in programs:
+        if shutil.which(program) is None and not Path(program).exists():
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"CI leaves nothing real out, and {program} is missing")
+            pytest.skip(f"{program} is missing; tests/bootstrap/runners installs it")
