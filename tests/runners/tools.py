@@ -15,6 +15,12 @@ NODE = CACHE / "gitlab-ci-local" / "node_modules" / ".bin" / "node"
 GITLAB_CI_LOCAL = (
     CACHE / "gitlab-ci-local" / "node_modules" / "gitlab-ci-local" / "dist" / "index.js"
 )
+GROOVY_LINT = CACHE / "npm-groovy-lint" / "node_modules" / ".bin" / "npm-groovy-lint"
+GROOVY = CACHE / "groovy.jar"
+KUSTOMIZE = CACHE / "bin" / "kustomize"
+BASE = CACHE / "runner-base.tar"
+"""A Debian that boots systemd."""
+
 WHEELS = CACHE / "wheels"
 """What our wheel needs: an installation asks no index."""
 

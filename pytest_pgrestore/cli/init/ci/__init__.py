@@ -45,6 +45,9 @@ _FILES: Mapping[str, Mapping[str, str]] = {
 
 _PACKAGES = "drill-requirements.txt"
 
+_SHARED = frozenset({_PACKAGES, ".gitlab-ci.yml"})
+"""Files that a project may have already. Then they are its own, and no part of the recipe."""
+
 _DRILL_FILES = ("*.py", "*.sql", "*.toml", "pytest.ini", "tox.ini")
 """What a drill may need of a project, beside its settings."""
 
@@ -62,7 +65,11 @@ def _recipe(name: str, project: Path) -> Mapping[str, str]:
         "environment": _ENVIRONMENTS.get(name, _nothing)(variables),
         "files": [f"- {path}" for path in _files_of_drills(project)],
     }
-    wanted = {_PACKAGES: _PACKAGES, **_FILES[name]}
+    wanted = {
+        path: template
+        for path, template in ({_PACKAGES: _PACKAGES} | dict(_FILES[name])).items()
+        if path not in _SHARED or not (project / path).exists()
+    }
     return {path: _filled(template, blocks) for path, template in sorted(wanted.items())}
 
 
@@ -97,7 +104,7 @@ def _files_of_drills(project: Path) -> list[str]:
 
 
 def _filled(template: str, blocks: Mapping[str, Iterable[str]]) -> str:
-    """Return a template with each line ``@name`` replaced by a block, indented and marked as it was."""
+    """Return a template with each comment ``@name`` replaced by a block, indented as it was."""
     text = (files(__package__) / "templates" / template).read_text(encoding="utf-8")
     lines: list[str] = []
     for line in text.splitlines():

@@ -77,6 +77,17 @@ def test_a_project_without_readable_settings_gets_a_recipe(
     assert RECIPES[name](tmp_path)
 
 
+@pytest.mark.parametrize("file", [".gitlab-ci.yml", "drill-requirements.txt"])
+def test_what_a_project_has_already_is_its_own(file: str, tmp_path: Path) -> None:
+    """`init` overwrites nothing, and a pipeline without a recipe is common."""
+    assert file in RECIPES["gitlab"](tmp_path)
+
+    (tmp_path / file).touch()
+
+    assert file not in RECIPES["gitlab"](tmp_path)
+    assert ".gitlab/restore-drill.yml" in RECIPES["gitlab"](tmp_path)
+
+
 def test_the_map_of_kubernetes_has_the_files_of_the_drill(tmp_path: Path) -> None:
     """A test that is not in it is not run, and nobody notices."""
     for name in ("pgrestore.toml", "drill_shop.toml", "test_shop.py", "conftest.py", "shop.dump"):

@@ -1,0 +1,128 @@
+"""The recipes as files: each is read by the linters and the schemas of its system."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.runners.nights import EXAMPLES
+from tests.runners.tools import ACTIONLINT, require
+
+pytestmark = pytest.mark.long  # the programs are not those of the loop of a day
+
+LINTERS = Path(sys.prefix) / "runners" / "bin"
+WORKFLOW = EXAMPLES / "github" / ".github" / "workflows" / "restore-drill.yml"
+UNITS = sorted((EXAMPLES / "systemd" / "systemd").iterdir())
+LISTS = sorted((EXAMPLES / "kubernetes" / "kubernetes").glob("*.yaml"))
+
+
+def checked(*arguments: str | Path, where: Path = EXAMPLES) -> str:
+    """Run a linter that must find nothing; return its output."""
+    require(arguments[0])
+    done = subprocess.run(arguments, cwd=where, capture_output=True, text=True)
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    return output
+
+
+def test_github_reads_the_workflow(tmp_path: Path) -> None:
+    """Actionlint looks into the shell of each step, too. It knows the inputs of an action by its tag."""
+    require("shellcheck")
+    text = WORKFLOW.read_text()
+    by_tag = tmp_path / "restore-drill.yml"
+    by_tag.write_text(re.sub(r"@\w{40} # (v\d+)\.\d+\.\d+", r"@\1", text))
+    assert "@v" in by_tag.read_text()
+
+    checked(ACTIONLINT, "-shellcheck=shellcheck", WORKFLOW, by_tag)
+    checked(LINTERS / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", WORKFLOW)
+
+
+def test_zizmor_finds_nothing_in_the_workflow() -> None:
+    """Neither a secret for too many steps, nor an action that may be moved to other code."""
+    checked(LINTERS / "zizmor", "--offline", "--no-progress", "--persona=pedantic", WORKFLOW)
+
+
+@pytest.mark.parametrize(
+    ("finding", "good", "bad"),
+    [
+        ("artipacked", "        with:\n          persist-credentials: false\n", ""),
+        ("excessive-permissions", "permissions: {}", "permissions: write-all"),
+        ("unpinned-uses", "@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2", "@v6"),
+    ],
+)
+def test_zizmor_would_find_it(finding: str, good: str, bad: str, tmp_path: Path) -> None:
+    """The healthy twin is the test before."""
+    require(LINTERS / "zizmor")
+    changed = tmp_path / "restore-drill.yml"
+    changed.write_text(WORKFLOW.read_text().replace(good, bad))
+
+    with pytest.raises(AssertionError, match=finding):
+        checked(LINTERS / "zizmor", "--offline", "--no-progress", "--persona=pedantic", changed)
+
+
+def test_gitlab_reads_the_pipeline() -> None:
+    """By the schema of its own editor."""
+    for name in (".gitlab-ci.yml", ".gitlab/restore-drill.yml"):
+        path = EXAMPLES / "gitlab" / name
+        checked(LINTERS / "check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", path)
+
+
+@pytest.mark.parametrize("path", LISTS, ids=lambda path: path.name)
+def test_kubernetes_reads_the_objects(path: Path) -> None:
+    """Strict: an unknown key is an error, as with `kubectl apply --validate=strict`."""
+    checked(LINTERS / "kubernetes-validate", "-k", "1.37", "--strict", path)
+
+
+def test_systemd_reads_the_units(tmp_path: Path) -> None:
+    """A typo is only logged when a unit is loaded, and the line is then without effect."""
+    output = checked("systemd-analyze", "verify", "--man=no", *UNITS)
+    assert output == ""
+
+    for path in UNITS:
+        shutil.copy(path, tmp_path)
+    service = tmp_path / "restore-drill.service"
+    service.write_text(service.read_text().replace("KillMode=mixed", "KilMode=mixed"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", service], capture_output=True, text=True
+    )
+
+    assert "KilMode" in done.stderr
+
+
+def test_systemd_starts_the_drill_at_an_odd_minute() -> None:
+    """In the zone that is named."""
+    timer = (EXAMPLES / "systemd" / "systemd" / "restore-drill.timer").read_text()
+    (calendar,) = re.findall(r"^OnCalendar=(.*)$", timer, re.MULTILINE)
+
+    assert "04:17:00 UTC" in checked("systemd-analyze", "calendar", calendar)
+
+
+def test_the_shell_of_each_recipe_is_sound(tmp_path: Path) -> None:
+    """GitHub's is read with the workflow."""
+    require("shellcheck")
+    pod = (EXAMPLES / "kubernetes" / "kubernetes" / "cronjob.yaml").read_text()
+    pipeline = (EXAMPLES / "gitlab" / ".gitlab" / "restore-drill.yml").read_text()
+    jenkins = (EXAMPLES / "jenkins" / "Jenkinsfile").read_text()
+    scripts = {
+        "bash": re.findall(r"args:\n +- \|\n((?: {18}.*\n)+)", pod),
+        "sh": [
+            *re.findall(r"^    - \|\n((?: {6}.*\n)+)", pipeline, re.MULTILINE),
+            *(
+                text.replace("\\\\", "\\")
+                for text in re.findall(r"sh '''\n(.*?)'''", jenkins, re.DOTALL)
+            ),
+        ],
+    }
+    assert (len(scripts["bash"]), len(scripts["sh"])) == (1, 6)
+
+    for shell, texts in scripts.items():
+        for text in texts:
+            path = tmp_path / "script"
+            path.write_text(text)
+            # DRILL_PING_URL is set outside.
+            checked("shellcheck", f"--shell={shell}", "--exclude=SC2154", path)
