@@ -55,7 +55,7 @@ class Switch:
         heard: list[str] = []
 
         class _Check(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802 - the name of the base class's protocol
+            def do_GET(self) -> None:
                 heard.append(self.path.rpartition("/")[2])
                 self.send_response(200)
                 self.end_headers()

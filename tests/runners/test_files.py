@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.runners.nights import EXAMPLES
-from tests.runners.tools import ACTIONLINT, require
+from tests.runners.tools import ACTIONLINT, ran, require
 
 pytestmark = pytest.mark.long  # the programs are not those of the loop of a day
 
@@ -24,14 +23,13 @@ LISTS = sorted((EXAMPLES / "kubernetes" / "kubernetes").glob("*.yaml"))
 def checked(*arguments: str | Path, where: Path = EXAMPLES) -> str:
     """Run a linter that must find nothing; return its output."""
     require(arguments[0])
-    done = subprocess.run(arguments, cwd=where, capture_output=True, text=True)
-    output = done.stdout + done.stderr
-    assert done.returncode == 0, output
+    status, output = ran(*arguments, where=where)
+    assert status == 0, output
     return output
 
 
 def test_github_reads_the_workflow(tmp_path: Path) -> None:
-    """Actionlint looks into the shell of each step, too. It knows the inputs of an action by its tag."""
+    """Actionlint looks into the shell of each step, too. It knows an action's inputs by its tag."""
     require("shellcheck")
     text = WORKFLOW.read_text()
     by_tag = tmp_path / "restore-drill.yml"
@@ -87,11 +85,9 @@ def test_systemd_reads_the_units(tmp_path: Path) -> None:
         shutil.copy(path, tmp_path)
     service = tmp_path / "restore-drill.service"
     service.write_text(service.read_text().replace("KillMode=mixed", "KilMode=mixed"))
-    done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", service], capture_output=True, text=True
-    )
+    _, output = ran("systemd-analyze", "verify", "--man=no", service)
 
-    assert "KilMode" in done.stderr
+    assert "KilMode" in output
 
 
 def test_systemd_starts_the_drill_at_an_odd_minute() -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.project import ROOT
 from tests.runners.nights import NIGHTS, Ended, write_project
-from tests.runners.tools import ACT, DEADLINE_SECONDS, GITLAB_CI_LOCAL, NODE, require
+from tests.runners.tools import ACT, GITLAB_CI_LOCAL, NODE, ran, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,37 +35,25 @@ def run_github(
     (before / "note.txt").touch()
     arguments = []
     # The actions themselves need GitHub.
-    for action, commit in set(re.findall(r"uses: (actions/[\w-]+)\S*?@(\w+)", workflow.read_text())):
+    for action, commit in set(
+        re.findall(r"uses: (actions/[\w-]+)\S*?@(\w+)", workflow.read_text())
+    ):
         if (place := ACTIONS / action.partition("/")[2]).exists():
             arguments += ["--local-repository", f"{action}@{commit}={place}"]
     for name, value in variables.items():
         arguments += ["--secret", f"{name}={value}"]
     for name in environment.keys() & {"PIP_FIND_LINKS", "PIP_NO_INDEX", "PATH", "TMPDIR"}:
         arguments += ["--env", f"{name}={environment[name]}"]
-    done = subprocess.run(
-        [
-            ACT,
-            "schedule",
-            "--workflows",
-            workflow,
-            "--platform",
-            "ubuntu-24.04=-self-hosted",
-            "--action-offline-mode",
-            "--no-cache-server",
-            "--env",
-            f"KEPT={kept}",
-            *arguments,
-        ],
-        cwd=project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
+    status, output = ran(
+        *(ACT, "schedule", "--workflows", workflow),
+        *("--platform", "ubuntu-24.04=-self-hosted", "--action-offline-mode", "--no-cache-server"),
+        *("--env", f"KEPT={kept}", *arguments),
+        where=project,
+        environment=environment,
     )
-    output = done.stdout + done.stderr
     (history,) = [path for path in (kept / "cache").iterdir() if path != before]
     assert (history / "note.txt").exists(), output
-    return Ended(done.returncode, output, kept / "pgrestore-report", history, switch.heard)
+    return Ended(status, output, kept / "pgrestore-report", history, switch.heard)
 
 
 def run_gitlab(
@@ -74,22 +61,14 @@ def run_gitlab(
 ) -> Ended:
     """Run the job by gitlab-ci-local, on this machine and not in a container."""
     given = {"CI_PIPELINE_SOURCE": "schedule", **variables}
-    done = subprocess.run(
-        [
-            NODE,
-            GITLAB_CI_LOCAL,
-            "--force-shell-executor",
-            *(part for item in given.items() for part in ("--variable", "=".join(item))),
-        ],
-        cwd=project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
+    status, output = ran(
+        *(NODE, GITLAB_CI_LOCAL, "--force-shell-executor"),
+        *(part for item in given.items() for part in ("--variable", "=".join(item))),
+        where=project,
+        environment=environment,
     )
-    output = done.stdout + done.stderr
     kept = project / ".gitlab-ci-local" / "artifacts" / "restore-drill" / "pgrestore-report"
-    return Ended(done.returncode, output, kept, project / "pgrestore-history", switch.heard)
+    return Ended(status, output, kept, project / "pgrestore-history", switch.heard)
 
 
 RUNNERS = {"github": run_github, "gitlab": run_gitlab}

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pgrestore-tests"
 ACT = CACHE / "bin" / "act"
@@ -26,6 +31,26 @@ WHEELS = CACHE / "wheels"
 
 DEADLINE_SECONDS = 300
 """Of a whole run. The slowest takes half a minute."""
+
+
+def ran(
+    *arguments: str | Path,
+    where: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    seconds: float = DEADLINE_SECONDS,
+) -> tuple[int, str]:
+    """Run a program; return its exit status, and all that it printed."""
+    done = subprocess.run(
+        arguments,
+        cwd=where,
+        env=environment,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=seconds,
+    )
+    return done.returncode, done.stdout
 
 
 def require(*programs: str | Path) -> None:

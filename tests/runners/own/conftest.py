@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.runners.nights import EXAMPLES
-from tests.runners.tools import BASE, WHEELS, require
+from tests.runners.tools import BASE, ran, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,16 +42,9 @@ class Podman:
 
     def run(self, *arguments: str | Path, check: bool = True, seconds: float = 120) -> str:
         """Run podman; return its output."""
-        done = subprocess.run(
-            ["podman", *arguments],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=seconds,
-        )
-        assert done.returncode == 0 or not check, f"podman {arguments[0]}: {done.stdout}"
-        return done.stdout
+        status, output = ran("podman", *arguments, environment=self.environment, seconds=seconds)
+        assert status == 0 or not check, f"podman {arguments[0]}: {output}"
+        return output
 
 
 @pytest.fixture(scope="session")
@@ -80,5 +72,4 @@ def podman(tmp_path_factory: pytest.TempPathFactory, wheels: Mapping[str, str]) 
         EXAMPLES / "kubernetes",
         seconds=_BUILD_SECONDS,
     )
-    assert WHEELS.exists()
     return podman

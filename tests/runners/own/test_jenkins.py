@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.runners.nights import EXAMPLES, NIGHTS, Ended, write_project
-from tests.runners.tools import DEADLINE_SECONDS, GROOVY, GROOVY_LINT, NODE, require
+from tests.runners.tools import GROOVY, GROOVY_LINT, NODE, ran, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,18 +33,14 @@ def test_each_night_ends_as_it_must(
         "CREDENTIAL_shop_backup": str(backups / night.backup),
     }
 
-    done = subprocess.run(
-        ["java", "-cp", GROOVY, "groovy.ui.GroovyMain", PIPELINE, "Jenkinsfile"],
-        cwd=project,
-        env={**environment, **credentials},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
+    status, output = ran(
+        *("java", "-cp", GROOVY, "groovy.ui.GroovyMain", PIPELINE, "Jenkinsfile"),
+        where=project,
+        environment={**environment, **credentials},
     )
 
-    output = done.stdout + done.stderr
     ended = Ended(
-        done.returncode,
+        status,
         output,
         project / "pgrestore-report",
         project / "pgrestore-history",
@@ -62,12 +57,9 @@ def test_the_linter_finds_no_error(tmp_path: Path) -> None:
     require(NODE, GROOVY_LINT, "java")
     shutil.copy(EXAMPLES / "jenkins" / "Jenkinsfile", tmp_path)
 
-    done = subprocess.run(
-        [NODE, GROOVY_LINT, "--failon", "error", "--path", tmp_path, "--files", "**/Jenkinsfile"],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
+    status, output = ran(
+        NODE, GROOVY_LINT, "--failon", "error", "--path", tmp_path, "--files", "**/Jenkinsfile"
     )
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Jenkinsfile" in done.stdout or "1 file" in done.stdout
+    assert status == 0, output
+    assert "Jenkinsfile" in output

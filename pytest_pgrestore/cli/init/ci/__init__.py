@@ -1,8 +1,8 @@
 """Recipes for scheduled drills: the files that `pgrestore init --ci X` writes.
 
 Their texts are in `templates/`. What depends on the project is filled in: the variables that its
-settings name, and the files of its drills. examples/ci has the same files, filled in for the example
-there.
+settings name, and the files of its drills. examples/ci has the same files, filled in for the
+example there.
 """
 
 from __future__ import annotations

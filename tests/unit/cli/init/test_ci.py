@@ -44,7 +44,11 @@ def test_a_recipe_hands_over_every_variable_of_the_settings(
     name: str, file: str, tmp_path: Path
 ) -> None:
     """A forgotten one is found at four in the morning."""
-    text = SETTINGS if file == "pgrestore.toml" else SETTINGS.replace("[sources", "[tool.pgrestore.sources")
+    text = (
+        SETTINGS
+        if file == "pgrestore.toml"
+        else SETTINGS.replace("[sources", "[tool.pgrestore.sources")
+    )
     (tmp_path / file).write_text(text)
 
     text = "\n".join(RECIPES[name](tmp_path).values())
@@ -53,7 +57,9 @@ def test_a_recipe_hands_over_every_variable_of_the_settings(
     # Neither what stands for a literal `${x}`, nor a name that only the tool has.
     assert "secrets.x" not in text
     assert "AWS_SECRET_ACCESS_KEY" not in text
-    assert "@" not in "".join(line for line in text.splitlines() if line.strip(" #/").startswith("@"))
+    assert "@" not in "".join(
+        line for line in text.splitlines() if line.strip(" #/").startswith("@")
+    )
 
 
 def test_a_secret_is_for_the_step_that_drills() -> None:
