@@ -45,24 +45,6 @@ def test_zizmor_finds_nothing_in_the_workflow() -> None:
     checked(LINTERS / "zizmor", "--offline", "--no-progress", "--persona=pedantic", WORKFLOW)
 
 
-@pytest.mark.parametrize(
-    ("finding", "good", "bad"),
-    [
-        ("artipacked", "        with:\n          persist-credentials: false\n", ""),
-        ("excessive-permissions", "permissions: {}", "permissions: write-all"),
-        ("unpinned-uses", "@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2", "@v6"),
-    ],
-)
-def test_zizmor_would_find_it(finding: str, good: str, bad: str, tmp_path: Path) -> None:
-    """The healthy twin is the test before."""
-    require(LINTERS / "zizmor")
-    changed = tmp_path / "restore-drill.yml"
-    changed.write_text(WORKFLOW.read_text().replace(good, bad))
-
-    with pytest.raises(AssertionError, match=finding):
-        checked(LINTERS / "zizmor", "--offline", "--no-progress", "--persona=pedantic", changed)
-
-
 def test_gitlab_reads_the_pipeline() -> None:
     """By the schema of its own editor."""
     for name in (".gitlab-ci.yml", ".gitlab/restore-drill.yml"):
@@ -122,3 +104,77 @@ def test_the_shell_of_each_recipe_is_sound(tmp_path: Path) -> None:
             path.write_text(text)
             # DRILL_PING_URL is set outside.
             checked("shellcheck", f"--shell={shell}", "--exclude=SC2154", path)
+
+
+ZIZMOR = ("zizmor", "--offline", "--no-progress", "--persona=pedantic")
+GITLAB = EXAMPLES / "gitlab" / ".gitlab" / "restore-drill.yml"
+CRON_JOB = EXAMPLES / "kubernetes" / "kubernetes" / "cronjob.yaml"
+BROKEN: dict[str, tuple[tuple[str | Path, ...], Path, str, str, str]] = {
+    "the token stays in the checkout": (
+        ZIZMOR,
+        WORKFLOW,
+        "        with:\n          persist-credentials: false\n",
+        "",
+        "artipacked",
+    ),
+    "a token for everything": (
+        ZIZMOR,
+        WORKFLOW,
+        "permissions: {}",
+        "permissions: write-all",
+        "excessive-permissions",
+    ),
+    "an action that can be moved": (
+        ZIZMOR,
+        WORKFLOW,
+        "@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2",
+        "@v6",
+        "unpinned-uses",
+    ),
+    "an input that the action does not have": (
+        (ACTIONLINT,),
+        WORKFLOW,
+        "@bbbca2ddaa5d8feaa63e36b76fdaad77386f024f # v7.0.0\n        with:\n          name",
+        "@v7\n        with:\n          nam",
+        'input "nam" is not defined',
+    ),
+    "a key that GitHub does not have": (
+        ("check-jsonschema", "--builtin-schema", "vendor.github-workflows"),
+        WORKFLOW,
+        "concurrency:",
+        "concurency:",
+        "concurency",
+    ),
+    "a key that GitLab does not have": (
+        ("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci"),
+        GITLAB,
+        "interruptible:",
+        "interuptible:",
+        "interuptible",
+    ),
+    "a key that Kubernetes does not have": (
+        ("kubernetes-validate", "-k", "1.37", "--strict"),
+        CRON_JOB,
+        "backoffLimit:",
+        "backofLimit:",
+        "backofLimit",
+    ),
+}
+"""Mistakes, and the check that must find each: it, the file, good and bad text, and its word."""
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_check_would_find_a_mistake(name: str, tmp_path: Path) -> None:
+    """The healthy twins are the tests above. A check that finds nothing in anything is none."""
+    (program, *arguments), path, good, bad, word = BROKEN[name]
+    text = path.read_text()
+    assert good in text
+    changed = tmp_path / path.name
+    changed.write_text(text.replace(good, bad))
+    program = program if program == ACTIONLINT else LINTERS / program
+    require(program)
+
+    status, output = ran(program, *arguments, changed)
+
+    assert status != 0, output
+    assert word in output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 from subprocess import run
@@ -69,6 +70,29 @@ def test_a_secret_is_for_the_step_that_drills() -> None:
     with_key = [step for step in github.split("\n      - ") if "secrets.SHOP_BACKUP" in step]
 
     assert [step.partition("\n")[0] for step in with_key] == ["name: Drill"]
+
+
+LIMITS = {
+    "github": (r"timeout-minutes: (\d+)\n        env:", r"timeout-minutes: (\d+)\n    environment"),
+    "gitlab": (r"RUNNER_SCRIPT_TIMEOUT: (\d+)m", r"timeout: (\d+) minutes"),
+    "jenkins": (r"timeout\(time: (\d+), unit: 'MINUTES'\)",),
+    "kubernetes": (r"activeDeadlineSeconds: (\d+)",),
+}
+"""What the platform's own limits look like, the nearest one first."""
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_the_drill_ends_before_the_platform_ends_it(name: str) -> None:
+    """The platform would take the reports with it. pytest has two minutes to write them."""
+    text = "".join(RECIPES[name](EXAMPLES).values())
+    (ours,) = re.findall(r"--kill-after=2m (\d+)m ", text)
+    limits = [int(number) for pattern in LIMITS[name] for number in re.findall(pattern, text)]
+    if name == "kubernetes":
+        limits = [seconds // 60 for seconds in limits]
+
+    assert len(limits) == len(LIMITS[name])
+    assert sorted([int(ours) + 2, *limits]) == [int(ours) + 2, *limits]
+    assert limits[0] >= int(ours) + 5
 
 
 @pytest.mark.parametrize("text", ["", "[sources.shop]\ntype = ", 'sources = "x"', "tool = 1"])
