@@ -41,11 +41,12 @@ test: $(STAMPS)/dev
 # of the built wheel, which need the tools of `dev`, and the text of the schema, which the newest pydantic writes.
 oldest: $(STAMPS)/oldest
 	tests/bootstrap/system
+	tests/bootstrap/stores
 	TMPDIR="$$(tests/bootstrap/directory)" $(STAMPS)/oldest-venv/bin/python -m pytest -n 3 --dist worksteal \
 		--ignore tests/unit/test_audit.py --ignore tests/unit/test_lint.py --ignore tests/unit/test_loop_of_a_day.py \
 		--ignore tests/unit/test_security_pages.py \
 		--deselect tests/unit/evidence/test_evidence_file.py::test_the_shipped_schema_is_up_to_date \
-		tests/unit tests/plugin/test_each_source.py tests/plugin/test_drill_files.py
+		tests/unit tests/real/history tests/plugin/test_each_source.py tests/plugin/test_drill_files.py
 
 # Parsers on damaged and hostile input, and drills of random databases, other ones each time, until the first crash: SOAK_MINUTES=240.
 soak: $(STAMPS)/dev
@@ -95,7 +96,7 @@ $(STAMPS)/oldest: $(STAMPS)/dev
 	$(BIN)/python -m tests.oldest >$(STAMPS)/oldest.txt
 	$(STAMPS)/oldest-venv/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(STAMPS)/oldest-venv/bin/python -m pip install --quiet --constraint $(STAMPS)/oldest.txt \
-		"$$(ls dist/*.whl)[embedded,compare,tap]" hypothesis import-linter jsonschema junitparser lxml pytest-xdist
+		"$$(ls dist/*.whl)[embedded,compare,tap,s3,gcs,azure,notify,metrics,otel]" hypothesis import-linter jsonschema junitparser lxml pytest-xdist
 	touch $@
 
 $(STAMPS)/dev: $(VENV)/pyvenv.cfg $(SOURCES)

@@ -17,6 +17,10 @@ PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 _BOUND = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)(?:\[[^\]]*\])?>=(?P<version>[0-9.]+)")
 
 
+EXTRAS = ("compare", "tap", "s3", "gcs", "azure", "notify", "metrics", "otel")
+"""Those that are libraries: the others are programs, and have one release a version of theirs."""
+
+
 def oldest(requirements: list[str]) -> dict[str, str]:
     """Return the lower bound of each requirement; each must have one."""
     found = {}
@@ -32,7 +36,7 @@ def supported() -> dict[str, str]:
     """Return the oldest supported release of each library that users install."""
     project = tomllib.loads(PYPROJECT.read_text())["project"]
     extras = project["optional-dependencies"]
-    return oldest([*project["dependencies"], *extras["compare"], *extras["tap"]])
+    return oldest([*project["dependencies"], *(one for name in EXTRAS for one in extras[name])])
 
 
 def beside() -> dict[str, str]:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.history.entry import digest_of, entry_of, from_bytes, to_bytes
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
+from pytest_pgrestore.model.verdict import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_pgrestore.history.entry import Entry
     from pytest_pgrestore.history.store import Store
     from pytest_pgrestore.model.evidence import Evidence
@@ -71,10 +74,7 @@ class Ledger:
         problems: list[str] = []
         known = self._pruned()
         followed: dict[str, str] = {}
-        for name in self._store.names():
-            if _NAME.fullmatch(name) is None or _PRUNED.fullmatch(name) is not None:
-                continue
-            data = self._store.read(name)
+        for name, data in self._store.read(self._entries()).items():
             known.add(digest_of(data))
             try:
                 entry = from_bytes(data)
@@ -94,6 +94,9 @@ class Ledger:
     def prune(self, *, older_than: timedelta, keep: int, now: datetime) -> list[str]:
         """Remove old files, and return their names. Their digests are kept, in one new file.
 
+        What stays whatever its age: the last drill and the last green drill of each source, which
+        are its standing, and what cannot be read, which is damage to look at.
+
         Args:
             older_than: Age from which a file is removed.
             keep: Newest entries that stay whatever their age.
@@ -102,16 +105,18 @@ class Ledger:
         Raises:
             HarnessError: The store cannot be changed.
         """
-        names = [
-            name
-            for name in self._store.names()
-            if _NAME.fullmatch(name) is not None and _PRUNED.fullmatch(name) is None
-        ]
+        names = self._entries()
         limit = now - older_than
-        old = [name for name in names[: max(0, len(names) - keep)] if _time_of(name) < limit]
+        files = self._store.read(names)
+        needed = _needed(files)
+        old = [
+            name
+            for name in names[: max(0, len(names) - keep)]
+            if _time_of(name) < limit and name not in needed
+        ]
         if not old:
             return []
-        digests = {name: digest_of(self._store.read(name)) for name in old}
+        digests = {name: digest_of(files[name]) for name in old}
         record = {"pruned_at": now.isoformat(), "sha256": digests}
         title = f"{now.astimezone(UTC).strftime(_TIME)}-{digest_of(str(digests).encode())[:12]}"
         # First: a run that ends half-way must not look like damage.
@@ -120,15 +125,19 @@ class Ledger:
             self._store.delete(name)
         return old
 
+    def _entries(self) -> list[str]:
+        """Return the names of the files of runs, in the order of their ends."""
+        return [
+            name
+            for name in self._store.names()
+            if _NAME.fullmatch(name) is not None and _PRUNED.fullmatch(name) is None
+        ]
+
     def _last_digests(self) -> set[str]:
         """Return the digests of the entries that none of the newest ones follows."""
-        names = [name for name in self._store.names() if _NAME.fullmatch(name) is not None]
         digests: set[str] = set()
         followed: set[str] = set()
-        for name in names[-_LOOKED_BACK:]:
-            if _PRUNED.fullmatch(name) is not None:
-                continue
-            data = self._store.read(name)
+        for data in self._store.read(self._entries()[-_LOOKED_BACK:]).values():
             try:
                 followed |= set(from_bytes(data).previous)
             except ConfigError:
@@ -139,17 +148,33 @@ class Ledger:
     def _pruned(self) -> set[str]:
         """Return the digests of the entries that were pruned."""
         found: set[str] = set()
-        for name in self._store.names():
-            if _PRUNED.fullmatch(name) is None:
-                continue
+        names = [name for name in self._store.names() if _PRUNED.fullmatch(name) is not None]
+        for name, data in self._store.read(names).items():
             try:
-                found |= set(json.loads(self._store.read(name))["sha256"].values())
+                found |= set(json.loads(data)["sha256"].values())
             except (ValueError, LookupError, TypeError, AttributeError) as exc:
                 raise HarnessError(
                     f"{name} in the history is damaged ({type(exc).__name__})",
                     hint="restore the file from a copy of the history.",
                 ) from None
         return found
+
+
+def _needed(files: Mapping[str, bytes]) -> set[str]:
+    """Return the names of the files that say how the sources stand, and of damaged ones."""
+    standing: dict[tuple[str, bool], str] = {}
+    damaged = set()
+    for name, data in files.items():
+        try:
+            entry = from_bytes(data)
+        except ConfigError:
+            damaged.add(name)
+            continue
+        for drill in entry.drills:
+            standing[drill.source, False] = name
+            if drill.verdict is Verdict.PASSED:
+                standing[drill.source, True] = name
+    return damaged | set(standing.values())
 
 
 def _time_of(name: str) -> datetime:

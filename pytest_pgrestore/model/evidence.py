@@ -31,6 +31,8 @@ class Phase(VisibleValue):
     counts_toward_rto: bool
     detail: str = ""
     """What was done, e.g. ``41 files, 1.2 GiB``; may be empty."""
+    began_seconds: float | None = None
+    """Start of the drill to the start of the phase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +289,9 @@ class Evidence(VisibleValue):
     def nothing_due(self) -> bool:
         """Whether there were drills, and none of them was due."""
         return bool(self.left_out) and not self.drills
+
+    notices: tuple[str, ...] = ()
+    """What could not be told to others at the start of the run."""
 
     def verdict(self) -> Verdict:
         """Return the verdict of the run; *skipped* if nothing was due."""

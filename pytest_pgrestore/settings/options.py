@@ -242,6 +242,12 @@ SETTINGS = (
         help="a drill with an assertion that was skipped, or expected to fail, is not green",
     ),
     Setting(
+        name="notify",
+        parse=parse_switch,
+        default=True,
+        help="tell those whom [notify] and [metrics] name (the default)",
+    ),
+    Setting(
         name="show_values",
         parse=parse_switch,
         default=False,

@@ -228,6 +228,22 @@ Subsystem sftp internal-sftp
         yield store
 
 
+@contextmanager
+def gcs_store(directory: Path, bucket: str) -> Iterator[str]:
+    """Run a server of Google's protocol below `directory`, with one bucket; its address.
+
+    It asks for no credentials, and has no TLS: so its clients take it for the emulator it is.
+    """
+    program = require(CACHE / "bin" / "fake-gcs-server")
+    (directory / "gcs" / bucket).mkdir(parents=True)
+    port = free_port()
+    argv = [str(program), "-scheme", "http", "-host", HOST, "-port", str(port)]
+    argv += ["-filesystem-root", str(directory / "gcs")]
+    argv += ["-public-host", f"{HOST}:{port}", "-external-url", f"http://{HOST}:{port}"]
+    with serving(argv, port, directory / "gcs.log"):
+        yield f"http://{HOST}:{port}"
+
+
 @dataclass(frozen=True)
 class AzureStore:
     """An Azure blob server.

@@ -25,7 +25,7 @@ from pytest_pgrestore.session.keys import (
     RESTORED,
     requests_of,
 )
-from pytest_pgrestore.settings.run_settings import is_listing
+from pytest_pgrestore.settings.listing import is_listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -55,12 +55,14 @@ class RunEnd:
         evidence: None if there is nothing to report.
         paths: The reports by name.
         remarks: For the terminal: what was kept, what could not be removed or written.
+        told: What others are told of; also where pytest gave up. None if nothing is.
     """
 
     exit_status: int
     evidence: Evidence | None = None
     paths: Mapping[str, Path] | None = None
     remarks: tuple[str, ...] = ()
+    told: Evidence | None = None
 
 
 def close(
@@ -101,10 +103,11 @@ def close(
     )
     paths, written = _write(state, evidence, remarks)
     if unimportant or broken is not None:
-        return RunEnd(exit_status, remarks=tuple(remarks))
+        told = None if unimportant else evidence
+        return RunEnd(exit_status, remarks=tuple(remarks), told=told)
     written = _remember(state, evidence, remarks) and written
     status = choose_exit_status(exit_status, evidence, outcomes, written=written)
-    return RunEnd(status, evidence, paths, tuple(remarks))
+    return RunEnd(status, evidence, paths, tuple(remarks), told=evidence)
 
 
 def _remove_run(state: DrillSession, remarks: list[str]) -> list[str]:
@@ -133,7 +136,7 @@ def close_after_fault(state: DrillSession, exit_status: int, error: Exception) -
     evidence = evidence_of(state.start, state.environ, problems=tuple(problems))
     paths, _ = _write(state, evidence, remarks)
     status = exit_status if exit_status != pytest.ExitCode.OK else COULD_NOT_VERIFY
-    return RunEnd(status, evidence, paths, tuple(remarks))
+    return RunEnd(status, evidence, paths, tuple(remarks), told=evidence)
 
 
 def choose_exit_status(

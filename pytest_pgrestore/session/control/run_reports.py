@@ -191,6 +191,7 @@ def evidence_of(
         problems=problems,
         undrilled=undrilled,
         left_out=left_out,
+        notices=tuple(text.replace("\n", " ") for text in start.notices),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -160,7 +161,41 @@ def test_old_runs_are_pruned_with_a_floor(tmp_path: Path) -> None:
     assert ledger.read().problems == ()
 
 
-def test_an_object_store_without_its_library_is_told() -> None:
-    """With the package to install."""
-    with pytest.raises(ConfigError, match="pip install"):
-        open_store("nosuch://bucket/drills")
+def test_what_says_how_a_source_stands_is_not_pruned(tmp_path: Path) -> None:
+    """A source that is drilled each quarter keeps its last proof, and its last failure."""
+    offsite = replace(healthy_pitr(), source="offsite", drill="offsite@latest")
+    broken = replace(failed(), source="offsite", drill="offsite@latest")
+    quarter = [night(0, run(offsite)), night(1, run(offsite)), night(2, run(broken))]
+    ledger = written(tmp_path, *quarter, *(night(number) for number in range(3, 9)))
+
+    ledger.prune(older_than=timedelta(0), keep=2, now=night(9).ended_at)
+
+    past = ledger.read()
+    assert [entry.run_id for entry in past.entries] == ["night1", "night2", "night7", "night8"]
+    assert past.problems == ()
+
+
+def test_what_is_damaged_is_not_pruned(tmp_path: Path) -> None:
+    """Pruning would hide it."""
+    ledger = written(tmp_path, *(night(number) for number in range(5)))
+    first = min(tmp_path.iterdir())
+    first.write_text("{")
+
+    ledger.prune(older_than=timedelta(0), keep=1, now=night(9).ended_at)
+
+    assert first.exists()
+    assert any(first.name in problem for problem in ledger.read().problems)
+
+
+@pytest.mark.parametrize("scheme", ["nosuch", "oss"])
+def test_an_object_store_that_is_not_known_is_told(scheme: str) -> None:
+    """With what to do."""
+    with pytest.raises(ConfigError, match=f"the history {scheme}://.*\n.*install the package"):
+        open_store(f"{scheme}://bucket/drills")
+
+
+def test_an_object_store_without_its_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the extra to install."""
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    with pytest.raises(ConfigError, match=r"pip install .pytest-pgrestore\[gcs\]"):
+        open_store("gs://bucket/drills")
