@@ -141,7 +141,7 @@ def test_other_users_see_no_address_while_it_is_sent() -> None:
     """Arguments of a process can be read by all of them, and its variables by its owner."""
     with receiver("silent") as other, ThreadPoolExecutor(1) as pool:
         sending = pool.submit(send_all, [errand("web", other.url())], os.environ)
-        wait_until(lambda: other.taken, what="the notice", timeout_seconds=ALLOWED)
+        wait_until(lambda: bool(other.taken), what="the notice", timeout_seconds=ALLOWED)
         seen = b"".join(
             Path(f"/proc/{pid}/{name}").read_bytes()
             for pid in children(os.getpid())
