@@ -96,7 +96,7 @@ $(STAMPS)/oldest: $(STAMPS)/dev
 	$(BIN)/python -m tests.oldest >$(STAMPS)/oldest.txt
 	$(STAMPS)/oldest-venv/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(STAMPS)/oldest-venv/bin/python -m pip install --quiet --constraint $(STAMPS)/oldest.txt \
-		"$$(ls dist/*.whl)[embedded,compare,tap,s3,gcs,azure]" hypothesis import-linter jsonschema junitparser lxml pytest-xdist
+		"$$(ls dist/*.whl)[embedded,compare,tap,s3,gcs,azure,notify,metrics,otel]" hypothesis import-linter jsonschema junitparser lxml pytest-xdist
 	touch $@
 
 $(STAMPS)/dev: $(VENV)/pyvenv.cfg $(SOURCES)

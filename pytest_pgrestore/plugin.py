@@ -14,6 +14,7 @@ from pytest_pgrestore.session.collection.near_misses import is_drill_file, misty
 from pytest_pgrestore.session.collection.not_found import with_reasons
 from pytest_pgrestore.session.collection.selection import drop_drills_without_tests
 from pytest_pgrestore.session.control import controller
+from pytest_pgrestore.session.control.due import leave_out, require_history
 from pytest_pgrestore.session.control.forks import ForkGuard
 from pytest_pgrestore.session.control.interruption import give_lines
 from pytest_pgrestore.session.control.run_reports import replace_early
@@ -81,6 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Refuse bad settings before anything is collected."""
     session.config.stash[SESSION].begin()
+    require_history(session.config)
     allure_steps.install(session.config)
 
 
@@ -132,10 +134,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_collection_modifyitems(
     session: pytest.Session, items: list[pytest.Item]
 ) -> Generator[None, object, object]:
-    """Add the items of each drill before its first test, and take them out with its last one."""
+    """Add the items of each drill before its first test, and take them out with its last one.
+
+    Then skip those of the drills that are not due.
+    """
     insert_drills(session, items)
     result = yield
     drop_drills_without_tests(session.config, items)
+    leave_out(session.config, items)
     return result
 
 

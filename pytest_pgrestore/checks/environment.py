@@ -54,6 +54,12 @@ where not exists (
 order by 1
 """
 
+# A version is a text of any length, which the copy chose.
+_INSTALLED = """
+select extname::pg_catalog.text, pg_catalog.left(extversion, 100)
+from pg_catalog.pg_extension order by 1 limit 1000
+"""
+
 _PRELOAD = re.compile(
     r"^[ \t]*((?:shared|session|local)_preload_libraries)"
     r"(?:[ \t]*=[ \t]*|[ \t]+)"
@@ -127,6 +133,15 @@ def fit_of_database(connection: psycopg.Connection[Any]) -> Fit:
                 " this server."
             )
     return Fit(tuple(not_checked), tuple(notes))
+
+
+def installed_extensions(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    """Return the versions of the extensions of one database, by name.
+
+    Args:
+        connection: To that database.
+    """
+    return {str(name): str(version) for name, version in connection.execute(_INSTALLED).fetchall()}
 
 
 def preloads_left_out(configurations: Iterable[str]) -> Fit:

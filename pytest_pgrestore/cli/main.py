@@ -96,14 +96,18 @@ _history = click.option("--history", help="Another place of the history than the
 @main.command()
 @_config
 @_history
-def status(config: Path | None, history: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def status(config: Path | None, history: str | None, as_json: bool) -> None:
     """Show when each source was last drilled, and which ones are due.
 
-    Ends with 1 if one is due or was never drilled.
+    Ends with 1 if one is due, overdue or was never drilled, or if the history is damaged.
     """
+    from datetime import UTC, datetime
+
     from pytest_pgrestore.cli.status import show_status
 
-    sys.exit(show_status(config, history, os.environ, _echo))
+    now = datetime.now(UTC)
+    sys.exit(show_status(config, history, os.environ, _echo, now=now, as_json=as_json))
 
 
 @main.group(name="history")

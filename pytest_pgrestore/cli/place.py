@@ -24,7 +24,9 @@ def settings_of(config: Path | None, environ: Mapping[str, str]) -> Config:
         ConfigError: The file that was named is not there, or it has mistakes.
     """
     path = find_config(config, [Path.cwd()])
-    return Config() if path is None else load_config(path, environ, tables=SOURCE_TABLES)
+    if path is None:
+        return Config()
+    return load_config(path, environ, tables=SOURCE_TABLES, notices=False)
 
 
 def ledger_of(settings: Config, named: str | None, environ: Mapping[str, str]) -> Ledger:

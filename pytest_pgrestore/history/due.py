@@ -1,4 +1,4 @@
-"""Which sources are due for a drill, and why: read from the history alone."""
+"""How each configured source stands: read from the history alone."""
 
 from __future__ import annotations
 
@@ -6,26 +6,37 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.verdict import Verdict
-from pytest_pgrestore.reports.format import duration
+from pytest_pgrestore.history.reasons import (
+    NOT_OF_SOURCE,
+    by_drill,
+    is_overdue,
+    proof_of,
+    reasons_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from pytest_pgrestore.history.entry import Entry, PastDrill
+    from pytest_pgrestore.history.reasons import Drilled
 
 
 class Standing(StrEnum):
     """How a source stands."""
 
     PROVEN = "proven"
-    """Its last drill was green, and `every` has not passed since."""
+    """Its last drills were green, and `every` has not passed since."""
+    OVERDUE = "overdue"
+    """`every` has passed since a drill of it was green."""
     DUE = "due"
-    """Its last drill was not green, or `every` has passed since the last green one."""
+    """Its last drills were not all green, or its settings changed."""
     NEVER = "never drilled"
     UNSCHEDULED = "no interval"
-    """It has no `every`, and its last drill was green."""
+    """It has no `every`, and its last drills were green."""
+
+
+LATE = frozenset({Standing.OVERDUE, Standing.DUE, Standing.NEVER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +47,12 @@ class SourceStanding:
         source: Its name.
         every: Its interval; None without one.
         standing: See `Standing`.
-        reasons: Why it is due, a sentence each.
+        reasons: Why it is due, a sentence each; with the drill's name where it has several.
         last: Its last drill; None if it never had one.
-        last_green: Its last green one.
+        last_green: Its oldest last green one: the proof of the drill that expires first.
         runs: Number of its drills in the history.
+        run: The run of its last drill.
+        green_run: The run of its last green one.
     """
 
     source: str
@@ -49,6 +62,8 @@ class SourceStanding:
     last: PastDrill | None
     last_green: PastDrill | None
     runs: int
+    run: str | None = None
+    green_run: str | None = None
 
     @property
     def fresh_until(self) -> datetime | None:
@@ -59,42 +74,97 @@ class SourceStanding:
 
 
 def standings(
-    sources: Mapping[str, timedelta | None], entries: Iterable[Entry], now: datetime
+    sources: Mapping[str, timedelta | None],
+    entries: Iterable[Entry],
+    now: datetime,
+    settings: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[SourceStanding]:
     """Return how each source stands, in the order of `sources`.
+
+    A source's drills are those of the newest run that names it: a target that no test asks for any
+    more is given up.
 
     Args:
         sources: The interval of each configured source; None without one.
         entries: Of the history, in order.
         now: The present.
+        settings: The digests of each source's own settings; None compares none.
     """
-    drills: dict[str, list[PastDrill]] = {}
+    entries = list(entries)
+    past = by_drill(entries)
+    current: dict[str, list[str]] = {}
     for entry in entries:
-        for drill in entry.drills:
-            drills.setdefault(drill.source, []).append(drill)
-    return [_standing(name, every, drills.get(name, []), now) for name, every in sources.items()]
+        named: dict[str, list[str]] = {}
+        names = [(one.source, one.drill) for one in entry.drills]
+        names += [(one.source, one.drill) for one in entry.left_out]
+        for source, drill in names:
+            named.setdefault(source, []).append(drill)
+        current |= named
+    return [
+        _standing(
+            name,
+            every,
+            {key: past[key] for key in current.get(name, []) if key in past},
+            now,
+            (settings or {}).get(name, {}),
+        )
+        for name, every in sources.items()
+    ]
 
 
 def _standing(
-    source: str, every: timedelta | None, drills: list[PastDrill], now: datetime
+    source: str,
+    every: timedelta | None,
+    drills: Mapping[str, Sequence[Drilled]],
+    now: datetime,
+    settings: Mapping[str, str],
 ) -> SourceStanding:
-    last = drills[-1] if drills else None
-    green = next((one for one in reversed(drills) if one.verdict is Verdict.PASSED), None)
+    every_one = sorted(
+        (one for past in drills.values() for one in past), key=lambda one: one.drill.started_at
+    )
+    if not every_one:
+        return SourceStanding(source, every, Standing.NEVER, ("it was never drilled",), *_NOTHING)
     reasons = []
-    if last is None:
-        reasons.append("it was never drilled")
-    elif last.verdict is not Verdict.PASSED:
-        reasons.append(f"its last drill was {last.verdict}: {last.cause or 'see its report'}")
-    if every is not None and green is not None and now - green.started_at >= every:
-        age = (now - green.started_at).total_seconds()
-        reasons.append(
-            f"its last green drill was {duration(age)} ago, and every is"
-            f" {duration(every.total_seconds())}"
-        )
-    if last is None:
-        standing = Standing.NEVER
+    for key, past in drills.items():
+        lead = f"{key}: " if len(drills) > 1 else ""
+        found = reasons_of(past, every=every, now=now, settings=_with_others(past, settings))
+        reasons += [f"{lead}{reason}" for reason in found]
+    proofs = [proof_of(past) for past in drills.values()]
+    greens = sorted(
+        (one for one in proofs if one is not None), key=lambda one: one.drill.started_at
+    )
+    last, green = every_one[-1], greens[0] if greens else None
+    if green is not None and is_overdue(green.drill, every, now):
+        standing = Standing.OVERDUE
     elif reasons:
         standing = Standing.DUE
     else:
         standing = Standing.UNSCHEDULED if every is None else Standing.PROVEN
-    return SourceStanding(source, every, standing, tuple(reasons), last, green, len(drills))
+    return SourceStanding(
+        source,
+        every,
+        standing,
+        tuple(reasons),
+        last.drill,
+        None if green is None else green.drill,
+        len(every_one),
+        last.run,
+        None if green is None else green.run,
+    )
+
+
+_NOTHING = (None, None, 0)
+"""Last drill, last green one and number of drills of a source that has none."""
+
+
+def _with_others(past: Sequence[Drilled], settings: Mapping[str, str]) -> Mapping[str, str]:
+    """Return a source's settings, and those of its last green drill that are not the source's."""
+    proof = proof_of(past)
+    if not settings or proof is None:
+        return {}
+    others = {
+        name: value
+        for name, value in proof.drill.settings.items()
+        if name.startswith(NOT_OF_SOURCE)
+    }
+    return {**others, **settings} if proof.drill.settings else {}

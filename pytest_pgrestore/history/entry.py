@@ -1,4 +1,4 @@
-"""One run in the history: what its evidence says, without the long tables.
+"""One run in the history, without the long tables. Long: its values, and its file.
 
 It is written once and never changed. Its digest is that of its bytes.
 """
@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.model.evidence import LeftOut
 from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.visible_value import COMPARED, VisibleValue
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
     from pytest_pgrestore.model.evidence import DrillRecord, Evidence, ObjectiveResult
+
+_RAN = frozenset({"passed", "warning"})
 
 HISTORY_VERSION = 1
 """Raised when a reader of this version would misread newer entries. New fields do not raise it."""
@@ -47,6 +50,8 @@ class PastBackup(VisibleValue):
     label: str
     kind: str
     form: str
+    server_major: int | None = None
+    started_at: datetime | None = None
     stopped_at: datetime | None = None
     size_bytes: int | None = None
     repository_bytes: int | None = None
@@ -75,11 +80,19 @@ class PastDrill(VisibleValue):
     rto: PastObjective
     rpo: PastObjective
     backup: PastBackup | None = None
+    archive_end_lsn: str | None = None
     server_version: str | None = None
+    extensions: dict[str, dict[str, str]] = field(default_factory=dict)
     sandbox: str | None = None
+    settings: dict[str, str] = field(default_factory=dict)
+    tests: str | None = None
     checks: dict[str, int] = field(default_factory=dict)
     """Numbers by verdict; so are those of the assertions."""
     assertions: dict[str, int] = field(default_factory=dict)
+
+    def is_proof(self) -> bool:
+        """Return whether it was green, and an assertion of it ran."""
+        return self.verdict is Verdict.PASSED and not _RAN.isdisjoint(self.assertions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +116,7 @@ class Entry(VisibleValue):
     verdict: Verdict
     problems: tuple[str, ...] = ()
     undrilled: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     drills: tuple[PastDrill, ...] = ()
 
 
@@ -116,7 +130,7 @@ def entry_of(evidence: Evidence, text: str, previous: Iterable[str]) -> Entry:
     """
     return Entry(
         previous=tuple(sorted(previous)),
-        evidence_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        evidence_sha256=digest_of(text.encode()),
         run_id=evidence.run_id,
         plugin_version=evidence.plugin_version,
         host=evidence.host,
@@ -125,11 +139,13 @@ def entry_of(evidence: Evidence, text: str, previous: Iterable[str]) -> Entry:
         verdict=evidence.verdict(),
         problems=evidence.problems,
         undrilled=evidence.undrilled,
-        drills=tuple(_drill(record) for record in evidence.drills),
+        left_out=evidence.left_out,
+        drills=tuple(past_drill(record) for record in evidence.drills),
     )
 
 
-def _drill(record: DrillRecord) -> PastDrill:
+def past_drill(record: DrillRecord) -> PastDrill:
+    """Return what the history keeps of a drill."""
     backup, server, cause = record.backup, record.server, first_cause(record)
     return PastDrill(
         drill=record.drill,
@@ -150,6 +166,8 @@ def _drill(record: DrillRecord) -> PastDrill:
             label=backup.label,
             kind=backup.kind,
             form=backup.form,
+            server_major=backup.server_major,
+            started_at=backup.started_at,
             stopped_at=backup.stopped_at,
             size_bytes=backup.size_bytes,
             repository_bytes=backup.repository_bytes,
@@ -157,8 +175,12 @@ def _drill(record: DrillRecord) -> PastDrill:
             written_by=backup.written_by,
             restored_by=backup.restored_by,
         ),
+        archive_end_lsn=record.recovered_to.archive_end_lsn if record.recovered_to else None,
         server_version=None if server is None else server.version,
+        extensions={} if server is None else server.extensions,
         sandbox=None if server is None else server.sandbox,
+        settings=record.settings,
+        tests=record.tests,
         checks=_counted(check.verdict for check in record.checks),
         assertions=_counted(outcome.verdict for outcome in record.assertions),
     )

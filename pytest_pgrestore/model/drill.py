@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pytest_pgrestore.model.evidence import BackupFacts
 from pytest_pgrestore.model.objectives import Objectives
 from pytest_pgrestore.model.secret import Secret
 from pytest_pgrestore.model.target import AtLsn, AtTime, AtXid, Latest, RecoveryTarget, Timeline
@@ -74,6 +75,24 @@ class RestorePlan:
             *settings,
         ]
         return [visible(line) for line in lines]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextRestore:
+    """What a drill would restore now, read from its source before anything is restored.
+
+    Attributes:
+        backup: The one that would be chosen.
+        archive_end_lsn: End of the archive, as far as recovery would get; None without one, and
+            where the target is a fixed point.
+        server_version: Of the server's programs here, e.g. ``17.6``.
+        worries: What is wrong already, a sentence each.
+    """
+
+    backup: BackupFacts
+    archive_end_lsn: str | None
+    server_version: str
+    worries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,8 @@ class Phase(VisibleValue):
     counts_toward_rto: bool
     detail: str = ""
     """What was done, e.g. ``41 files, 1.2 GiB``; may be empty."""
+    began_seconds: float | None = None
+    """Start of the drill to the start of the phase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +167,8 @@ class ServerFacts(VisibleValue):
     """Settings of the running server: those of the quarantine, and those that affect speed."""
     speedups: tuple[str, ...] = ()
     """Settings that make the drill faster than production would be, as ``name=value``."""
+    extensions: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Versions of the extensions by database and name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +212,20 @@ class DrillRecord(VisibleValue):
     logs: tuple[str, ...] = ()
     """Saved log files, relative to the evidence file."""
     teardown: Teardown | None = None
+    due: tuple[str, ...] = ()
+    """Why it was due, a sentence each; none if the run did not ask what is due."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """Digests of the settings that decide the drill, by key. No secret is in one."""
+    tests: str | None = None
+    """Digest of its selected tests: their files and arguments."""
+    fresh_until: datetime | None = None
+    """When its proof expires: the start and ``every`` of its source."""
+
+    def is_proof(self) -> bool:
+        """Return whether it is green, and an assertion of it ran."""
+        ran = {Verdict.PASSED, Verdict.WARNING}
+        asserted = any(outcome.verdict in ran for outcome in self.assertions)
+        return asserted and self.verdict() is Verdict.PASSED
 
     def restore_seconds(self) -> float:
         """Return the seconds spent in the phases that count toward the RTO."""
@@ -232,6 +250,22 @@ class DrillRecord(VisibleValue):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut(VisibleValue):
+    """A drill that was not due, and the proof that stands for it."""
+
+    drill: str = field(metadata=COMPARED)
+    source: str = field(metadata=COMPARED)
+    why: str
+    proven_at: datetime
+    """Start of its last green drill."""
+    proven_by: str
+    """The run that had it."""
+    backup: str | None = None
+    """Label of the backup that was restored then."""
+    fresh_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence(VisibleValue):
     """One run of the plugin: its drills, and problems of the run as a whole."""
 
@@ -248,9 +282,21 @@ class Evidence(VisibleValue):
     """Why a run is not green although its drills are, e.g. no drill ran, or an interruption."""
     undrilled: tuple[str, ...] = ()
     """Configured sources that no test of a full run drilled."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Drills that were not due."""
+
+    @property
+    def nothing_due(self) -> bool:
+        """Whether there were drills, and none of them was due."""
+        return bool(self.left_out) and not self.drills
+
+    notices: tuple[str, ...] = ()
+    """What could not be told to others at the start of the run."""
 
     def verdict(self) -> Verdict:
-        """Return the verdict of the run."""
+        """Return the verdict of the run; *skipped* if nothing was due."""
+        if self.nothing_due and not self.problems:
+            return Verdict.SKIPPED
         found = [drill.verdict() for drill in self.drills]
         if self.problems:
             found.append(Verdict.COULD_NOT_VERIFY)

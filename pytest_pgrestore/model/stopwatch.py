@@ -35,6 +35,7 @@ class Stopwatch:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.phases: list[Phase] = []
+        self._began = clock()
         self.current = ""
 
     @contextmanager
@@ -48,16 +49,23 @@ class Stopwatch:
             yield lap
             outcome = "ok"
         finally:
-            self.add(name, self.clock() - started, outcome=outcome, detail=lap.detail)
+            self._add(name, started, self.clock() - started, outcome=outcome, detail=lap.detail)
 
     def add(self, name: str, seconds: float, *, outcome: str = "ok", detail: str = "") -> None:
-        """Record a phase that was timed elsewhere, e.g. between two lines of the server's log."""
+        """Record a phase that ends now and was timed elsewhere.
+
+        For example between two lines of the server's log.
+        """
+        self._add(name, self.clock() - seconds, seconds, outcome=outcome, detail=detail)
+
+    def _add(self, name: str, started: float, seconds: float, *, outcome: str, detail: str) -> None:
         self.phases.append(
             Phase(
                 name=name,
                 seconds=seconds,
                 outcome=outcome,
                 counts_toward_rto=name in COUNTED,
+                began_seconds=max(0.0, started - self._began),
                 detail=detail,
             )
         )

@@ -1,23 +1,21 @@
-"""Requests to the addresses that the user names. An address is a secret: it may hold a token."""
+"""Requests to the addresses that the user names. An address is a secret: it may hold a token.
+
+Standard library only: `sender` runs it in a process of its own.
+"""
 
 from __future__ import annotations
 
-import json
+import base64
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from pytest_pgrestore.model.errors import ConfigError, HarnessError
+from pytest_pgrestore.model.errors import HarnessError
 
-if TYPE_CHECKING:
-    from pytest_pgrestore.model.secret import Secret
-
-SECONDS = 10.0
-"""Longest wait for an answer: a run must not hang on its notices."""
-
-_SCHEMES = ("http", "https")
+_LOOK = "look whether the address is right, and what the other side logs."
+_REACH = "look whether the address can be reached from here."
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -27,57 +25,57 @@ class _NoRedirect(HTTPRedirectHandler):
         """Refuse."""
 
 
-def require_address(address: str) -> None:
-    """Refuse what is no address of the web.
+def ping_address(address: str, ending: str, run: str) -> str:
+    """Return the address of one ping of a dead man's switch.
 
-    Raises:
-        ConfigError: It is none.
-    """
-    parts = urlsplit(address)
-    if parts.scheme not in _SCHEMES or not parts.hostname:
-        raise ConfigError("no address of the web", hint="write https://...")
-
-
-def ping(address: Secret, ending: str) -> None:
-    """Tell a dead man's switch that a run began, or its exit status.
-
-    Source: healthchecks.io, "Pinging API": ``/start``, and ``/0`` to ``/255``.
+    Source: healthchecks.io, "Pinging API": ``/start``, ``/0`` to ``/255``, and ``rid``, a UUID by
+    which it knows the two pings of one run when several run at the same time.
 
     Args:
         address: Of the check.
         ending: ``start``, or the exit status.
-
-    Raises:
-        HarnessError: It was not told.
+        run: UUID of the run.
     """
-    parts = urlsplit(address.reveal())
+    parts = urlsplit(address)
+    query = "&".join(part for part in (parts.query, f"rid={run}") if part)
     path = f"{parts.path.rstrip('/')}/{ending}"
-    _send(urlunsplit(parts._replace(path=path)), b"", {}, "ping_url")
+    return urlunsplit(parts._replace(path=path, query=query, fragment=""))
 
 
-def post(address: Secret, document: dict[str, Any]) -> None:
-    """Post JSON to a webhook.
+def send(
+    address: str,
+    content: bytes,
+    headers: dict[str, str],
+    *,
+    method: str = "POST",
+    timeout_seconds: float,
+) -> None:
+    """Send one request.
+
+    Args:
+        address: Where to. A user and a password in it are sent as HTTP asks for.
+        content: Of the request.
+        headers: Of the request.
+        method: Of the request.
+        timeout_seconds: Longest silence of the other side. It may trickle for longer: `sender`
+            has a deadline for all of it.
 
     Raises:
-        HarnessError: It was not told.
+        HarnessError: The other side did not say that it took it. The message names no address.
     """
-    headers = {"Content-Type": "application/json"}
-    _send(address.reveal(), json.dumps(document).encode(), headers, "webhook")
-
-
-def _send(address: str, data: bytes, headers: dict[str, str], key: str) -> None:
+    parts = urlsplit(address)
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        token = base64.b64encode(pair.encode()).decode()
+        headers = {**headers, "Authorization": f"Basic {token}"}
+        parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     try:
-        request = Request(address, data=data, headers=headers, method="POST")  # noqa: S310 - `require_address` refused what is not http
-        with build_opener(_NoRedirect).open(request, timeout=SECONDS) as answer:
-            answer.read(1)
+        request = Request(urlunsplit(parts), data=content, headers=headers, method=method)  # noqa: S310 - the settings refuse what is not http
+        with build_opener(_NoRedirect).open(request, timeout=timeout_seconds):
+            pass
     except HTTPError as exc:
-        raise HarnessError(
-            f"notify.{key}: the other side answered {exc.code}",
-            hint="look whether the address is right, and what the other side logs.",
-        ) from None
+        raise HarnessError(f"the other side answered {exc.code}", _LOOK) from None
     except (URLError, HTTPException, OSError, ValueError) as exc:
         reason = getattr(exc, "reason", exc)
-        raise HarnessError(
-            f"notify.{key}: nobody was told ({type(reason).__name__})",
-            hint="look whether the address can be reached from here.",
-        ) from None
+        kind = type(reason if isinstance(reason, Exception) else exc).__name__
+        raise HarnessError(f"nobody took it ({kind})", _REACH) from None

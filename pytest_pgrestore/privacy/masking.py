@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -17,6 +18,12 @@ MASK = "***"
 
 _SHORTEST = 4
 """Characters of the shortest secret that is masked: a shorter one is part of ordinary words."""
+
+
+_SHORTEST_PART = 12
+"""Characters of the shortest part of an address that is masked: ``services`` is a word."""
+
+_BETWEEN_PARTS = re.compile(r"[/:@?&=#]")
 
 
 class SecretMasker:
@@ -52,6 +59,18 @@ def passwords_in(connection: Secret) -> list[str]:
     except psycopg.ProgrammingError:
         password = None
     return [whole, str(password)] if password else [whole]
+
+
+def words_of_address(address: Secret) -> list[str]:
+    """Return the secrets of an address of the web: all of it, and each long part of it.
+
+    A part may come from a variable of its own, such as ``https://hc-ping.com/${CHECK}``.
+    """
+    whole = address.reveal()
+    rest = whole.partition("://")[2]
+    host = rest.partition("/")[0].rpartition("@")[2].partition(":")[0]
+    parts = set(_BETWEEN_PARTS.split(rest)) - ({host} if "." in host else set())
+    return [whole, *(part for part in parts if len(part) >= _SHORTEST_PART)]
 
 
 def _forms(secret: str) -> list[str]:

@@ -15,7 +15,14 @@ from pytest_pgrestore.reports.findings import (
 )
 from pytest_pgrestore.reports.format import capped, duration, moment, one_line
 from pytest_pgrestore.reports.tallies import tallies
-from pytest_pgrestore.reports.wording import objective_words, target_asked, undrilled_words
+from pytest_pgrestore.reports.wording import (
+    NOTHING_DUE,
+    expiry_words,
+    left_out_words,
+    objective_words,
+    target_asked,
+    undrilled_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +58,8 @@ def render(evidence: Evidence) -> str:
 
 def _lines(evidence: Evidence) -> Iterator[str]:
     verdict = evidence.verdict()
-    yield f"## {SYMBOLS[verdict]} Restore drills: {str(verdict).upper()}"
+    word = NOTHING_DUE if verdict is Verdict.SKIPPED else str(verdict)
+    yield f"## {SYMBOLS[verdict]} Restore drills: {word.upper()}"
     yield ""
     yield (
         f"Run {_text(evidence.run_id)} on {_text(evidence.host)}, {moment(evidence.started_at)}"
@@ -61,6 +69,12 @@ def _lines(evidence: Evidence) -> Iterator[str]:
     yield from _problems(evidence)
     if evidence.undrilled:
         yield f"- Sources {_text(undrilled_words(evidence))}"
+    for one in evidence.left_out[:_DRILLS_SHOWN]:
+        yield f"- {_text(one.drill)}: {_text(left_out_words(one))}"
+    if verdict is Verdict.SKIPPED:
+        yield ""
+        yield "No drill ran, because none was due."
+        return
     if not evidence.drills:
         yield "No drill ran: nothing was learned about any backup."
         return
@@ -123,6 +137,10 @@ def _details(drill: DrillRecord) -> Iterator[str]:
         yield f"{sentence[:1].upper()}{sentence[1:]}."
     for title, text in tallies(drill):
         yield f"{title}: {_text(text)}."
+    if drill.due:
+        yield f"It was due: {_text('; '.join(drill.due))}."
+    if drill.fresh_until is not None:
+        yield f"T{_text(expiry_words(drill.fresh_until))[1:]}."
     bad = [finding for finding in worst_first(found) if finding.verdict in BAD]
     if bad:
         yield ""

@@ -16,7 +16,12 @@ from pytest_pgrestore.model.visible import visible, visible_lines
 from pytest_pgrestore.reports.findings import findings, first_cause
 from pytest_pgrestore.reports.format import duration, one_line
 from pytest_pgrestore.reports.tallies import tallies
-from pytest_pgrestore.reports.wording import undrilled_words
+from pytest_pgrestore.reports.wording import (
+    NOTHING_DUE,
+    expiry_words,
+    left_out_words,
+    undrilled_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +47,8 @@ def lines(evidence: Evidence, width: int = 80) -> Iterator[Line]:
     width = max(width, _NARROWEST)
     if evidence.drills:
         yield from _table(evidence, width)
+    for one in evidence.left_out:
+        yield from _wrapped(f"{one_line(visible(one.drill))}: ", left_out_words(one), width, None)
     for problem in evidence.problems:
         yield from _wrapped("problem: ", problem, width, Verdict.COULD_NOT_VERIFY)
     if evidence.undrilled:
@@ -112,6 +119,10 @@ def _below(drill: DrillRecord, width: int) -> Iterator[Line]:
         yield from _wrapped("  phases  ", _phases(drill), width, None)
     for title, text in tallies(drill):
         yield from _wrapped(f"  {title.lower()}: ", text, width, None)
+    for reason in drill.due:
+        yield from _wrapped("  due     ", reason, width, None)
+    if drill.fresh_until is not None:
+        yield from _wrapped("  proof   ", expiry_words(drill.fresh_until), width, None)
     cause = first_cause(drill)
     if cause is None:
         return
@@ -153,6 +164,10 @@ def _total(evidence: Evidence, width: int) -> Iterator[Line]:
     counts = Counter(drill.verdict() for drill in evidence.drills)
     words = ", ".join(f"{counts[kind]} {kind}" for kind in Verdict if counts[kind])
     total = f"{str(verdict).upper()} (drills: {words or 'no drill ran'})"
+    if evidence.nothing_due and verdict is Verdict.SKIPPED:
+        total = f"{NOTHING_DUE.upper()} (drills left out: {len(evidence.left_out)})"
+    elif evidence.left_out:
+        total = f"{total[:-1]}, {len(evidence.left_out)} not due)"
     yield from _wrapped("", f"run {evidence.run_id}: {total}", width, verdict)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.model.objectives import ObjectiveStatus
-from pytest_pgrestore.reports.format import both, duration, share
+from pytest_pgrestore.reports.format import both, duration, moment, share
 
 if TYPE_CHECKING:
-    from pytest_pgrestore.model.evidence import DrillRecord, Evidence, ObjectiveResult
+    from datetime import datetime
+
+    from pytest_pgrestore.model.evidence import DrillRecord, Evidence, LeftOut, ObjectiveResult
 
 RTO, RPO = "rto", "rpo"
 """Names of the two objectives in the evidence."""
@@ -18,6 +20,23 @@ def undrilled_words(evidence: Evidence) -> str:
     """Return the sentence about configured sources that were left out; "" if there are none."""
     names = ", ".join(evidence.undrilled)
     return f"configured, and drilled by no test of this full run: {names}" if names else ""
+
+
+NOTHING_DUE = "nothing was due"
+
+
+def left_out_words(one: LeftOut) -> str:
+    """Return why a drill was not due and what stands for it, in one sentence."""
+    backup = f", backup {one.backup}" if one.backup else ""
+    proof = f"proven at {moment(one.proven_at)} by run {one.proven_by}{backup}"
+    return f"not due: {one.why}; {proof}; {expiry_words(one.fresh_until)}"
+
+
+def expiry_words(fresh_until: datetime | None) -> str:
+    """Return when a proof expires, as a sentence without a full stop."""
+    if fresh_until is None:
+        return "this proof does not expire: its source has no every"
+    return f"this proof expires at {moment(fresh_until)}"
 
 
 def target_asked(record: DrillRecord) -> str:

@@ -15,6 +15,7 @@ from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.restore import logical
 from pytest_pgrestore.restore.data_loss import data_loss
+from pytest_pgrestore.restore.extensions import extensions_by_database
 from pytest_pgrestore.restore.judgement import objectives
 from pytest_pgrestore.restore.quarantine.carried_settings import (
     CONFIGURATION_BYTES,
@@ -76,6 +77,7 @@ def measure(attempt: Attempt) -> None:
             attempt.server,
             version=_version(connection),
             system_identifier=access.system_identifier,
+            extensions=extensions_by_database(access, connection),
         )
         # Before the user's own query, which may read a file that is lost.
         if not is_logical(attempt.source) and is_needed(attempt):

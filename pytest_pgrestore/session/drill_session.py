@@ -1,7 +1,8 @@
-"""The drills of one pytest run, as one of its processes knows them: requests, run, results."""
+"""The drills of one pytest run, as one of its processes knows them. Long: one state."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,8 @@ class DrillSession:
         term_signal: Makes SIGTERM an interruption.
         forked: Whether this process is a child that a test forked, and not the run.
         redaction: What may be shown of row values and secrets.
+        tests: Digest of the selected tests of each drill, by the drill's key.
+        due: Why each drill is due, by its key; empty if the run does not ask.
     """
 
     def __init__(self, config: pytest.Config, environ: Mapping[str, str]) -> None:
@@ -75,6 +78,8 @@ class DrillSession:
         self.refusal: HarnessError | None = None
         self.term_signal = TermSignal()
         self.forked = False
+        self.tests: dict[str, str] = {}
+        self.due: dict[str, tuple[str, ...]] = {}
         self._fault: pytest.UsageError | None = None
         self._opened = False
         self._directories: set[Path] = set()
@@ -205,16 +210,33 @@ class DrillSession:
 
         def restore_or_fault() -> DrillResult:
             try:
-                return restore()
+                result = restore()
+                return replace(result, record=self._with_settings(drill, result.record))
             except Exception as exc:  # noqa: BLE001 - whatever it is, it is no interruption
                 failure = failure_of(exc, f"restoring {drill.key}", self.logs)
                 return DrillResult(unfinished(failure), None)
 
         def unfinished(failure: Failure) -> DrillRecord:
             table, planned = self.settings.sources[drill.source], self.check_names(drill)
-            return record_without_restore(drill, table, planned, failure)
+            record = record_without_restore(drill, table, planned, failure)
+            return self._with_settings(drill, record)
 
         return self.results.obtain(drill.key, restore_or_fault, unfinished)
+
+    def settings_of(self, drill: Drill) -> dict[str, str]:
+        """Return the digests of the settings that decide a drill, by key."""
+        from pytest_pgrestore.session.digests import digests_of_drill
+
+        return digests_of_drill(drill, self.settings.given, self.settings.file)
+
+    def _with_settings(self, drill: Drill, record: DrillRecord) -> DrillRecord:
+        """Return the record with what later runs compare, and why the drill was due."""
+        return replace(
+            record,
+            due=self.due.get(drill.key, ()),
+            settings=self.settings_of(drill),
+            tests=self.tests.get(drill.key),
+        )
 
     @property
     def logs(self) -> Path:

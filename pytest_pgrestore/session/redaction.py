@@ -60,10 +60,13 @@ class Redaction:
         return SecretMasker([self._environ.get("PGPASSWORD", ""), *self._secrets()])
 
     def _secrets(self) -> Iterator[str]:
-        """Yield the secrets of every source in clear text."""
+        """Yield the secrets of every source, and of whom is told, in clear text."""
         from pytest_pgrestore.model.secret import Secret
-        from pytest_pgrestore.privacy.masking import passwords_in
+        from pytest_pgrestore.privacy.masking import passwords_in, words_of_address
 
+        file = self._settings.file
+        for address in [*file.notify.addresses(), *file.metrics.addresses()]:
+            yield from words_of_address(address)
         for table in self._settings.sources.values():
             for _, value in table:
                 if isinstance(value, Secret):

@@ -22,12 +22,14 @@ class RunStart:
         started_at: When it began.
         directory: Where the reports of the last run were replaced; None if they were not.
         refusal: Why they could not be replaced; "" if they could.
+        notices: Who could not be told that the run began, and why.
     """
 
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     directory: Path | None = None
     refusal: str = ""
+    notices: list[str] = field(default_factory=list)
 
 
 _START = pytest.StashKey[RunStart]()

@@ -1,4 +1,4 @@
-"""The table of settings. Long: a row for each: a flag, an ini key, a variable, maybe a file key.
+"""The table of settings: a flag, an ini key, a variable, maybe a file key. Long: one table.
 
 Precedence: fixture or marker argument, flag, environment, ini, file, default. "Not given" is None
 everywhere. `resolve` reads them. Light on purpose: every pytest run of our users loads this module.
@@ -206,6 +206,12 @@ SETTINGS = (
         help="where each run adds a file: a directory, or a prefix such as s3://bucket/drills",
     ),
     Setting(
+        name="due",
+        parse=parse_switch,
+        default=False,
+        help="run the drills that are due by the history; the tests of the others are skipped",
+    ),
+    Setting(
         name="plan",
         parse=parse_switch,
         default=False,
@@ -234,6 +240,12 @@ SETTINGS = (
         parse=parse_switch,
         default=False,
         help="a drill with an assertion that was skipped, or expected to fail, is not green",
+    ),
+    Setting(
+        name="notify",
+        parse=parse_switch,
+        default=True,
+        help="tell those whom [notify] and [metrics] name (the default)",
     ),
     Setting(
         name="show_values",

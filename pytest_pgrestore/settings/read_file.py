@@ -16,11 +16,12 @@ from pydantic import Field
 from pytest_pgrestore.model.errors import MistakesError
 from pytest_pgrestore.model.sandbox_choice import Confine, ConnectBy, Storage
 from pytest_pgrestore.settings.file_content import read_content
+from pytest_pgrestore.settings.notice_tables import MetricsTable, NotifyTable
+from pytest_pgrestore.settings.paths import absolute
 from pytest_pgrestore.settings.source_tables import SourceTable
 from pytest_pgrestore.settings.suggest import known_names
 from pytest_pgrestore.settings.toml import Duration, Table, read_table
 from pytest_pgrestore.settings.variables import fill_in
-from pytest_pgrestore.settings.words import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -79,17 +80,20 @@ class HistoryTable(Table):
 RUNTIMES = ("docker", "local")
 """Our own types of sandboxes."""
 
-_PATH_KEYS = frozenset(
-    {
-        *("config", "delta", "envdir", "path", "globals", "linked_paths", "read_paths"),
-        "schema_file",
-        "wal",
-        *("bindir", "directory", "before", "place"),
-    }
-)
-"""Keys of any table whose text, or list of texts, is a path."""
+_TOP_KEYS = ("sources", "sandbox", "reports", "history", "notify", "metrics")
 
-_TOP_KEYS = ("sources", "sandbox", "reports", "history")
+_NOTICES = ("notify", "metrics")
+"""Tables that say who is told about a run."""
+
+
+class _Anything(dict[str, str]):
+    """Variables, with an address for each one that is not set."""
+
+    def __contains__(self, _name: object) -> bool:
+        return True
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name, default or "https://not-set.invalid/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,8 @@ class Config:
         sandbox: Where the throwaway server runs.
         reports: Where they are written to.
         history: Where it is.
+        notify: Who is told.
+        metrics: Where figures go to.
     """
 
     path: Path | None = None
@@ -109,6 +115,8 @@ class Config:
     sandbox: SandboxTable = field(default_factory=SandboxTable)
     reports: ReportsTable = field(default_factory=ReportsTable)
     history: HistoryTable = field(default_factory=HistoryTable)
+    notify: NotifyTable = field(default_factory=NotifyTable)
+    metrics: MetricsTable = field(default_factory=MetricsTable)
 
 
 def load_config(
@@ -117,6 +125,7 @@ def load_config(
     *,
     tables: Mapping[str, type[SourceTable]],
     runtimes: Collection[str] = RUNTIMES,
+    notices: bool = True,
 ) -> Config:
     """Return the settings in the file at `path`, with absolute paths and variables filled in.
 
@@ -125,12 +134,14 @@ def load_config(
         environ: Has the variables that the file names.
         tables: The known types of sources.
         runtimes: The known types of sandboxes.
+        notices: Whether anybody is told. If not, the variables of those tables need not be set:
+            they hold secrets, and are set on the machine of the schedule alone.
 
     Raises:
         MistakesError: With every mistake in the file at once.
     """
     mistakes: list[str] = []
-    document = _document(path, environ, mistakes)
+    document = _document(path, environ, mistakes, notices=notices)
     mistakes += [
         f"{key}: unknown key\nHINT: {known_names(key, _TOP_KEYS)}"
         for key in document
@@ -143,17 +154,33 @@ def load_config(
         mistakes.append(f"sandbox.runtime: unknown runtime\nHINT: {hint}")
     reports = read_table(ReportsTable, document.get("reports", {}), "reports", mistakes)
     history = read_table(HistoryTable, document.get("history", {}), "history", mistakes)
-    if mistakes or sandbox is None or reports is None or history is None:
+    notify = read_table(NotifyTable, document.get("notify", {}), "notify", mistakes)
+    metrics = read_table(MetricsTable, document.get("metrics", {}), "metrics", mistakes)
+    if (
+        mistakes
+        or sandbox is None
+        or reports is None
+        or history is None
+        or notify is None
+        or metrics is None
+    ):
         count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise MistakesError(f"{path} has {count}:\n" + "\n".join(mistakes))
-    return Config(path, sources, sandbox, reports, history)
+    if not notices:
+        notify, metrics = NotifyTable(), MetricsTable()
+    return Config(path, sources, sandbox, reports, history, notify, metrics)
 
 
-def _document(path: Path, environ: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:
+def _document(
+    path: Path, environ: Mapping[str, str], mistakes: list[str], *, notices: bool
+) -> dict[str, Any]:
     """Return the content of the file, with absolute paths and variables filled in."""
-    document = fill_in(read_content(path), environ, mistakes)
-    absolute: dict[str, Any] = _absolute(document, path.parent.absolute())
-    return absolute
+    content = read_content(path)
+    told = {} if notices else {key: content.pop(key) for key in _NOTICES if key in content}
+    document = fill_in(content, environ, mistakes)
+    document |= fill_in(told, _Anything(environ), mistakes)
+    found: dict[str, Any] = absolute(document, path.parent.absolute())
+    return found
 
 
 def _read_sources(
@@ -203,23 +230,3 @@ def _model_of(
     problem = "missing" if kind is None else "unknown type of source"
     mistakes.append(f"{where}.type: {problem}\nHINT: {known_names(str(kind), types)}")
     return None
-
-
-def _absolute(value: Any, base: Path) -> Any:
-    """Return `value` with all paths in it absolute; a relative one starts from `base`."""
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: _path(entry, base)
-        if key in _PATH_KEYS and isinstance(entry, str | list)
-        else _absolute(entry, base)
-        for key, entry in value.items()
-    }
-
-
-def _path(entry: Any, base: Path) -> Any:
-    if isinstance(entry, list):
-        return [_path(one, base) for one in entry]
-    if not isinstance(entry, str) or is_url(entry):
-        return entry
-    return str(base / Path(entry).expanduser())

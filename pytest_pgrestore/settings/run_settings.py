@@ -13,6 +13,7 @@ import pytest
 from pytest_pgrestore.model.drill import DrillSettings
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.settings.find_file import find_config, find_unread
+from pytest_pgrestore.settings.listing import is_listing
 from pytest_pgrestore.settings.options import DEFAULT_REPORT_DIRECTORY
 from pytest_pgrestore.settings.resolve import ExplicitSettings, is_flag_given, resolve
 from pytest_pgrestore.settings.suggest import known_names
@@ -22,18 +23,6 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.settings.read_file import Config
     from pytest_pgrestore.settings.source_tables import SourceTable
-
-
-_LISTING = (
-    *("help", "version", "markers", "showfixtures", "show_fixtures_per_test"),
-    *("cacheshow", "collectonly", "setupplan"),
-)
-"""Flags of pytest, by their dest, with which it runs no test."""
-
-
-def is_listing(config: pytest.Config) -> bool:
-    """Return whether pytest only lists something: it runs no test, so nothing is restored."""
-    return any(config.getoption(name, None) for name in _LISTING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +163,11 @@ class RunSettings:
         try:
             known = self._known()
             return load_config(
-                self.path, self._environ, tables=known.tables, runtimes=known.runtimes
+                self.path,
+                self._environ,
+                tables=known.tables,
+                runtimes=known.runtimes,
+                notices=self.tells,
             )
         except ConfigError as exc:
             raise pytest.UsageError(str(exc)) from None
@@ -220,6 +213,12 @@ class RunSettings:
         """Where each run adds a file: a path or a URL; None is nowhere."""
         found = self.given.or_default("history", self.file.history.place)
         return None if found is None else str(found)
+
+    @property
+    def tells(self) -> bool:
+        """Whether others are told about this run: not about one that restores nothing."""
+        told = resolve(self._config, self._environ, only=("notify",)).or_default("notify")
+        return bool(told) and not self.lists_only
 
     def switch(self, name: str) -> bool:
         """Return whether switch `name` is on."""

@@ -15,8 +15,9 @@ from pytest_pgrestore.session import fixtures
 from pytest_pgrestore.session.collection.drill_table import OF_FILE, DrillTable
 from pytest_pgrestore.session.marker import ARGUMENTS, OF_TEST
 from pytest_pgrestore.settings.mistakes import keys_of
+from pytest_pgrestore.settings.notice_tables import MetricsTable, NotifyTable
 from pytest_pgrestore.settings.options import SETTINGS, Setting
-from pytest_pgrestore.settings.read_file import ReportsTable, SandboxTable
+from pytest_pgrestore.settings.read_file import HistoryTable, ReportsTable, SandboxTable
 from pytest_pgrestore.settings.toml import Table
 from pytest_pgrestore.sources.registry import SOURCE_TABLES
 from tests.project import ROOT
@@ -29,6 +30,9 @@ KEYS = [
 ] + [
     ("sandbox", SandboxTable, "### `[sandbox]`"),
     ("reports", ReportsTable, "### `[reports]`"),
+    ("history", HistoryTable, "### `[history]`"),
+    ("notify", NotifyTable, "### `[notify]`"),
+    ("metrics", MetricsTable, "### `[metrics]`"),
 ]
 
 

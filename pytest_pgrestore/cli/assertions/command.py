@@ -154,6 +154,8 @@ def _run(directory: Path, given: dict[str, str], config: Path, *, every: bool) -
             *(sys.executable, "-P", "-m", "pytest", "-c", os.devnull, "-p", "no:cacheprovider"),
             *(f"--rootdir={directory}", f"--confcutdir={directory}"),
             *(f"--pgrestore-config={config}", f"--pgrestore-report-dir={directory / 'reports'}"),
+            # It asserts nothing, so it is no proof, and the history of the user's does not get it.
+            *("--no-pgrestore-due", f"--pgrestore-history={directory / 'history'}"),
             *("--no-pgrestore-plan", "--no-pgrestore-keep", str(test)),
         ],
         timeout_seconds=_DEADLINE_SECONDS,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.cli.doctor.diagnosis import Diagnosis
 from pytest_pgrestore.cli.doctor.docker import examine_docker
+from pytest_pgrestore.cli.doctor.notices import examine_notices
 from pytest_pgrestore.cli.doctor.place import examine_place
 from pytest_pgrestore.cli.doctor.programs import examine_programs
 from pytest_pgrestore.cli.doctor.sources import examine_sources
@@ -19,6 +20,7 @@ from pytest_pgrestore.sandboxes import confinement
 from pytest_pgrestore.settings.find_file import find_config
 from pytest_pgrestore.settings.options import BY_NAME, DEFAULT_REPORT_DIRECTORY
 from pytest_pgrestore.settings.read_file import Config, load_config
+from pytest_pgrestore.settings.words import parse_switch
 from pytest_pgrestore.sources.registry import SOURCE_TABLES
 from pytest_pgrestore.system import network
 
@@ -52,6 +54,7 @@ def examine(
         examine_docker(sandbox, diagnosis)
     _examine_reports(settings, here, environ, diagnosis)
     examine_sources(settings, diagnosis, local=runtime == "local")
+    examine_notices(settings, diagnosis)
     return _conclude(diagnosis)
 
 
@@ -61,7 +64,10 @@ def _read(
     """Return the settings; None if no file is found, or if it has mistakes."""
     with diagnosis.problems_from():
         path = find_config(config, [here])
-        return load_config(path, environ, tables=SOURCE_TABLES) if path is not None else None
+        notify = BY_NAME["notify"]
+        told = parse_switch(environ.get(notify.variable, str(notify.default)))
+        if path is not None:
+            return load_config(path, environ, tables=SOURCE_TABLES, notices=told)
     return None
 
 

@@ -56,6 +56,8 @@ def template_environment() -> Environment:
         "margin": wording.margin,
         "target_asked": wording.target_asked,
         "undrilled_words": wording.undrilled_words,
+        "left_out_words": wording.left_out_words,
+        "expiry_words": wording.expiry_words,
         "data_loss_rows": _data_loss_rows,
         "waterfall": waterfall.waterfall,
         "bar_height": waterfall.BAR,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.model.evidence_json import to_json
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.reports.html.environment import template_environment
+from pytest_pgrestore.reports.wording import NOTHING_DUE
 
 if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Evidence
@@ -46,6 +47,8 @@ def _content_security_policy(css: str) -> str:
 
 def _scope(evidence: Evidence) -> str:
     """Return what was drilled, in one sentence."""
+    if evidence.verdict() is Verdict.SKIPPED:
+        return f"No drill ran, because {NOTHING_DUE}."
     if not evidence.drills:
         return "No drill ran: nothing was learned about any backup."
     counts = Counter(drill.verdict() for drill in evidence.drills)

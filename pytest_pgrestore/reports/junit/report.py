@@ -13,7 +13,7 @@ from pytest_pgrestore.reports.findings import RESTORED, TARGET_REACHED, findings
 from pytest_pgrestore.reports.format import UNKNOWN, capped, exact, moment, one_line
 from pytest_pgrestore.reports.junit.xml import Case, Suite, to_xml
 from pytest_pgrestore.reports.tallies import tallies
-from pytest_pgrestore.reports.wording import RPO, RTO, objective_words, target_asked
+from pytest_pgrestore.reports.wording import RPO, RTO, left_out_words, objective_words, target_asked
 
 if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import DrillRecord, Evidence
@@ -40,7 +40,7 @@ def render(evidence: Evidence, *, strict: bool = False) -> str:
         strict: Leave out file and line of a case, which Jenkins' junit-10.xsd does not allow.
     """
     suites = [_suite(evidence, drill) for drill in evidence.drills]
-    if evidence.problems or evidence.undrilled:
+    if evidence.problems or evidence.undrilled or evidence.left_out:
         suites.append(_run(evidence))
     return to_xml("pgrestore", suites, strict=strict)
 
@@ -78,6 +78,15 @@ def _run(evidence: Evidence) -> Suite:
             message="configured, and drilled by no test of this full run",
         )
         for name in evidence.undrilled
+    )
+    cases += tuple(
+        Case(
+            name=f"drill {one_line(one.drill)}",
+            classname="pgrestore.run",
+            result="skipped",
+            message=one_line(left_out_words(one)),
+        )
+        for one in evidence.left_out
     )
     return Suite(
         name="pgrestore.run",
@@ -163,6 +172,8 @@ def _properties(evidence: Evidence, drill: DrillRecord) -> dict[str, str]:
         "restore_seconds": drill.rto.measured_seconds,
         "rpo_seconds": drill.rpo.objective_seconds,
         "data_loss_seconds": drill.rpo.measured_seconds,
+        "fresh_until": drill.fresh_until.isoformat() if drill.fresh_until else None,
+        "due": "; ".join(drill.due) or None,
     }
     return {f"pgrestore.{name}": str(value) for name, value in facts.items() if value is not None}
 

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_pgrestore.privacy.exceptions import message_without_values
 from pytest_pgrestore.session.instances import instance_for
-from pytest_pgrestore.settings.run_settings import is_listing
+from pytest_pgrestore.settings.listing import is_listing
 
 if TYPE_CHECKING:
     from pytest_pgrestore.restore.instance import RestoredInstance

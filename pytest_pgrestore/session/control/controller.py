@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from pytest_pgrestore.model.visible import visible_lines
 from pytest_pgrestore.session.collection.drill_items import USAGE
 from pytest_pgrestore.session.control.plan import plan_lines, status_of_plan
 from pytest_pgrestore.session.control.run_reports import replace_last
+from pytest_pgrestore.session.control.telling import Telling, print_remarks
 from pytest_pgrestore.session.drill_session import SESSION, DrillSession
 from pytest_pgrestore.session.keys import (
     INPUT_KEY,
@@ -24,7 +26,7 @@ from pytest_pgrestore.session.keys import (
 )
 from pytest_pgrestore.session.outcomes.outcomes import drills_of
 from pytest_pgrestore.session.outcomes.received import Outcomes
-from pytest_pgrestore.settings.run_settings import is_listing
+from pytest_pgrestore.settings.listing import is_listing
 
 if TYPE_CHECKING:
     from pytest_pgrestore.session.control.finish import RunEnd
@@ -52,7 +54,9 @@ def install(config: pytest.Config) -> None:
     if state.settings.planning and hasattr(config.option, "tx"):
         # xdist's options -n and --dist end here: a plan is short, workers would only repeat it.
         config.option.dist, config.option.tx = "no", []
-    config.pluginmanager.register(Controller(state), "pgrestore-controller")
+    telling = Telling(state)
+    config.pluginmanager.register(Controller(state, telling), "pgrestore-controller")
+    config.pluginmanager.register(telling, "pgrestore-telling")
 
 
 class Controller:
@@ -60,11 +64,13 @@ class Controller:
 
     Args:
         state: The run's drills.
+        telling: Tells others how it went.
     """
 
-    def __init__(self, state: DrillSession) -> None:
+    def __init__(self, state: DrillSession, telling: Telling) -> None:
         self._state = state
         self._outcomes = Outcomes()
+        self._telling = telling
         # Why the run was interrupted, as the end of a sentence; None if it was not.
         self._interruption: str | None = None
         # What an xdist worker found wrong with markers and drill files.
@@ -199,7 +205,7 @@ class Controller:
         self._end = self._close(int(session.exitstatus))
         session.exitstatus = self._end.exit_status
 
-    def pytest_unconfigure(self) -> None:
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Do the same after an interruption of the start: pytest then finishes no session.
 
         After a mistake in the settings pytest does not finish one either.
@@ -209,6 +215,7 @@ class Controller:
         broken_off = self._interruption is None
         status = pytest.ExitCode.USAGE_ERROR if broken_off else pytest.ExitCode.INTERRUPTED
         self._end = self._close(int(status))
+        print_remarks(config, self._end.remarks)
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Print the drills and the paths of the reports."""
@@ -226,9 +233,13 @@ class Controller:
                 terminalreporter.write_line(line, **_COLOURS.get(verdict, {}))
             paths = self._end.paths or {}
             self._print(config, [f"{name}: {path}" for name, path in paths.items()])
-        self._print(config, [f"pgrestore: {remark}" for remark in self._end.remarks])
+        print_remarks(config, self._end.remarks)
 
     def _close(self, exit_status: int) -> RunEnd:
+        end = self._closed(exit_status)
+        return replace(end, remarks=(*end.remarks, *self._telling.report(end)))
+
+    def _closed(self, exit_status: int) -> RunEnd:
         from pytest_pgrestore.session.control.finish import close, close_after_fault
 
         try:

@@ -15,6 +15,7 @@ from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.control.coverage import undrilled
 from pytest_pgrestore.session.control.problems import NO_DRILL, find_problems
+from pytest_pgrestore.session.control.proofs import left_out, with_past
 from pytest_pgrestore.session.control.run_reports import evidence_of
 from pytest_pgrestore.session.own_faults import own_fault
 
@@ -54,12 +55,14 @@ class RunEnd:
         evidence: None if there is nothing to report.
         paths: The reports by name.
         remarks: For the terminal: what was kept, what could not be removed or written.
+        told: What others are told of; also where pytest gave up. None if nothing is.
     """
 
     exit_status: int
     evidence: Evidence | None = None
     paths: Mapping[str, Path] | None = None
     remarks: tuple[str, ...] = ()
+    told: Evidence | None = None
 
 
 def close(
@@ -75,14 +78,18 @@ def close(
     """
     remarks: list[str] = []
     records = tuple(_settle(state, outcomes, remarks)) if state.opened else ()
+    records = tuple(with_past(state, records))
+    left = left_out(state, records)
     faults = _remove_run(state, remarks) if state.opened else []
     if not records and not state.settings.asked_for:
         return RunEnd(exit_status, remarks=tuple(remarks))
     broken = _BROKEN_OFF.get(exit_status)
-    problems = find_problems(state, records, outcomes, interruption) if broken is None else [broken]
+    problems = [broken] if broken is not None else []
+    if broken is None:
+        problems += find_problems(state, records, outcomes, interruption, left)
     problems += faults
     # Without strictness a run without drills is no fault. It proves nothing either.
-    unimportant = not records and not problems
+    unimportant = not records and not problems and not left
     if unimportant:
         problems = [NO_DRILL]
     whole = broken is None and interruption is None
@@ -92,13 +99,15 @@ def close(
         drills=records,
         problems=tuple(problems),
         undrilled=undrilled(state, records, outcomes) if whole else (),
+        left_out=left,
     )
     paths, written = _write(state, evidence, remarks)
     if unimportant or broken is not None:
-        return RunEnd(exit_status, remarks=tuple(remarks))
+        told = None if unimportant else evidence
+        return RunEnd(exit_status, remarks=tuple(remarks), told=told)
     written = _remember(state, evidence, remarks) and written
     status = choose_exit_status(exit_status, evidence, outcomes, written=written)
-    return RunEnd(status, evidence, paths, tuple(remarks))
+    return RunEnd(status, evidence, paths, tuple(remarks), told=evidence)
 
 
 def _remove_run(state: DrillSession, remarks: list[str]) -> list[str]:
@@ -127,7 +136,7 @@ def close_after_fault(state: DrillSession, exit_status: int, error: Exception) -
     evidence = evidence_of(state.start, state.environ, problems=tuple(problems))
     paths, _ = _write(state, evidence, remarks)
     status = exit_status if exit_status != pytest.ExitCode.OK else COULD_NOT_VERIFY
-    return RunEnd(status, evidence, paths, tuple(remarks))
+    return RunEnd(status, evidence, paths, tuple(remarks), told=evidence)
 
 
 def choose_exit_status(
@@ -148,7 +157,8 @@ def choose_exit_status(
     verdict = evidence.verdict()
     if verdict is Verdict.FAILED or outcomes.ordinary_failures:
         return int(pytest.ExitCode.TESTS_FAILED)
-    if verdict is not Verdict.PASSED or outcomes.drill_failures or not written:
+    green = verdict in {Verdict.PASSED, Verdict.SKIPPED}
+    if not green or outcomes.drill_failures or not written:
         return COULD_NOT_VERIFY
     return exit_status
 

@@ -9,6 +9,8 @@ import pytest
 from pytest_pgrestore.model.errors import PgRestoreError
 from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.model.visible import visible
+from pytest_pgrestore.session.control.proofs import left_out
 from pytest_pgrestore.session.keys import keys_of_drills
 
 if TYPE_CHECKING:
@@ -39,11 +41,16 @@ def _plans(state: DrillSession, keys: list[str]) -> tuple[list[str], list[Verdic
 
     lines: list[str] = []
     verdicts: list[Verdict] = []
+    not_due = {one.drill: one for one in left_out(state, ())}
     for key in keys:
+        if key in not_due:
+            lines += [f"drill {key}", f"  not due   {not_due[key].why}"]
+            continue
         drill = state.requests[key].drill
         try:
             plan = plan_drill(drill, state.source(drill.source), state.run)
             lines += plan.lines(with_settings=with_settings)
+            lines += [f"  due       {visible(reason)}" for reason in state.due.get(key, ())]
         except PgRestoreError as exc:
             lines += [f"drill {key}", *(f"  {line}" for line in str(exc).splitlines())]
             verdicts.append(exc.verdict)

@@ -9,9 +9,9 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.control.coverage import undrilled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
-    from pytest_pgrestore.model.evidence import DrillRecord
+    from pytest_pgrestore.model.evidence import DrillRecord, LeftOut
     from pytest_pgrestore.session.drill_session import DrillSession
     from pytest_pgrestore.session.outcomes.received import Outcomes
 
@@ -34,8 +34,10 @@ def find_problems(
     records: Iterable[DrillRecord],
     outcomes: Outcomes,
     interruption: str | None,
+    left_out: Iterable[LeftOut] = (),
 ) -> list[str]:
     """Return why the run is not green, beside the verdicts of its drills."""
+    not_due = {one.drill for one in left_out}
     records = list(records)
     strict = state.settings.asked_for and state.settings.switch("strict")
     problems = [] if interruption is None else [f"the run was interrupted{interruption}"]
@@ -54,24 +56,28 @@ def find_problems(
         one_line = why.replace(_NEXT_HINT, "; ").replace("\n", " ")
         problems.append(f"{name} asked for a drill that cannot be: {one_line}")
     if state.refusal is None:
-        problems += _not_restored(records, outcomes, strict=strict)
+        problems += _not_restored(records, outcomes, not_due, strict=strict)
     if interruption is None and state.settings.switch("strict_sources"):
         problems += [
             f"source {name} is configured, and no test drilled it"
             for name in undrilled(state, records, outcomes)
         ]
-    if strict and not problems:
+    if strict and not problems and (records or not not_due):
         problems += _nothing_proved(records)
     if state.settings.asked_for and state.settings.switch("strict_skips"):
         problems += _left_out(records)
     return problems
 
 
-def _not_restored(records: list[DrillRecord], outcomes: Outcomes, *, strict: bool) -> Iterator[str]:
-    """Yield a problem for each drill that tests belong to and that was not restored."""
+def _not_restored(
+    records: list[DrillRecord], outcomes: Outcomes, not_due: Collection[str], *, strict: bool
+) -> Iterator[str]:
+    """Yield a problem for each drill that tests belong to and that was due and not restored."""
     restored = {record.drill for record in records}
     for key in outcomes.drills():
         skipped = all(outcome.verdict is Verdict.SKIPPED for outcome in outcomes.of(key))
+        if key in not_due:
+            continue
         if key not in restored and (strict or not skipped):
             why = "every test of it was skipped" if skipped else "nothing was restored"
             yield f"drill {key} did not run: {why}"

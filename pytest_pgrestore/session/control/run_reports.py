@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from pytest_pgrestore.model.evidence import DrillRecord
+    from pytest_pgrestore.model.evidence import DrillRecord, LeftOut
     from pytest_pgrestore.session.run_start import RunStart
 
 _CI_JOBS = ("CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL", "GITHUB_RUN_ID")
@@ -168,6 +168,7 @@ def evidence_of(
     drills: tuple[DrillRecord, ...] = (),
     problems: tuple[str, ...] = (),
     undrilled: tuple[str, ...] = (),
+    left_out: tuple[LeftOut, ...] = (),
 ) -> Evidence:
     """Return the evidence of the run as it is now.
 
@@ -177,6 +178,7 @@ def evidence_of(
         drills: Their records.
         problems: Why the run is not green, beside its drills.
         undrilled: Configured sources that no test of a full run drilled.
+        left_out: Drills that were not due.
     """
     return Evidence(
         run_id=start.run_id,
@@ -188,6 +190,8 @@ def evidence_of(
         drills=drills,
         problems=problems,
         undrilled=undrilled,
+        left_out=left_out,
+        notices=tuple(text.replace("\n", " ") for text in start.notices),
     )
 
 

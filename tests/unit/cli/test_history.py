@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -74,12 +76,18 @@ def test_status_tells_what_is_due(here: Path) -> None:
     result = call("status")
 
     assert result.exit_code == 1
-    lines = result.output.splitlines()
-    assert lines[0] == "shop: due"
-    assert "crm: never drilled" in lines
-    assert any(line.startswith("  due          its last drill was failed: ") for line in lines)
-    assert "  due          its last green drill was 40 d ago, and every is 30 d" in lines
-    assert lines[-1] == "2 of 2 sources due"
+    heading, shop, red, late, crm, never, total = result.output.splitlines()
+    assert re.split(r"  +", heading) == [
+        *("source", "standing", "last drill", "last green", "restore / RTO", "fresh until")
+    ]
+    assert shop.startswith(
+        "shop    overdue        1 d ago, failed  40 d ago    12 min 3 s / 15 min"
+    )
+    assert red.startswith("  its last drill was failed: restored: the archive has a hole")
+    assert late == "  its last green drill was 40 d ago, and every is 30 d"
+    assert crm.split() == ["crm", "never", "drilled", "-", "-", "-", "-"]
+    assert never == "  it was never drilled"
+    assert total == "2 of 2 sources due"
 
 
 def test_status_is_silent_about_fresh_proof(here: Path) -> None:
@@ -93,9 +101,29 @@ def test_status_is_silent_about_fresh_proof(here: Path) -> None:
     result = call("status")
 
     assert result.exit_code == 0
-    assert "shop: proven" in result.output
-    assert "crm: no interval" in result.output
+    assert "shop    proven " in result.output
+    assert "crm     no interval " in result.output
     assert result.output.endswith("2 sources, none due\n")
+
+
+def test_status_is_json_for_programs(here: Path) -> None:
+    """With figures instead of words, and the same status."""
+    remember(here, evidence("a", "shop", healthy_pitr(), 2))
+
+    result = call("status", "--json")
+
+    assert result.exit_code == 1
+    document = json.loads(result.output)
+    shop, crm = document["sources"]
+    assert (document["due"], document["history_problems"]) == (1, [])
+    assert (shop["source"], shop["standing"], shop["is_due"]) == ("shop", "proven", False)
+    assert shop["every_seconds"] == 30 * 86400
+    assert shop["last"] == shop["last_green"]
+    assert shop["last"]["run_id"] == "a"
+    assert shop["last"]["restore_seconds"] == 723.4
+    assert shop["last"]["rto_seconds"] == 900
+    assert crm["last"] is None
+    assert crm["reasons"] == ["it was never drilled"]
 
 
 def test_a_damaged_history_is_told(here: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from pytest_pgrestore.history.due import Standing, standings
+from pytest_pgrestore.history.due import SourceStanding, Standing, standings
 from pytest_pgrestore.history.entry import Entry, entry_of
+from pytest_pgrestore.model.evidence import DrillRecord, LeftOut
 from tests.unit.evidence_samples import failed, healthy_pitr, run
 
 DAY = timedelta(days=1)
@@ -28,7 +30,7 @@ BEGAN = GREEN.drills[0].started_at
             30 * DAY,
             [GREEN],
             30,
-            Standing.DUE,
+            Standing.OVERDUE,
             "its last green drill was 30 d ago, and every is 30 d",
         ),
         (None, [GREEN], 400, Standing.UNSCHEDULED, None),
@@ -70,3 +72,81 @@ def test_proof_expires() -> None:
     assert found.fresh_until == BEGAN + 30 * DAY
     assert other.fresh_until is None
     assert found.runs == 1
+
+
+def drilled(name: str, record: DrillRecord, *, days: float = 0, **changes: Any) -> Entry:
+    """A run of one drill, that many days after the first."""
+    at = BEGAN + timedelta(days=days)
+    changed = replace(record, started_at=at, drill=f"shop@{name}", source="shop", **changes)
+    return entry_of(replace(run(changed), run_id=f"{name}{days}"), "{}", ())
+
+
+def stands(*entries: Entry, days: float, settings: dict[str, str] | None = None) -> SourceStanding:
+    """How `shop` stands by these runs."""
+    now = BEGAN + timedelta(days=days)
+    (found,) = standings(
+        {"shop": 30 * DAY}, entries, now, None if settings is None else {"shop": settings}
+    )
+    return found
+
+
+def test_the_target_that_expires_first_counts() -> None:
+    """A source with several targets is as fresh as the oldest of their proofs."""
+    both = entry_of(
+        run(
+            replace(healthy_pitr(), drill="shop@a"),
+            replace(healthy_pitr(), drill="shop@b", started_at=BEGAN - 20 * DAY),
+        ),
+        "{}",
+        (),
+    )
+
+    found = stands(both, days=11)
+
+    assert found.standing is Standing.OVERDUE
+    assert found.reasons == ("shop@b: its last green drill was 31 d ago, and every is 30 d",)
+    assert found.fresh_until == BEGAN + 10 * DAY
+
+
+def test_a_target_that_no_test_asks_for_any_more_is_given_up() -> None:
+    """Its last red drill is of no interest."""
+    entries = drilled("old", failed()), drilled("new", healthy_pitr(), days=1)
+
+    assert stands(*entries, days=2).standing is Standing.PROVEN
+
+
+def test_a_drill_that_was_left_out_is_still_asked_for() -> None:
+    """A night in which another target was due does not hide that this one expires."""
+    first = drilled("a", healthy_pitr())
+    night = drilled("b", healthy_pitr(), days=25)
+    left = LeftOut(
+        drill="shop@a", source="shop", why="", proven_at=BEGAN, proven_by="a0", backup=None
+    )
+
+    found = stands(first, replace(night, left_out=(left,)), days=31)
+
+    assert found.standing is Standing.OVERDUE
+    assert found.last_green is not None
+    assert found.last_green.drill == "shop@a"
+    assert found.green_run == "a0"
+
+
+def test_changed_settings_of_the_source_are_seen() -> None:
+    """Those of the sandbox are not known here: another machine may drill."""
+    entry = drilled("a", healthy_pitr(), settings={"path": "1", "sandbox.runtime": "2"})
+
+    assert stands(entry, days=1, settings={"path": "1"}).standing is Standing.PROVEN
+    changed = stands(entry, days=1, settings={"path": "9", "jobs": "4"})
+    assert changed.standing is Standing.DUE
+    assert changed.reasons == ("its settings changed since its last green drill: jobs, path",)
+    assert stands(entry, days=1, settings={"jobs": "4"}).reasons == (
+        "its settings changed since its last green drill: jobs, path",
+    )
+
+
+def test_a_restore_without_an_assertion_is_no_proof() -> None:
+    """Its run was not green either."""
+    found = stands(drilled("a", healthy_pitr(), assertions=()), days=1)
+
+    assert found.standing is Standing.DUE
+    assert found.last_green is None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,8 +21,6 @@ from pytest_pgrestore.model.verdict import Verdict
 from tests.unit.evidence_samples import failed, healthy_pitr, run
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytest_pgrestore.model.evidence import Evidence
 
 
@@ -78,6 +79,25 @@ def test_many_runs_may_end_at_once(tmp_path: Path) -> None:
     assert len(past.entries) == 25
     assert past.entries[-1].previous
     assert len(ledger._last_digests()) == 1
+
+
+def add_nights(directory: str, first: int) -> None:
+    """Add four runs; what one process of many does."""
+    for number in range(first, first + 4):
+        Ledger(DirectoryStore(Path(directory))).add(night(number), "{}")
+
+
+def test_many_processes_may_add_at_once(tmp_path: Path) -> None:
+    """Nothing is lost, and none is taken for damage."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(3, mp_context=context) as pool:
+        list(pool.map(partial(add_nights, str(tmp_path)), (0, 10, 20)))
+
+    past = Ledger(DirectoryStore(tmp_path)).read()
+
+    assert past.problems == ()
+    assert len(past.entries) == 12
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json"}
 
 
 def test_a_run_is_written_once(tmp_path: Path) -> None:

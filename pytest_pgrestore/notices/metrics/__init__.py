@@ -1,0 +1,1 @@
+"""What is measured, for monitoring: samples, their text, and where they go."""

@@ -1,0 +1,1 @@
+"""A run as spans: the run, its drills, their phases."""
