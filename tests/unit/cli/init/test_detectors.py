@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from pytest_pgrestore.cli.init.settings_text import settings_text
 from pytest_pgrestore.cli.init.surroundings import Findings, Surroundings
 from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.settings.read_file import load_config
+from pytest_pgrestore.sources.registry import SOURCE_TABLES
 from tests.unit.system.test_who_may_read import asked_by_nobody
 
 SECRET = "correct-horse-battery"  # noqa: S105 - a value to look for
@@ -262,6 +265,20 @@ def test_a_pattern_never_takes_the_files_of_another_job(tmp_path: Path) -> None:
     assert found == {"shop-[0-9]*.sql", "shop-eu-*.sql", "a2b.sql", "a*bxb.sql"}
 
 
+def test_names_of_files_mean_themselves(tmp_path: Path) -> None:
+    """No variable is put into them, and they are no pattern."""
+    here = put(tmp_path / "${HOME} [a] 'b' \"c\" $${d}", {"sh*op ${X}.sql": DUMP})
+
+    proposal, _ = looked(tmp_path, here)
+    (tmp_path / "pgrestore.toml").write_text(settings_text(proposal, {}))
+
+    config = load_config(tmp_path / "pgrestore.toml", {}, tables=SOURCE_TABLES)
+    (table,) = config.sources.values()
+    assert [Path(path) for path in glob.glob(str(vars(table)["path"]))] == [  # noqa: PTH207 - as the source does
+        here / "sh*op ${X}.sql"
+    ]
+
+
 def test_roles_go_beside_the_dumps(tmp_path: Path) -> None:
     """They are no source of their own."""
     files = {"shop-1.sql": DUMP, "roles-1.sql": ROLES, "roles-2.sql": ROLES}
@@ -295,7 +312,7 @@ def test_an_encrypted_dump_is_told(tmp_path: Path) -> None:
 
 def test_the_directory_of_a_running_server_is_no_backup(tmp_path: Path) -> None:
     """It looks like one."""
-    files = {"data/PG_VERSION": "15\n", "data/backup_label": "x", "data/postmaster.pid": "1\n"}
+    files = {"data/PG_VERSION": "15\n", "data/backup_label": LABEL, "data/postmaster.pid": "1\n"}
 
     proposal, _ = looked(tmp_path, put(tmp_path / "d", files))
 

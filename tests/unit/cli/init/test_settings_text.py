@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_pgrestore.cli.init.catalogue import Rhythm, rhythm_of
@@ -58,6 +58,8 @@ def test_a_whole_file_is_read_back(found: str, key: str, value: str) -> None:
     assert tomllib.loads(text) == {"sources": {"shop": source}}
 
 
+@example("${HOME}")
+@example("$${X}")
 @given(TEXT.filter(lambda text: "\0" not in text))
 def test_the_settings_mean_what_was_found(tmp_path_factory: Any, text: str) -> None:
     """``${`` in a path is a name and no variable: the tables have the path itself."""
