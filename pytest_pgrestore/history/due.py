@@ -81,8 +81,8 @@ def standings(
 ) -> list[SourceStanding]:
     """Return how each source stands, in the order of `sources`.
 
-    A source's drills are those of the newest run that names it: a target that no test asks for any
-    more is given up.
+    A source's drills are those of the newest full run that names it, and of the runs after it. So
+    a target that no test asks for any more is given up, and a run of one target hides no other.
 
     Args:
         sources: The interval of each configured source; None without one.
@@ -99,7 +99,9 @@ def standings(
         names += [(one.source, one.drill) for one in entry.left_out]
         for source, drill in names:
             named.setdefault(source, []).append(drill)
-        current |= named
+        for source, drills in named.items():
+            before = [] if entry.full else current.get(source, [])
+            current[source] = list(dict.fromkeys((*before, *drills)))
     return [
         _standing(
             name,

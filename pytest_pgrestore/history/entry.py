@@ -105,6 +105,7 @@ class Entry(VisibleValue):
         previous: Digests of the entries that no other one followed when this one was written. They
             are more than one where runs ended at the same time, and none of the first one.
         evidence_sha256: Of the evidence file.
+        full: Whether it was to collect every test of the project.
     """
 
     history_version: int = HISTORY_VERSION
@@ -118,6 +119,7 @@ class Entry(VisibleValue):
     verdict: Verdict
     problems: tuple[str, ...] = ()
     undrilled: tuple[str, ...] = ()
+    full: bool = False
     left_out: tuple[LeftOut, ...] = ()
     drills: tuple[PastDrill, ...] = ()
 
@@ -141,6 +143,7 @@ def entry_of(evidence: Evidence, text: str, previous: Iterable[str]) -> Entry:
         verdict=evidence.verdict(),
         problems=evidence.problems,
         undrilled=evidence.undrilled,
+        full=evidence.coverage is not None and evidence.coverage.full,
         left_out=evidence.left_out,
         drills=tuple(past_drill(record) for record in evidence.drills),
     )

@@ -77,7 +77,7 @@ class HistoryTable(Table):
 
     place: str | None = None
     slower_than_usual: Margin = 0.5
-    slower_severity: Literal["warn", "error"] = "warn"
+    slower_severity: Literal["error", "warn"] = "warn"
     coverage_days: Annotated[int, Field(ge=1)] = 30
 
 

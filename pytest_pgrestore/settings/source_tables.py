@@ -78,7 +78,7 @@ class SourceTable(Table):
     max_age: Duration | None = None
     every: Duration | None = None
     slower_than_usual: Margin | None = None
-    slower_severity: Literal["warn", "error"] | None = None
+    slower_severity: Literal["error", "warn"] | None = None
     covers: list[CoveredName] | None = None
     freshness: str | None = None
     live_conninfo: SecretText | None = None
