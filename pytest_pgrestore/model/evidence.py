@@ -290,6 +290,11 @@ class Evidence(VisibleValue):
         """Whether there were drills, and none of them was due."""
         return bool(self.left_out) and not self.drills
 
+    @property
+    def is_green(self) -> bool:
+        """Whether nothing is wrong: it passed, or nothing was due."""
+        return self.verdict() in {Verdict.PASSED, Verdict.SKIPPED}
+
     notices: tuple[str, ...] = ()
     """What could not be told to others at the start of the run."""
 

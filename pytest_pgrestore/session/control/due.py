@@ -21,7 +21,7 @@ from pytest_pgrestore.session.collection.tests_digest import digests_of_tests
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import INPUT_ROOT, keys_of_drills
 from pytest_pgrestore.settings.find_file import FILE_NAME
-from pytest_pgrestore.settings.run_settings import is_listing
+from pytest_pgrestore.settings.listing import is_listing
 
 if TYPE_CHECKING:
     from pytest_pgrestore.history.entry import Entry

@@ -115,6 +115,16 @@ def test_a_target_that_no_test_asks_for_any_more_is_given_up() -> None:
     assert stands(*entries, days=2).standing is Standing.PROVEN
 
 
+def test_what_was_proven_of_a_target_that_was_given_up_is_shown() -> None:
+    """An alert asks how old the last success of a source is."""
+    found = stands(drilled("old", healthy_pitr()), drilled("new", failed(), days=1), days=40)
+
+    assert found.standing is Standing.DUE
+    assert found.last_green is not None
+    assert found.last_green.drill == "shop@old"
+    assert found.runs == 2
+
+
 def test_a_drill_that_was_left_out_is_still_asked_for() -> None:
     """A night in which another target was due does not hide that this one expires."""
     first = drilled("a", healthy_pitr())
