@@ -49,8 +49,9 @@ class SourceStanding:
         standing: See `Standing`.
         reasons: Why it is due, a sentence each; with the drill's name where it has several.
         last: Its last drill; None if it never had one.
-        last_green: Its oldest last green one: the proof of the drill that expires first.
-        runs: Number of its drills in the history.
+        last_green: Its oldest last green one: the proof of the drill that expires first. If none of
+            its drills was ever green, the last green one of a target that was given up.
+        runs: Number of its drills in the history, given up or not.
         run: The run of its last drill.
         green_run: The run of its last green one.
     """
@@ -107,6 +108,10 @@ def standings(
             name,
             every,
             {key: past[key] for key in current.get(name, []) if key in past},
+            sorted(
+                (one for found in past.values() for one in found if one.drill.source == name),
+                key=lambda one: one.drill.started_at,
+            ),
             now,
             (settings or {}).get(name, {}),
         )
@@ -118,12 +123,10 @@ def _standing(
     source: str,
     every: timedelta | None,
     drills: Mapping[str, Sequence[Drilled]],
+    every_one: Sequence[Drilled],
     now: datetime,
     settings: Mapping[str, str],
 ) -> SourceStanding:
-    every_one = sorted(
-        (one for past in drills.values() for one in past), key=lambda one: one.drill.started_at
-    )
     if not every_one:
         return SourceStanding(source, every, Standing.NEVER, ("it was never drilled",), *_NOTHING)
     reasons = []
@@ -135,8 +138,8 @@ def _standing(
     greens = sorted(
         (one for one in proofs if one is not None), key=lambda one: one.drill.started_at
     )
-    last, green = every_one[-1], greens[0] if greens else None
-    if green is not None and is_overdue(green.drill, every, now):
+    last, green = every_one[-1], greens[0] if greens else proof_of(every_one)
+    if greens and green is not None and is_overdue(green.drill, every, now):
         standing = Standing.OVERDUE
     elif reasons:
         standing = Standing.DUE

@@ -308,6 +308,11 @@ class Evidence(VisibleValue):
         """Whether there were drills, and none of them was due."""
         return bool(self.left_out) and not self.drills
 
+    @property
+    def is_green(self) -> bool:
+        """Whether nothing is wrong: it passed, or nothing was due."""
+        return self.verdict() in {Verdict.PASSED, Verdict.SKIPPED}
+
     def verdict(self) -> Verdict:
         """Return the verdict of the run; *skipped* if nothing was due."""
         if self.nothing_due and not self.problems:

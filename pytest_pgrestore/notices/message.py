@@ -57,8 +57,10 @@ class Message:
         drills = self._evidence.drills
         good = sum(record.verdict() is Verdict.PASSED for record in drills)
         count = f"{good} of {len(drills)} drills passed" if drills else "no drill ran"
+        if self._evidence.nothing_due:
+            count = f"nothing was due of {len(self._evidence.left_out)} drills"
         verdict = self._evidence.verdict()
-        odd = verdict is Verdict.PASSED and self._status != 0
+        odd = self._evidence.is_green and self._status != 0
         but = f", but the run ended with status {self._status}" if odd else ""
         return f"restore drills {verdict}: {count}{but}"
 

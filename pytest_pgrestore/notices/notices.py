@@ -34,7 +34,7 @@ _RUNS = uuid.UUID("d2c1f3f0-5f0b-4b57-9d8e-0c1f2b3a4d5e")
 """Name space of the ids of runs: healthchecks.io takes UUIDs only."""
 
 
-_TYPES = {Verdict.PASSED: "success", Verdict.FAILED: "failure"}
+_TYPES = {Verdict.PASSED: "success", Verdict.SKIPPED: "success", Verdict.FAILED: "failure"}
 """Apprise's types of notices; any other verdict is a warning."""
 
 
@@ -99,7 +99,7 @@ class Notices:
         """Yield what the webhook and Apprise are told, if they are."""
         notify = self._settings.notify
         verdict = evidence.verdict()
-        green = verdict is Verdict.PASSED
+        green = evidence.is_green
         odd = green and exit_status != 0
         wanted = {
             "always": True,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.visible import visible
 from pytest_pgrestore.reports.findings import first_cause
 
@@ -35,7 +34,7 @@ def spans_of(evidence: Evidence, exit_status: int) -> dict[str, Any]:
             "pgrestore.problems": len(evidence.problems),
             "host.name": evidence.host,
         },
-        "" if verdict is Verdict.PASSED else str(verdict),
+        "" if evidence.is_green else str(verdict),
         [_drill(record) for record in evidence.drills],
     )
 

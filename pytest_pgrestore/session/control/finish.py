@@ -162,8 +162,7 @@ def choose_exit_status(
     verdict = evidence.verdict()
     if verdict is Verdict.FAILED or outcomes.ordinary_failures:
         return int(pytest.ExitCode.TESTS_FAILED)
-    green = verdict in {Verdict.PASSED, Verdict.SKIPPED}
-    if not green or outcomes.drill_failures or not written:
+    if not evidence.is_green or outcomes.drill_failures or not written:
         return COULD_NOT_VERIFY
     return exit_status
 

@@ -14,8 +14,8 @@ from pytest_pgrestore.model.evidence import DrillRecord, LeftOut
 from tests.unit.evidence_samples import failed, healthy_pitr, run
 
 DAY = timedelta(days=1)
-GREEN = entry_of(run(healthy_pitr()), "{}", ())
-RED = entry_of(run(failed()), "{}", ())
+GREEN = replace(entry_of(run(healthy_pitr()), "{}", ()), full=True)
+RED = replace(entry_of(run(failed()), "{}", ()), full=True)
 NAME = GREEN.drills[0].source
 BEGAN = GREEN.drills[0].started_at
 
@@ -74,11 +74,14 @@ def test_proof_expires() -> None:
     assert found.runs == 1
 
 
-def drilled(name: str, record: DrillRecord, *, days: float = 0, **changes: Any) -> Entry:
+def drilled(
+    name: str, record: DrillRecord, *, days: float = 0, full: bool = True, **changes: Any
+) -> Entry:
     """A run of one drill, that many days after the first."""
     at = BEGAN + timedelta(days=days)
     changed = replace(record, started_at=at, drill=f"shop@{name}", source="shop", **changes)
-    return entry_of(replace(run(changed), run_id=f"{name}{days}"), "{}", ())
+    evidence = replace(run(changed), run_id=f"{name}{days}")
+    return replace(entry_of(evidence, "{}", ()), full=full)
 
 
 def stands(*entries: Entry, days: float, settings: dict[str, str] | None = None) -> SourceStanding:
@@ -113,6 +116,29 @@ def test_a_target_that_no_test_asks_for_any_more_is_given_up() -> None:
     entries = drilled("old", failed()), drilled("new", healthy_pitr(), days=1)
 
     assert stands(*entries, days=2).standing is Standing.PROVEN
+
+
+def test_a_run_of_one_target_hides_no_other_one() -> None:
+    """Somebody tried one test by hand: the red target is as red as before."""
+    red = drilled("old", failed())
+    by_hand = drilled("new", healthy_pitr(), days=1, full=False)
+
+    found = stands(red, by_hand, days=2)
+
+    assert found.standing is Standing.DUE
+    assert [reason.partition(":")[0] for reason in found.reasons] == ["shop@old"]
+    assert found.last is not None
+    assert found.last.drill == "shop@new"
+
+
+def test_what_was_proven_of_a_target_that_was_given_up_is_shown() -> None:
+    """An alert asks how old the last success of a source is."""
+    found = stands(drilled("old", healthy_pitr()), drilled("new", failed(), days=1), days=40)
+
+    assert found.standing is Standing.DUE
+    assert found.last_green is not None
+    assert found.last_green.drill == "shop@old"
+    assert found.runs == 2
 
 
 def test_a_drill_that_was_left_out_is_still_asked_for() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from pytest_pgrestore.model.evidence import AssertionOutcome, Evidence
+from pytest_pgrestore.model.evidence import AssertionOutcome, Evidence, LeftOut
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.notices.message import Message
-from tests.unit.evidence_samples import SAMPLES, bad_data, every_sample, healthy_dump, run
+from tests.unit.evidence_samples import SAMPLES, START, bad_data, every_sample, healthy_dump, run
 
 ROW = "4012-8888-8888-1881"
 
@@ -83,3 +84,14 @@ def test_many_drills_are_cut() -> None:
     assert "and 10 more" in message.body()
     assert message.document()["drills_left_out"] == 10
     assert len(SAMPLES) > 1
+
+
+def test_a_night_in_which_nothing_was_due_is_no_alarm() -> None:
+    """It verified nothing, and nothing is wrong."""
+    left_out = LeftOut(drill="shop@latest", source="shop", why="", proven_at=START, proven_by="run")
+    evidence = replace(run(), left_out=(left_out,))
+
+    assert evidence.is_green
+    title = Message(evidence, 0, details=False).title()
+    assert title == "restore drills skipped: nothing was due of 1 drills"
+    assert not replace(evidence, problems=("it was interrupted",)).is_green
