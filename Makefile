@@ -7,7 +7,7 @@ STAMPS := .cache
 
 # A virtual environment that was not finished is not taken for one.
 .DELETE_ON_ERROR:
-.PHONY: demo check test oldest soak regression lint picture bench clean
+.PHONY: demo check test oldest recipes soak regression lint picture bench clean
 
 # The main job on embedded PostgreSQL: no root, no Docker.
 demo: $(STAMPS)/demo
@@ -27,6 +27,7 @@ test: $(STAMPS)/dev
 	tests/bootstrap/plugins $(VENV)
 	tests/bootstrap/recipes $(VENV)
 	tests/bootstrap/barman
+	tests/bootstrap/runners $(VENV)
 	$(MAKE) lint
 	# What a run of its own imports, as the plugin tests, demo and scenarios start it, is the wheel and not this tree.
 	cd / && '$(abspath $(BIN))/python' -c 'import pytest_pgrestore as p; assert "site-packages" in p.__file__, p.__file__'
@@ -34,7 +35,8 @@ test: $(STAMPS)/dev
 	# more than the two cores of the smallest machine: each waits for servers and containers now and then. A test that
 	# hangs is ended, and named: the slowest takes a minute.
 	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
-		--timeout=600 --durations=25 tests/fuzz tests/plugin tests/real tests/unit
+		--timeout=600 --durations=25 --ignore=tests/runners/own \
+		tests/fuzz tests/plugin tests/real tests/runners tests/unit
 	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest -n 2 scenarios
 
 # The oldest release of each library that pyproject.toml allows. Left out: tests of lint, of what `make check` runs and
@@ -47,6 +49,11 @@ oldest: $(STAMPS)/oldest
 		--ignore tests/unit/test_security_pages.py \
 		--deselect tests/unit/evidence/test_evidence_file.py::test_the_shipped_schema_is_up_to_date \
 		tests/unit tests/real/history tests/plugin/test_each_source.py tests/plugin/test_drill_files.py
+
+# Recipes of examples/ci on runners of one's own: Kubernetes' pod and systemd in podman, Jenkins' file. Root on Debian only.
+recipes: $(STAMPS)/dev
+	tests/bootstrap/runners $(VENV) all
+	TMPDIR="$$(tests/bootstrap/directory)" $(BIN)/python -m pytest --timeout=600 --durations=10 tests/runners/own
 
 # Parsers on damaged and hostile input, and drills of random databases, other ones each time, until the first crash: SOAK_MINUTES=240.
 soak: $(STAMPS)/dev
@@ -96,7 +103,7 @@ $(STAMPS)/oldest: $(STAMPS)/dev
 	$(BIN)/python -m tests.oldest >$(STAMPS)/oldest.txt
 	$(STAMPS)/oldest-venv/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(STAMPS)/oldest-venv/bin/python -m pip install --quiet --constraint $(STAMPS)/oldest.txt \
-		"$$(ls dist/*.whl)[embedded,compare,tap,s3,gcs,azure,notify,metrics,otel]" hypothesis import-linter jsonschema junitparser lxml pytest-xdist
+		"$$(ls dist/*.whl)[embedded,compare,tap,s3,gcs,azure,notify,metrics,otel,manifests]" hypothesis import-linter jsonschema junitparser lxml pytest-xdist
 	touch $@
 
 $(STAMPS)/dev: $(VENV)/pyvenv.cfg $(SOURCES)

@@ -17,7 +17,7 @@ PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 _BOUND = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)(?:\[[^\]]*\])?>=(?P<version>[0-9.]+)")
 
 
-EXTRAS = ("compare", "tap", "s3", "gcs", "azure", "notify", "metrics", "otel")
+EXTRAS = ("compare", "tap", "s3", "gcs", "azure", "notify", "metrics", "otel", "manifests")
 """Those that are libraries: the others are programs, and have one release a version of theirs."""
 
 

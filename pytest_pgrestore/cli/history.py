@@ -1,4 +1,4 @@
-"""`pgrestore history`: lists the runs, prunes them, and adds those whose evidence was kept."""
+"""`pgrestore history`: lists the runs, shows their trend, prunes them, adds kept evidence."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.cli.place import ledger_of, settings_of
 from pytest_pgrestore.evidence.file import load
+from pytest_pgrestore.history.forecast import outlook_of
+from pytest_pgrestore.history.series import newest, series_of, target_kind
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
 from pytest_pgrestore.reports.format import duration, moment
+from pytest_pgrestore.reports.outlook import outlook_lines
 from pytest_pgrestore.settings.durations import parse_duration
 
 if TYPE_CHECKING:
@@ -39,6 +42,39 @@ def list_drills(
         echo(f"history: {problem}")
     echo(f"{len(past.entries)} runs")
     return 1 if past.problems else 0
+
+
+def show_trends(
+    config: Path | None,
+    history: str | None,
+    source: str | None,
+    environ: Mapping[str, str],
+    now: datetime,
+    echo: Callable[[str], object],
+) -> int:
+    """Print trend and forecast of each source and kind of target; return 1 if there is no drill.
+
+    Args:
+        config: The settings file.
+        history: Another place than the settings name.
+        source: Only this one.
+        environ: The environment of this process.
+        now: The present.
+        echo: Prints a line.
+    """
+    past = ledger_of(settings_of(config, environ), history, environ).read()
+    drills = [drill for entry in past.entries for drill in entry.drills]
+    shown = [one for one in newest(past.entries) if source is None or one.source == source]
+    for last in shown:
+        echo(f"{last.source} @ {target_kind(last.target)}")
+        outlook = outlook_of(series_of(drills, last), now)
+        for title, text in outlook_lines(outlook):
+            echo(f"  {title.lower()}: {text}")
+    for problem in past.problems:
+        echo(f"history: {problem}")
+    if not shown:
+        echo("no drill that came up is in the history")
+    return 0 if shown else 1
 
 
 def prune_runs(

@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.history.surroundings import Surroundings, surroundings_of
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.model.evidence import LeftOut
 from pytest_pgrestore.model.objectives import ObjectiveStatus
@@ -89,6 +90,7 @@ class PastDrill(VisibleValue):
     checks: dict[str, int] = field(default_factory=dict)
     """Numbers by verdict; so are those of the assertions."""
     assertions: dict[str, int] = field(default_factory=dict)
+    surroundings: Surroundings | None = None
 
     def is_proof(self) -> bool:
         """Return whether it was green, and an assertion of it ran."""
@@ -183,6 +185,7 @@ def past_drill(record: DrillRecord) -> PastDrill:
         tests=record.tests,
         checks=_counted(check.verdict for check in record.checks),
         assertions=_counted(outcome.verdict for outcome in record.assertions),
+        surroundings=surroundings_of(record),
     )
 
 

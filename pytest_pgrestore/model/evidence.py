@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pytest_pgrestore.model.objectives import ObjectiveStatus
+from pytest_pgrestore.model.past import ArchiverFigures, Coverage, Outlook
 from pytest_pgrestore.model.verdict import Verdict, worst
 from pytest_pgrestore.model.visible_value import COMPARED, WITH_LINES, VisibleValue
 
@@ -138,6 +139,8 @@ class AssertionOutcome(VisibleValue):
     file: str = ""
     line: int | None = None
     tries: int = 1
+    databases: tuple[str, ...] = ()
+    """Databases of the copy that it connected to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +172,8 @@ class ServerFacts(VisibleValue):
     """Settings that make the drill faster than production would be, as ``name=value``."""
     extensions: dict[str, dict[str, str]] = field(default_factory=dict)
     """Versions of the extensions by database and name."""
+    machine: str = ""
+    """Processors and memory of the machine: restore times of another one are no comparison."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +231,15 @@ class DrillRecord(VisibleValue):
         ran = {Verdict.PASSED, Verdict.WARNING}
         asserted = any(outcome.verdict in ran for outcome in self.assertions)
         return asserted and self.verdict() is Verdict.PASSED
+
+    databases: tuple[str, ...] = ()
+    """Of the restored server, without templates and without a `postgres` that holds nothing."""
+    restored_bytes: int | None = None
+    """Size of all databases after the restore."""
+    archiver: ArchiverFigures | None = None
+    """Of the live server; None if none is named, and for a dump."""
+    outlook: Outlook | None = None
+    """None without a history."""
 
     def restore_seconds(self) -> float:
         """Return the seconds spent in the phases that count toward the RTO."""
@@ -285,13 +299,14 @@ class Evidence(VisibleValue):
     left_out: tuple[LeftOut, ...] = ()
     """Drills that were not due."""
 
+    notices: tuple[str, ...] = ()
+    """What could not be told to others at the start of the run."""
+    coverage: Coverage | None = None
+
     @property
     def nothing_due(self) -> bool:
         """Whether there were drills, and none of them was due."""
         return bool(self.left_out) and not self.drills
-
-    notices: tuple[str, ...] = ()
-    """What could not be told to others at the start of the run."""
 
     def verdict(self) -> Verdict:
         """Return the verdict of the run; *skipped* if nothing was due."""

@@ -17,13 +17,16 @@ class Verdict(StrEnum):
     COULD_NOT_VERIFY = "could not verify"
     SKIPPED = "skipped"
     WARNING = "warning"
-    """Of an assertion alone: false, and its author says that this does not fail a run."""
+    """Bad, and no reason to fail a run: its author says so of an assertion.
+
+    Two checks have it too: a restore slower than usual, and failures of production's archiver.
+    """
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the verdict of the whole: failed beats could not verify beats passed.
 
-    An assertion that is a warning was verified: it counts as passed. Nothing at all, or nothing but
+    What is a warning was verified: it counts as passed. Nothing at all, or nothing but
     skips, is *could not verify*: green needs evidence.
     """
     found = {Verdict.PASSED if one is Verdict.WARNING else one for one in verdicts}

@@ -14,6 +14,7 @@ from pytest_pgrestore.reports.findings import (
     worst_first,
 )
 from pytest_pgrestore.reports.format import capped, duration, moment, one_line
+from pytest_pgrestore.reports.outlook import coverage_lines, outlook_lines
 from pytest_pgrestore.reports.tallies import tallies
 from pytest_pgrestore.reports.wording import (
     NOTHING_DUE,
@@ -75,6 +76,9 @@ def _lines(evidence: Evidence) -> Iterator[str]:
         yield ""
         yield "No drill ran, because none was due."
         return
+    if evidence.coverage is not None:
+        for title, text in coverage_lines(evidence.coverage):
+            yield f"- {title}: {_text(text)}"
     if not evidence.drills:
         yield "No drill ran: nothing was learned about any backup."
         return
@@ -141,6 +145,10 @@ def _details(drill: DrillRecord) -> Iterator[str]:
         yield f"It was due: {_text('; '.join(drill.due))}."
     if drill.fresh_until is not None:
         yield f"T{_text(expiry_words(drill.fresh_until))[1:]}."
+    if drill.outlook is not None:
+        yield ""
+        for title, text in outlook_lines(drill.outlook):
+            yield f"- {title}: {_text(text)}"
     bad = [finding for finding in worst_first(found) if finding.verdict in BAD]
     if bad:
         yield ""

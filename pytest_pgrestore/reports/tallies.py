@@ -18,6 +18,7 @@ def tallies(record: DrillRecord) -> list[tuple[str, str]]:
     """Return what is to be told about a drill's assertions as a whole: a title and a sentence."""
     told = [
         ("Warnings", warned(record)),
+        ("Warning", checks_that_warn(record)),
         ("Left out", left_out(record)),
         ("Tried again", tried_again(record)),
     ]
@@ -34,6 +35,15 @@ def warned(record: DrillRecord) -> str:
     """Return how many assertions are warnings, and which; "" if none is."""
     found = [one for one in record.assertions if one.verdict is Verdict.WARNING]
     return _counted(record, [(one, one_line(one.message)) for one in found])
+
+
+def checks_that_warn(record: DrillRecord) -> str:
+    """Return the built-in checks that are warnings, with their messages; "" if none is."""
+    return "; ".join(
+        f"{check.name}: {one_line(check.message)}"
+        for check in record.checks
+        if check.verdict is Verdict.WARNING
+    )
 
 
 def tried_again(record: DrillRecord) -> str:

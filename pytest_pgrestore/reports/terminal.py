@@ -15,6 +15,7 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.visible import visible, visible_lines
 from pytest_pgrestore.reports.findings import findings, first_cause
 from pytest_pgrestore.reports.format import duration, one_line
+from pytest_pgrestore.reports.outlook import coverage_lines, outlook_lines
 from pytest_pgrestore.reports.tallies import tallies
 from pytest_pgrestore.reports.wording import (
     NOTHING_DUE,
@@ -38,6 +39,9 @@ _GAP = "  "
 _HINT = "HINT: "
 """Begins the hint in the text of every error of ours."""
 
+_OF_THE_HISTORY = ("Trend", "Forecast", "At the worst moment")
+"""Lines about the history that the terminal has room for; `pgrestore history trend` has all."""
+
 _NARROWEST = 40
 """Columns: lines are not wrapped shorter, because nobody could read them."""
 
@@ -53,6 +57,9 @@ def lines(evidence: Evidence, width: int = 80) -> Iterator[Line]:
         yield from _wrapped("problem: ", problem, width, Verdict.COULD_NOT_VERIFY)
     if evidence.undrilled:
         yield from _wrapped("sources: ", undrilled_words(evidence), width, None)
+    if evidence.coverage is not None:
+        for title, text in coverage_lines(evidence.coverage):
+            yield from _wrapped(f"{title.lower()}: ", text, width, None)
     yield from _total(evidence, width)
 
 
@@ -123,6 +130,9 @@ def _below(drill: DrillRecord, width: int) -> Iterator[Line]:
         yield from _wrapped("  due     ", reason, width, None)
     if drill.fresh_until is not None:
         yield from _wrapped("  proof   ", expiry_words(drill.fresh_until), width, None)
+    for title, text in outlook_lines(drill.outlook) if drill.outlook is not None else ():
+        if title in _OF_THE_HISTORY:
+            yield from _wrapped(f"  {title.lower()}: ", text, width, None)
     cause = first_cause(drill)
     if cause is None:
         return

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         RecoveredTo,
         ServerFacts,
     )
+    from pytest_pgrestore.model.past import ArchiverFigures
     from pytest_pgrestore.restore.instance import ConnectionInfo
     from pytest_pgrestore.sandboxes.protocol import PostgresPrograms, Run, Sandbox, ToolRunner
     from pytest_pgrestore.sources.protocol import ChosenBackup, LogicalSource, PhysicalSource
@@ -67,6 +68,9 @@ class Attempt:
     not_checked: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     tool_output: dict[str, str] = field(default_factory=dict)
+    databases: tuple[str, ...] = ()
+    restored_bytes: int | None = None
+    archiver: ArchiverFigures | None = None
 
     def locate(self) -> ChosenBackup:
         """Choose the backup for the drill, reading only.
@@ -174,6 +178,9 @@ class Attempt:
             not_checked=(*(chosen.not_checked if chosen else ()), *self.not_checked),
             notes=(*(chosen.notes if chosen else ()), *self.notes),
             logs=self.logs,
+            databases=self.databases,
+            restored_bytes=self.restored_bytes,
+            archiver=self.archiver,
         )
 
     def _rto(self) -> ObjectiveResult:

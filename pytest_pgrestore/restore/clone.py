@@ -43,7 +43,12 @@ def clone(instance: RestoredInstance, run: Run, name: str) -> RestoredInstance:
     sandbox = run.sandbox(name, run.find_programs(major), reads=(Path(access.socket_directory),))
     _copy_files(instance, sandbox)
     nonce = _start(sandbox, run.timeout_seconds)
-    return RestoredInstance(_access(access, sandbox, name, nonce), instance.record, is_private=True)
+    return RestoredInstance(
+        _access(access, sandbox, name, nonce),
+        instance.record,
+        is_private=True,
+        noted=instance.noted,
+    )
 
 
 def _copy_files(instance: RestoredInstance, sandbox: Sandbox) -> None:

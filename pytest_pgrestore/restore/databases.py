@@ -12,9 +12,30 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from pytest_pgrestore.restore.instance import ConnectionInfo
+
 _QUERY = (
     "select datname::pg_catalog.text, datistemplate, datallowconn, datconnlimit"
     " from pg_catalog.pg_database order by 1"
+)
+
+_MAINTENANCE = "postgres"
+"""Database that every cluster has, and most leave empty."""
+
+_MOST = 1000
+"""Databases that the evidence names: a hostile copy can have any number."""
+
+# 16384 is the first oid after initdb (src/include/access/transam.h, FirstNormalObjectId).
+_RELATIONS = (
+    "select exists (select from pg_catalog.pg_class c where c.relkind in ('r', 'p', 'm')"
+    " and c.oid >= 16384 and not exists (select from pg_catalog.pg_depend d"
+    " where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+    " and d.objid = c.oid and d.deptype = 'e'))"
+)
+
+_SIZE = (
+    "select pg_catalog.sum(pg_catalog.pg_database_size(oid))::pg_catalog.int8"
+    " from pg_catalog.pg_database"
 )
 
 _INVALID = -2
@@ -51,6 +72,45 @@ class Database:
 def read_databases(connection: psycopg.Connection[Any]) -> list[Database]:
     """Return the databases by name."""
     return [Database(*row) for row in connection.execute(_QUERY).fetchall()]
+
+
+def with_contents(databases: Sequence[Database], access: ConnectionInfo) -> tuple[str, ...]:
+    """Return the databases that a drill should ask: no template, no ``postgres`` without contents.
+
+    They are the first thousand by name.
+
+    Args:
+        databases: All of the copy.
+        access: Of the copy.
+    """
+    names = [database.name for database in databases if not database.template]
+    if names != [_MAINTENANCE] and _MAINTENANCE in names and not _holds_relations(access):
+        names.remove(_MAINTENANCE)
+    return tuple(names[:_MOST])
+
+
+def restored_bytes(access: ConnectionInfo) -> int | None:
+    """Return the size of all databases; None if the copy does not tell."""
+    import psycopg
+
+    try:
+        with access.ask() as connection:
+            row = connection.execute(_SIZE).fetchone()
+    except (psycopg.Error, HarnessError):
+        return None
+    return None if row is None or row[0] is None else int(row[0])
+
+
+def _holds_relations(access: ConnectionInfo) -> bool:
+    """Return whether database `postgres` holds relations of users, or does not tell."""
+    import psycopg
+
+    try:
+        with access.ask(_MAINTENANCE) as connection:
+            row = connection.execute(_RELATIONS).fetchone()
+    except (psycopg.Error, HarnessError):
+        return True
+    return row is None or bool(row[0])
 
 
 def closed_databases(databases: Sequence[Database]) -> list[str]:

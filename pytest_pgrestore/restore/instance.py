@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import psycopg
     from sqlalchemy import Engine
@@ -131,14 +131,21 @@ class RestoredInstance:
         access: How to connect.
         record: The drill's evidence.
         is_private: Whether this is a private copy for one test, which may be written.
+        noted: Called with each database that a test may connect to; `str` notes nothing.
     """
 
     def __init__(
-        self, access: ConnectionInfo, record: DrillRecord, *, is_private: bool = False
+        self,
+        access: ConnectionInfo,
+        record: DrillRecord,
+        *,
+        is_private: bool = False,
+        noted: Callable[[str], object] = str,
     ) -> None:
         self.access = access
         self.record = record
         self.is_private = is_private
+        self.noted = noted
 
     def connect(
         self, database: str | None = None, *, read_only: bool | None = None
@@ -150,6 +157,7 @@ class RestoredInstance:
             read_only: Refuse writes. None refuses them unless the copy is a private one. A writable
                 connection to a copy that is not changes it for every later test.
         """
+        self.noted(database or self.access.database)
         read_only = not self.is_private if read_only is None else read_only
         connection = self.access.open(database, read_only=read_only)
         connection.read_only = True if read_only else None
@@ -161,6 +169,7 @@ class RestoredInstance:
 
         It is read-only, unless this is a private copy.
         """
+        self.noted(self.access.database)
         return self.access.conninfo(read_only=not self.is_private)
 
     @property

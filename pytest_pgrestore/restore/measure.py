@@ -14,7 +14,9 @@ from pytest_pgrestore.model.evidence import ServerFacts
 from pytest_pgrestore.model.target import Latest
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.restore import logical
+from pytest_pgrestore.restore.archiver import archiver_figures
 from pytest_pgrestore.restore.data_loss import data_loss
+from pytest_pgrestore.restore.databases import read_databases, restored_bytes, with_contents
 from pytest_pgrestore.restore.extensions import extensions_by_database
 from pytest_pgrestore.restore.judgement import objectives
 from pytest_pgrestore.restore.quarantine.carried_settings import (
@@ -27,6 +29,7 @@ from pytest_pgrestore.restore.quarantine.settings import ASKED, server_settings
 from pytest_pgrestore.restore.relation_files import check_relation_files, is_needed
 from pytest_pgrestore.sources.protocol import is_logical
 from pytest_pgrestore.system import server_process
+from pytest_pgrestore.system.machine import machine
 from pytest_pgrestore.system.regular_file import read_limited
 
 if TYPE_CHECKING:
@@ -83,10 +86,15 @@ def measure(attempt: Attempt) -> None:
         if not is_logical(attempt.source) and is_needed(attempt):
             check_relation_files(attempt, sandbox, access)
         attempt.data_loss = data_loss(attempt, access)
+        attempt.databases = with_contents(read_databases(connection), access)
+        attempt.restored_bytes = restored_bytes(access)
         attempt.notes += leftovers(connection)
         # A dump is sorted anew and loaded by this server, so it fits by its nature.
         if not is_logical(attempt.source):
             _environment(attempt, sandbox, access, connection)
+    live = attempt.settings.live_conninfo
+    if live is not None and not is_logical(attempt.source):
+        attempt.archiver = archiver_figures(live, access.timeout_seconds)
     _backup_age(attempt)
     attempt.not_checked += _limits_of_the_drill(attempt, sandbox)
 
@@ -133,6 +141,7 @@ def _server_facts(
         sandbox=sandbox.kind,
         network=sandbox.network,
         confinement=sandbox.confinement,
+        machine=machine(),
         settings={**settings, **speed},
         speedups=("autovacuum=off", *(f"{name}={speed[name]}" for name in speedups)),
     )

@@ -33,6 +33,8 @@ class FixtureUsage:
         self._without_instance: set[str] = set()
         self._tries: Counter[str] = Counter()
         self._refused: dict[str, str] = {}
+        # Drill and database, by node id or by name of a fixture.
+        self._databases: dict[str, set[tuple[str, str]]] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -64,6 +66,7 @@ class FixtureUsage:
     def within(self, fixture: str, needs: tuple[str, ...]) -> Iterator[None]:
         """Note that the body sets up `fixture`, which needs other fixtures."""
         self._needs[fixture] = needs
+        self._databases.pop(fixture, None)  # of its last setup, for another test
         self._setting_up.append(fixture)
         try:
             yield
@@ -95,12 +98,24 @@ class FixtureUsage:
         """Note that `item` uses drill `key`."""
         self._drills_of_item.setdefault(item.nodeid, set()).add(key)
 
+    def connects(self, key: str, database: str) -> None:
+        """Note that what runs now connects to a database of drill `key`, or may."""
+        for name in (self._node_id, *self._setting_up):
+            self._databases.setdefault(name, set()).add((key, database))
+
+    def databases_of(self, item: pytest.Item) -> dict[str, list[str]]:
+        """Return the databases that `item` connects to, by the key of their drill."""
+        found: dict[str, list[str]] = {}
+        for name in (item.nodeid, *_fixtures_of(item)):
+            for key, database in sorted(self._databases.get(name, ())):
+                known = found.setdefault(key, [])
+                known += [] if database in known else [database]
+        return found
+
     def drills_of(self, item: pytest.Item) -> list[str]:
         """Return the keys of the drills `item` uses."""
         keys = set(self._drills_of_item.get(item.nodeid, ()))
-        # Fixtures that request.getfixturevalue set up are known to the request alone.
-        request = getattr(item, "_request", None)
-        for name in (*getattr(item, "fixturenames", ()), *getattr(request, "fixturenames", ())):
+        for name in _fixtures_of(item):
             keys |= self._drills_of_fixture.get(name, set())
         return sorted(keys)
 
@@ -124,3 +139,10 @@ class FixtureUsage:
         return bool(self._drills_of_fixture.get(fixture)) or any(
             self._uses_a_drill(name, seen) for name in self._needs.get(fixture, ())
         )
+
+
+def _fixtures_of(item: pytest.Item) -> tuple[str, ...]:
+    """Return the names of all fixtures of a test."""
+    # Those that request.getfixturevalue set up are known to the request alone.
+    request = getattr(item, "_request", None)
+    return (*getattr(item, "fixturenames", ()), *getattr(request, "fixturenames", ()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -52,7 +53,8 @@ def instance_of(session: DrillSession, drill: Drill, database: str | None) -> Re
     if result.access is None:
         raise NoServerError(drill)
     access = result.access if database is None else replace(result.access, database=database)
-    return RestoredInstance(access, result.record)
+    noted = partial(session.fixture_usage.connects, drill.key)
+    return RestoredInstance(access, result.record, noted=noted)
 
 
 def instance_for(item: pytest.Item) -> RestoredInstance:

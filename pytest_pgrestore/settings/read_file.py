@@ -9,18 +9,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from pytest_pgrestore.model.errors import MistakesError
 from pytest_pgrestore.model.sandbox_choice import Confine, ConnectBy, Storage
 from pytest_pgrestore.settings.file_content import read_content
+from pytest_pgrestore.settings.inventory_table import InventoryTable
 from pytest_pgrestore.settings.notice_tables import MetricsTable, NotifyTable
 from pytest_pgrestore.settings.paths import absolute
 from pytest_pgrestore.settings.source_tables import SourceTable
 from pytest_pgrestore.settings.suggest import known_names
-from pytest_pgrestore.settings.toml import Duration, Table, read_table
+from pytest_pgrestore.settings.toml import Duration, Margin, Table, read_table
 from pytest_pgrestore.settings.variables import fill_in
 
 if TYPE_CHECKING:
@@ -75,12 +76,15 @@ class HistoryTable(Table):
     """``[history]``: the record of all runs."""
 
     place: str | None = None
+    slower_than_usual: Margin = 0.5
+    slower_severity: Literal["warn", "error"] = "warn"
+    coverage_days: Annotated[int, Field(ge=1)] = 30
 
 
 RUNTIMES = ("docker", "local")
 """Our own types of sandboxes."""
 
-_TOP_KEYS = ("sources", "sandbox", "reports", "history", "notify", "metrics")
+_TOP_KEYS = ("sources", "sandbox", "reports", "history", "inventory", "notify", "metrics")
 
 _NOTICES = ("notify", "metrics")
 """Tables that say who is told about a run."""
@@ -106,6 +110,7 @@ class Config:
         sandbox: Where the throwaway server runs.
         reports: Where they are written to.
         history: Where it is.
+        inventory: What should be backed up.
         notify: Who is told.
         metrics: Where figures go to.
     """
@@ -115,6 +120,7 @@ class Config:
     sandbox: SandboxTable = field(default_factory=SandboxTable)
     reports: ReportsTable = field(default_factory=ReportsTable)
     history: HistoryTable = field(default_factory=HistoryTable)
+    inventory: InventoryTable = field(default_factory=InventoryTable)
     notify: NotifyTable = field(default_factory=NotifyTable)
     metrics: MetricsTable = field(default_factory=MetricsTable)
 
@@ -154,21 +160,15 @@ def load_config(
         mistakes.append(f"sandbox.runtime: unknown runtime\nHINT: {hint}")
     reports = read_table(ReportsTable, document.get("reports", {}), "reports", mistakes)
     history = read_table(HistoryTable, document.get("history", {}), "history", mistakes)
+    inventory = read_table(InventoryTable, document.get("inventory", {}), "inventory", mistakes)
     notify = read_table(NotifyTable, document.get("notify", {}), "notify", mistakes)
     metrics = read_table(MetricsTable, document.get("metrics", {}), "metrics", mistakes)
-    if (
-        mistakes
-        or sandbox is None
-        or reports is None
-        or history is None
-        or notify is None
-        or metrics is None
-    ):
+    if mistakes or not (sandbox and reports and history and inventory and notify and metrics):
         count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise MistakesError(f"{path} has {count}:\n" + "\n".join(mistakes))
     if not notices:
         notify, metrics = NotifyTable(), MetricsTable()
-    return Config(path, sources, sandbox, reports, history, notify, metrics)
+    return Config(path, sources, sandbox, reports, history, inventory, notify, metrics)
 
 
 def _document(

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from pytest_pgrestore.model.secret import Secret
-from pytest_pgrestore.settings.toml import Duration, Table
+from pytest_pgrestore.settings.inventory_table import CoveredName
+from pytest_pgrestore.settings.toml import Duration, Margin, Table
 
 if TYPE_CHECKING:
     from pytest_pgrestore.model.target import RecoveryTarget
@@ -57,6 +58,10 @@ class SourceTable(Table):
         rpo: Largest acceptable loss of data, as a time.
         max_age: Oldest acceptable backup.
         every: Longest time between two green drills; None asks for none.
+        slower_than_usual: By what part a restore may take longer than usual; None is that of
+            ``[history]``.
+        slower_severity: Whether a slower one is a warning, or fails; None as above.
+        covers: Its names in the inventory; None is its own name.
         freshness: SQL query that returns the time of the newest row.
         live_conninfo: Connection string of production, for comparisons.
         superuser: Role that may log in to the restored server; None finds one.
@@ -72,6 +77,9 @@ class SourceTable(Table):
     rpo: Duration | None = None
     max_age: Duration | None = None
     every: Duration | None = None
+    slower_than_usual: Margin | None = None
+    slower_severity: Literal["warn", "error"] | None = None
+    covers: list[CoveredName] | None = None
     freshness: str | None = None
     live_conninfo: SecretText | None = None
     superuser: str | None = None

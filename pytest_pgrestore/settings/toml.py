@@ -6,6 +6,7 @@ functions only.
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -21,6 +22,11 @@ from pytest_pgrestore.settings.mistakes import mistakes_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+OFF = "off"
+"""Spelling of a margin that is never passed."""
+
+_PERCENTAGE = re.compile(r"(\d{1,6}(?:\.\d+)?) ?%", re.ASCII)
+
 _LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 """The place in the message of a `tomllib.TOMLDecodeError` (CPython 3.11 to 3.13)."""
 
@@ -35,6 +41,24 @@ def _duration(value: Any) -> Any:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 """A length of time, spelled as users write it."""
+
+
+def _margin(value: Any) -> Any:
+    """Return a percentage as a fraction; ``off`` is infinite: nothing is ever that much more.
+
+    Raises:
+        ValueError: It is none, or 0.
+    """
+    if value == OFF:
+        return math.inf
+    found = _PERCENTAGE.fullmatch(value) if isinstance(value, str) else None
+    if found is None or float(found[1]) == 0:
+        raise ValueError(f'not a percentage; write "50%", or "{OFF}".')
+    return float(found[1]) / 100
+
+
+Margin = Annotated[float, BeforeValidator(_margin)]
+"""A percentage, or ``off``."""
 
 
 class Table(BaseModel):

@@ -104,3 +104,28 @@ def _variable(name: str, where: str, environ: Mapping[str, str], mistakes: list[
             "HINT: set it, or write $${ for a literal ${."
         )
     return environ.get(name, "")
+
+
+def names_in(document: dict[str, Any]) -> frozenset[str]:
+    """Return the names of the variables that a settings file needs, set or not."""
+    asked = _Asked()
+    fill_in(document, asked, [])
+    return frozenset(asked.names)
+
+
+class _Asked(dict[str, str]):
+    """An environment in which every variable is set; it keeps the names that were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __contains__(self, name: object) -> bool:
+        self.names.add(str(name))
+        return True
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ARG002 - the signature of dict
+        return ""

@@ -40,8 +40,11 @@ def with_history(drills: Drills, every: str = 'every = "30d"') -> Ledger:
     return Ledger(DirectoryStore(drills.pytester.path / "drills"))
 
 
-def aged(drills: Drills, days: float) -> None:
-    """Move the whole past back: each run of the history, as if it had been that many days ago."""
+def aged(drills: Drills, days: float, extensions: dict[str, dict[str, str]] | None = None) -> None:
+    """Move the past back: the last run, as if it had been that many days ago, and all there was.
+
+    With `extensions` its servers had these.
+    """
     directory = drills.pytester.path / "drills"
     evidence = drills.evidence()
     for path in directory.iterdir():
@@ -51,7 +54,15 @@ def aged(drills: Drills, days: float) -> None:
         evidence,
         started_at=evidence.started_at - moved,
         ended_at=evidence.ended_at - moved,
-        drills=tuple(replace(one, started_at=one.started_at - moved) for one in evidence.drills),
+        drills=tuple(
+            replace(
+                one,
+                started_at=one.started_at - moved,
+                server=one.server
+                and replace(one.server, extensions=extensions or one.server.extensions),
+            )
+            for one in evidence.drills
+        ),
     )
     Ledger(DirectoryStore(directory)).add(older, "{}")
 
@@ -108,7 +119,7 @@ def test_it_is_due_again_when_the_interval_has_passed(drills: Drills) -> None:
         test_b=EXPORT.replace('"export"', '"shop", target="immediate"'),
     )
     drills.run()
-    aged(drills, 25)
+    aged(drills, 25, {"shop": {"plpgsql": "0.9"}})
 
     result = drills.run(DUE)
     evidence = drills.evidence()
@@ -119,6 +130,8 @@ def test_it_is_due_again_when_the_interval_has_passed(drills: Drills) -> None:
     }
     assert [one.drill for one in evidence.left_out] == ["shop@immediate"]
     assert evidence.left_out[0].fresh_until is None
+    note = "since its last green drill: extension plpgsql of database shop is 1.0, and was 0.9"
+    assert note in evidence.drills[0].notes
     assert evidence.verdict() is Verdict.PASSED
 
 

@@ -79,16 +79,22 @@ def drilled(drills: Drills, kind: str) -> Iterator[tuple[str, int]]:
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_a_drill_of_each_type_of_source(drills: Drills, drilled: tuple[str, int]) -> None:
-    """Its rows are there, up to the last one that was archived."""
+    """Its rows are there, up to the last one that was archived. The same again is not due."""
     source, rows = drilled
     expected = (rows, rows or None)
     drills.write(test_orders=TEST.format(source=source, expected=expected))
 
-    result = drills.run()
+    result = drills.run("--pgrestore-history=past")
+    record = drills.record(f"{source}@latest")
+    again = drills.run("--pgrestore-history=past", "--pgrestore-due")
+    (left_out,) = drills.evidence().left_out or [None]
 
     assert result.ret == 0, result.stdout.str()
-    record = drills.record(f"{source}@latest")
     assert record.failure is None
     assert record.server is not None
     assert record.server.sandbox.startswith("local")
     assert removed(record)
+    assert again.ret == 0, again.stdout.str()
+    assert left_out is not None, again.stdout.str()
+    assert left_out.why.startswith("unchanged since its last green drill")
+    assert left_out.backup == (record.backup and record.backup.label)

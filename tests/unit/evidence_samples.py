@@ -23,6 +23,17 @@ from pytest_pgrestore.model.evidence import (
     Teardown,
 )
 from pytest_pgrestore.model.objectives import ObjectiveStatus
+from pytest_pgrestore.model.past import (
+    ArchiverFigures,
+    Coverage,
+    DatabaseCoverage,
+    Forecast,
+    InventoryFacts,
+    Outlook,
+    PastTime,
+    Slope,
+    SourceCoverage,
+)
 from pytest_pgrestore.model.stopwatch import COUNTED
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.restore.judgement.objectives import RTO_DEFINITION
@@ -386,7 +397,86 @@ def strict_problem() -> Evidence:
     )
 
 
+def with_history(bad: str = "crm") -> Evidence:
+    """Return a run with a history, a warning of each kind, a coverage, and `bad` names in it."""
+    forecast = Forecast(
+        asked_at=START,
+        horizon=START + timedelta(days=80),
+        earliest=START + timedelta(days=30),
+        likely=START + timedelta(days=45),
+    )
+    outlook = Outlook(
+        drills=40,
+        since=START - timedelta(days=40),
+        began=f"server was {bad}",
+        times=tuple(
+            PastTime(
+                at=START - timedelta(days=day),
+                seconds=720.0 - day,
+                verdict=Verdict.FAILED if day == 3 else Verdict.PASSED,
+            )
+            for day in range(5, -1, -1)
+        ),
+        usual_seconds=400.0,
+        comparable=10,
+        seconds=Slope(per_day=1.0, low=0.5, high=1.5),
+        phases={"fetch": 1.0, bad: 0.5},
+        size_bytes=Slope(per_day=2.0**30, low=0.0, high=2.0**31),
+        seconds_per_gib=18.0,
+        typical_seconds=720.0,
+        worst_seconds=800.0,
+        worst_kind=bad,
+        rto_seconds=900.0,
+        missed=forecast,
+        missed_at_worst=replace(forecast, latest=forecast.likely),
+    )
+    record = healthy_pitr(
+        outlook=outlook,
+        databases=("shop", bad),
+        restored_bytes=43_000_000_000,
+        archiver=ArchiverFigures(failed_count=2, stats_reset=START, problem=bad),
+    )
+    slow = Check(
+        name="slower than usual",
+        verdict=Verdict.WARNING,
+        message=f"the restore took 12 min, and the last 10 took 7 min; {bad}",
+    )
+    coverage = Coverage(
+        full=True,
+        days=30.0,
+        sources=(
+            SourceCoverage(
+                source="shop",
+                drills=1,
+                green=1,
+                past_drills=3,
+                past_green=3,
+                last_green_at=START,
+                databases=(
+                    DatabaseCoverage(name="shop", assertions=12, last_asserted_at=START),
+                    DatabaseCoverage(name=bad, assertions=0),
+                ),
+            ),
+            SourceCoverage(
+                source=bad,
+                drills=0,
+                green=0,
+                past_drills=0,
+                past_green=0,
+                every_seconds=86_400.0,
+                overdue=True,
+            ),
+        ),
+        inventory=InventoryFacts(
+            origin="file clusters.txt", listed=3, uncovered=(f"{bad}/audit",), unlisted=(bad,)
+        ),
+    )
+    return run(replace(record, checks=(*record.checks, slow)), coverage=coverage)
+
+
 SAMPLES: dict[str, Evidence] = {
+    "history": with_history(),
+    "hostile history": with_history(HOSTILE),
     "healthy dump": run(healthy_dump()),
     "healthy pitr": run(healthy_pitr()),
     "failed": run(failed(), healthy_dump()),

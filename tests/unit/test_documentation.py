@@ -14,6 +14,7 @@ from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.session import fixtures
 from pytest_pgrestore.session.collection.drill_table import OF_FILE, DrillTable
 from pytest_pgrestore.session.marker import ARGUMENTS, OF_TEST
+from pytest_pgrestore.settings.inventory_table import InventoryTable
 from pytest_pgrestore.settings.mistakes import keys_of
 from pytest_pgrestore.settings.notice_tables import MetricsTable, NotifyTable
 from pytest_pgrestore.settings.options import SETTINGS, Setting
@@ -33,6 +34,7 @@ KEYS = [
     ("history", HistoryTable, "### `[history]`"),
     ("notify", NotifyTable, "### `[notify]`"),
     ("metrics", MetricsTable, "### `[metrics]`"),
+    ("inventory", InventoryTable, "### `[inventory]`"),
 ]
 
 

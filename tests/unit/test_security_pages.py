@@ -19,13 +19,13 @@ DEPENDENCIES = sorted(
     re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in PYPROJECT["project"]["dependencies"]
 )
 THREATS = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
-RECIPES = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+RECIPES = (ROOT / "docs" / "ci-hardened.md").read_text(encoding="utf-8")
 SHOWN_BY = sorted(set(re.findall(r"`(tests/[\w/.]+)`", THREATS)))
 ACTIONS = re.findall(r"uses: (\S+)(.*)", RECIPES)
 
 
 def recipe(heading: str) -> str:
-    """Return the YAML below a heading of docs/ci.md."""
+    """Return the YAML below a heading of docs/ci-hardened.md."""
     found = re.search(rf"^## {heading}\n.*?^```yaml\n(.*?)^```", RECIPES, re.MULTILINE | re.DOTALL)
     assert found, heading
     return found[1]

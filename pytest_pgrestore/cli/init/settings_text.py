@@ -44,6 +44,10 @@ def _source(source: ProposedSource) -> str:
     if source.variables:
         lines.append(comment("It needs these variables where pytest runs:"))
         lines += [comment(f"  {one.name}: {one.source}") for one in source.variables]
+    pasted = [line for one in source.variables for line in one.yaml.splitlines()]
+    if pasted:
+        lines.append(comment("The same for a container of Kubernetes, to paste below `env:`"))
+        lines += [f"#     {line}\n" for line in pasted]
     return "".join(lines) + _keys(source.keys)
 
 

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.model.visible import visible_lines
-from pytest_pgrestore.reports import findings, tallies, wording
+from pytest_pgrestore.reports import findings, outlook, tallies, wording
 from pytest_pgrestore.reports import format as words
-from pytest_pgrestore.reports.html import waterfall
+from pytest_pgrestore.reports.html import times, waterfall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +59,9 @@ def template_environment() -> Environment:
         "left_out_words": wording.left_out_words,
         "expiry_words": wording.expiry_words,
         "data_loss_rows": _data_loss_rows,
+        "outlook_lines": outlook.outlook_lines,
+        "coverage_lines": outlook.coverage_lines,
+        "times": times.times,
         "waterfall": waterfall.waterfall,
         "bar_height": waterfall.BAR,
         "plot_left": waterfall.LEFT,

@@ -12,6 +12,7 @@ from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.reports.findings import RESTORED, TARGET_REACHED, findings
 from pytest_pgrestore.reports.format import UNKNOWN, capped, exact, moment, one_line
 from pytest_pgrestore.reports.junit.xml import Case, Suite, to_xml
+from pytest_pgrestore.reports.outlook import coverage_lines, forecast_words
 from pytest_pgrestore.reports.tallies import tallies
 from pytest_pgrestore.reports.wording import RPO, RTO, left_out_words, objective_words, target_asked
 
@@ -97,6 +98,7 @@ def _run(evidence: Evidence) -> Suite:
         properties={
             "pgrestore.run_id": evidence.run_id,
             "pgrestore.verdict": str(evidence.verdict()),
+            **{f"pgrestore.{name}": str(text) for name, text in _coverage(evidence).items()},
         },
     )
 
@@ -175,7 +177,25 @@ def _properties(evidence: Evidence, drill: DrillRecord) -> dict[str, str]:
         "fresh_until": drill.fresh_until.isoformat() if drill.fresh_until else None,
         "due": "; ".join(drill.due) or None,
     }
+    outlook = drill.outlook
+    if outlook is not None:
+        facts |= {
+            "usual_seconds": outlook.usual_seconds,
+            "worst_seconds": outlook.worst_seconds,
+            "rto_missed": outlook.missed and forecast_words(outlook.missed),
+            "rto_missed_at_worst": outlook.missed_at_worst
+            and forecast_words(outlook.missed_at_worst),
+        }
+    facts |= _coverage(evidence)
     return {f"pgrestore.{name}": str(value) for name, value in facts.items() if value is not None}
+
+
+def _coverage(evidence: Evidence) -> dict[str, object]:
+    """Return the coverage of the run as a property: most readers drop long lists of them."""
+    if evidence.coverage is None:
+        return {}
+    told = coverage_lines(evidence.coverage)
+    return {"coverage": "; ".join(f"{title.lower()}: {text}" for title, text in told)}
 
 
 def _timestamp(value: datetime) -> str:

@@ -33,7 +33,7 @@ def undrilled(
         records: Of the drills that were restored.
         outcomes: Of the run's tests.
     """
-    if not _is_full(state):
+    if not is_full(state):
         return ()
     drilled = {record.source for record in records}
     # A name of a source holds no "@": see `model.drill.Drill.key`.
@@ -41,7 +41,7 @@ def undrilled(
     return tuple(sorted(set(state.settings.sources) - drilled))
 
 
-def _is_full(state: DrillSession) -> bool:
+def is_full(state: DrillSession) -> bool:
     """Return whether the run was to collect every test of the project."""
     config, path = state.config, state.settings.path
     if path is None or any(config.getoption(name, None) for name in _SELECTING):

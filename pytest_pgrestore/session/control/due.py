@@ -18,13 +18,13 @@ import pytest
 from pytest_pgrestore.model.errors import PgRestoreError
 from pytest_pgrestore.model.evidence import Evidence, LeftOut
 from pytest_pgrestore.session.collection.tests_digest import digests_of_tests
+from pytest_pgrestore.session.control.past_runs import PastRuns, past_runs
 from pytest_pgrestore.session.drill_session import SESSION
 from pytest_pgrestore.session.keys import INPUT_ROOT, keys_of_drills
 from pytest_pgrestore.settings.find_file import FILE_NAME
-from pytest_pgrestore.settings.run_settings import is_listing
+from pytest_pgrestore.settings.listing import is_listing
 
 if TYPE_CHECKING:
-    from pytest_pgrestore.history.entry import Entry
     from pytest_pgrestore.model.drill import NextRestore
     from pytest_pgrestore.session.drill_session import DrillSession
 
@@ -144,7 +144,8 @@ def _decide(state: DrillSession, items: list[pytest.Item], now: datetime) -> Dec
     from pytest_pgrestore.history.decision import Wanted, decide
 
     decision = Decision()
-    entries, trouble = history_of(state)
+    past = past_runs(state) or PastRuns()
+    trouble = past.unread or (f"{past.damaged}; so all are due" if past.damaged else "")
     for key in dict.fromkeys(key for item in items for key in keys_of_drills(item)):
         if trouble:
             decision.due[key] = (trouble,)
@@ -157,28 +158,13 @@ def _decide(state: DrillSession, items: list[pytest.Item], now: datetime) -> Dec
             settings=state.settings_of(drill),
             tests=state.tests.get(key),
         )
-        found = decide(wanted, entries, now, partial(_ahead, state, key))
+        found = decide(wanted, past.entries, now, partial(_ahead, state, key))
         if isinstance(found, LeftOut):
             decision.left_out[key] = found
         else:
             decision.due[key] = found
     _add_compared(items, decision)
     return decision
-
-
-def history_of(state: DrillSession) -> tuple[tuple[Entry, ...], str]:
-    """Return the runs of the history; with why it cannot be believed, or ""."""
-    from pytest_pgrestore.history.ledger import Ledger
-    from pytest_pgrestore.history.store import open_store
-
-    try:
-        past = Ledger(open_store(str(state.settings.history))).read()
-    except PgRestoreError as exc:
-        return (), exc.problem
-    if past.problems:
-        more = f" (and {len(past.problems) - 1} more)" if len(past.problems) > 1 else ""
-        return (), f"the history is damaged, so all are due: {past.problems[0]}{more}"
-    return past.entries, ""
 
 
 def _ahead(state: DrillSession, key: str) -> NextRestore | str:

@@ -14,6 +14,7 @@ from pytest_pgrestore.model.evidence import Teardown
 from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.control.coverage import undrilled
+from pytest_pgrestore.session.control.past import compared, coverage, past_drills
 from pytest_pgrestore.session.control.problems import NO_DRILL, find_problems
 from pytest_pgrestore.session.control.proofs import left_out, with_past
 from pytest_pgrestore.session.control.run_reports import evidence_of
@@ -78,21 +79,24 @@ def close(
     """
     remarks: list[str] = []
     records = tuple(_settle(state, outcomes, remarks)) if state.opened else ()
-    records = tuple(with_past(state, records))
     left = left_out(state, records)
     faults = _remove_run(state, remarks) if state.opened else []
     if not records and not state.settings.asked_for:
         return RunEnd(exit_status, remarks=tuple(remarks))
     broken = _BROKEN_OFF.get(exit_status)
+    whole = broken is None and interruption is None
+    unread: list[str] = []
+    past = past_drills(state, unread) if broken is None else None
+    records = tuple(with_past(state, compared(state, records, past, unread)))
     problems = [broken] if broken is not None else []
     if broken is None:
         problems += find_problems(state, records, outcomes, interruption, left)
-    problems += faults
+    problems += faults + unread
+    covered = coverage(state, records, past, problems) if whole else None
     # Without strictness a run without drills is no fault. It proves nothing either.
     unimportant = not records and not problems and not left
     if unimportant:
         problems = [NO_DRILL]
-    whole = broken is None and interruption is None
     evidence = evidence_of(
         state.start,
         state.environ,
@@ -100,6 +104,7 @@ def close(
         problems=tuple(problems),
         undrilled=undrilled(state, records, outcomes) if whole else (),
         left_out=left,
+        coverage=covered,
     )
     paths, written = _write(state, evidence, remarks)
     if unimportant or broken is not None:

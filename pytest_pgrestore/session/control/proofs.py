@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.session.control.due import decision_of, history_of
+from pytest_pgrestore.session.control.due import decision_of
+from pytest_pgrestore.session.control.past_runs import past_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,18 +30,17 @@ def left_out(state: DrillSession, records: Iterable[DrillRecord]) -> tuple[LeftO
 def with_past(state: DrillSession, records: Iterable[DrillRecord]) -> Iterator[DrillRecord]:
     """Yield each record with when its proof expires, and with what was otherwise in the last one.
 
-    An unreadable history is told when this run is added to it.
+    What is damaged in it is a note too.
     """
-    records = list(records)
-    entries: tuple[Entry, ...] = ()
-    if records and state.settings.history is not None:
-        entries, _ = history_of(state)
+    past = past_runs(state)
+    entries = past.believed if past is not None else ()
+    damage = [past.damaged] if past is not None and past.damaged else []
     for record in records:
         every = state.settings.sources[record.source].every
         yield replace(
             record,
             fresh_until=record.started_at + every if every and record.is_proof() else None,
-            notes=(*record.notes, *_notes(record, entries)),
+            notes=(*record.notes, *damage, *_notes(record, entries)),
         )
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_pgrestore.model.evidence import DrillRecord, LeftOut
+    from pytest_pgrestore.model.past import Coverage
     from pytest_pgrestore.session.run_start import RunStart
 
 _CI_JOBS = ("CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL", "GITHUB_RUN_ID")
@@ -169,6 +170,7 @@ def evidence_of(
     problems: tuple[str, ...] = (),
     undrilled: tuple[str, ...] = (),
     left_out: tuple[LeftOut, ...] = (),
+    coverage: Coverage | None = None,
 ) -> Evidence:
     """Return the evidence of the run as it is now.
 
@@ -179,6 +181,7 @@ def evidence_of(
         problems: Why the run is not green, beside its drills.
         undrilled: Configured sources that no test of a full run drilled.
         left_out: Drills that were not due.
+        coverage: What was drilled of all that is configured.
     """
     return Evidence(
         run_id=start.run_id,
@@ -192,6 +195,7 @@ def evidence_of(
         undrilled=undrilled,
         left_out=left_out,
         notices=tuple(text.replace("\n", " ") for text in start.notices),
+        coverage=coverage,
     )
 
 

@@ -100,6 +100,7 @@ def annotate(item: pytest.Item, excinfo: Excinfo | None, report: pytest.TestRepo
         "reference": None if reference is None else reference.drill.key,
         "outcome": mask(plain),
         "tries": _tries_of(item),
+        "databases": usage.databases_of(item),
         "refusal": mask(refusal),
     }
 

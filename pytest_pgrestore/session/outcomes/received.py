@@ -85,7 +85,9 @@ class Outcomes:
         if context is None:
             self._ended.add((report.nodeid, outcome.tries))
         for key in attached["drills"]:
-            told = outcome if key != attached.get("reference") else _of_reference(outcome)
+            names = tuple(attached.get("databases", {}).get(key, ()))
+            told = replace(outcome, databases=names)
+            told = told if key != attached.get("reference") else _of_reference(told)
             self._put(key, _Known(report.nodeid, told), context)
 
     def begun(self, node_id: str) -> None:

@@ -186,3 +186,32 @@ def test_a_mistake_has_a_hint(here: Path, settings: str, told: str) -> None:
     assert result.exit_code == 4
     assert told in result.output
     assert "HINT: " in result.output
+
+
+def test_trend_of_each_source(here: Path) -> None:
+    """One that can be forecast, and one of which too little is known."""
+    slow = healthy_pitr()
+    for ago in range(20):
+        grown = replace(slow, phases=(replace(slow.phases[2], seconds=800.0 - 5.0 * ago),))
+        remember(here, evidence(f"a{ago}", "shop", grown, ago))
+    remember(here, evidence("b", "crm", healthy_pitr(), 2))
+
+    result = call("history", "trend")
+    one = call("history", "trend", "--source", "shop")
+
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert lines[0] == "crm @ time"
+    assert "  trend: not enough history: 1 drills in 0 days, of at least 8 in 14 days" in lines
+    assert any(line.startswith("  trend: +35.0 s (+35.0 s to +35.0 s) a week") for line in lines)
+    assert any(line.startswith("  forecast: RTO 15 min: missed about ") for line in lines)
+    assert one.output.splitlines()[0] == "shop @ time"
+
+
+@pytest.mark.usefixtures("here")
+def test_a_trend_of_nothing() -> None:
+    """It is no success."""
+    result = call("history", "trend")
+
+    assert result.exit_code == 1
+    assert result.output == "no drill that came up is in the history\n"

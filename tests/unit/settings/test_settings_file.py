@@ -348,3 +348,45 @@ def test_a_secret_written_into_the_file_does_not_show(write: Any, secrets: str, 
 
     assert says in text
     assert "tiger" not in text
+
+
+PAST = """
+[history]
+place = "drills"
+slower_than_usual = "25%"
+
+[inventory]
+command = ["./list"]
+
+[sources.shop]
+type = "dump"
+path = "x"
+slower_than_usual = "off"
+covers = ["a/shop"]
+"""
+
+
+def test_history_and_inventory_become_values(write: Any, tmp_path: Path) -> None:
+    """A percentage is a part of one, and off is more than any."""
+    config = load_config(write(PAST), {})
+
+    assert config.history.slower_than_usual == 0.25
+    assert config.sources["shop"].slower_than_usual == float("inf")
+    assert config.sources["shop"].covers == ["a/shop"]
+    assert config.inventory.command == ["./list"]
+    assert config.history.place == str(tmp_path / "drills")
+    assert load_config(write(GOOD), {"SHOP_PASSWORD": "x"}).history.slower_than_usual == 0.5
+
+
+def test_mistakes_of_history_and_inventory_are_told_at_once(write: Any) -> None:
+    """Each with its place and a hint."""
+    text = PAST.replace('"25%"', "25").replace('"off"', '"0%"').replace('"a/shop"', '"a//b"')
+    text = text.replace("[inventory]", '[inventory]\nfile = "x"')
+
+    found = mistakes(write(text))
+
+    assert "history.slower_than_usual: not a percentage" in found
+    assert "sources.shop.slower_than_usual: not a percentage" in found
+    assert "sources.shop.covers.0: not a name" in found
+    assert "inventory: file and command are both set, or neither is" in found
+    assert "4 mistakes" in found

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from pytest_pgrestore.session.collection.drill_table import DrillTable
+from pytest_pgrestore.settings.inventory_table import InventoryTable
 from pytest_pgrestore.settings.mistakes import keys_of
-from pytest_pgrestore.settings.read_file import ReportsTable, SandboxTable
+from pytest_pgrestore.settings.read_file import HistoryTable, ReportsTable, SandboxTable
 from pytest_pgrestore.settings.toml import Table, read_table
 from pytest_pgrestore.sources.registry import SOURCE_TABLES
 
@@ -16,6 +17,8 @@ TABLES: dict[str, type[Table]] = {
     **SOURCE_TABLES,
     "sandbox": SandboxTable,
     "reports": ReportsTable,
+    "history": HistoryTable,
+    "inventory": InventoryTable,
     "drill": DrillTable,
 }
 
