@@ -45,6 +45,13 @@ def _echo_aside(text: str) -> None:
     click.echo(visible_lines(text), err=True)
 
 
+_config = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Configuration file; default: found as pytest does.",
+)
+
+
 @click.group(cls=_Group)
 @click.version_option(__version__)
 def main() -> None:
@@ -70,11 +77,7 @@ def demo(directory: Path) -> None:
 
 
 @main.command()
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    help="Configuration file; default: found as pytest does.",
-)
+@_config
 def doctor(config: Path | None) -> None:
     """Report PostgreSQL programs, sources, and what is missing.
 
@@ -85,11 +88,6 @@ def doctor(config: Path | None) -> None:
     sys.exit(examine(config, Path.cwd(), os.environ, _echo))
 
 
-_config = click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    help="Configuration file; default: found as pytest does.",
-)
 _history = click.option("--history", help="Another place of the history than the settings name.")
 
 
@@ -170,19 +168,12 @@ def import_(config: Path | None, history: str | None, evidence: tuple[Path, ...]
     help="Where the files are written; default: the current directory.",
 )
 @click.option("--print", "prints", is_flag=True, help="Print the settings, and write nothing.")
-@click.option(
-    "--no-restore",
-    "restores",
-    flag_value=False,
-    default=True,
-    help="Write no drill files: they need a restore each.",
-)
+@click.option("--restore/--no-restore", "restores", default=True, help="Write drill files.")
 @click.option(
     "--from",
     "layout",
     metavar="NAME",
-    help="Print settings for backups of an operator or a service, such as cnpg or rds; PATH is its"
-    " manifest or directory. With --directory they are written.",
+    help="Print settings for an operator's or a service's backups; --directory writes them.",
 )
 @click.option(
     "--ci", "recipe", metavar="NAME", help="Add a recipe for a schedule: github, gitlab, ..."
@@ -210,11 +201,7 @@ def init(paths: tuple[Path, ...], **given: Any) -> None:
 @click.argument("source")
 @click.option("--target", help="Where recovery stops; default: latest.")
 @click.option("--database", help="Whose tables; default: as the fixtures choose it.")
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    help="Configuration file; default: found as pytest does.",
-)
+@_config
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
