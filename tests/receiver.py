@@ -33,7 +33,8 @@ class Receiver:
     """Takes requests, and keeps them.
 
     Args:
-        behaviour: One of `TROUBLES`, or "well", or "answers two at once".
+        behaviour: One of `TROUBLES`, or "well", "answers two at once", "silent at the end", or
+            "answers OK (not found)", as healthchecks.io does for a check that it does not have.
 
     Attributes:
         taken: The requests so far.
@@ -79,7 +80,13 @@ class Receiver:
             request.end_headers()
             return
         self.taken.append(one)
-        match self._behaviour:
+        if self._behaviour == "silent at the end":
+            self._behave(request, "well" if "/start?" in request.path else "silent")
+        else:
+            self._behave(request, self._behaviour)
+
+    def _behave(self, request: BaseHTTPRequestHandler, behaviour: str) -> None:
+        match behaviour:
             case "silent":
                 self._stopped.wait()
             case "trickling":
@@ -98,6 +105,10 @@ class Receiver:
                     self._two.wait()
                 request.send_response(200)
                 request.end_headers()
+            case "answers OK (not found)":
+                request.send_response(200)
+                request.end_headers()
+                request.wfile.write(b"OK (not found)")
             case "answers 500":
                 request.send_response(500)
                 request.end_headers()

@@ -86,7 +86,7 @@ class Notices:
         return self._send(
             Errand(
                 "notify.ping_url",
-                "web",
+                "ping",
                 notify.timeout.total_seconds(),
                 {"address": address, "content": body, "headers": headers},
             )

@@ -57,7 +57,16 @@ def main() -> None:
 
 def _web(errand: Mapping[str, Any]) -> Callable[[], None]:
     """Return the sending of one request."""
-    return lambda: web.send(
+    return lambda: _requested(web.send, errand)
+
+
+def _ping(errand: Mapping[str, Any]) -> Callable[[], None]:
+    """Return the sending of one ping of a dead man's switch."""
+    return lambda: _requested(web.ping, errand)
+
+
+def _requested(send: Callable[..., Any], errand: Mapping[str, Any]) -> None:
+    send(
         errand["address"],
         errand["content"].encode(),
         errand["headers"],
@@ -99,7 +108,7 @@ def _pushgateway(errand: Mapping[str, Any]) -> Callable[[], None]:
 
     def handler(
         url: str, method: str, timeout: float | None, headers: list[Any], data: bytes
-    ) -> Callable[[], None]:
+    ) -> Callable[[], Any]:
         return lambda: web.send(
             url, data, dict(headers), method=method, timeout_seconds=timeout or 0.0
         )
@@ -151,7 +160,13 @@ def _extra(name: str) -> Iterator[None]:
         ) from None
 
 
-ACTIONS = {"web": _web, "apprise": _apprise, "pushgateway": _pushgateway, "traces": _traces}
+ACTIONS = {
+    "web": _web,
+    "ping": _ping,
+    "apprise": _apprise,
+    "pushgateway": _pushgateway,
+    "traces": _traces,
+}
 """By the `kind` of an errand: makes ready, and returns what is done within the deadline."""
 
 if __name__ == "__main__":

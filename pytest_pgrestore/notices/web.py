@@ -6,6 +6,7 @@ Standard library only: `sender` runs it in a process of its own.
 from __future__ import annotations
 
 import base64
+import re
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -15,6 +16,8 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from pytest_pgrestore.model.errors import HarnessError
 
 _LOOK = "look whether the address is right, and what the other side logs."
+_ANSWER_BYTES = 100
+_NOT_TAKEN = re.compile(rb"OK \(([a-z ]{1,40})\)")
 _REACH = "look whether the address can be reached from here."
 
 
@@ -42,6 +45,25 @@ def ping_address(address: str, ending: str, run: str) -> str:
     return urlunsplit(parts._replace(path=path, query=query, fragment=""))
 
 
+def ping(address: str, content: bytes, headers: dict[str, str], *, timeout_seconds: float) -> None:
+    """Send one ping, as `send` does, and read whether it counts.
+
+    Source: healthchecks.io, "Pinging API": it answers 200 to an address with an unknown UUID, too,
+    with the text ``OK (not found)``; likewise ``OK (rate limited)``.
+
+    Raises:
+        HarnessError: The other side did not take it.
+    """
+    answer = send(
+        address, content, headers, timeout_seconds=timeout_seconds, answer_bytes=_ANSWER_BYTES
+    )
+    if found := _NOT_TAKEN.match(answer):
+        raise HarnessError(
+            f"the other side answered 200, and does not count it: {found[1].decode()}",
+            "look whether this check still exists, and copy its address again.",
+        )
+
+
 def send(
     address: str,
     content: bytes,
@@ -49,8 +71,9 @@ def send(
     *,
     method: str = "POST",
     timeout_seconds: float,
-) -> None:
-    """Send one request.
+    answer_bytes: int = 0,
+) -> bytes:
+    """Send one request; return the begin of the answer's text.
 
     Args:
         address: Where to. A user and a password in it are sent as HTTP asks for.
@@ -59,6 +82,7 @@ def send(
         method: Of the request.
         timeout_seconds: Longest silence of the other side. It may trickle for longer: `sender`
             has a deadline for all of it.
+        answer_bytes: How much of the answer is waited for.
 
     Raises:
         HarnessError: The other side did not say that it took it. The message names no address.
@@ -71,8 +95,9 @@ def send(
         parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     try:
         request = Request(urlunsplit(parts), data=content, headers=headers, method=method)  # noqa: S310 - the settings refuse what is not http
-        with build_opener(_NoRedirect).open(request, timeout=timeout_seconds):
-            pass
+        with build_opener(_NoRedirect).open(request, timeout=timeout_seconds) as answer:
+            text: bytes = answer.read(answer_bytes) if answer_bytes else b""
+            return text
     except HTTPError as exc:
         raise HarnessError(f"the other side answered {exc.code}", _LOOK) from None
     except (URLError, HTTPException, OSError, ValueError) as exc:

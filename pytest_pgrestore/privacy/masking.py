@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, unquote
 
 from pytest_pgrestore.privacy.rewriting import rewritten
 
@@ -22,6 +22,9 @@ _SHORTEST = 4
 
 _SHORTEST_PART = 12
 """Characters of the shortest part of an address that is masked: ``services`` is a word."""
+
+_SECRET = re.compile(r"pass|pwd|token|secret|key", re.IGNORECASE)
+"""Names of a query's values that are secrets, however short."""
 
 _BETWEEN_PARTS = re.compile(r"[/:@?&=#]")
 
@@ -62,15 +65,19 @@ def passwords_in(connection: Secret) -> list[str]:
 
 
 def words_of_address(address: Secret) -> list[str]:
-    """Return the secrets of an address of the web: all of it, and each long part of it.
+    """Return the secrets of an address of the web: all of it, its password, each long part of it.
 
     A part may come from a variable of its own, such as ``https://hc-ping.com/${CHECK}``.
     """
     whole = address.reveal()
     rest = whole.partition("://")[2]
-    host = rest.partition("/")[0].rpartition("@")[2].partition(":")[0]
+    user, _, place = rest.partition("/")[0].rpartition("@")
+    host, password = place.partition(":")[0], user.partition(":")[2]
     parts = set(_BETWEEN_PARTS.split(rest)) - ({host} if "." in host else set())
-    return [whole, *(part for part in parts if len(part) >= _SHORTEST_PART)]
+    secrets = [part for part in parts if len(part) >= _SHORTEST_PART]
+    secrets += [one for one in (password, unquote(password)) if one]
+    secrets += [value for name, value in parse_qsl(rest.partition("?")[2]) if _SECRET.search(name)]
+    return [whole, *secrets]
 
 
 def _forms(secret: str) -> list[str]:

@@ -5,6 +5,7 @@ Imports pydantic, and is therefore imported inside functions only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import PurePath
@@ -52,6 +53,25 @@ def _metrics_file(value: Any) -> Any:
             "no known ending; write NAME.prom for node_exporter's textfile collector, or NAME.om"
             " for OpenMetrics."
         )
+    return value
+
+
+_LABEL = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
+"""Name of a label (Prometheus, "Data model"); those with two underscores are its own."""
+
+_OF_GROUPS = ("job", "source")
+
+
+def _grouping(value: dict[str, str]) -> dict[str, str]:
+    for name, content in value.items():
+        if name in _OF_GROUPS:
+            raise ValueError(
+                f"{name}: every group has this label already; for `job`, write the key `job`."
+            )
+        if _LABEL.fullmatch(name) is None:
+            raise ValueError(f"{name}: no name of a label; write letters, digits and underscores.")
+        if not content:
+            raise ValueError(f"{name}: an empty label is none; write a value, or leave it out.")
     return value
 
 
@@ -109,7 +129,7 @@ class MetricsTable(Table):
     file: Annotated[str, AfterValidator(_metrics_file)] | None = None
     pushgateway: WebAddress | None = None
     job: Annotated[str, Field(min_length=1)] = "pgrestore"
-    grouping: dict[str, str] = Field(default_factory=dict)
+    grouping: Annotated[dict[str, str], AfterValidator(_grouping)] = Field(default_factory=dict)
     traces: bool = False
     timeout: Patience = timedelta(seconds=10)
 

@@ -182,6 +182,40 @@ def test_an_interrupted_run_tells_that_it_ended(
     assert endings[-1] == "2"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_the_end_is_told_changes_nothing(
+    drills: Drills, number: signal.Signals
+) -> None:
+    """The status is in the reports and on its way to the switch: the process ends with it."""
+    drills.write(test_a=COUNTS)
+    here = drills.pytester.path
+    with receiver("silent at the end") as other, (here / "output").open("w") as output:
+        drills.settings(f'[notify]\nping_url = "{other.url()}"\ntimeout = "2s"')
+        child = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+            cwd=here,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            wait_until(
+                lambda: other.paths()[-1:] == [f"/{TOKEN}/0"] or child.poll() is not None,
+                what="the end",
+                timeout_seconds=DEADLINE_SECONDS,
+            )
+            os.killpg(child.pid, number)
+            status = child.wait(DEADLINE_SECONDS)
+        finally:
+            child.kill()
+            child.wait()
+
+    text = (here / "output").read_text()
+    assert status == 0, text
+    assert "Traceback" not in text
+    assert "notify.ping_url was not told: there was no answer within 2 s" in text
+
+
 def test_no_trouble_of_a_notice_changes_the_run(
     drills: Drills, monkeypatch: pytest.MonkeyPatch
 ) -> None:

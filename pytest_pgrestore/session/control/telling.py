@@ -6,6 +6,7 @@ Nothing here changes a verdict or the exit status.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,8 @@ class Telling:
         """Tell the exit status."""
         if self._end is None or self._state.forked:
             return
-        with self._state.term_signal.held():
+        # What ends the run now comes too late to change it: its status is being told.
+        with suppress(KeyboardInterrupt), self._state.term_signal.held():
             print_remarks(config, self._finish(self._end))
 
     def report(self, end: RunEnd) -> list[str]:

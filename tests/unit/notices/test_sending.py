@@ -31,8 +31,10 @@ ALLOWED = SECONDS + 30.0
 def errand(kind: str, address: str) -> Errand:
     """Return a notice of one kind to an address."""
     secret = Secret(address)
+    request = {"address": secret, "content": "{}", "headers": {"Content-Type": "text/plain"}}
     values: Mapping[str, Any] = {
-        "web": {"address": secret, "content": "{}", "headers": {"Content-Type": "text/plain"}},
+        "web": request,
+        "ping": request,
         "apprise": {
             "address": Secret(address.replace("http:", "json:")),
             "title": "title",
@@ -54,7 +56,7 @@ def errand(kind: str, address: str) -> Errand:
     return Errand(f"key.of.{kind}", kind, SECONDS, values)
 
 
-KINDS = ("web", "apprise", "pushgateway")
+KINDS = ("web", "ping", "apprise", "pushgateway")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -82,6 +84,17 @@ def test_every_trouble_ends_in_time_and_is_told(trouble: str) -> None:
             assert "there was no answer within 1 s" in remark
         assert TOKEN not in remark
     assert not other.elsewhere, "a redirect was followed"
+
+
+def test_a_ping_of_a_check_that_is_gone_is_told() -> None:
+    """Its answer is 200; nobody waits for the next ping."""
+    with receiver("answers OK (not found)") as other:
+        (remark,) = send_all([errand("ping", other.url())], os.environ)
+        assert send_all([errand("web", other.url())], os.environ) == []
+
+    assert "key.of.ping was not told: the other side answered 200, and does not count it" in remark
+    assert "not found" in remark
+    assert TOKEN not in remark
 
 
 def test_a_troubled_address_keeps_no_other_from_being_told() -> None:

@@ -106,3 +106,25 @@ def test_each_long_part_of_an_address_is_masked(write: Any, address: str, text: 
     assert TOKEN not in masker.mask(text)
     assert MASK in masker.mask(text)
     assert masker.mask("gate.example push more") == "gate.example push more"
+
+
+def test_a_password_is_masked_however_short(write: Any) -> None:
+    """That of a mail server has eight characters."""
+    address = "mailtos://me:dog%40cat@mail.example?token=tok7&to=ops"
+    config = load_config(write(f'[notify]\napprise = ["{address}"]'), {})
+    masker = SecretMasker(
+        word for one in config.notify.addresses() for word in words_of_address(one)
+    )
+
+    assert masker.mask("dog%40cat dog@cat tok7 ops me") == f"{MASK} {MASK} {MASK} ops me"
+
+
+@pytest.mark.parametrize(
+    "label", ['job = "x"', 'source = "x"', '"my-host" = "x"', '__x = "x"', 'host = ""']
+)
+def test_a_grouping_that_a_pushgateway_refuses_is_a_mistake(write: Any, label: str) -> None:
+    """`source` would put the figures of the run among those of a source."""
+    name = label.partition(" ")[0].strip('"')
+    text = mistakes(write(f"[metrics]\ngrouping = {{ {label} }}"))
+
+    assert f"metrics.grouping: {name}: " in text
