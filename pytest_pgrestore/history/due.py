@@ -54,6 +54,7 @@ class SourceStanding:
         runs: Number of its drills in the history, given up or not.
         run: The run of its last drill.
         green_run: The run of its last green one.
+        newest: The newest drill of each target that is not given up.
     """
 
     source: str
@@ -65,6 +66,7 @@ class SourceStanding:
     runs: int
     run: str | None = None
     green_run: str | None = None
+    newest: tuple[PastDrill, ...] = ()
 
     @property
     def fresh_until(self) -> datetime | None:
@@ -155,6 +157,7 @@ def _standing(
         len(every_one),
         last.run,
         None if green is None else green.run,
+        tuple(past[-1].drill for past in drills.values()),
     )
 
 

@@ -20,7 +20,7 @@ from pytest_pgrestore.notices.traces.spans import spans_of
 from pytest_pgrestore.notices.web import ping_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_pgrestore.history.entry import Entry
     from pytest_pgrestore.model.evidence import Evidence
@@ -46,15 +46,22 @@ class Notices:
         environ: The environment of this process.
         run_id: Identity of the run.
         history: Where it is; None without one.
+        digests: Returns the digests of each source's own settings, by which a change is known.
     """
 
     def __init__(
-        self, settings: Config, environ: Mapping[str, str], run_id: str, history: str | None
+        self,
+        settings: Config,
+        environ: Mapping[str, str],
+        run_id: str,
+        history: str | None,
+        digests: Callable[[], Mapping[str, Mapping[str, str]]] = dict,
     ) -> None:
         self._settings = settings
         self._environ = environ
         self._run = str(uuid.uuid5(_RUNS, run_id))
         self._history = history
+        self._digests = digests
 
     def started(self) -> list[str]:
         """Tell the dead man's switch that the run began."""
@@ -141,8 +148,9 @@ class Notices:
         seconds = metrics.timeout.total_seconds()
         if metrics.file is not None or metrics.pushgateway is not None:
             entries, complete = self._entries(evidence, remarks)
+            digests = self._digests()
             sources = {
-                name: ConfiguredSource(table.type, table.every)
+                name: ConfiguredSource(table.type, table.every, digests.get(name, {}))
                 for name, table in self._settings.sources.items()
             }
             samples = samples_of(entries, exit_status, sources, evidence.ended_at)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.notices.metrics.samples import METRICS, OF_PROOF
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
     from datetime import datetime
 
     from pytest_pgrestore.notices.metrics.samples import Sample
@@ -17,6 +17,7 @@ _DRILLED = "pgrestore_last_drill_timestamp_seconds"
 _PROVEN = "pgrestore_last_success_timestamp_seconds"
 _FRESH = "pgrestore_fresh_until_timestamp_seconds"
 _DUE = "pgrestore_due"
+_EVERY = "pgrestore_interval_seconds"
 
 OF_SETTINGS = frozenset({"pgrestore_source_info", "pgrestore_interval_seconds"})
 """Metrics that are true without any drill."""
@@ -54,9 +55,18 @@ def with_kept(
         if (one.name in METRICS and one.source in remembered and one.name not in OF_SETTINGS)
         or (one.name in OF_PROOF and one.source in unproven)
     ]
+    kept = [*_fresh(kept, new), *(one for one in kept if one.name != _FRESH)]
     expired = {one.source for one in kept if one.name == _FRESH and one.value <= now.timestamp()}
     known = [one for one in new if one.name != _DUE or one.source not in remembered]
     return known + [
         replace(one, value=1.0) if one.name == _DUE and one.source in expired else one
         for one in kept
     ]
+
+
+def _fresh(kept: Collection[Sample], new: Collection[Sample]) -> Iterator[Sample]:
+    """Yield when the kept proofs expire by the intervals of now: they may have changed."""
+    intervals = {one.source: one.value for one in new if one.name == _EVERY}
+    for one in kept:
+        if one.name == _PROVEN and one.source in intervals:
+            yield replace(one, name=_FRESH, value=one.value + intervals[one.source])

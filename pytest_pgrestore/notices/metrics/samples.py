@@ -6,7 +6,7 @@ and not this program computes an age. All are gauges.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.history.due import Standing, standings
@@ -89,10 +89,12 @@ class ConfiguredSource:
     Attributes:
         type: Its type.
         every: Its interval; None without one.
+        digests: Of its own settings; empty compares none.
     """
 
     type: str
     every: timedelta | None
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 def sample(name: str, value: float | None, **labels: str) -> Iterator[Sample]:
@@ -127,10 +129,11 @@ def samples_of(
         found += sample("pgrestore_source_info", 1, source=name, type=source.type)
         found += sample("pgrestore_interval_seconds", every, source=name)
     intervals = {name: source.every for name, source in sources.items()}
-    for standing in standings(intervals, entries, now):
+    digests = {name: source.digests for name, source in sources.items()}
+    for standing in standings(intervals, entries, now, digests):
         found += _standing(standing)
         found += _proof(standing)
-        found += _last(standing.source, _last_drills(standing.source, entries))
+        found += _last(standing.source, standing.newest or _known(standing.last))
     return found
 
 
@@ -161,17 +164,12 @@ def _proof(standing: SourceStanding) -> Iterator[Sample]:
     yield from sample("pgrestore_proven_backup_repository_bytes", stored, source=name)
 
 
-def _last_drills(source: str, entries: Sequence[Entry]) -> list[PastDrill]:
-    """Return the drills of a source in the last run that had any."""
-    for entry in reversed(entries):
-        found = [drill for drill in entry.drills if drill.source == source]
-        if found:
-            return found
-    return []
+def _known(drill: PastDrill | None) -> tuple[PastDrill, ...]:
+    return () if drill is None else (drill,)
 
 
-def _last(source: str, drills: list[PastDrill]) -> Iterator[Sample]:
-    """Yield the figures of one run's drills: several targets give the worst verdict and time."""
+def _last(source: str, drills: Sequence[PastDrill]) -> Iterator[Sample]:
+    """Yield the figures of a source's last drills: its targets give the worst verdict and time."""
     if not drills:
         return
     began = max(drill.started_at for drill in drills).timestamp()

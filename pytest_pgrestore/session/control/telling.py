@@ -87,7 +87,18 @@ class Telling:
             return None
         from pytest_pgrestore.notices.notices import Notices
 
-        return Notices(file, self._state.environ, self._state.start.run_id, history)
+        run = self._state.start.run_id
+        return Notices(file, self._state.environ, run, history, self._digests)
+
+    def _digests(self) -> dict[str, dict[str, str]]:
+        """Return the digests of each source's own settings."""
+        from pytest_pgrestore.session.digests import digests_of_source
+
+        settings = self._state.settings
+        base = None if settings.path is None else settings.path.parent.absolute()
+        return {
+            name: digests_of_source(table, base) for name, table in settings.file.sources.items()
+        }
 
     def _safely(self, tell: Callable[[], list[str]]) -> list[str]:
         try:

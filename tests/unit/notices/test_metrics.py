@@ -124,6 +124,36 @@ def test_several_drills_of_a_source_give_the_worst() -> None:
     assert values(found, "rto_limit_seconds") == {of("crm"): 3}
 
 
+def test_a_run_of_one_drill_hides_no_red_one_of_its_source() -> None:
+    """As in `pgrestore status`. A full run without it gives it up."""
+    both, green = run(healthy_dump(), bad_data()), later(healthy_dump(), 1)
+    entries = [entry_of(evidence, "", ()) for evidence in (both, green)]
+    by_hand = samples_of([replace(entries[0], full=True), entries[1]], 0, SOURCES, START + DAY)
+    given_up = samples_of([replace(one, full=True) for one in entries], 0, SOURCES, START + DAY)
+
+    red = of("crm", verdict="failed")
+    assert values(by_hand, "last_drill_verdict")[red] == values(by_hand, "due")[of("crm")] == 1
+    assert values(given_up, "last_drill_verdict")[red] == values(given_up, "due")[of("crm")] == 0
+
+
+def test_a_source_whose_settings_changed_is_due() -> None:
+    """As `pgrestore status` says, while no drill had the new ones."""
+    had = replace(entry_of(later(healthy_pitr(), 0), "", ()), run_id="had")
+    had = replace(had, drills=tuple(replace(one, settings={"path": "a"}) for one in had.drills))
+    now = entry_of(later(healthy_dump(), 1), "", ())
+    due = {
+        path: values(
+            samples_of(
+                [had, now], 0, {"shop": replace(SOURCES["shop"], digests={"path": path})}, START
+            ),
+            "due",
+        )[of("shop")]
+        for path in ("a", "b")
+    }
+
+    assert due == {"a": 0, "b": 1}
+
+
 # Runs one after the other, with what stays of them in a file.
 
 
@@ -152,7 +182,9 @@ def test_a_run_of_one_source_keeps_the_others(tmp_path: Path, name: str, history
     }
     assert values(found, "last_drill_timestamp_seconds")[of("shop")] == success[of("crm")] + 86400
     assert values(found, "due") == {of("shop"): 1, of("crm"): 0, of("billing"): 1}
-    assert values(found, "restore_seconds").keys() == {of("crm")}
+    # Of the target that is still green, which only a history knows.
+    restored = {of("crm"), of("shop")} if history else {of("crm")}
+    assert values(found, "restore_seconds").keys() == restored
     assert len({(one.name, one.labels) for one in found}) == len(found)
 
 
@@ -163,6 +195,23 @@ def test_what_expires_while_others_are_drilled_is_due(tmp_path: Path) -> None:
     told.reported(later(healthy_dump(), 31), 0)
 
     assert values(parse(tmp_path / "m.prom"), "due")[of("shop")] == 1
+
+
+@pytest.mark.parametrize(("every", "due"), [(1, 1), (60, 0), (None, 0)])
+def test_a_changed_interval_counts_from_the_last_proof(
+    tmp_path: Path, every: int | None, due: int
+) -> None:
+    """Without a history too: a monthly proof is none for a source that is now drilled daily."""
+    notices(tmp_path).reported(later(healthy_pitr(), 0), 0)
+    interval = None if every is None else timedelta(days=every)
+    tables = {**TABLES, "shop": SourceTable(type="dump", every=interval)}
+    config = Config(sources=tables, metrics=MetricsTable(file=str(tmp_path / "m.prom")))
+    Notices(config, {}, "run", None).reported(later(healthy_dump(), 31), 0)
+
+    found = parse(tmp_path / "m.prom")
+    fresh = values(found, "fresh_until_timestamp_seconds").get(of("shop"))
+    assert fresh == (None if every is None else START.timestamp() + every * 86400)
+    assert values(found, "due")[of("shop")] == due
 
 
 def test_a_source_that_is_no_longer_configured_goes(tmp_path: Path) -> None:
