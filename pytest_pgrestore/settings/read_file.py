@@ -91,13 +91,13 @@ _NOTICES = ("notify", "metrics")
 
 
 class _Anything(dict[str, str]):
-    """Variables, with an address for each one that is not set."""
+    """Variables, with an address for each one that is not set, or is empty."""
 
     def __contains__(self, _name: object) -> bool:
         return True
 
     def get(self, name: str, default: Any = None) -> Any:
-        return super().get(name, default or "https://not-set.invalid/")
+        return super().get(name) or default or "https://not-set.invalid/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,12 +98,19 @@ def _values_of(
 
 
 def _variable(name: str, where: str, environ: Mapping[str, str], mistakes: list[str]) -> str:
+    value = environ.get(name, "")
     if name not in environ:
         mistakes.append(
             f"{where}: environment variable {name} is not set\n"
             "HINT: set it, or write $${ for a literal ${."
         )
-    return environ.get(name, "")
+    elif not value:
+        # An empty `path` would be the directory of the settings, with whatever dump lies there.
+        mistakes.append(
+            f"{where}: environment variable {name} is empty\n"
+            "HINT: set it; a secret that a CI system does not have is often an empty variable."
+        )
+    return value
 
 
 def names_in(document: dict[str, Any]) -> frozenset[str]:

@@ -69,6 +69,15 @@ def test_a_missing_variable_is_named(write: Any) -> None:
     assert "sources.shop.live_conninfo: environment variable SHOP_PASSWORD is not set" in text
 
 
+def test_an_empty_variable_is_named(write: Any) -> None:
+    """GitHub makes a secret that it does not have an empty one: `path` would be this directory."""
+    good = GOOD.replace('"/srv/globals.sql"', '"${PLACE}"')
+    text = mistakes(write(good), {"SHOP_PASSWORD": "", "PLACE": ""})
+
+    assert "sources.shop.globals: environment variable PLACE is empty" in text
+    assert "sources.shop.live_conninfo: environment variable SHOP_PASSWORD is empty" in text
+
+
 def test_a_doubled_dollar_keeps_the_braces(write: Any) -> None:
     """A query may hold ``${...}`` of its own."""
     config = load_config(
