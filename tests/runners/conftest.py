@@ -49,21 +49,25 @@ class Switch:
     Attributes:
         address: Of its check.
         heard: The ends of the addresses that were asked for.
+        answer: Its text; healthchecks.io has "OK (not found)" for a check that it does not know.
     """
 
     def __init__(self) -> None:
         heard: list[str] = []
+        switch = self
 
         class _Check(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 heard.append(self.path.rpartition("/")[2])
                 self.send_response(200)
                 self.end_headers()
+                self.wfile.write(switch.answer.encode())
 
             def log_message(self, *_arguments: object) -> None:
                 pass
 
         self.heard = heard
+        self.answer = "OK"
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _Check)
         self.address = f"http://127.0.0.1:{self.server.server_port}/check"
 
@@ -102,7 +106,7 @@ def environment(tmp_path: Path, request: pytest.FixtureRequest) -> Mapping[str, 
     """
     home = tmp_path / "home"
     home.mkdir()
-    installs = request.node.callspec.params["name"] == "green"
+    installs = request.node.callspec.params.get("name") == "green"
     more = request.getfixturevalue("wheels") if installs else {"PIP_NO_INDEX": "1"}
     (programs := tmp_path / "bin").mkdir()
     path = f"{python_for(programs, installs=installs)}:{os.environ['PATH']}"

@@ -98,3 +98,25 @@ def test_each_night_ends_as_it_must(
     assert switch.address not in ended.output
     if runner == "github":
         assert re.search("Summary - ## .*Restore drills: ", ended.output), ended.output
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_switch_that_does_not_know_the_check_is_told_in_the_log(
+    runner: str,
+    tmp_path: Path,
+    backups: Path,
+    switch: Switch,
+    environment: Mapping[str, str],
+) -> None:
+    """Its answer is 200. The verdict of the drill stays."""
+    require(ACT, NODE, GITLAB_CI_LOCAL, "git", "curl")
+    switch.answer = "OK (not found)"
+    night = NIGHTS["green"]
+    project = tmp_path / "project"
+    write_project(project, runner, night)
+    variables = {"SHOP_BACKUP": str(backups / night.backup), "DRILL_PING_URL": switch.address}
+
+    ended = RUNNERS[runner](project, environment, variables, switch)
+
+    assert ended.status == 0, ended.output
+    assert len(re.findall("dead man's switch was not told (?:that|how)", ended.output)) >= 2
