@@ -110,7 +110,12 @@ def _put_last(table: dict[str, ProposedKey], names: tuple[str, ...]) -> None:
 
 
 def _plugins(spec: Fields) -> list[Fields]:
-    return [one for one in spec.tables("plugins") if one.text("name") == PLUGIN]
+    """Return the plugins that back up; a disabled one has the store of former times."""
+    return [
+        one
+        for one in spec.tables("plugins")
+        if one.text("name") == PLUGIN and one.text("enabled", "true").lower() != "false"
+    ]
 
 
 def _store_of(spec: Fields, manifests: Manifests) -> Fields | None:

@@ -99,6 +99,20 @@ def test_the_server_name_of_the_plugin(tmp_path: Path) -> None:
     assert table(proposed("cnpg", tmp_path, named))["server"] == "cluster-2"
 
 
+def test_a_disabled_plugin_of_cloudnativepg_names_no_store(tmp_path: Path) -> None:
+    """Its old backups would pass every night, and nobody would drill the new ones."""
+    old = """  plugins:
+  - name: barman-cloud.cloudnative-pg.io
+    enabled: false
+    parameters:
+      barmanObjectName: abandoned
+      serverName: abandoned
+"""
+    found = table(proposed("cnpg", tmp_path, TEXTS["plugin"].replace("  plugins:\n", old)))
+
+    assert (found["server"], found["url"]) == ("cluster-example", "s3://backups/prod")
+
+
 @pytest.mark.parametrize(
     ("bootstrap", "database"),
     [
