@@ -7,6 +7,7 @@ example there.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import partial
 from importlib.resources import files
@@ -51,6 +52,18 @@ _SHARED = frozenset({_PACKAGES, ".gitlab-ci.yml"})
 _DRILL_FILES = ("*.py", "*.sql", "*.toml", "pytest.ini", "tox.ini")
 """What a drill may need of a project, beside its settings."""
 
+_TESTS = ("drill_", "test_")
+"""Begin the names of files that are listed whatever else they are called."""
+
+_LARGEST_BYTES = 256 << 10
+"""A ConfigMap holds 1 MiB in all (Kubernetes, "ConfigMaps")."""
+
+_DUMP = re.compile(rb"^-- PostgreSQL database (?:cluster )?dump", re.MULTILINE)
+"""Stands at the head of a dump as SQL (pg_dump, pg_dumpall)."""
+
+_SECRET = re.compile(r"secret|credential|passw|token", re.IGNORECASE)
+"""Names of files that nobody wants in a ConfigMap, which many may read."""
+
 
 def _recipe(name: str, project: Path) -> Mapping[str, str]:
     """Return the files of a recipe: their names relative to the project, and their contents.
@@ -63,7 +76,10 @@ def _recipe(name: str, project: Path) -> Mapping[str, str]:
     blocks = {
         "names": _NAMES[name](variables),
         "environment": _ENVIRONMENTS.get(name, _nothing)(variables),
-        "files": [f"- {path}" for path in _files_of_drills(project)],
+        "files": [
+            *(f"- {path}" for path in _files_of_drills(project)),
+            *(f"# {path} is not drilled: a ConfigMap is flat." for path in _below(project)),
+        ],
     }
     wanted = {
         path: template
@@ -99,8 +115,28 @@ def _settings(project: Path) -> dict[str, Any]:
 
 
 def _files_of_drills(project: Path) -> list[str]:
-    """Return the names of the files that pytest needs beside a drill."""
-    return sorted({path.name for pattern in _DRILL_FILES for path in project.glob(pattern)})
+    """Return the names of the files that pytest needs beside a drill. A dump is none of them."""
+    found = {path for pattern in _DRILL_FILES for path in project.glob(pattern)}
+    return sorted(path.name for path in found if _is_of_drills(path))
+
+
+def _below(project: Path) -> list[str]:
+    """Return the drills and tests in the directories of a project."""
+    found = (path for name in _TESTS for path in project.glob(f"[!.]*/{name}*"))
+    return sorted(
+        path.relative_to(project).as_posix() for path in found if path.suffix in {".py", ".toml"}
+    )
+
+
+def _is_of_drills(path: Path) -> bool:
+    try:
+        if path.suffix == ".py" or path.name.startswith(_TESTS):
+            return True
+        if _SECRET.search(path.name) or path.stat().st_size > _LARGEST_BYTES:
+            return False
+        return path.suffix != ".sql" or _DUMP.search(path.read_bytes()[:1000]) is None
+    except OSError:
+        return False
 
 
 def _filled(template: str, blocks: Mapping[str, Iterable[str]]) -> str:

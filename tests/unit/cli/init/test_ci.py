@@ -133,6 +133,26 @@ def test_the_map_of_kubernetes_has_the_files_of_the_drill(tmp_path: Path) -> Non
     ]
 
 
+def test_the_map_of_kubernetes_has_no_dump_and_no_secret(tmp_path: Path) -> None:
+    """`init` in a directory of dumps: all rows would be in a ConfigMap."""
+    dump = "--\n-- PostgreSQL database {}dump\n--\n\nCOPY public.t (id) FROM stdin;\n"
+    (tmp_path / "shop.sql").write_text(dump.format(""))
+    (tmp_path / "all.sql").write_text(dump.format("cluster "))
+    (tmp_path / "large.sql").write_text("select 1;\n" * 100_000)
+    (tmp_path / "secrets.toml").write_text('password = "x"')
+    (tmp_path / "drill_shop.toml").write_text('source = "shop"')
+    (tmp_path / "drill_tokens.toml").write_text('source = "shop"')
+    (tmp_path / "orders.sql").write_text("select count(*) from orders")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "test_crm.py").touch()
+
+    text = RECIPES["kubernetes"](tmp_path)["kustomization.yaml"]
+
+    listed = re.findall(r"^ +- (\S+\.(?:sql|toml))$", text, re.MULTILINE)
+    assert listed == ["drill_shop.toml", "drill_tokens.toml", "orders.sql"]
+    assert "# below/test_crm.py is not drilled: a ConfigMap is flat." in text
+
+
 def test_the_wheel_has_the_templates(tmp_path: Path) -> None:
     """Read from the wheel itself: this tree has them anyway."""
     run(
