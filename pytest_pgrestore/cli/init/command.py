@@ -133,7 +133,7 @@ def init(options: InitOptions, surroundings: Surroundings, echo: Echo, write_out
             echo("once more, as processes of this machine instead of in containers")
             sandbox = {**proposal.sandbox, "runtime": INSTEAD_OF_DOCKER}
             again, other = restores.drills(sandbox)
-            if other != COULD_NOT_VERIFY:
+            if other != COULD_NOT_VERIFY or _any_files(again):
                 tables, drills, status = {**tables, "sandbox": sandbox}, again, other
     _write(directory, proposal, drills, tables, echo)
     if recipe is not None:

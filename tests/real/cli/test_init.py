@@ -258,6 +258,25 @@ def test_docker_without_images(
     assert tomllib.loads(files["pgrestore.toml"])["sandbox"] == {"runtime": "local"}
 
 
+def test_docker_without_images_and_a_source_that_nobody_can_restore(
+    tmp_path: Path, backups: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was restored without Docker is drilled so, whatever became of the others."""
+    require_docker()
+    monkeypatch.delenv("PGRESTORE_RUNTIME")
+    monkeypatch.setenv("PGRESTORE_BASE_IMAGE", "nowhere.invalid/postgres:1")
+    monkeypatch.setenv("WALG_FILE_PREFIX", str(tmp_path / "nothing"))
+    project = tmp_path / "p"
+    project.mkdir()
+    shutil.copy(backups / "dumps" / "shop-2026-11-28.dump", project / "shop.dump")
+
+    started = pgrestore("init", cwd=project)
+
+    assert (project / "drill_shop.toml").exists(), started.stdout
+    settings = tomllib.loads((project / "pgrestore.toml").read_text())
+    assert settings["sandbox"] == {"runtime": "local"}
+
+
 def test_without_a_restore_the_test_alone_is_green(tmp_path: Path, backups: Path) -> None:
     """A cluster has several databases, and nobody has looked which one matters."""
     project = tmp_path / "p"
