@@ -78,6 +78,8 @@ def _grouping(value: dict[str, str]) -> dict[str, str]:
 def _bounded(value: timedelta) -> timedelta:
     if value > _LONGEST:
         raise ValueError("longer than 5m; a run must not wait for its notices.")
+    if not value:
+        raise ValueError("no time at all; nothing can be told then. Write 10s.")
     return value
 
 

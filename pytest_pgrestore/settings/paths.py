@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.settings.words import is_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PATH_KEYS = frozenset(
     {
@@ -28,6 +31,17 @@ def absolute(value: Any, base: Path) -> Any:
         else absolute(entry, base)
         for key, entry in value.items()
     }
+
+
+def empty_paths(value: Any, where: str = "") -> Iterator[str]:
+    """Yield the places of paths that are empty texts: each would be the settings' own directory."""
+    if not isinstance(value, dict):
+        return
+    for key, entry in value.items():
+        place = f"{where}.{key}" if where else str(key)
+        if key in _PATH_KEYS and "" in (entry if isinstance(entry, list) else [entry]):
+            yield place
+        yield from empty_paths(entry, place)
 
 
 def _path(entry: Any, base: Path) -> Any:

@@ -18,7 +18,7 @@ from pytest_pgrestore.model.sandbox_choice import Confine, ConnectBy, Storage
 from pytest_pgrestore.settings.file_content import read_content
 from pytest_pgrestore.settings.inventory_table import InventoryTable
 from pytest_pgrestore.settings.notice_tables import MetricsTable, NotifyTable
-from pytest_pgrestore.settings.paths import absolute
+from pytest_pgrestore.settings.paths import absolute, empty_paths
 from pytest_pgrestore.settings.source_tables import SourceTable
 from pytest_pgrestore.settings.suggest import known_names
 from pytest_pgrestore.settings.toml import Duration, Margin, Table, read_table
@@ -179,6 +179,11 @@ def _document(
     told = {} if notices else {key: content.pop(key) for key in _NOTICES if key in content}
     document = fill_in(content, environ, mistakes)
     document |= fill_in(told, _Anything(environ), mistakes)
+    if not mistakes:  # a variable that is not set leaves an empty text
+        mistakes += [
+            f"{place}: an empty path\nHINT: write where it is, or leave the key out."
+            for place in empty_paths(document)
+        ]
     found: dict[str, Any] = absolute(document, path.parent.absolute())
     return found
 

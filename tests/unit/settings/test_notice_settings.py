@@ -73,6 +73,14 @@ def test_all_mistakes_are_told_at_once_and_no_address(write: Any) -> None:
     assert TOKEN not in text
 
 
+def test_no_time_at_all_is_a_mistake(write: Any) -> None:
+    """Nothing could be told, and nothing would end what does not answer."""
+    text = mistakes(write('[notify]\ntimeout = "0s"\n[metrics]\ntimeout = "0m"'))
+
+    assert "notify.timeout: no time at all" in text
+    assert "metrics.timeout: no time at all" in text
+
+
 @pytest.mark.parametrize("notices", [True, False])
 def test_variables_are_needed_where_somebody_is_told(write: Any, notices: bool) -> None:
     """Elsewhere a mistyped key is a mistake all the same."""

@@ -78,6 +78,21 @@ def test_an_empty_variable_is_named(write: Any) -> None:
     assert "sources.shop.live_conninfo: environment variable SHOP_PASSWORD is empty" in text
 
 
+def test_an_empty_path_is_named(write: Any) -> None:
+    """It would be this directory, with whatever dump lies in it."""
+    text = mistakes(
+        write("""
+            [sources.shop]
+            type = "dump"
+            path = ""
+            copies = { other = { path = ["a", ""] } }
+        """)
+    )
+
+    assert "sources.shop.path: an empty path\nHINT: " in text
+    assert "sources.shop.copies.other.path: an empty path" in text
+
+
 def test_a_doubled_dollar_keeps_the_braces(write: Any) -> None:
     """A query may hold ``${...}`` of its own."""
     config = load_config(
