@@ -157,6 +157,12 @@ def _versions(proof: PastDrill, ahead: NextRestore) -> Iterator[str]:
     major = proof.backup.server_major if proof.backup is not None else None
     if major != ahead.backup.server_major:
         yield f"the backup is of PostgreSQL {ahead.backup.server_major}, and was of {major}"
+    cluster = proof.backup.system_identifier if proof.backup is not None else None
+    # A repository that was made anew under an old name, or for another server.
+    if None not in (cluster, ahead.backup.system_identifier) and (
+        cluster != ahead.backup.system_identifier
+    ):
+        yield f"the backup is of cluster {ahead.backup.system_identifier}, and was of {cluster}"
     tool_was = tool_in(proof.backup.restored_by) if proof.backup is not None else ""
     tool_now = tool_in(ahead.backup.restored_by)
     if tool_was != tool_now:
