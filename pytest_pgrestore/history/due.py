@@ -79,6 +79,8 @@ def standings(
     entries: Iterable[Entry],
     now: datetime,
     settings: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    unknown_until: datetime | None = None,
 ) -> list[SourceStanding]:
     """Return how each source stands, in the order of `sources`.
 
@@ -90,6 +92,7 @@ def standings(
         entries: Of the history, in order.
         now: The present.
         settings: The digests of each source's own settings; None compares none.
+        unknown_until: Runs up to here are missing, and one of them may have been red.
     """
     entries = list(entries)
     past = by_drill(entries)
@@ -114,6 +117,7 @@ def standings(
             ),
             now,
             (settings or {}).get(name, {}),
+            unknown_until,
         )
         for name, every in sources.items()
     ]
@@ -126,13 +130,20 @@ def _standing(
     every_one: Sequence[Drilled],
     now: datetime,
     settings: Mapping[str, str],
+    unknown_until: datetime | None,
 ) -> SourceStanding:
     if not every_one:
         return SourceStanding(source, every, Standing.NEVER, ("it was never drilled",), *_NOTHING)
     reasons = []
     for key, past in drills.items():
         lead = f"{key}: " if len(drills) > 1 else ""
-        found = reasons_of(past, every=every, now=now, settings=_with_others(past, settings))
+        found = reasons_of(
+            past,
+            every=every,
+            now=now,
+            settings=_with_others(past, settings),
+            unknown_until=unknown_until,
+        )
         reasons += [f"{lead}{reason}" for reason in found]
     proofs = [proof_of(past) for past in drills.values()]
     greens = sorted(

@@ -61,6 +61,7 @@ def reasons_of(
     now: datetime,
     settings: Mapping[str, str],
     tests: str | None = None,
+    unknown_until: datetime | None = None,
 ) -> list[str]:
     """Return why a drill is due by its past, a sentence each.
 
@@ -70,6 +71,7 @@ def reasons_of(
         now: The present.
         settings: The digests of its settings. Only keys of these are compared, and new ones.
         tests: The digest of its tests; None if they are not known here.
+        unknown_until: Runs up to here are missing, and one of them may have been red.
     """
     if not past:
         return ["it was never drilled"]
@@ -85,6 +87,11 @@ def reasons_of(
     bad = [one for one in later if one.verdict is not Verdict.PASSED]
     if bad:
         found.append(_not_green(bad[-1]))
+    if unknown_until is not None and proof.drill.started_at < unknown_until:
+        found.append(
+            f"a run is missing from the history up to {moment(unknown_until)}, and its last green"
+            " drill is older"
+        )
     found += _overdue(proof.drill, every, now)
     found += _changed(proof.drill.settings, settings)
     return found

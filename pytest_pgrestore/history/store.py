@@ -6,6 +6,7 @@ A file is created and read, and never changed. Many machines may write at the sa
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
@@ -39,7 +40,7 @@ class Store(Protocol):
         """
 
     def read(self, names: Iterable[str]) -> dict[str, bytes]:
-        """Return the content of files by their names.
+        """Return the content of files by their names; one that is gone by now is not in it.
 
         Raises:
             HarnessError: One cannot be read.
@@ -86,10 +87,15 @@ class DirectoryStore:
 
     def read(self, names: Iterable[str]) -> dict[str, bytes]:
         """See `Store`."""
-        try:
-            return {name: (self._directory / name).read_bytes() for name in names}
-        except OSError as exc:
-            raise self._trouble("read", exc) from None
+        found = {}
+        for name in names:
+            try:
+                found[name] = (self._directory / name).read_bytes()
+            except FileNotFoundError:
+                continue
+            except OSError as exc:
+                raise self._trouble("read", exc) from None
+        return found
 
     def create(self, name: str, data: bytes) -> None:
         """See `Store`."""
@@ -105,7 +111,8 @@ class DirectoryStore:
         except OSError as exc:
             raise self._trouble("written", exc) from None
         finally:
-            unfinished.unlink(missing_ok=True)
+            with suppress(OSError):  # what cannot be written cannot be removed either
+                unfinished.unlink()
 
     def delete(self, name: str) -> None:
         """See `Store`."""
@@ -160,8 +167,15 @@ class ObjectStore:
             return {}
         with self._told("read"):
             # A list, also of one: a text is taken for a pattern, and answered without its name.
-            found = self._files.cat(list(paths))
-        return {name: bytes(found[path]) for path, name in paths.items()}
+            found = self._files.cat(list(paths), on_error="return")
+            for error in found.values():
+                if isinstance(error, Exception) and not isinstance(error, FileNotFoundError):
+                    raise error
+        return {
+            name: bytes(found[path])
+            for path, name in paths.items()
+            if not isinstance(found[path], Exception)
+        }
 
     def create(self, name: str, data: bytes) -> None:
         """See `Store`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import PgRestoreError
+from pytest_pgrestore.model.errors import HarnessError, PgRestoreError
 from pytest_pgrestore.model.visible import visible_message
 
 if TYPE_CHECKING:
@@ -77,9 +77,19 @@ def _text(table: InventoryTable, settings: Path | None) -> str:
         return content.decode("utf-8", errors="backslashreplace")
     from pytest_pgrestore.system.process import child_environment, run
 
-    return run(
-        table.command,
-        timeout_seconds=table.timeout.total_seconds(),
-        env=child_environment(table.env),
-        cwd=None if settings is None else settings.parent,
-    ).stdout
+    try:
+        done = run(
+            table.command,
+            timeout_seconds=table.timeout.total_seconds(),
+            env=child_environment(table.env),
+            cwd=None if settings is None else settings.parent,
+        )
+    except HarnessError as exc:
+        raise HarnessError(exc.problem, hint=_COMMAND) from None
+    return done.stdout
+
+
+_COMMAND = (
+    "run the command by hand: it has PATH and the `env` of [inventory] alone, and may take its"
+    " `timeout`."
+)
