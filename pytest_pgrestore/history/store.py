@@ -124,7 +124,8 @@ class DirectoryStore:
     def _trouble(self, what: str, error: OSError) -> HarnessError:
         return HarnessError(
             f"the history {self._directory} cannot be {what}: {error.strerror}",
-            hint="give this user the right to the directory, or correct `history`.",
+            hint="see whether this user may write there, and whether the disk is full; or name"
+            " another place in [history].",
         )
 
 

@@ -36,6 +36,7 @@ def look_up(
         problems: Gets each such name, or why the inventory could not be had.
     """
     from pytest_pgrestore.history.inventory import compare, read_inventory
+    from pytest_pgrestore.privacy.masking import SecretMasker
 
     table = state.settings.file.inventory
     if not table.is_set:
@@ -46,10 +47,10 @@ def look_up(
     except (PgRestoreError, OSError) as exc:
         why = exc.problem if isinstance(exc, PgRestoreError) else exc.strerror
         hint = exc.hint if isinstance(exc, PgRestoreError) else "correct `file` in [inventory]."
-        mask = state.redaction.masker.mask
-        problems.append(
-            mask(visible_message(f"the inventory ({origin}) is not known: {why}; {hint}"))
-        )
+        # What the command was given, it may have printed.
+        why = SecretMasker(table.env.values()).mask(why or "")
+        told = visible_message(f"the inventory ({origin}) is not known: {why}; {hint}")
+        problems.append(state.redaction.masker.mask(told))
         return None
     facts = compare(origin, names, covers, table.ignore)
     problems += [
