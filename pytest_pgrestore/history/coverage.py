@@ -87,9 +87,7 @@ def _source(
         drills=len(records),
         green=len(green),
         past_drills=None if past is None else len(recent) + len(records),
-        past_green=None
-        if past is None
-        else sum(one.is_proof() for one in recent) + len(green),
+        past_green=None if past is None else sum(one.is_proof() for one in recent) + len(green),
         last_green_at=last_green,
         every_seconds=None if every is None else every.total_seconds(),
         overdue=past is not None and expired and not records,

@@ -106,6 +106,8 @@ def samples_of(
     exit_status: int,
     sources: Mapping[str, ConfiguredSource],
     now: datetime,
+    *,
+    unknown_until: datetime | None = None,
 ) -> list[Sample]:
     """Return what is known after a run.
 
@@ -114,6 +116,7 @@ def samples_of(
         exit_status: Of the run.
         sources: The configured ones.
         now: The present.
+        unknown_until: Runs up to here are missing: older proofs do not stand.
     """
     run = entries[-1]
     found = [
@@ -127,7 +130,7 @@ def samples_of(
         found += sample("pgrestore_source_info", 1, source=name, type=source.type)
         found += sample("pgrestore_interval_seconds", every, source=name)
     intervals = {name: source.every for name, source in sources.items()}
-    for standing in standings(intervals, entries, now):
+    for standing in standings(intervals, entries, now, unknown_until=unknown_until):
         found += _standing(standing)
         found += _proof(standing)
         found += _last(standing.source, _last_drills(standing.source, entries))
