@@ -200,7 +200,7 @@ def test_a_red_drill_is_due_until_it_is_green(drills: Drills) -> None:
 @pytest.mark.parametrize(
     ("harm", "told"),
     [
-        ("damaged", "the history is damaged, so all are due: "),
+        ("damaged", "the history is damaged: "),
         ("unreadable", "the history "),
     ],
 )
