@@ -79,6 +79,9 @@ def reasons_of(
     if green is None:
         return [_not_green(past[-1].drill)]
     if proof is None:
+        with_these = [one.drill for one in past if one.drill.tests == tests]
+        if with_these:
+            return [_not_green(with_these[-1])]
         if green.drill.tests is None:
             return ["its last green drill does not tell which tests it had"]
         return ["its tests changed since its last green drill"]
