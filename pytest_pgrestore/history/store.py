@@ -9,6 +9,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote
 from uuid import uuid4
 
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
@@ -27,6 +28,10 @@ _EXTRAS = {
     "abfss": "azure",
 }
 """Our extras by the scheme of a URL."""
+
+
+_HERE = "file://"
+"""Begins the URL of a directory: it is made when it is not there, as one without it is."""
 
 
 class Store(Protocol):
@@ -66,7 +71,10 @@ def open_store(place: str) -> Store:
 
     Raises:
         ConfigError: fsspec, or its package for this scheme, is not installed.
+        HarnessError: The library for this scheme cannot use the place.
     """
+    if place.startswith(_HERE):
+        place = unquote(place.removeprefix(_HERE))
     return ObjectStore(place) if is_url(place) else DirectoryStore(Path(place))
 
 
@@ -149,6 +157,12 @@ class ObjectStore:
                 hint=f'pip install "pytest-pgrestore[{extra}]"; or name a directory.'
                 if extra
                 else "install the package of fsspec for this scheme; or name a directory.",
+            ) from None
+        except Exception as exc:  # noqa: BLE001 - of the library for the scheme, or of its network
+            raise HarnessError(
+                f"the history {url.partition('://')[0]}:// cannot be opened: {type(exc).__name__}",
+                hint="name a prefix of an object store, such as s3://bucket/drills, or a directory;"
+                " and look at the credentials of the environment, and the network.",
             ) from None
 
     def names(self) -> list[str]:

@@ -294,6 +294,16 @@ def test_damage_can_be_accepted(tmp_path: Path, how: str) -> None:
     assert [problem for problem in more.problems if "night3" in problem]
 
 
+@pytest.mark.parametrize("scheme", ["", "file://", "memory://"])
+def test_a_file_that_is_gone_by_now_is_left_out(tmp_path: Path, scheme: str) -> None:
+    """Another job prunes while this one reads."""
+    store = open_store(f"{scheme}{tmp_path}/h")
+    store.create("a.json", b"a")
+
+    assert store.read(["a.json", "b.json"]) == {"a.json": b"a"}
+    assert store.read(["b.json"]) == {}
+
+
 def test_a_damaged_decision_decides_nothing(tmp_path: Path) -> None:
     """And is damage too, which can be accepted."""
     ledger = written(tmp_path, night(1), night(2))
@@ -324,6 +334,13 @@ def test_an_object_store_that_is_not_known_is_told(scheme: str) -> None:
     """With what to do."""
     with pytest.raises(ConfigError, match=f"the history {scheme}://.*\n.*install the package"):
         open_store(f"{scheme}://bucket/drills")
+
+
+@pytest.mark.parametrize("place", ["github://x", "zip://nosuch.zip", "reference://x"])
+def test_a_place_that_its_library_cannot_use_is_told(place: str) -> None:
+    """It is a mistake of the settings, and no traceback."""
+    with pytest.raises(HarnessError, match=r"cannot be opened: \w+Error\n.*s3://bucket/drills"):
+        open_store(place)
 
 
 def test_an_object_store_without_its_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
