@@ -80,7 +80,9 @@ def digests_of_source(table: SourceTable, base: Path | None) -> dict[str, str]:
 
 def _scripts(words: Any, base: Path | None) -> Iterator[Path]:
     """Yield the files of the project among the words of a command."""
-    for word in words if isinstance(words, list | tuple) and base is not None else ():
+    if base is None or not isinstance(words, list | tuple):
+        return
+    for word in words:
         path = base / str(word)
         if path.is_relative_to(base) and path.is_file():
             yield path
