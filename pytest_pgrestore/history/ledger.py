@@ -105,8 +105,13 @@ class Ledger:
             for one in damage
             if one.until is not None and one.digest in decided
         ]
-        ahead = {one.digest for one in damage if one.digest in entries and one.digest in decided}
-        unknown += [decided[digest] for digest in ahead]  # its own time is not to be believed
+        # Its own time is not to be believed, also once it has come.
+        ahead = {
+            digest
+            for digest, entry in entries.items()
+            if digest in decided and entry.ended_at > decided[digest]
+        }
+        unknown += [decided[digest] for digest in ahead]
         believed = [entry for digest, entry in entries.items() if digest not in ahead]
         return Past(
             tuple(sorted(believed, key=lambda entry: entry.ended_at)),

@@ -294,6 +294,22 @@ def test_damage_can_be_accepted(tmp_path: Path, how: str) -> None:
     assert [problem for problem in more.problems if "night3" in problem]
 
 
+def test_a_run_of_the_future_does_not_count_once_its_time_has_come(tmp_path: Path) -> None:
+    """And a file that was restored after it was accepted as missing counts again."""
+    ledger = written(tmp_path, night(1), night(2), night(40))
+    lost = min(tmp_path.iterdir())
+    kept = lost.read_bytes()
+    lost.unlink()
+    ledger.accept("clock, and disk", night(5).ended_at)
+    lost.write_bytes(kept)
+
+    past = ledger.read(night(50).ended_at)
+
+    assert past.problems == ()
+    assert [entry.run_id for entry in past.entries] == ["night1", "night2"]
+    assert past.unknown_until == night(5).ended_at
+
+
 @pytest.mark.parametrize("scheme", ["", "file://", "memory://"])
 def test_a_file_that_is_gone_by_now_is_left_out(tmp_path: Path, scheme: str) -> None:
     """Another job prunes while this one reads."""
