@@ -135,8 +135,7 @@ class Ledger:
         left = {one.digest: one.text for one in damage if one.digest not in decided}
         if not left:
             return None
-        found = Acceptance(now, reason, left)
-        data = records.accepted_bytes(found)
+        data = records.accepted_bytes(found := Acceptance(now, reason, left))
         self._store.create(f"{_title(now, data)}.accepted.json", data)
         return found
 
