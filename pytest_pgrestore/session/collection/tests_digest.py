@@ -37,6 +37,7 @@ def digests_of_tests(items: Iterable[pytest.Item], root: Path) -> dict[str, str]
     """
     names: dict[str, set[str]] = {}
     files: dict[str, set[Path]] = {}
+    code: dict[str, set[Path]] = {}
     for item in items:
         if item.stash.get(IS_DRILL_CHECK, False):
             continue
@@ -44,7 +45,10 @@ def digests_of_tests(items: Iterable[pytest.Item], root: Path) -> dict[str, str]
             # Not the node id, to which xdist adds the group of a test.
             path, _, title = item.location
             names.setdefault(key, set()).add(f"{path}::{title}")
-            files.setdefault(key, set()).update(_files_of(item, root))
+            files.setdefault(key, set()).update(_files_of(item))
+            code.setdefault(key, set()).update(_code_of(item, root))
+    for key, modules in code.items():
+        files[key] |= imported_by(modules, root)
     known: dict[Path, str] = {}
     return {
         key: _digest([*sorted(tests), *sorted(_named(files[key], root, known))])
@@ -64,8 +68,7 @@ def _named(paths: Iterable[Path], root: Path, known: dict[Path, str]) -> Iterato
         yield f"{name} {known[path]}"
 
 
-def _files_of(item: pytest.Item, root: Path) -> Iterator[Path]:
-    yield from imported_by(_code_of(item, root), root)
+def _files_of(item: pytest.Item) -> Iterator[Path]:
     yield item.path
     written, script = getattr(item, "written", None), getattr(item, "script", None)
     if written is not None:
