@@ -47,6 +47,7 @@ oldest: $(STAMPS)/oldest
 	TMPDIR="$$(tests/bootstrap/directory)" $(STAMPS)/oldest-venv/bin/python -m pytest -n 3 --dist worksteal \
 		--ignore tests/unit/test_audit.py --ignore tests/unit/test_lint.py --ignore tests/unit/test_loop_of_a_day.py \
 		--ignore tests/unit/test_security_pages.py \
+		--deselect tests/unit/cli/init/test_ci.py::test_the_wheel_has_the_templates \
 		--deselect tests/unit/evidence/test_evidence_file.py::test_the_shipped_schema_is_up_to_date \
 		tests/unit tests/real/history tests/plugin/test_each_source.py tests/plugin/test_drill_files.py
 

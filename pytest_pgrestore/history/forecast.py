@@ -76,11 +76,15 @@ def not_enough(points: Sequence[Point]) -> str:
     of_kind = max(Counter(point.kind for point in points).values(), default=0)
     if len(points) >= LEAST_DRILLS and span >= LEAST_SPAN and of_kind >= _LEAST_OF_KIND:
         return ""
-    days = f"{span / timedelta(days=1):.0f}"
+    days = round(span / timedelta(days=1))
     return (
-        f"not enough history: {len(points)} drills in {days} days, of at least {LEAST_DRILLS} in"
-        f" {LEAST_SPAN.days} days"
+        f"not enough history: {_several(len(points), 'drill')} in {_several(days, 'day')}, of at"
+        f" least {LEAST_DRILLS} in {LEAST_SPAN.days} days"
     )
+
+
+def _several(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 @dataclass(frozen=True, slots=True)

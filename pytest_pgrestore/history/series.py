@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_pgrestore.model.objectives import ObjectiveStatus
 from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.model.versions import tool_in, version_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -98,8 +99,8 @@ def key_of(drill: PastDrill) -> Key:
         target=target_kind(drill.target),
         type=drill.source_type,
         form="" if backup is None else backup.form,
-        server=" ".join((drill.server_version or "").split()[:2]),
-        tool="" if backup is None else backup.restored_by or "",
+        server=version_in(drill.server_version),
+        tool=tool_in(None if backup is None else backup.restored_by),
         sandbox=drill.sandbox or "",
         confinement="" if around is None else around.confinement,
         machine="" if around is None else around.machine,

@@ -126,13 +126,23 @@ def _below(drill: DrillRecord, width: int) -> Iterator[Line]:
         yield from _wrapped("  phases  ", _phases(drill), width, None)
     for title, text in tallies(drill):
         yield from _wrapped(f"  {title.lower()}: ", text, width, None)
+    yield from _over_time(drill, width)
+    yield from _why(drill, width)
+
+
+def _over_time(drill: DrillRecord, width: int) -> Iterator[Line]:
+    """Yield why it was due, how long it is a proof, and what the history says if it says much."""
     for reason in drill.due:
         yield from _wrapped("  due     ", reason, width, None)
     if drill.fresh_until is not None:
         yield from _wrapped("  proof   ", expiry_words(drill.fresh_until), width, None)
-    for title, text in outlook_lines(drill.outlook) if drill.outlook is not None else ():
-        if title in _OF_THE_HISTORY:
-            yield from _wrapped(f"  {title.lower()}: ", text, width, None)
+    if drill.outlook is not None and not drill.outlook.not_enough:
+        for title, text in outlook_lines(drill.outlook):
+            if title in _OF_THE_HISTORY:
+                yield from _wrapped(f"  {title.lower()}: ", text, width, None)
+
+
+def _why(drill: DrillRecord, width: int) -> Iterator[Line]:
     cause = first_cause(drill)
     if cause is None:
         return

@@ -156,6 +156,7 @@ FILE = """
 """
 
 
+@pytest.mark.long
 def test_workers_share_one_decision(drills: Drills) -> None:
     """Also with a drill file; and another selection of tests is another proof."""
     with_history(drills)
@@ -178,6 +179,7 @@ def test_workers_share_one_decision(drills: Drills) -> None:
     assert selected == {"export@latest": ("its tests changed since its last green drill",)}
 
 
+@pytest.mark.long
 def test_a_red_drill_is_due_until_it_is_green(drills: Drills) -> None:
     """Although `every` has not passed; and what was red is never left out."""
     with_history(drills)
@@ -239,6 +241,7 @@ def test_without_a_history_nothing_tells_what_is_due(drills: Drills) -> None:
     result.stderr.fnmatch_lines(["*--pgrestore-due: no history is named*", "HINT: *"])
 
 
+@pytest.mark.long
 def test_the_plan_tells_what_is_due(drills: Drills) -> None:
     """Nothing is restored, and nothing added to the history."""
     ledger = with_history(drills)
@@ -276,6 +279,7 @@ def test_what_a_due_drill_is_compared_with_is_restored_too(drills: Drills) -> No
     }
 
 
+@pytest.mark.long
 def test_a_drill_without_an_assertion_is_no_proof(drills: Drills) -> None:
     """Its run was not green: the next one must not be, by leaving it out."""
     with_history(drills)
@@ -310,6 +314,7 @@ def test_what_a_fixture_asks_for_is_always_restored(drills: Drills) -> None:
     assert drills.evidence().left_out == ()
 
 
+@pytest.mark.long
 def test_old_evidence_is_a_past(drills: Drills) -> None:
     """Imported, it is as good as a history that was kept."""
     with_history(drills)

@@ -135,6 +135,7 @@ def test_workers_tell_nothing_of_their_own(drills: Drills, monkeypatch: pytest.M
     assert result.ret == 0
 
 
+@pytest.mark.long
 def test_an_interrupted_run_tells_that_it_ended(
     drills: Drills, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +183,7 @@ def test_an_interrupted_run_tells_that_it_ended(
     assert endings[-1] == "2"
 
 
+@pytest.mark.long
 def test_no_trouble_of_a_notice_changes_the_run(
     drills: Drills, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,6 +260,7 @@ def test_a_test_that_prints_an_address_shows_no_secret(
         assert TOKEN not in shown, name
 
 
+@pytest.mark.long
 def test_a_status_that_another_plugin_changes_is_the_one_that_is_told(
     drills: Drills, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,6 +283,7 @@ def test_a_status_that_another_plugin_changes_is_the_one_that_is_told(
     assert [path.rpartition("/")[2] for path in other.paths()][-1] == "77"
 
 
+@pytest.mark.long
 def test_a_run_that_fails_after_its_end_is_not_told_as_green(
     drills: Drills, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,6 +86,7 @@ MEANINGS = [
 """How long the runs before took, a setting of the source, exit status, and verdict."""
 
 
+@pytest.mark.long
 def test_a_restore_that_is_slower_than_usual(drills: Drills) -> None:
     """A warning, or a failure, or nothing: as the user chose; its twin is silent."""
     drills.settings(HISTORY)
@@ -117,6 +118,7 @@ def assert_the_warning_is_told(drills: Drills, result: pytest.RunResult) -> None
     assert (outlook.drills, outlook.not_enough, len(outlook.times)) == (21, "", 21)
 
 
+@pytest.mark.long
 def test_databases_that_assertions_asked_are_counted(drills: Drills, workers: list[str]) -> None:
     """By fixture, by instance, on demand; a test with the marker alone asks none."""
     drills.settings("every = '30d'")
@@ -186,6 +188,7 @@ def archiver_checks(drills: Drills) -> list[tuple[str, str]]:
     return [(str(one.verdict), one.message) for one in checks if one.name == "archiver failures"]
 
 
+@pytest.mark.long
 def test_failures_of_the_live_archiver_since_the_last_run(drills: Drills) -> None:
     """The first run notes the figures. The next one compares, and stays green."""
     directory = short_directory()

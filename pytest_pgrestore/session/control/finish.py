@@ -85,13 +85,15 @@ def close(
         return RunEnd(exit_status, remarks=tuple(remarks))
     broken = _BROKEN_OFF.get(exit_status)
     whole = broken is None and interruption is None
-    unread: list[str] = []
-    past = past_drills(state, unread) if broken is None else None
-    records = tuple(with_past(state, compared(state, records, past, unread)))
     problems = [broken] if broken is not None else []
-    if broken is None:
+    past = None
+    if broken is None:  # otherwise the settings may be what is wrong
+        unread: list[str] = []
+        past = past_drills(state, unread)
+        records = tuple(with_past(state, compared(state, records, past, unread)))
         problems += find_problems(state, records, outcomes, interruption, left)
-    problems += faults + unread
+        problems += unread
+    problems += faults
     covered = coverage(state, records, past, problems) if whole else None
     # Without strictness a run without drills is no fault. It proves nothing either.
     unimportant = not records and not problems and not left
@@ -107,10 +109,11 @@ def close(
         coverage=covered,
     )
     paths, written = _write(state, evidence, remarks)
+    if records or not (unimportant or broken):
+        written = _remember(state, evidence, remarks) and written
     if unimportant or broken is not None:
         told = None if unimportant else evidence
         return RunEnd(exit_status, remarks=tuple(remarks), told=told)
-    written = _remember(state, evidence, remarks) and written
     status = choose_exit_status(exit_status, evidence, outcomes, written=written)
     return RunEnd(status, evidence, paths, tuple(remarks), told=evidence)
 

@@ -202,7 +202,7 @@ def test_trend_of_each_source(here: Path) -> None:
     assert result.exit_code == 0
     lines = result.output.splitlines()
     assert lines[0] == "crm @ time"
-    assert "  trend: not enough history: 1 drills in 0 days, of at least 8 in 14 days" in lines
+    assert "  trend: not enough history: 1 drill in 0 days, of at least 8 in 14 days" in lines
     assert any(line.startswith("  trend: +35.0 s (+35.0 s to +35.0 s) a week") for line in lines)
     assert any(line.startswith("  forecast: RTO 15 min: missed about ") for line in lines)
     assert one.output.splitlines()[0] == "shop @ time"

@@ -15,7 +15,9 @@ import pytest
 
 from pytest_pgrestore.cli.status import show_status
 from pytest_pgrestore.history.decision import Wanted, decide
+from pytest_pgrestore.history.forecast import outlook_of
 from pytest_pgrestore.history.ledger import Ledger
+from pytest_pgrestore.history.series import series_of
 from pytest_pgrestore.history.store import DirectoryStore
 from pytest_pgrestore.model.drill import NextRestore
 from pytest_pgrestore.model.evidence import BackupFacts, LeftOut, Phase
@@ -27,6 +29,8 @@ from tests.unit.evidence_samples import failed, healthy_pitr, run
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
+
+    from pytest_pgrestore.model.past import Outlook
 
 DAY = timedelta(days=1)
 FIRST = healthy_pitr().started_at
@@ -142,6 +146,11 @@ class Nights:
         )
         return {"drills": (record,), "left_out": ()}
 
+    def outlook(self, night: int) -> Outlook:
+        """What the next drill's report would say of the restore time."""
+        past = [drill for entry in self.ledger.read().entries for drill in entry.drills]
+        return outlook_of(series_of(past[:-1], past[-1]), self.now(night))
+
     def status(self, night: float) -> tuple[int, dict[str, Any]]:
         """What `pgrestore status --json` says at that time."""
         printed: list[str] = []
@@ -210,6 +219,39 @@ def test_a_red_drill_is_due_each_night_until_it_is_green(tmp_path: Path) -> None
         ["its last drill was failed", "its settings changed since its last green drill"],
         [],
     ]
+
+
+def test_a_month_of_drills_shows_when_the_rto_is_missed(tmp_path: Path) -> None:
+    """Ten seconds a night from ten minutes on: the fifteen minutes are reached on night 30."""
+    nights = Nights(tmp_path, DAY)
+    for night in range(22):
+        nights.drill(night)
+
+    found = nights.outlook(22)
+
+    assert found.not_enough == ""
+    assert found.rto_seconds == 900
+    assert found.missed is not None
+    assert found.missed.likely is not None
+    assert abs(found.missed.likely - nights.now(30)) < DAY
+    # It grows by the same each night: nothing is uncertain.
+    assert found.missed.earliest == found.missed.latest == found.missed.likely
+
+
+@pytest.mark.parametrize("change", ["server", "tool"])
+def test_an_upgrade_begins_another_series(tmp_path: Path, change: str) -> None:
+    """What the old release took says nothing of the new one."""
+    nights = Nights(tmp_path, DAY)
+    for night in range(28):
+        if night == 22:
+            setattr(nights, change, {"server": "16.4", "tool": "pgBackRest 2.46"}[change])
+        nights.drill(night)
+
+    found = nights.outlook(28)
+
+    assert found.not_enough.startswith("not enough history: 6 drills in 5 days")
+    assert change in found.began
+    assert found.missed is None
 
 
 def test_missed_nights_are_overdue(tmp_path: Path) -> None:

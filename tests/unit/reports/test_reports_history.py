@@ -95,3 +95,14 @@ def test_without_a_history_nothing_is_said_of_it() -> None:
 
     assert "The runs before" not in page
     assert 'id="coverage"' not in page
+
+
+def test_the_terminal_of_the_first_nights_is_quiet() -> None:
+    """That a trend needs more drills is no news of each night; the other reports have room."""
+    few = replace(OUTLOOK, not_enough="not enough history: 3 drills in 3 days")
+    drill = replace(EVIDENCE.drills[0], outlook=few)
+    evidence = replace(EVIDENCE, drills=(drill, *EVIDENCE.drills[1:]))
+
+    assert "not enough history" not in on_terminal(evidence)
+    assert "not enough history" in markdown.render(evidence)
+    assert "not enough history" in html.render(evidence)
