@@ -1,11 +1,14 @@
-"""`pgrestore history`: lists the runs, shows their trend, prunes them, adds kept evidence."""
+"""`pgrestore history`: lists the runs, shows their trend, prunes them, adds kept evidence.
+
+It also takes a decision about what is missing or damaged.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.cli.place import ledger_of, settings_of
+from pytest_pgrestore.cli.place import WHAT_TO_DO, ledger_of, settings_of
 from pytest_pgrestore.evidence.file import load
 from pytest_pgrestore.history.forecast import outlook_of
 from pytest_pgrestore.history.series import newest, series_of, target_kind
@@ -27,7 +30,7 @@ def list_drills(
     echo: Callable[[str], object],
 ) -> int:
     """Print each drill, and what is wrong with the history; return 1 if something is, else 0."""
-    past = ledger_of(settings_of(config, environ), history, environ).read()
+    past = ledger_of(settings_of(config, environ), history, environ).read(datetime.now(UTC))
     for entry in past.entries:
         for drill in entry.drills:
             if source is None or drill.source == source:
@@ -38,10 +41,40 @@ def list_drills(
                 )
         if not entry.drills:
             echo(f"{moment(entry.started_at)}  no drill  {entry.verdict}")
+    for one in past.accepted:
+        for text in one.damage.values():
+            echo(f"accepted at {moment(one.at)}: {text}; reason: {one.reason}")
     for problem in past.problems:
         echo(f"history: {problem}")
+    if past.problems:
+        echo(WHAT_TO_DO)
     echo(f"{len(past.entries)} runs")
     return 1 if past.problems else 0
+
+
+def accept_damage(
+    config: Path | None,
+    history: str | None,
+    reason: str,
+    environ: Mapping[str, str],
+    echo: Callable[[str], object],
+) -> None:
+    """Record that what is missing or damaged now was looked at.
+
+    Raises:
+        ConfigError: The reason says nothing.
+    """
+    words = " ".join(reason.split())
+    if not words:
+        raise ConfigError("--reason is empty", hint="write why the history is like this.")
+    ledger = ledger_of(settings_of(config, environ), history, environ)
+    found = ledger.accept(words, datetime.now(UTC))
+    for text in () if found is None else found.damage.values():
+        echo(f"accepted: {text}")
+    echo("nothing is missing or damaged" if found is None else _STILL_DUE)
+
+
+_STILL_DUE = "a drill whose last green run is older than what is missing is due once more"
 
 
 def show_trends(
@@ -62,7 +95,7 @@ def show_trends(
         now: The present.
         echo: Prints a line.
     """
-    past = ledger_of(settings_of(config, environ), history, environ).read()
+    past = ledger_of(settings_of(config, environ), history, environ).read(now)
     drills = [drill for entry in past.entries for drill in entry.drills]
     shown = [one for one in newest(past.entries) if source is None or one.source == source]
     for last in shown:

@@ -1,4 +1,4 @@
-"""The console script `pgrestore`: its commands, options and exit statuses."""
+"""The console script `pgrestore`: its commands, options and exit statuses. Long: one each."""
 
 from __future__ import annotations
 
@@ -147,6 +147,17 @@ def prune(config: Path | None, history: str | None, older_than: str, keep: int) 
     from pytest_pgrestore.cli.history import prune_runs
 
     prune_runs(config, history, older_than, keep, os.environ, _echo)
+
+
+@history_.command()
+@_config
+@_history
+@click.option("--reason", required=True, help="Why that is all right; the history keeps it.")
+def accept(config: Path | None, history: str | None, reason: str) -> None:
+    """Accept what is missing or damaged now. New damage is told as before."""
+    from pytest_pgrestore.cli.history import accept_damage
+
+    accept_damage(config, history, reason, os.environ, _echo)
 
 
 @history_.command(name="import")

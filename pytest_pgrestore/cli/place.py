@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+WHAT_TO_DO = (
+    "HINT: restore these files from a copy of the history; or, once you know why they are gone,"
+    ' pgrestore history accept --reason "...".'
+)
+"""Where a history is damaged."""
+
+
 def settings_of(config: Path | None, environ: Mapping[str, str]) -> Config:
     """Return the settings; empty ones if there is no file.
 

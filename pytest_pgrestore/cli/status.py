@@ -6,7 +6,7 @@ import json
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.cli.place import ledger_of, settings_of
+from pytest_pgrestore.cli.place import WHAT_TO_DO, ledger_of, settings_of
 from pytest_pgrestore.history.due import LATE, standings
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.reports.format import duration
@@ -54,13 +54,14 @@ def show_status(
             "no source is configured here",
             hint=f"start pgrestore where {FILE_NAME} is, or name it: --config FILE.",
         )
-    past = ledger_of(settings, history, environ).read()
+    past = ledger_of(settings, history, environ).read(now)
     base = None if settings.path is None else settings.path.parent.absolute()
     found = standings(
         {name: table.every for name, table in settings.sources.items()},
         past.entries,
         now,
         {name: digests_of_source(table, base) for name, table in settings.sources.items()},
+        unknown_until=past.unknown_until,
     )
     late = sum(source.standing in LATE for source in found)
     if as_json:
@@ -70,6 +71,8 @@ def show_status(
             echo(line)
         for problem in past.problems:
             echo(f"history: {problem}")
+        if past.problems:
+            echo(WHAT_TO_DO)
         echo(f"{late} of {len(found)} sources due" if late else f"{len(found)} sources, none due")
     return 1 if late or past.problems else 0
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pytest_pgrestore.history.surroundings import asserted
 from pytest_pgrestore.model.past import Coverage, DatabaseCoverage, SourceCoverage
-from pytest_pgrestore.model.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -74,9 +73,10 @@ def _source(
     now: datetime,
     days: timedelta,
 ) -> SourceCoverage:
-    green = [record.started_at for record in records if record.verdict() is Verdict.PASSED]
+    # As in `history.reasons`: a restore of which nothing was asserted proves little.
+    green = [record.started_at for record in records if record.is_proof()]
     before = past or ()
-    ever_green = [one.started_at for one in before if one.verdict is Verdict.PASSED] + green
+    ever_green = [one.started_at for one in before if one.is_proof()] + green
     last_green = max(ever_green, default=None)
     every = configured.every
     expired = every is not None and (last_green is None or now - last_green >= every)
@@ -87,9 +87,7 @@ def _source(
         drills=len(records),
         green=len(green),
         past_drills=None if past is None else len(recent) + len(records),
-        past_green=None
-        if past is None
-        else sum(one.verdict is Verdict.PASSED for one in recent) + len(green),
+        past_green=None if past is None else sum(one.is_proof() for one in recent) + len(green),
         last_green_at=last_green,
         every_seconds=None if every is None else every.total_seconds(),
         overdue=past is not None and expired and not records,

@@ -40,6 +40,8 @@ def decide(
     entries: Iterable[Entry],
     now: datetime,
     look: Callable[[], NextRestore | str],
+    *,
+    unknown_until: datetime | None = None,
 ) -> tuple[str, ...] | LeftOut:
     """Return why a drill is due, a sentence each; or the proof that stands for it.
 
@@ -49,11 +51,17 @@ def decide(
         now: The present.
         look: Returns what it would restore now, or why that cannot be told. It may take minutes,
             so it is called only if nothing else makes the drill due.
+        unknown_until: Runs up to here are missing.
     """
     pasts = by_drill(entries)
     past = pasts.get(wanted.drill, [])
     reasons = reasons_of(
-        past, every=wanted.every, now=now, settings=wanted.settings, tests=wanted.tests
+        past,
+        every=wanted.every,
+        now=now,
+        settings=wanted.settings,
+        tests=wanted.tests,
+        unknown_until=unknown_until,
     )
     proof = proof_of(past, wanted.tests)
     if reasons or proof is None:

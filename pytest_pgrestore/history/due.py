@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_pgrestore.history.reasons import (
     NOT_OF_SOURCE,
@@ -76,27 +76,51 @@ class SourceStanding:
         return self.last_green.started_at + self.every
 
 
+class _Asked(NamedTuple):
+    """What decides how a source stands, beside its drills.
+
+    Attributes:
+        now: The present.
+        settings: The digests of its settings.
+        unknown_until: Runs up to here are missing.
+        tests: The digest of the tests of each drill in the newest full run that had it.
+    """
+
+    now: datetime
+    settings: Mapping[str, str]
+    unknown_until: datetime | None
+    tests: Mapping[str, str | None]
+
+
 def standings(
     sources: Mapping[str, timedelta | None],
     entries: Iterable[Entry],
     now: datetime,
     settings: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    unknown_until: datetime | None = None,
 ) -> list[SourceStanding]:
     """Return how each source stands, in the order of `sources`.
 
     A source's drills are those of the newest full run that names it, and of the runs after it. So
     a target that no test asks for any more is given up, and a run of one target hides no other.
+    The proof of a drill has the tests of the newest full run that had it: a run of one test by hand
+    proves less.
 
     Args:
         sources: The interval of each configured source; None without one.
         entries: Of the history, in order.
         now: The present.
         settings: The digests of each source's own settings; None compares none.
+        unknown_until: Runs up to here are missing, and one of them may have been red.
     """
     entries = list(entries)
     past = by_drill(entries)
     current: dict[str, list[str]] = {}
+    whole: dict[str, str | None] = {}
     for entry in entries:
+        if entry.full:
+            whole |= {one.drill: one.tests for one in entry.drills}
         named: dict[str, list[str]] = {}
         names = [(one.source, one.drill) for one in entry.drills]
         names += [(one.source, one.drill) for one in entry.left_out]
@@ -114,8 +138,7 @@ def standings(
                 (one for found in past.values() for one in found if one.drill.source == name),
                 key=lambda one: one.drill.started_at,
             ),
-            now,
-            (settings or {}).get(name, {}),
+            _Asked(now, (settings or {}).get(name, {}), unknown_until, whole),
         )
         for name, every in sources.items()
     ]
@@ -126,22 +149,28 @@ def _standing(
     every: timedelta | None,
     drills: Mapping[str, Sequence[Drilled]],
     every_one: Sequence[Drilled],
-    now: datetime,
-    settings: Mapping[str, str],
+    asked: _Asked,
 ) -> SourceStanding:
     if not every_one:
         return SourceStanding(source, every, Standing.NEVER, ("it was never drilled",), *_NOTHING)
     reasons = []
     for key, past in drills.items():
         lead = f"{key}: " if len(drills) > 1 else ""
-        found = reasons_of(past, every=every, now=now, settings=_with_others(past, settings))
+        found = reasons_of(
+            past,
+            every=every,
+            now=asked.now,
+            settings=_with_others(past, asked.settings, asked.tests.get(key)),
+            tests=asked.tests.get(key),
+            unknown_until=asked.unknown_until,
+        )
         reasons += [f"{lead}{reason}" for reason in found]
-    proofs = [proof_of(past) for past in drills.values()]
+    proofs = [proof_of(past, asked.tests.get(key)) for key, past in drills.items()]
     greens = sorted(
         (one for one in proofs if one is not None), key=lambda one: one.drill.started_at
     )
     last, green = every_one[-1], greens[0] if greens else proof_of(every_one)
-    if greens and green is not None and is_overdue(green.drill, every, now):
+    if greens and green is not None and is_overdue(green.drill, every, asked.now):
         standing = Standing.OVERDUE
     elif reasons:
         standing = Standing.DUE
@@ -165,9 +194,11 @@ _NOTHING = (None, None, 0)
 """Last drill, last green one and number of drills of a source that has none."""
 
 
-def _with_others(past: Sequence[Drilled], settings: Mapping[str, str]) -> Mapping[str, str]:
+def _with_others(
+    past: Sequence[Drilled], settings: Mapping[str, str], tests: str | None
+) -> Mapping[str, str]:
     """Return a source's settings, and those of its last green drill that are not the source's."""
-    proof = proof_of(past)
+    proof = proof_of(past, tests)
     if not settings or proof is None:
         return {}
     others = {

@@ -23,7 +23,7 @@ from pytest_pgrestore.reports.findings import first_cause
 from pytest_pgrestore.reports.format import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from pydantic import TypeAdapter
 
@@ -236,10 +236,24 @@ def from_bytes(data: bytes) -> Entry:
             hint="upgrade pytest-pgrestore.",
         )
     try:
-        return _adapter().validate_python(document)
+        entry = _adapter().validate_python(document)
     except ValidationError as exc:
         places = ", ".join(".".join(map(str, one["loc"])) for one in exc.errors()[:5])
         raise ConfigError(f"it does not fit its form: {places}", hint=_RESTORE) from None
+    if any(moment.tzinfo is None for moment in _moments(entry)):
+        raise ConfigError("it has a time without a zone", hint=_RESTORE)
+    return entry
+
+
+def _moments(entry: Entry) -> Iterator[datetime]:
+    """Yield the times in an entry: those of different machines are compared with each other."""
+    found = [entry.started_at, entry.ended_at]
+    found += [one.proven_at for one in entry.left_out]
+    found += [one.started_at for one in entry.drills]
+    for drill in entry.drills:
+        if drill.backup is not None:
+            found += filter(None, (drill.backup.started_at, drill.backup.stopped_at))
+    yield from found
 
 
 _RESTORE = "restore the file from a copy of the history; it was never changed by us."

@@ -20,7 +20,8 @@ def read_inventory(text: str) -> list[str]:
     Raises:
         ConfigError: A line is no name, or there is none.
     """
-    lines = [line.strip() for line in text.splitlines()]
+    # Windows begins a file with a mark of its encoding.
+    lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]
     names = list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
     if not names:
         raise ConfigError("it names nothing", hint=_FORM)

@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.history import records
 from pytest_pgrestore.history.entry import digest_of, entry_of, from_bytes, to_bytes
-from pytest_pgrestore.model.errors import ConfigError, HarnessError
-from pytest_pgrestore.model.verdict import Verdict
+from pytest_pgrestore.history.pruning import removable
+from pytest_pgrestore.history.records import Acceptance
+from pytest_pgrestore.model.errors import ConfigError
+from pytest_pgrestore.reports.format import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from re import Pattern
 
     from pytest_pgrestore.history.entry import Entry
     from pytest_pgrestore.history.store import Store
     from pytest_pgrestore.model.evidence import Evidence
 
-_NAME = re.compile(r"(?P<at>\d{8}T\d{6}Z)-(?P<run>[A-Za-z0-9_.-]+)\.json")
-_PRUNED = re.compile(r"(?P<at>\d{8}T\d{6}Z)-[A-Za-z0-9_.-]+\.pruned\.json")
 _TIME = "%Y%m%dT%H%M%SZ"
 
 _LOOKED_BACK = 50
 """Newest files among which the last ones are looked for when one is added.
 
-A run that ended while fifty others did would begin a chain of its own, which reading tells.
+No run follows one that ended while fifty others did: nothing tells that such a file is missing.
 """
+
+_AHEAD = timedelta(days=1)
+"""A run that ends later than this from now was on a machine with a wrong clock, or is read on one.
+
+Until that moment comes, it would be the last drill of its source whatever is drilled in between.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Damage:
+    """Something wrong with a history.
+
+    Attributes:
+        digest: Of the file, or of the one that is missing.
+        text: A sentence.
+        until: When the run ended at the latest that is not known by it.
+    """
+
+    digest: str
+    text: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +57,14 @@ class Past:
     Attributes:
         entries: In the order of their runs' ends.
         problems: Files that are damaged, or were followed and are not there; a sentence each.
+        accepted: Decisions about such problems, which are no longer among them; oldest first.
+        unknown_until: Runs up to here are missing or damaged, and that was accepted.
     """
 
     entries: tuple[Entry, ...]
     problems: tuple[str, ...]
+    accepted: tuple[Acceptance, ...] = ()
+    unknown_until: datetime | None = None
 
 
 class Ledger:
@@ -64,80 +88,91 @@ class Ledger:
         self._store.create(name, to_bytes(entry))
         return name
 
-    def read(self) -> Past:
+    def read(self, now: datetime | None = None) -> Past:
         """Return all entries, and what is wrong with the history.
+
+        Args:
+            now: The present; without it no run is of the future.
 
         Raises:
             HarnessError: The store cannot be read.
         """
-        entries: list[Entry] = []
-        problems: list[str] = []
-        known = self._pruned()
-        followed: dict[str, str] = {}
-        for name, data in self._store.read(self._entries()).items():
-            known.add(digest_of(data))
-            try:
-                entry = from_bytes(data)
-            except ConfigError as exc:
-                problems.append(f"{name}: {exc.problem}")
-                continue
-            entries.append(entry)
-            followed |= dict.fromkeys(entry.previous, name)
-        problems += [
-            f"{name} follows a run whose file is missing or was changed (sha256 {digest[:12]})"
-            for digest, name in followed.items()
-            if digest not in known
+        entries, accepted, damage = self._read(now)
+        decided = {digest: one.at for one in accepted for digest in one.damage}
+        # It ended before somebody decided, whatever its name says.
+        unknown = [
+            min(one.until, decided[one.digest])
+            for one in damage
+            if one.until is not None and one.digest in decided
         ]
-        entries.sort(key=lambda entry: entry.ended_at)
-        return Past(tuple(entries), tuple(problems))
+        # Its own time is not to be believed, also once it has come.
+        ahead = {
+            digest
+            for digest, entry in entries.items()
+            if digest in decided and entry.ended_at > decided[digest]
+        }
+        unknown += [decided[digest] for digest in ahead]
+        believed = [entry for digest, entry in entries.items() if digest not in ahead]
+        return Past(
+            tuple(sorted(believed, key=lambda entry: entry.ended_at)),
+            tuple(one.text for one in damage if one.digest not in decided),
+            tuple(sorted(accepted, key=lambda one: one.at)),
+            max(unknown, default=None),
+        )
+
+    def accept(self, reason: str, now: datetime) -> Acceptance | None:
+        """Record that what is missing or damaged now was looked at; None if nothing is.
+
+        Args:
+            reason: Why that is all right.
+            now: The present.
+
+        Raises:
+            HarnessError: The store cannot be read or changed.
+        """
+        _, accepted, damage = self._read(now)
+        decided = {digest for one in accepted for digest in one.damage}
+        left = {one.digest: one.text for one in damage if one.digest not in decided}
+        if not left:
+            return None
+        data = records.accepted_bytes(found := Acceptance(now, reason, left))
+        self._store.create(f"{_title(now, data)}.accepted.json", data)
+        return found
 
     def prune(self, *, older_than: timedelta, keep: int, now: datetime) -> list[str]:
         """Remove old files, and return their names. Their digests are kept, in one new file.
 
-        What stays whatever its age: the last drill and the last green drill of each source, which
-        are its standing, and what cannot be read, which is damage to look at.
-
         Args:
-            older_than: Age from which a file is removed.
+            older_than: Age from which a file is removed. See `removable` for what stays.
             keep: Newest entries that stay whatever their age.
             now: The present.
 
         Raises:
             HarnessError: The store cannot be changed.
         """
-        names = self._entries()
+        files = self._store.read(self._names(records.RUN))
+        names = list(files)
         limit = now - older_than
-        files = self._store.read(names)
-        needed = _needed(files)
-        old = [
-            name
-            for name in names[: max(0, len(names) - keep)]
-            if _time_of(name) < limit and name not in needed
-        ]
+        past = names[: max(0, len(names) - keep)]
+        old = removable(files, [name for name in past if (_time_of(name) or now) < limit])
         if not old:
             return []
-        digests = {name: digest_of(files[name]) for name in old}
-        record = {"pruned_at": now.isoformat(), "sha256": digests}
-        title = f"{now.astimezone(UTC).strftime(_TIME)}-{digest_of(str(digests).encode())[:12]}"
+        data = records.pruned_bytes(now, {name: digest_of(files[name]) for name in old})
         # First: a run that ends half-way must not look like damage.
-        self._store.create(f"{title}.pruned.json", f"{json.dumps(record)}\n".encode())
+        self._store.create(f"{_title(now, data)}.pruned.json", data)
         for name in old:
             self._store.delete(name)
         return old
 
-    def _entries(self) -> list[str]:
-        """Return the names of the files of runs, in the order of their ends."""
-        return [
-            name
-            for name in self._store.names()
-            if _NAME.fullmatch(name) is not None and _PRUNED.fullmatch(name) is None
-        ]
+    def _names(self, kind: Pattern[str]) -> list[str]:
+        """Return the names of the files of a kind, in the order of their times."""
+        return [name for name in self._store.names() if kind.fullmatch(name) is not None]
 
     def _last_digests(self) -> set[str]:
         """Return the digests of the entries that none of the newest ones follows."""
         digests: set[str] = set()
         followed: set[str] = set()
-        for data in self._store.read(self._entries()[-_LOOKED_BACK:]).values():
+        for data in self._store.read(self._names(records.RUN)[-_LOOKED_BACK:]).values():
             try:
                 followed |= set(from_bytes(data).previous)
             except ConfigError:
@@ -145,39 +180,71 @@ class Ledger:
             digests.add(digest_of(data))
         return digests - followed
 
-    def _pruned(self) -> set[str]:
-        """Return the digests of the entries that were pruned."""
-        found: set[str] = set()
-        names = [name for name in self._store.names() if _PRUNED.fullmatch(name) is not None]
-        for name, data in self._store.read(names).items():
+    def _read(
+        self, now: datetime | None
+    ) -> tuple[dict[str, Entry], list[Acceptance], list[_Damage]]:
+        """Return the entries by their digests, the decisions, and all damage."""
+        damage: list[_Damage] = []
+        listed = self._names(records.RUN)
+        files = self._store.read(listed)
+        known = {digest_of(data) for data in files.values()}
+        entries: dict[str, Entry] = {}
+        followed: dict[str, tuple[str, Entry]] = {}
+        for name, data in files.items():
+            digest = digest_of(data)
             try:
-                found |= set(json.loads(data)["sha256"].values())
-            except (ValueError, LookupError, TypeError, AttributeError) as exc:
-                raise HarnessError(
-                    f"{name} in the history is damaged ({type(exc).__name__})",
-                    hint="restore the file from a copy of the history.",
-                ) from None
+                entry = entries[digest] = from_bytes(data)
+            except ConfigError as exc:
+                damage.append(_Damage(digest, f"{name}: {exc.problem}", _time_of(name)))
+                continue
+            followed |= dict.fromkeys(entry.previous, (name, entry))
+            if now is not None and entry.ended_at - now > _AHEAD:
+                at = moment(entry.ended_at)
+                text = f"{name}: it ended at {at}, which is in the future here: look at the clocks"
+                damage.append(_Damage(digest, text))
+        # After the runs: what is pruned meanwhile is in a record before it is gone.
+        pruned: dict[str, str] = {}
+        for name, data in self._store.read(self._names(records.PRUNED)).items():
+            try:
+                pruned |= records.pruned_in(data)
+            except ConfigError as exc:
+                damage.append(_Damage(digest_of(data), f"{name}: {exc.problem}"))
+        known |= set(pruned.values())
+        damage += [
+            _Damage(digest_of(name.encode()), f"{name} cannot be found again", _time_of(name))
+            for name in listed
+            if name not in files and name not in pruned
+        ]
+        damage += [
+            _Damage(
+                digest,
+                f"{name} follows a run whose file is missing or was changed (sha256 {digest[:12]})",
+                entry.ended_at,
+            )
+            for digest, (name, entry) in followed.items()
+            if digest not in known
+        ]
+        return entries, self._accepted(damage), damage
+
+    def _accepted(self, damage: list[_Damage]) -> list[Acceptance]:
+        """Return the decisions about damage; one that is damaged itself is more of it."""
+        found = []
+        for name, data in self._store.read(self._names(records.ACCEPTED)).items():
+            try:
+                found.append(records.accepted_in(data))
+            except ConfigError as exc:
+                damage.append(_Damage(digest_of(data), f"{name}: {exc.problem}"))
         return found
 
 
-def _needed(files: Mapping[str, bytes]) -> set[str]:
-    """Return the names of the files that say how the sources stand, and of damaged ones."""
-    standing: dict[tuple[str, bool], str] = {}
-    damaged = set()
-    for name, data in files.items():
-        try:
-            entry = from_bytes(data)
-        except ConfigError:
-            damaged.add(name)
-            continue
-        for drill in entry.drills:
-            standing[drill.source, False] = name
-            if drill.verdict is Verdict.PASSED:
-                standing[drill.source, True] = name
-    return damaged | set(standing.values())
+def _title(now: datetime, data: bytes) -> str:
+    return f"{now.astimezone(UTC).strftime(_TIME)}-{digest_of(data)[:12]}"
 
 
-def _time_of(name: str) -> datetime:
-    found = _NAME.fullmatch(name)
-    text = found["at"] if found is not None else "00010101T000000Z"
-    return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+def _time_of(name: str) -> datetime | None:
+    """Return when the run of a file ended, by its name; None of one that was not made here."""
+    found = records.RUN.fullmatch(name)
+    try:
+        return None if found is None else datetime.strptime(found["at"], _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None

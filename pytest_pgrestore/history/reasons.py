@@ -61,6 +61,7 @@ def reasons_of(
     now: datetime,
     settings: Mapping[str, str],
     tests: str | None = None,
+    unknown_until: datetime | None = None,
 ) -> list[str]:
     """Return why a drill is due by its past, a sentence each.
 
@@ -70,6 +71,7 @@ def reasons_of(
         now: The present.
         settings: The digests of its settings. Only keys of these are compared, and new ones.
         tests: The digest of its tests; None if they are not known here.
+        unknown_until: Runs up to here are missing, and one of them may have been red.
     """
     if not past:
         return ["it was never drilled"]
@@ -77,6 +79,9 @@ def reasons_of(
     if green is None:
         return [_not_green(past[-1].drill)]
     if proof is None:
+        with_these = [one.drill for one in past if one.drill.tests == tests]
+        if with_these:
+            return [_not_green(with_these[-1])]
         if green.drill.tests is None:
             return ["its last green drill does not tell which tests it had"]
         return ["its tests changed since its last green drill"]
@@ -85,6 +90,11 @@ def reasons_of(
     bad = [one for one in later if one.verdict is not Verdict.PASSED]
     if bad:
         found.append(_not_green(bad[-1]))
+    if unknown_until is not None and proof.drill.started_at < unknown_until:
+        found.append(
+            f"a run is missing from the history up to {moment(unknown_until)}, and its last green"
+            " drill is older"
+        )
     found += _overdue(proof.drill, every, now)
     found += _changed(proof.drill.settings, settings)
     return found
@@ -157,6 +167,12 @@ def _versions(proof: PastDrill, ahead: NextRestore) -> Iterator[str]:
     major = proof.backup.server_major if proof.backup is not None else None
     if major != ahead.backup.server_major:
         yield f"the backup is of PostgreSQL {ahead.backup.server_major}, and was of {major}"
+    cluster = proof.backup.system_identifier if proof.backup is not None else None
+    # A repository that was made anew under an old name, or for another server.
+    if None not in (cluster, ahead.backup.system_identifier) and (
+        cluster != ahead.backup.system_identifier
+    ):
+        yield f"the backup is of cluster {ahead.backup.system_identifier}, and was of {cluster}"
     tool_was = tool_in(proof.backup.restored_by) if proof.backup is not None else ""
     tool_now = tool_in(ahead.backup.restored_by)
     if tool_was != tool_now:

@@ -6,8 +6,10 @@ A file is created and read, and never changed. Many machines may write at the sa
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote
 from uuid import uuid4
 
 from pytest_pgrestore.model.errors import ConfigError, HarnessError
@@ -28,6 +30,10 @@ _EXTRAS = {
 """Our extras by the scheme of a URL."""
 
 
+_HERE = "file://"
+"""Begins the URL of a directory: it is made when it is not there, as one without it is."""
+
+
 class Store(Protocol):
     """The files of a history."""
 
@@ -39,7 +45,7 @@ class Store(Protocol):
         """
 
     def read(self, names: Iterable[str]) -> dict[str, bytes]:
-        """Return the content of files by their names.
+        """Return the content of files by their names; one that is gone by now is not in it.
 
         Raises:
             HarnessError: One cannot be read.
@@ -65,7 +71,10 @@ def open_store(place: str) -> Store:
 
     Raises:
         ConfigError: fsspec, or its package for this scheme, is not installed.
+        HarnessError: The library for this scheme cannot use the place.
     """
+    if place.startswith(_HERE):
+        place = unquote(place.removeprefix(_HERE))
     return ObjectStore(place) if is_url(place) else DirectoryStore(Path(place))
 
 
@@ -86,10 +95,15 @@ class DirectoryStore:
 
     def read(self, names: Iterable[str]) -> dict[str, bytes]:
         """See `Store`."""
-        try:
-            return {name: (self._directory / name).read_bytes() for name in names}
-        except OSError as exc:
-            raise self._trouble("read", exc) from None
+        found = {}
+        for name in names:
+            try:
+                found[name] = (self._directory / name).read_bytes()
+            except FileNotFoundError:
+                continue
+            except OSError as exc:
+                raise self._trouble("read", exc) from None
+        return found
 
     def create(self, name: str, data: bytes) -> None:
         """See `Store`."""
@@ -105,7 +119,8 @@ class DirectoryStore:
         except OSError as exc:
             raise self._trouble("written", exc) from None
         finally:
-            unfinished.unlink(missing_ok=True)
+            with suppress(OSError):  # what cannot be written cannot be removed either
+                unfinished.unlink()
 
     def delete(self, name: str) -> None:
         """See `Store`."""
@@ -117,7 +132,8 @@ class DirectoryStore:
     def _trouble(self, what: str, error: OSError) -> HarnessError:
         return HarnessError(
             f"the history {self._directory} cannot be {what}: {error.strerror}",
-            hint="give this user the right to the directory, or correct `history`.",
+            hint="see whether this user may write there, and whether the disk is full; or name"
+            " another place in [history].",
         )
 
 
@@ -142,6 +158,12 @@ class ObjectStore:
                 if extra
                 else "install the package of fsspec for this scheme; or name a directory.",
             ) from None
+        except Exception as exc:  # noqa: BLE001 - of the library for the scheme, or of its network
+            raise HarnessError(
+                f"the history {url.partition('://')[0]}:// cannot be opened: {type(exc).__name__}",
+                hint="name a prefix of an object store, such as s3://bucket/drills, or a directory;"
+                " and look at the credentials of the environment, and the network.",
+            ) from None
 
     def names(self) -> list[str]:
         """See `Store`."""
@@ -160,8 +182,15 @@ class ObjectStore:
             return {}
         with self._told("read"):
             # A list, also of one: a text is taken for a pattern, and answered without its name.
-            found = self._files.cat(list(paths))
-        return {name: bytes(found[path]) for path, name in paths.items()}
+            found = self._files.cat(list(paths), on_error="return")
+            for error in found.values():
+                if isinstance(error, Exception) and not isinstance(error, FileNotFoundError):
+                    raise error
+        return {
+            name: bytes(found[path])
+            for path, name in paths.items()
+            if not isinstance(found[path], Exception)
+        }
 
     def create(self, name: str, data: bytes) -> None:
         """See `Store`."""

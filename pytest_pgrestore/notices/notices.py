@@ -21,6 +21,7 @@ from pytest_pgrestore.notices.web import ping_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from pytest_pgrestore.history.entry import Entry
     from pytest_pgrestore.model.evidence import Evidence
@@ -147,13 +148,15 @@ class Notices:
         metrics = self._settings.metrics
         seconds = metrics.timeout.total_seconds()
         if metrics.file is not None or metrics.pushgateway is not None:
-            entries, complete = self._entries(evidence, remarks)
+            entries, complete, unknown_until = self._entries(evidence, remarks)
             digests = self._digests()
             sources = {
                 name: ConfiguredSource(table.type, table.every, digests.get(name, {}))
                 for name, table in self._settings.sources.items()
             }
-            samples = samples_of(entries, exit_status, sources, evidence.ended_at)
+            samples = samples_of(
+                entries, exit_status, sources, evidence.ended_at, unknown_until=unknown_until
+            )
             if metrics.file is not None:
                 path = Path(metrics.file)
                 remarks += self._written(path, samples, evidence, complete=complete)
@@ -172,20 +175,27 @@ class Notices:
             spans = spans_of(evidence, exit_status)
             yield Errand("metrics.traces", "traces", seconds, {"spans": spans})
 
-    def _entries(self, evidence: Evidence, remarks: list[str]) -> tuple[Sequence[Entry], bool]:
-        """Return the history with this run as its last entry, and whether there is a history."""
+    def _entries(
+        self, evidence: Evidence, remarks: list[str]
+    ) -> tuple[Sequence[Entry], bool, datetime | None]:
+        """Return the history with this run as its last entry, and whether there is a history.
+
+        And up to when runs are missing from it. In one that is damaged no older proof stands.
+        """
         run = entry_of(evidence, "", ())
         if self._history is None:
-            return [run], False
+            return [run], False, None
         from pytest_pgrestore.history.ledger import Ledger
         from pytest_pgrestore.history.store import open_store
 
         try:
-            past = Ledger(open_store(self._history)).read().entries
+            past = Ledger(open_store(self._history)).read(evidence.ended_at)
         except PgRestoreError as exc:
             remarks.append(f"the metrics know this run only: {exc}")
-            return [run], False
-        return [*(entry for entry in past if entry.run_id != run.run_id), run], True
+            return [run], False, None
+        unknown_until = evidence.started_at if past.problems else past.unknown_until
+        before = (entry for entry in past.entries if entry.run_id != run.run_id)
+        return [*before, run], True, unknown_until
 
     def _written(
         self, path: Path, samples: list[Sample], evidence: Evidence, *, complete: bool

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,9 @@ _NOT_THE_RESTORE = frozenset({"every", "copies"})
 
 _WITH_CONTENT = ("config", "before", "schema_file")
 """Keys that name a file whose content decides the restore."""
+
+_COMMANDS = ("list", "fetch", "wal_fetch", "wal_list", "decrypt")
+"""Keys that are commands, which may be scripts of the project."""
 
 _CONTENT_BYTES = 1024 * 1024
 
@@ -68,7 +71,21 @@ def digests_of_source(table: SourceTable, base: Path | None) -> dict[str, str]:
         content = _content(getattr(table, name, None))
         if content is not None:
             plain[f"{name} (content)"] = content
+    for name in _COMMANDS:
+        scripts = [_content(path) for path in _scripts(getattr(table, name, None), base)]
+        if scripts:
+            plain[f"{name} (content)"] = scripts
     return _digests(plain)
+
+
+def _scripts(words: Any, base: Path | None) -> Iterator[Path]:
+    """Yield the files of the project among the words of a command."""
+    if base is None or not isinstance(words, list | tuple):
+        return
+    for word in words:
+        path = base / str(word)
+        if path.is_relative_to(base) and path.is_file():
+            yield path
 
 
 def digests_of_drill(drill: Drill, given: ExplicitSettings, config: Config) -> dict[str, str]:
@@ -125,10 +142,10 @@ def _from(text: str, base: Path | None) -> str:
 
 def _content(path: Any) -> str | None:
     """Return what a file says, without its secrets; None if it cannot be read."""
-    if not isinstance(path, Path):
+    if not isinstance(path, str | Path):
         return None
     try:
-        text = read_limited(path, _CONTENT_BYTES).decode("utf-8", errors="replace")
+        text = read_limited(Path(path), _CONTENT_BYTES).decode("utf-8", errors="replace")
     except OSError:
         return None
     return without_secrets(text)

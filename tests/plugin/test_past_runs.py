@@ -254,6 +254,7 @@ def reports(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     pytester.makepyfile(test_a="def test_a(): pass")
     (pytester.path / "clusters.txt").write_text("# all\nshop\ncluster-b/crm\n")
+    (pytester.path / "windows.txt").write_bytes("\ufeffshop\r\n# all\r\n".encode())
     (pytester.path / "list.py").write_text("import os\nprint('shop\\n' + os.environ['MORE'])\n")
     return pytester.path / "pgrestore-report"
 
@@ -270,10 +271,20 @@ INVENTORIES = {
     "no such file": ('file = "clusters.tx"', "No such file or directory"),
     "no such program": ('command = ["/no/such"]', "could not start /no/such"),
     "a command that fails": (f'{COMMAND}"-c", "raise SystemExit(3)"]', "exited with status 3"),
+    "a command that prints what it was given": (
+        f"""{COMMAND}"-c", "import os; raise SystemExit(os.environ['TOKEN'])"]
+env = {{ TOKEN = "hunter2-of-the-cmdb" }}""",
+        "exited with status 1: ***; run the command by hand",
+    ),
+    "a list that Windows wrote": (
+        f'{COMMAND}"list.py"]\nenv = {{ MORE = "\\r\\nshop\\r\\n" }}',
+        "",
+    ),
+    "a file that Windows wrote": ('file = "windows.txt"', ""),
     "a command that prints nothing": (f'{COMMAND}"-c", ""]', "it names nothing"),
     "a command without an end": (
         f'{COMMAND}"-c", "import signal; signal.pause()"]\ntimeout = "1s"',
-        "did not end within 1 s",
+        "did not end within 1 s; run the command by hand: it has PATH and the `env`",
     ),
 }
 

@@ -108,6 +108,8 @@ def samples_of(
     exit_status: int,
     sources: Mapping[str, ConfiguredSource],
     now: datetime,
+    *,
+    unknown_until: datetime | None = None,
 ) -> list[Sample]:
     """Return what is known after a run.
 
@@ -116,6 +118,7 @@ def samples_of(
         exit_status: Of the run.
         sources: The configured ones.
         now: The present.
+        unknown_until: Runs up to here are missing: older proofs do not stand.
     """
     run = entries[-1]
     found = [
@@ -130,7 +133,8 @@ def samples_of(
         found += sample("pgrestore_interval_seconds", every, source=name)
     intervals = {name: source.every for name, source in sources.items()}
     digests = {name: source.digests for name, source in sources.items()}
-    for standing in standings(intervals, entries, now, digests):
+    found_standings = standings(intervals, entries, now, digests, unknown_until=unknown_until)
+    for standing in found_standings:
         found += _standing(standing)
         found += _proof(standing)
         found += _last(standing.source, standing.newest or _known(standing.last))

@@ -28,6 +28,7 @@ from pytest_pgrestore.session.one_test import ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pytest_pgrestore.session.collection.drill_suite import DrillSuite, Written
 
@@ -36,7 +37,13 @@ _Item = TypeVar("_Item", bound=pytest.Item)
 
 
 class DrillFile(pytest.File):
-    """A drill file in the tree of the session."""
+    """A drill file in the tree of the session.
+
+    Attributes:
+        params_file: The file with parameters that it names, once it was read.
+    """
+
+    params_file: Path | None = None
 
     def collect(self) -> Iterator[SqlAssertion | TapScript | DbtProject]:
         """Yield an item per assertion and drill. Mistakes go to the one usage error of the run."""
@@ -48,6 +55,8 @@ class DrillFile(pytest.File):
         except ConfigError as exc:
             state.usage_errors.add(self.nodeid, str(exc))
             return
+        if suite.table.params_file is not None:
+            self.params_file = self.path.parent / suite.table.params_file
         for name, request in requests.items():
             state.register(request)
             for written in suite.assertions:

@@ -1,20 +1,22 @@
 """Digests of the tests of each drill: what is asserted, and with which arguments.
 
-A module that a test imports is not in its digest, except for each conftest.py.
+Modules of the project count, wherever a test gets them from. Installed ones do not.
 """
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.session.collection.imported import imported_by
 from pytest_pgrestore.session.keys import IS_DRILL_CHECK, keys_of_drills
 from pytest_pgrestore.system.regular_file import read_limited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     import pytest
 
@@ -35,6 +37,7 @@ def digests_of_tests(items: Iterable[pytest.Item], root: Path) -> dict[str, str]
     """
     names: dict[str, set[str]] = {}
     files: dict[str, set[Path]] = {}
+    code: dict[str, set[Path]] = {}
     for item in items:
         if item.stash.get(IS_DRILL_CHECK, False):
             continue
@@ -42,7 +45,10 @@ def digests_of_tests(items: Iterable[pytest.Item], root: Path) -> dict[str, str]
             # Not the node id, to which xdist adds the group of a test.
             path, _, title = item.location
             names.setdefault(key, set()).add(f"{path}::{title}")
-            files.setdefault(key, set()).update(_files_of(item, root))
+            files.setdefault(key, set()).update(_files_of(item))
+            code.setdefault(key, set()).update(_code_of(item, root))
+    for key, modules in code.items():
+        files[key] |= imported_by(modules, root)
     known: dict[Path, str] = {}
     return {
         key: _digest([*sorted(tests), *sorted(_named(files[key], root, known))])
@@ -62,18 +68,16 @@ def _named(paths: Iterable[Path], root: Path, known: dict[Path, str]) -> Iterato
         yield f"{name} {known[path]}"
 
 
-def _files_of(item: pytest.Item, root: Path) -> Iterator[Path]:
+def _files_of(item: pytest.Item) -> Iterator[Path]:
     yield item.path
-    for directory in item.path.parents:
-        if (directory / "conftest.py").is_file():
-            yield directory / "conftest.py"
-        if directory == root:
-            break
     written, script = getattr(item, "written", None), getattr(item, "script", None)
     if written is not None:
         yield written.path
     if script is not None:
         yield script
+    parameters = getattr(item.parent, "params_file", None)
+    if parameters is not None:
+        yield parameters
     project = getattr(getattr(item, "table", None), "project", None)
     if project is not None:
         directory = item.path.parent / project
@@ -81,6 +85,23 @@ def _files_of(item: pytest.Item, root: Path) -> Iterator[Path]:
             for path in directory.rglob(pattern):
                 if _MADE_BY_DBT.isdisjoint(path.relative_to(directory).parts):
                     yield path
+
+
+def _code_of(item: pytest.Item, root: Path) -> Iterator[Path]:
+    """Yield the modules that make the test: its own, each conftest.py, and those of fixtures."""
+    if item.path.suffix == ".py":
+        yield item.path
+    for directory in item.path.parents:
+        if (directory / "conftest.py").is_file():
+            yield directory / "conftest.py"
+        if directory == root:
+            break
+    fixtures: Any = getattr(item, "_fixtureinfo", None)  # of a module in `pytest_plugins`, say
+    for found in getattr(fixtures, "name2fixturedefs", {}).values():
+        for one in found:
+            code = getattr(inspect.unwrap(one.func), "__code__", None)
+            if code is not None:
+                yield Path(code.co_filename)
 
 
 def _digest(lines: list[str]) -> str:

@@ -158,7 +158,8 @@ def _decide(state: DrillSession, items: list[pytest.Item], now: datetime) -> Dec
             settings=state.settings_of(drill),
             tests=state.tests.get(key),
         )
-        found = decide(wanted, past.entries, now, partial(_ahead, state, key))
+        look = partial(_ahead, state, key)
+        found = decide(wanted, past.entries, now, look, unknown_until=past.unknown_until)
         if isinstance(found, LeftOut):
             decision.left_out[key] = found
         else:

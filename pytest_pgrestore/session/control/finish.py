@@ -220,6 +220,10 @@ def _remember(state: DrillSession, evidence: Evidence, remarks: list[str]) -> bo
     except PgRestoreError as exc:
         remarks.append(f"this run is not in the history: {exc}")
         return False
+    except Exception as exc:  # noqa: BLE001 - the reports are there, and must not be lost by it
+        fault = own_fault(exc, "adding the run to the history", state.logs)
+        remarks.append(f"this run is not in the history: {fault}")
+        return False
     return True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import PgRestoreError
+from pytest_pgrestore.model.errors import HarnessError, PgRestoreError
 from pytest_pgrestore.model.visible import visible_message
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def look_up(
         problems: Gets each such name, or why the inventory could not be had.
     """
     from pytest_pgrestore.history.inventory import compare, read_inventory
+    from pytest_pgrestore.privacy.masking import SecretMasker
 
     table = state.settings.file.inventory
     if not table.is_set:
@@ -46,10 +47,10 @@ def look_up(
     except (PgRestoreError, OSError) as exc:
         why = exc.problem if isinstance(exc, PgRestoreError) else exc.strerror
         hint = exc.hint if isinstance(exc, PgRestoreError) else "correct `file` in [inventory]."
-        mask = state.redaction.masker.mask
-        problems.append(
-            mask(visible_message(f"the inventory ({origin}) is not known: {why}; {hint}"))
-        )
+        # What the command was given, it may have printed.
+        why = SecretMasker(table.env.values()).mask(why or "")
+        told = visible_message(f"the inventory ({origin}) is not known: {why}; {hint}")
+        problems.append(state.redaction.masker.mask(told))
         return None
     facts = compare(origin, names, covers, table.ignore)
     problems += [
@@ -77,9 +78,19 @@ def _text(table: InventoryTable, settings: Path | None) -> str:
         return content.decode("utf-8", errors="backslashreplace")
     from pytest_pgrestore.system.process import child_environment, run
 
-    return run(
-        table.command,
-        timeout_seconds=table.timeout.total_seconds(),
-        env=child_environment(table.env),
-        cwd=None if settings is None else settings.parent,
-    ).stdout
+    try:
+        done = run(
+            table.command,
+            timeout_seconds=table.timeout.total_seconds(),
+            env=child_environment(table.env),
+            cwd=None if settings is None else settings.parent,
+        )
+    except HarnessError as exc:
+        raise HarnessError(exc.problem, hint=_COMMAND) from None
+    return done.stdout
+
+
+_COMMAND = (
+    "run the command by hand: it has PATH and the `env` of [inventory] alone, and may take its"
+    " `timeout`."
+)

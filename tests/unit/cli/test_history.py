@@ -215,3 +215,39 @@ def test_a_trend_of_nothing() -> None:
 
     assert result.exit_code == 1
     assert result.output == "no drill that came up is in the history\n"
+
+
+def test_accepted_damage_is_shown_and_makes_old_proofs_due_once(here: Path) -> None:
+    """The missing run may have been red; a proof from after it stands."""
+    remember(
+        here,
+        evidence("a", "crm", healthy_pitr(), 4),
+        evidence("b", "shop", failed(), 3),
+        evidence("c", "shop", healthy_pitr(), 2),
+    )
+    for path in (here / "past").glob("*-b.json"):
+        path.unlink()
+
+    damaged = call("status")
+    refused = call("history", "accept", "--reason", " ")
+    done = call("history", "accept", "--reason", "the disk\nwas lost")
+    again = call("history", "accept", "--reason", "the disk was lost")
+    listed = call("history", "list")
+    status = call("status")
+    remember(here, evidence("d", "crm", healthy_pitr(), 1))
+
+    assert damaged.exit_code == 1
+    assert "history: " in damaged.output
+    assert "pgrestore history accept --reason" in damaged.output
+    assert refused.exit_code == 4
+    assert "--reason is empty" in refused.output
+    assert done.exit_code == 0
+    assert done.output.startswith("accepted: ")
+    assert again.output == "nothing is missing or damaged\n"
+    assert listed.exit_code == 0
+    assert "; reason: the disk was lost\n" in listed.output
+    assert "HINT" not in listed.output
+    assert status.exit_code == 1
+    assert "a run is missing from the history up to" in status.output
+    assert "1 of 2 sources due" in status.output
+    assert call("status").exit_code == 0

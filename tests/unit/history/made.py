@@ -40,6 +40,7 @@ def drill(days_ago: float, seconds: float | None = 600.0, **changes: Any) -> Pas
         rto=PastObjective(judgement=ObjectiveStatus.MET, objective_seconds=rto),
         rpo=PastObjective(judgement=ObjectiveStatus.NOT_SET),
         backup=PastBackup(label="20260615-020000F", kind=kind, form="pgbackrest"),
+        assertions={"passed": 3},
         server_version="PostgreSQL 17.5 on x86_64-pc-linux-gnu, compiled by gcc, 64-bit",
         sandbox="local, as user nobody",
         surroundings=Surroundings(**around),

@@ -72,6 +72,15 @@ def test_a_drill_that_the_policy_asks_for_and_nobody_ran(
     assert covered(past=past).sources[-1].overdue is overdue
 
 
+def test_a_restore_of_which_nothing_was_asserted_is_no_green_drill() -> None:
+    """`pgrestore status` says the same."""
+    (*_, shop) = covered(past=[drill(1, assertions={"skipped": 2}), drill(8)]).sources
+
+    assert shop.overdue
+    assert shop.last_green_at == NOW - 8 * DAY
+    assert shop.past_green == 1
+
+
 def test_a_source_that_this_run_drilled_is_not_overdue() -> None:
     """Red is told elsewhere."""
     assert not covered(failed(), past=[drill(100)]).sources[-1].overdue

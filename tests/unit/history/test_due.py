@@ -65,6 +65,40 @@ def test_a_source_is_due_for_a_reason(
     assert found.reasons[0].startswith(reason) if reason else not found.reasons
 
 
+def asked(entry: Entry, days: int, tests: str, *, full: bool) -> Entry:
+    """A run of these tests, some days after the first."""
+    at = BEGAN + days * DAY
+    drills = tuple(
+        replace(one, source=NAME, drill="x@latest", started_at=at, tests=tests)
+        for one in entry.drills
+    )
+    return replace(entry, drills=drills, full=full, started_at=at, ended_at=at, run_id=f"d{days}")
+
+
+@pytest.mark.parametrize(
+    ("entries", "reason"),
+    [
+        (
+            [asked(GREEN, 0, "all", full=True), asked(GREEN, 39, "one", full=False)],
+            "its last green drill was 40 d ago",
+        ),
+        (
+            [asked(RED, 20, "all", full=True), asked(GREEN, 39, "one", full=False)],
+            "its last drill was failed: ",
+        ),
+        ([asked(GREEN, 20, "all", full=True), asked(GREEN, 39, "one", full=False)], None),
+        ([asked(GREEN, 0, "all", full=True), asked(GREEN, 39, "new", full=True)], None),
+        ([asked(GREEN, 0, "one", full=False), asked(GREEN, 39, "two", full=False)], None),
+    ],
+)
+def test_a_run_of_one_test_is_no_proof_of_all(entries: list[Entry], reason: str | None) -> None:
+    """Where a full run shows which tests there are."""
+    (found,) = standings({NAME: 30 * DAY}, entries, BEGAN + 40 * DAY)
+
+    assert (found.standing is Standing.PROVEN) == (reason is None)
+    assert found.reasons[0].startswith(reason) if reason else not found.reasons
+
+
 def test_proof_expires() -> None:
     """The moment stands in the report."""
     (found, other) = standings({NAME: 30 * DAY, "other": DAY}, [GREEN], BEGAN + DAY)

@@ -151,6 +151,18 @@ def test_what_would_be_restored_is_compared(changes: dict[str, Any], reasons: li
     assert ahead(**changes) == reasons
 
 
+def test_a_backup_of_another_cluster_is_due() -> None:
+    """A repository made anew for another server has the old name, and may have the old labels."""
+    proof = past_drill(replace(RECORD, backup=replace(BACKUP, system_identifier="1")))
+    unknown = past_drill(replace(RECORD, backup=replace(BACKUP, system_identifier=None)))
+
+    assert ahead(proof, **changed(system_identifier="1")) == []
+    assert ahead(proof, **changed(system_identifier="2")) == [
+        "the backup is of cluster 2, and was of 1"
+    ]
+    assert ahead(unknown, **changed(system_identifier="2")) == []
+
+
 def test_where_the_tool_runs_is_no_version_of_it() -> None:
     """A container has another name each time."""
     record = replace(RECORD, backup=replace(BACKUP, restored_by="pgBackRest 2.45, container a1"))

@@ -264,6 +264,31 @@ def test_a_history_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert (tmp_path / "m.prom").exists()
 
 
+def test_no_old_proof_stands_in_a_damaged_history(tmp_path: Path) -> None:
+    """As --pgrestore-due and `pgrestore status` have it; also once it was accepted."""
+    ledger = Ledger(DirectoryStore(tmp_path / "past"))
+    told = notices(tmp_path, history=True)
+    for day in range(3):
+        ledger.add(later(healthy_pitr(), day), "{}")
+    crm = later(replace(healthy_pitr(), source="crm", drill="crm@latest"), 3)
+    ledger.add(crm, "{}")
+
+    def due() -> str:
+        told.reported(crm, 0)
+        return (tmp_path / "m.prom").read_text()
+
+    whole = due()
+    for path in (tmp_path / "past").glob("*-day2.json"):
+        path.unlink()
+    damaged = due()
+    ledger.accept("known", START + 4 * DAY)
+    accepted = due()
+
+    assert 'pgrestore_due{source="shop"} 0.0' in whole
+    assert 'pgrestore_due{source="shop"} 1.0' in damaged
+    assert 'pgrestore_due{source="shop"} 1.0' in accepted
+
+
 # What is pushed.
 
 

@@ -25,6 +25,13 @@ live_conninfo = "host=db password=${PW}"
 env = { PGBACKREST_REPO1_PATH = "/repo" }
 """
 ENVIRON = {"PGBACKREST_REPO1_CIPHER_PASS": "hunter2", "PW": "hunter2"}
+COMMAND = """
+type = "command"
+list = ["./FILE", "list"]
+fetch = ["true", "{backup}", "{data}"]
+wal_list = ["true"]
+wal_fetch = ["true", "{file}", "{path}"]
+"""
 CONF = "[global]\nrepo1-path=/repo\nrepo1-cipher-pass=hunter2\n"
 
 
@@ -66,6 +73,30 @@ def test_the_content_of_the_tools_configuration_counts(tmp_path: Path) -> None:
 
     assert before.keys() == after.keys()
     assert [key for key in before if before[key] != after[key]] == ["config (content)"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "file", "changed"),
+    [
+        ('type = "dump"\npath = "a.dump"\nbefore = "FILE"', "roles.sql", "before"),
+        ('type = "dump"\npath = "a.dump"\nschema_file = "FILE"', "schema.sql", "schema_file"),
+        ('type = "dump"\npath = "a.dump"\ndecrypt = ["sh", "FILE"]', "decrypt.sh", "decrypt"),
+        (COMMAND, "tool.sh", "list"),
+    ],
+    ids=["before", "schema_file", "decrypt", "list"],
+)
+def test_the_content_of_a_file_that_decides_the_restore_counts(
+    tmp_path: Path, keys: str, file: str, changed: str
+) -> None:
+    """SQL, and scripts of the project."""
+    text = f"[sources.shop]\n{keys.replace('FILE', file)}\n"
+    (tmp_path / file).write_text("select 1;")
+    before = digests(tmp_path, text)
+    (tmp_path / file).write_text("select 2;")
+    after = digests(tmp_path, text)
+
+    assert before.keys() == after.keys()
+    assert [key for key in before if before[key] != after[key]] == [f"{changed} (content)"]
 
 
 def test_no_secret_is_in_a_digest(tmp_path: Path) -> None:

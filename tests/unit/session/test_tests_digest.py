@@ -15,6 +15,7 @@ FILES = {
     "pgrestore.toml": '[sources.shop]\ntype = "dump"\npath = "shop.dump"\n',
     "test_x.py": """
 import pytest
+import limits
 
 @pytest.mark.pgrestore("shop")
 @pytest.mark.parametrize("number", [1, 2])
@@ -23,8 +24,19 @@ def test_a(pgrestore_conn, number): ...
 @pytest.mark.pgrestore("shop")
 def test_b(pgrestore_conn): ...
 """,
-    "conftest.py": "",
-    "drill_x.toml": 'source = "shop"\nsql_file = "*.sql"\ntap = "*.pg"\n',
+    "conftest.py": 'import pytest\n\npytest_plugins = ["shared"]\n',
+    "shared.py": "import pytest\n\n@pytest.fixture(autouse=True)\ndef limit(): return 1\n",
+    "limits.py": "from rules.orders import LEAST\n",
+    "rules/__init__.py": "",
+    "rules/orders.py": "from . import units\nfrom .units import ONE\nLEAST = 1\n",
+    "rules/units.py": "ONE = 1\n",
+    "drill_x.toml": """
+source = "shop"
+sql_file = "*.sql"
+tap = "*.pg"
+params_file = "limits.toml"
+""",
+    "limits.toml": "least = 1\n",
     "a.sql": "-- expect: = 1\nselect 1\n",
     "a.pg": "select plan(0);\n",
 }
@@ -44,7 +56,9 @@ class Noted:
 def test_other_tests_have_another_digest(pytester: pytest.Pytester) -> None:
     """A green drill says nothing about assertions that it did not have; fewer tests prove less."""
     for name, text in FILES.items():
+        (pytester.path / name).parent.mkdir(exist_ok=True)
         (pytester.path / name).write_text(text)
+    pytester.syspathinsert()  # also after the run, when its digests are made again
     noted = Noted()
     pytester.inline_run("--collect-only", "-q", "--deselect", "test_x.py::test_b", plugins=[noted])
     ours = [item for item in noted.items if item.path.suffix in {".py", ".toml"}]
@@ -62,6 +76,7 @@ def test_other_tests_have_another_digest(pytester: pytest.Pytester) -> None:
         found[f"another {name}"] = digest(noted.items)
         (pytester.path / name).write_text(FILES[name])
     (pytester.path / "README.md").write_text("no test")
+    (pytester.path / "unrelated.py").write_text("LEAST = 2\n")
 
     assert noted.tests == {KEY: whole}
     assert digest(noted.items[::-1]) == whole
