@@ -18,6 +18,7 @@ from pytest_pgrestore.notices.metrics.samples import ConfiguredSource, samples_o
 from pytest_pgrestore.notices.sending import Errand, send_all
 from pytest_pgrestore.notices.traces.spans import spans_of
 from pytest_pgrestore.notices.web import ping_address
+from pytest_pgrestore.system.atomic_file import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from pytest_pgrestore.model.evidence import Evidence
     from pytest_pgrestore.notices.metrics.samples import Sample
     from pytest_pgrestore.settings.read_file import Config
+
+_METRICS_MODE = 0o644
+"""node_exporter is another user, and these figures are no secret."""
 
 _STATUSES = 0xFF
 """What of an exit status the system shows to who waits (exit(3))."""
@@ -201,7 +205,7 @@ class Notices:
         self, path: Path, samples: list[Sample], evidence: Evidence, *, complete: bool
     ) -> list[str]:
         """Write the file of metrics; return what went wrong."""
-        from pytest_pgrestore.notices.metrics.exposition import parse, render, write
+        from pytest_pgrestore.notices.metrics.exposition import parse, render
 
         remarks = []
         try:
@@ -217,7 +221,8 @@ class Notices:
                         f" ({type(exc).__name__})\nHINT: with [history], nothing is lost."
                     )
                 samples = with_kept(samples, old, self._settings.sources, evidence.ended_at)
-            write(path, render(samples, openmetrics=path.suffix == ".om"))
+            text = render(samples, openmetrics=path.suffix == ".om")
+            replace_file(path, text, _METRICS_MODE)
         except ImportError:
             remarks.append(
                 "metrics.file was not written: a library is not installed (prometheus_client)\n"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from pytest_pgrestore.notices.metrics.samples import METRICS, Sample
 
@@ -13,9 +11,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from prometheus_client import CollectorRegistry
-
-_MODE = 0o644
-"""node_exporter is another user, and these figures are no secret."""
 
 _OPENMETRICS = ".om"
 
@@ -82,25 +77,3 @@ def parse(path: Path) -> list[Sample]:
         for family in families(text)
         for one in family.samples
     ]
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file, so that a reader finds the old one or the new one, and may read it.
-
-    Source: rename(2). The hidden name has another ending: the textfile collector passes it over.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    aside = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
-    descriptor = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _MODE)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            os.fchmod(descriptor, _MODE)  # whatever the umask is
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        aside.replace(path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise

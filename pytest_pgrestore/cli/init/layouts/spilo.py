@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.cli.init.layouts.manifests import Document, Manifests, read_manifests
-from pytest_pgrestore.cli.init.layouts.names import several, source_name
+from pytest_pgrestore.cli.init.layouts.each_cluster import Wanted, proposal_of_each
+from pytest_pgrestore.cli.init.layouts.manifests import Document, Manifests
+from pytest_pgrestore.cli.init.layouts.names import source_name
 from pytest_pgrestore.cli.init.layouts.needed import is_secret, passed_on, table_keys
 from pytest_pgrestore.cli.init.layouts.pod_variables import PodVariables
 from pytest_pgrestore.cli.init.layouts.store_credentials import ROLE
@@ -56,20 +57,7 @@ def spilo(given: LayoutInput) -> Proposal:
         raise ConfigError(several_, hint=_GIVE)
     if directories:
         return Proposal(sources=(_of_directory(directories[0], given.name),))
-    manifests = read_manifests(given.paths)
-    clusters = manifests.of("postgresql", GROUP)
-    if not clusters:
-        raise ConfigError(
-            f"no postgresql of {GROUP} in the manifests: there is {manifests.kinds()}", hint=_GIVE
-        )
-    names = several([one.name for one in clusters], given.name)
-    sources = [
-        source
-        for one, name in zip(clusters, names, strict=True)
-        if (source := _of_cluster(one, name, manifests)) is not None
-    ]
-    manifests.require_none()
-    return Proposal(sources=tuple(sources), remarks=tuple(filter(None, [manifests.unread()])))
+    return proposal_of_each(Wanted("postgresql", GROUP, _GIVE), given, _of_cluster)
 
 
 def _of_directory(directory: Path, name: str | None) -> ProposedSource:

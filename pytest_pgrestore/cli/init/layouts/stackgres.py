@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.cli.init.layouts.manifests import Document, Manifests, read_manifests
-from pytest_pgrestore.cli.init.layouts.names import several
+from pytest_pgrestore.cli.init.layouts.each_cluster import Wanted, proposal_of_each
+from pytest_pgrestore.cli.init.layouts.manifests import Document, Manifests
 from pytest_pgrestore.cli.init.layouts.needed import (
     file_from_selector,
     from_role,
@@ -44,20 +44,7 @@ def stackgres(given: LayoutInput) -> Proposal:
     """
     if not given.paths:
         raise ConfigError("no manifest is given", hint=_GIVE)
-    manifests = read_manifests(given.paths)
-    clusters = manifests.of("SGCluster", GROUP)
-    if not clusters:
-        raise ConfigError(
-            f"no SGCluster of {GROUP} in the manifests: there is {manifests.kinds()}", hint=_GIVE
-        )
-    names = several([one.name for one in clusters], given.name)
-    sources = [
-        source
-        for one, name in zip(clusters, names, strict=True)
-        if (source := _of_cluster(one, name, manifests)) is not None
-    ]
-    manifests.require_none()
-    return Proposal(sources=tuple(sources), remarks=tuple(filter(None, [manifests.unread()])))
+    return proposal_of_each(Wanted("SGCluster", GROUP, _GIVE), given, _of_cluster)
 
 
 def _of_cluster(cluster: Document, name: str, manifests: Manifests) -> ProposedSource | None:
