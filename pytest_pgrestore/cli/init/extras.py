@@ -5,7 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.cli.init.looking import is_there
 from pytest_pgrestore.cli.init.project import write_new
+from pytest_pgrestore.cli.init.telling import collects_elsewhere
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.settings.suggest import known_names
 
@@ -23,7 +25,7 @@ def write_recipe(recipe: Callable[[Path], Mapping[str, str]], directory: Path, e
         ConfigError: One of them is there.
     """
     files = recipe(directory)
-    there = [name for name in files if (directory / name).exists()]
+    there = [name for name in files if is_there(directory / name)]
     if there:
         raise ConfigError(
             f"not overwritten, because it is there: {', '.join(there)}",
@@ -31,6 +33,12 @@ def write_recipe(recipe: Callable[[Path], Mapping[str, str]], directory: Path, e
         )
     for path in write_new(directory, files):
         echo(f"wrote {path}")
+    if collects_elsewhere(directory):
+        echo(
+            "the recipe starts pytest without names, and this project configures pytest: write the"
+            " files of the drills behind pytest there, or the tests of the project run, too, and"
+            " drills outside of testpaths do not"
+        )
     return 0
 
 
