@@ -121,7 +121,10 @@ def import_runs(
             raise ConfigError(
                 f"{path} cannot be read ({type(exc).__name__})", hint="name an evidence.json."
             ) from None
-        texts[path] = (load(text), text)
+        try:
+            texts[path] = (load(text), text)
+        except ConfigError as exc:
+            raise ConfigError(f"{path}: {exc.problem}", hint=exc.hint) from None
     there = {entry.run_id for entry in ledger.read().entries}
     for path, (evidence, text) in sorted(texts.items(), key=lambda one: one[1][0].ended_at):
         if evidence.run_id in there:

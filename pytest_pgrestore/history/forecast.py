@@ -77,8 +77,9 @@ def not_enough(points: Sequence[Point]) -> str:
     if len(points) >= LEAST_DRILLS and span >= LEAST_SPAN and of_kind >= _LEAST_OF_KIND:
         return ""
     days = f"{span / timedelta(days=1):.0f}"
+    number = "drill" if len(points) == 1 else "drills"
     return (
-        f"not enough history: {len(points)} drills in {days} days, of at least {LEAST_DRILLS} in"
+        f"not enough history: {len(points)} {number} in {days} days, of at least {LEAST_DRILLS} in"
         f" {LEAST_SPAN.days} days"
     )
 

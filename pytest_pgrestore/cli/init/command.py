@@ -123,6 +123,7 @@ def init(options: InitOptions, surroundings: Surroundings, echo: Echo, write_out
         say(echo, f"of no use: {problem}")
     if options.is_printed:
         write_out(settings_text(proposal, tables))
+        echo("settings alone drill nothing: --directory DIR writes them with a first test")
         return 0
     drills, status = [FirstDrill(source) for source in proposal.sources], 0
     if options.restores:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     Echo = Callable[[str], object]
 
+_DRILLS = ("drill_*.toml", "test_*.py", "*/drill_*.toml", "*/test_*.py")
+"""Files in which drills are, in the project and in its directories."""
+
 
 def write_recipe(recipe: Callable[[Path], Mapping[str, str]], directory: Path, echo: Echo) -> int:
     """Write the files of a recipe, which reads the settings; return the exit status.
@@ -33,6 +36,11 @@ def write_recipe(recipe: Callable[[Path], Mapping[str, str]], directory: Path, e
         )
     for path in write_new(directory, files):
         echo(f"wrote {path}")
+    if not any(any(directory.glob(pattern)) for pattern in _DRILLS):
+        echo(
+            "no drill is here yet, and a run without one is not green: pgrestore init --directory"
+            " DIR writes a first test beside the settings, and docs/assertions.md shows others"
+        )
     if collects_elsewhere(directory):
         echo(
             "the recipe starts pytest without names, and this project configures pytest: write the"

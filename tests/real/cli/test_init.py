@@ -355,7 +355,22 @@ def test_printed_settings_are_toml_and_nothing_is_written(tmp_path: Path, backup
     assert started.returncode == 0, started.stderr
     assert list(tomllib.loads(started.stdout)["sources"]) == ["shop"]
     assert "found: source shop (dump)" in started.stderr
+    assert "--directory DIR writes them with a first test" in started.stderr
     assert written(tmp_path) == {}
+
+
+def test_a_recipe_without_a_drill_says_that_it_will_not_be_green(tmp_path: Path) -> None:
+    """Printed settings and a recipe are not enough for a night."""
+    settings = pgrestore("init", "--from", "rds", cwd=tmp_path).stdout
+    (tmp_path / "pgrestore.toml").write_text(settings)
+
+    alone = pgrestore("init", "--ci", "systemd", cwd=tmp_path)
+    (tmp_path / "drill_shop.toml").write_text("")
+    with_drill = pgrestore("init", "--ci", "gitlab", cwd=tmp_path)
+
+    assert (alone.returncode, with_drill.returncode) == (0, 0)
+    assert "no drill is here yet" in alone.stdout
+    assert "no drill is here yet" not in with_drill.stdout
 
 
 def test_a_recipe_is_never_left_out_in_silence(tmp_path: Path) -> None:

@@ -156,6 +156,17 @@ def test_old_evidence_is_imported_once(here: Path) -> None:
     assert listed.output.count("shop@latest  passed") == 2
 
 
+def test_a_file_that_is_no_evidence_is_named(here: Path) -> None:
+    """Of many files one is wrong: which one."""
+    for name, text in (("good", to_json(evidence("a", "shop", healthy_pitr(), 1))), ("bad", "{")):
+        (here / f"{name}.json").write_text(text)
+
+    result = call("history", "import", str(here / "good.json"), str(here / "bad.json"))
+
+    assert result.exit_code == 4
+    assert f"error: {here}/bad.json: the evidence is not JSON" in result.output
+
+
 def test_pruning_keeps_a_floor(here: Path) -> None:
     """Nobody loses the whole history by a typo."""
     remember(here, *(evidence(f"n{days}", "shop", healthy_pitr(), days) for days in (900, 800, 1)))
@@ -202,7 +213,7 @@ def test_trend_of_each_source(here: Path) -> None:
     assert result.exit_code == 0
     lines = result.output.splitlines()
     assert lines[0] == "crm @ time"
-    assert "  trend: not enough history: 1 drills in 0 days, of at least 8 in 14 days" in lines
+    assert "  trend: not enough history: 1 drill in 0 days, of at least 8 in 14 days" in lines
     assert any(line.startswith("  trend: +35.0 s (+35.0 s to +35.0 s) a week") for line in lines)
     assert any(line.startswith("  forecast: RTO 15 min: missed about ") for line in lines)
     assert one.output.splitlines()[0] == "shop @ time"
