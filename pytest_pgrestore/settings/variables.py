@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 _VARIABLE = re.compile(r"\$(\$\{[^}]*\}?)|\$\{([^}]*)\}")
 """``$${NAME}``, which stands for ``${NAME}`` itself, or ``${NAME}``, which is replaced."""
 
+_OF_NOTICES = ("notify.", "metrics.")
+_UNSET = ": environment variable "
+
 
 def fill_in(
     document: dict[str, Any], environ: Mapping[str, str], mistakes: list[str]
@@ -99,11 +102,24 @@ def _values_of(
 
 def _variable(name: str, where: str, environ: Mapping[str, str], mistakes: list[str]) -> str:
     if name not in environ:
-        mistakes.append(
-            f"{where}: environment variable {name} is not set\n"
-            "HINT: set it, or write $${ for a literal ${."
-        )
+        hint = "set it, or write $${ for a literal ${."
+        if where.startswith(_OF_NOTICES):
+            hint = "set it, or PGRESTORE_NOTIFY=false where nobody is to be told."
+        mistakes.append(f"{where}: environment variable {name} is not set\nHINT: {hint}")
     return environ.get(name, "")
+
+
+def without_consequences(mistakes: list[str]) -> list[str]:
+    """Return the mistakes without those of a value that only lacks its variable."""
+    unset = {place for one in mistakes for place, found, _ in [one.partition(_UNSET)] if found}
+
+    def is_consequence(mistake: str) -> bool:
+        place = mistake.partition(": ")[0]
+        return _UNSET not in mistake and any(
+            place == one or place.startswith(f"{one}.") for one in unset
+        )
+
+    return [one for one in mistakes if not is_consequence(one)]
 
 
 def names_in(document: dict[str, Any]) -> frozenset[str]:
