@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.cli.place import ledger_of, settings_of
+from pytest_pgrestore.cli.place import ledger_of, settings_of, tell_damage
 from pytest_pgrestore.evidence.file import load
 from pytest_pgrestore.history.forecast import outlook_of
 from pytest_pgrestore.history.series import newest, series_of, target_kind
@@ -38,8 +38,7 @@ def list_drills(
                 )
         if not entry.drills:
             echo(f"{moment(entry.started_at)}  no drill  {entry.verdict}")
-    for problem in past.problems:
-        echo(f"history: {problem}")
+    tell_damage(past.problems, echo)
     echo(f"{len(past.entries)} runs")
     return 1 if past.problems else 0
 
@@ -70,8 +69,7 @@ def show_trends(
         outlook = outlook_of(series_of(drills, last), now)
         for title, text in outlook_lines(outlook):
             echo(f"  {title.lower()}: {text}")
-    for problem in past.problems:
-        echo(f"history: {problem}")
+    tell_damage(past.problems, echo)
     if not shown:
         echo("no drill that came up is in the history")
     return 0 if shown else 1

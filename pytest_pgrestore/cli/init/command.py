@@ -151,7 +151,7 @@ def _recipe(options: InitOptions) -> Callable[[Path], Mapping[str, str]] | None:
     Raises:
         ConfigError: It is not known, or nothing is written.
     """
-    recipe = named("ci", "RECIPES", options.recipe)
+    recipe: Callable[[Path], Mapping[str, str]] | None = named("ci", "RECIPES", options.recipe)
     if recipe is not None and options.is_printed:
         raise ConfigError(
             f"--ci {options.recipe} writes files, and settings would be printed",

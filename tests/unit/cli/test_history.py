@@ -137,6 +137,8 @@ def test_a_damaged_history_is_told(here: Path) -> None:
 
     assert result.exit_code == 1
     assert "follows a run whose file is missing or was changed" in result.output
+    assert "HINT: put the files back from a copy." in result.output
+    assert "HINT: put the files back from a copy." in call("status").output
     assert result.output.endswith("1 runs\n")
 
 
