@@ -180,7 +180,7 @@ def _below(place: Path) -> Iterator[tuple[str, tuple[int, int]]]:
 
 def _facts(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
     try:
-        found = path.lstat()
+        found = path.stat()  # a link named `latest` is the file that it leads to
     except FileNotFoundError:
         return
     except OSError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.cli.place import WHAT_TO_DO, ledger_of, settings_of
+from pytest_pgrestore.cli.place import ledger_of, settings_of, tell_damage
 from pytest_pgrestore.evidence.file import load
 from pytest_pgrestore.history.forecast import outlook_of
 from pytest_pgrestore.history.series import newest, series_of, target_kind
@@ -44,10 +44,7 @@ def list_drills(
     for one in past.accepted:
         for text in one.damage.values():
             echo(f"accepted at {moment(one.at)}: {text}; reason: {one.reason}")
-    for problem in past.problems:
-        echo(f"history: {problem}")
-    if past.problems:
-        echo(WHAT_TO_DO)
+    tell_damage(past.problems, echo)
     echo(f"{len(past.entries)} runs")
     return 1 if past.problems else 0
 
@@ -103,8 +100,7 @@ def show_trends(
         outlook = outlook_of(series_of(drills, last), now)
         for title, text in outlook_lines(outlook):
             echo(f"  {title.lower()}: {text}")
-    for problem in past.problems:
-        echo(f"history: {problem}")
+    tell_damage(past.problems, echo)
     if not shown:
         echo("no drill that came up is in the history")
     return 0 if shown else 1
@@ -154,7 +150,10 @@ def import_runs(
             raise ConfigError(
                 f"{path} cannot be read ({type(exc).__name__})", hint="name an evidence.json."
             ) from None
-        texts[path] = (load(text), text)
+        try:
+            texts[path] = (load(text), text)
+        except ConfigError as exc:
+            raise ConfigError(f"{path}: {exc.problem}", hint=exc.hint) from None
     there = {entry.run_id for entry in ledger.read().entries}
     for path, (evidence, text) in sorted(texts.items(), key=lambda one: one[1][0].ended_at):
         if evidence.run_id in there:

@@ -14,14 +14,7 @@ from pytest_pgrestore.settings.read_file import Config, load_config
 from pytest_pgrestore.sources.registry import SOURCE_TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
-WHAT_TO_DO = (
-    "HINT: restore these files from a copy of the history; or, once you know why they are gone,"
-    ' pgrestore history accept --reason "...".'
-)
-"""Where a history is damaged."""
+    from collections.abc import Callable, Mapping, Sequence
 
 
 def settings_of(config: Path | None, environ: Mapping[str, str]) -> Config:
@@ -49,3 +42,14 @@ def ledger_of(settings: Config, named: str | None, environ: Mapping[str, str]) -
             hint=f'write [history] and place = "DIRECTORY" in {FILE_NAME}, or --history PLACE.',
         )
     return Ledger(open_store(place))
+
+
+def tell_damage(problems: Sequence[str], echo: Callable[[str], object]) -> None:
+    """Print what is wrong with a history, and what can be done."""
+    for problem in problems:
+        echo(f"history: {problem}")
+    if problems:
+        echo(
+            "HINT: put the files back from a copy; or, once you know why they are gone,"
+            ' pgrestore history accept --reason "...".'
+        )

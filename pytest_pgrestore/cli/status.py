@@ -6,7 +6,7 @@ import json
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from pytest_pgrestore.cli.place import WHAT_TO_DO, ledger_of, settings_of
+from pytest_pgrestore.cli.place import ledger_of, settings_of, tell_damage
 from pytest_pgrestore.history.due import LATE, standings
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.reports.format import duration
@@ -69,10 +69,7 @@ def show_status(
     else:
         for line in _table(found, now):
             echo(line)
-        for problem in past.problems:
-            echo(f"history: {problem}")
-        if past.problems:
-            echo(WHAT_TO_DO)
+        tell_damage(past.problems, echo)
         echo(f"{late} of {len(found)} sources due" if late else f"{len(found)} sources, none due")
     return 1 if late or past.problems else 0
 

@@ -43,8 +43,15 @@ def find_config(given: Path | None, directories: Iterable[Path]) -> Path | None:
             name that is almost right: the settings that count are not those the user sees.
     """
     if given is not None:
-        if given.is_file():
-            return given
+        try:
+            if given.is_file():
+                return given
+        except OSError as exc:  # a directory above is closed, or the name is too long
+            raise ConfigError(
+                f"settings file {given} cannot be read: {exc.strerror}",
+                hint="let the user who runs pytest read it, or mend the path of"
+                " --pgrestore-config.",
+            ) from None
         raise ConfigError(
             f"settings file {given} does not exist", hint="mend the path of --pgrestore-config."
         )
@@ -105,7 +112,7 @@ def _settings_in(directory: Path) -> Iterator[Path]:
         ConfigError: One has a name that is almost right.
     """
     right = directory / FILE_NAME
-    if right.is_file():
+    if os.path.isfile(right):  # noqa: PTH113 - Path.is_file raises in a closed directory
         yield right
     try:
         names = [entry.name for entry in os.scandir(directory)]

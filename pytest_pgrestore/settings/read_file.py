@@ -22,7 +22,7 @@ from pytest_pgrestore.settings.paths import absolute, empty_paths
 from pytest_pgrestore.settings.source_tables import SourceTable
 from pytest_pgrestore.settings.suggest import known_names
 from pytest_pgrestore.settings.toml import Duration, Margin, Table, read_table
-from pytest_pgrestore.settings.variables import fill_in
+from pytest_pgrestore.settings.variables import fill_in, without_consequences
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -163,6 +163,7 @@ def load_config(
     inventory = read_table(InventoryTable, document.get("inventory", {}), "inventory", mistakes)
     notify = read_table(NotifyTable, document.get("notify", {}), "notify", mistakes)
     metrics = read_table(MetricsTable, document.get("metrics", {}), "metrics", mistakes)
+    mistakes = without_consequences(mistakes)
     if mistakes or not (sandbox and reports and history and inventory and notify and metrics):
         count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise MistakesError(f"{path} has {count}:\n" + "\n".join(mistakes))

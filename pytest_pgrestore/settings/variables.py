@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 _VARIABLE = re.compile(r"\$(\$\{[^}]*\}?)|\$\{([^}]*)\}")
 """``$${NAME}``, which stands for ``${NAME}`` itself, or ``${NAME}``, which is replaced."""
 
+_OF_NOTICES = ("notify.", "metrics.")
+_UNSET = ": environment variable "
+
 
 def fill_in(
     document: dict[str, Any], environ: Mapping[str, str], mistakes: list[str]
@@ -100,10 +103,10 @@ def _values_of(
 def _variable(name: str, where: str, environ: Mapping[str, str], mistakes: list[str]) -> str:
     value = environ.get(name, "")
     if name not in environ:
-        mistakes.append(
-            f"{where}: environment variable {name} is not set\n"
-            "HINT: set it, or write $${ for a literal ${."
-        )
+        hint = "set it, or write $${ for a literal ${."
+        if where.startswith(_OF_NOTICES):
+            hint = "set it, or PGRESTORE_NOTIFY=false where nobody is to be told."
+        mistakes.append(f"{where}: environment variable {name} is not set\nHINT: {hint}")
     elif not value:
         # An empty `path` would be the directory of the settings, with whatever dump lies there.
         mistakes.append(
@@ -111,6 +114,19 @@ def _variable(name: str, where: str, environ: Mapping[str, str], mistakes: list[
             "HINT: set it; a secret that a CI system does not have is often an empty variable."
         )
     return value
+
+
+def without_consequences(mistakes: list[str]) -> list[str]:
+    """Return the mistakes without those of a value that only lacks its variable."""
+    unset = {place for one in mistakes for place, found, _ in [one.partition(_UNSET)] if found}
+
+    def is_consequence(mistake: str) -> bool:
+        place = mistake.partition(": ")[0]
+        return _UNSET not in mistake and any(
+            place == one or place.startswith(f"{one}.") for one in unset
+        )
+
+    return [one for one in mistakes if not is_consequence(one)]
 
 
 def names_in(document: dict[str, Any]) -> frozenset[str]:

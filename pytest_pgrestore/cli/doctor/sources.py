@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_pgrestore.sources.protocol import Source
 
 _SOURCE_SECONDS = 60.0
+_PLACES = ("path", "url", "server", "stanza", "repo", "config", "envdir", "env", "list")
+"""Keys that say where the backups of a source are, of all types."""
 
 
 def examine_sources(settings: Config | None, diagnosis: Diagnosis, *, local: bool) -> None:
@@ -58,12 +60,18 @@ def _newest_backup(
     if not backups:
         diagnosis.problems.append(
             f"source {source.name}: no backup there\n"
-            "HINT: correct `path`, or look after the backup job."
+            f"HINT: correct {_place(table)}, or look after the backup job."
         )
         return None
     number = "1 backup," if len(backups) == 1 else f"{len(backups)} backups, the newest"
     diagnosis.echo(f"{title}: {number} {_described(backups[-1])}")
     return backups[-1]
+
+
+def _place(table: SourceTable) -> str:
+    """Return which keys of a source say where its backups are, in words."""
+    named = [f"`{key}`" for key in _PLACES if getattr(table, key, None)]
+    return " or ".join(named) or "the variables that say where they are"
 
 
 def _described(backup: Backup) -> str:

@@ -103,7 +103,7 @@ def init(options: InitOptions, surroundings: Surroundings, echo: Echo, write_out
             f"{options.name!r} is no name of a source",
             hint="use letters, digits, dashes and underscores.",
         )
-    recipe = named("ci", "RECIPES", options.recipe)
+    recipe = _recipe(options)
     if recipe is not None and has_settings(directory) and not surroundings.paths:
         return write_recipe(recipe, directory, echo)
     proposal, findings = _proposed(options, surroundings, echo)
@@ -123,6 +123,7 @@ def init(options: InitOptions, surroundings: Surroundings, echo: Echo, write_out
         say(echo, f"of no use: {problem}")
     if options.is_printed:
         write_out(settings_text(proposal, tables))
+        echo("settings alone drill nothing: --directory DIR writes them with a first test")
         return 0
     drills, status = [FirstDrill(source) for source in proposal.sources], 0
     if options.restores:
@@ -142,6 +143,22 @@ def init(options: InitOptions, surroundings: Surroundings, echo: Echo, write_out
     files = [name for drill in drills for name in drill.files]
     echo(f"next: {next_command(directory, surroundings.here, files)}")
     return status
+
+
+def _recipe(options: InitOptions) -> Callable[[Path], Mapping[str, str]] | None:
+    """Return what makes the files of a recipe; None without one.
+
+    Raises:
+        ConfigError: It is not known, or nothing is written.
+    """
+    recipe: Callable[[Path], Mapping[str, str]] | None = named("ci", "RECIPES", options.recipe)
+    if recipe is not None and options.is_printed:
+        raise ConfigError(
+            f"--ci {options.recipe} writes files, and settings would be printed",
+            hint="name where all of them are written: --directory DIR; or write the settings"
+            f" first, and then start pgrestore init --ci {options.recipe} beside them.",
+        )
+    return recipe
 
 
 def _any_files(drills: list[FirstDrill]) -> bool:

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.cli.init.detectors import barman, basebackups, dumps, pgbackrest, walg
+from pytest_pgrestore.cli.init.looking import require_open, require_readable
 from pytest_pgrestore.cli.init.proposal import Proposal
-from pytest_pgrestore.cli.init.surroundings import Findings, require_readable
+from pytest_pgrestore.cli.init.surroundings import MOST_ENTRIES, Findings, entries
 from pytest_pgrestore.model.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from pytest_pgrestore.cli.init.proposal import ProposedSource
     from pytest_pgrestore.cli.init.surroundings import Surroundings
@@ -42,6 +44,7 @@ def detect(surroundings: Surroundings) -> tuple[Proposal, Findings]:
             findings.known.discard(path)
             readable.append(path)
     if readable or not surroundings.paths:
+        _tell_what_is_not_seen(surroundings, readable, findings)
         for detector in _DETECTORS:
             detector(replace(surroundings, paths=tuple(readable)), findings)
     for path in readable:
@@ -53,6 +56,22 @@ def detect(surroundings: Surroundings) -> tuple[Proposal, Findings]:
                 " by hand: docs/configuration.md.",
             )
     return Proposal(sources=tuple(with_different_names(findings.sources))), findings
+
+
+def _tell_what_is_not_seen(
+    surroundings: Surroundings, named: Iterable[Path], findings: Findings
+) -> None:
+    """Name the closed directories in those that the user named, and those that are too large."""
+    for path in named:
+        for below in entries(path):
+            with findings.problems_from():
+                require_open(below)
+    for directory in surroundings.directories:
+        if len(entries(directory, hidden=True)) == MOST_ENTRIES:
+            findings.tell(
+                f"{directory} has {MOST_ENTRIES:,} files or more: not all were looked at",
+                "name the files or the directory of the backups.",
+            )
 
 
 def with_different_names(sources: Iterable[ProposedSource]) -> list[ProposedSource]:

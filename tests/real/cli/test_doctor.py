@@ -108,6 +108,23 @@ def test_a_backup_of_a_major_without_programs_is_a_problem(
     assert ("PostgreSQL 14 in sandbox.bindir" in text) is bool(wanted)
 
 
+def test_the_hint_about_no_backup_names_keys_that_the_source_has(
+    tmp_path: Path, bindir: Path
+) -> None:
+    """A source of a backup tool has no `path`."""
+    (tmp_path / "w" / "basebackups_005").mkdir(parents=True)
+    source = (
+        f'[sources.shop]\ntype = "walg"\nenv = {{ WALG_FILE_PREFIX = "{tmp_path}/w" }}\n'
+        f'[sources.crm]\ntype = "dump"\npath = "{tmp_path}/*.dump"'
+    )
+
+    status, text = diagnosis(tmp_path, bindir, source)
+
+    assert status == 1
+    assert "source shop: no backup there\nHINT: correct `env`, or look" in text
+    assert "source crm: no backup there\nHINT: correct `path`, or look" in text
+
+
 def test_a_place_for_copies_that_is_not_there_is_a_problem(tmp_path: Path, bindir: Path) -> None:
     """It is reported as a problem, without a traceback."""
     status, text = diagnosis(tmp_path, bindir, f'directory = "{tmp_path / "nowhere"}"')

@@ -245,6 +245,35 @@ def test_a_dump_without_its_roles(tmp_path: Path, backups: Path) -> None:
     assert "drill_shop.toml" in files
 
 
+def test_a_dump_that_is_bad_and_lacks_its_roles_is_bad_for_pytest_too(
+    tmp_path: Path, backups: Path
+) -> None:
+    """What init learned is in the settings: the first drill does not stop at the roles again."""
+    dumps = tmp_path / "dumps"
+    dumps.mkdir()
+    whole = (backups / "dumps" / "shop-2026-11-28.dump").read_bytes()
+    (dumps / "shop.dump").write_bytes(whole[: len(whole) * 2 // 3])
+    project = tmp_path / "p"
+    project.mkdir()
+
+    started = pgrestore("init", str(dumps), cwd=project)
+    done = run_pytest(project)
+
+    assert (started.returncode, done.returncode) == (1, 1), started.stdout + done.stdout
+    assert "cut short" in started.stdout
+    assert "cut short" in done.stdout
+
+
+def test_a_link_to_a_dump_is_drilled_as_the_dump(tmp_path: Path, backups: Path) -> None:
+    """The path of many jobs, which stays the same while its target changes."""
+    link = tmp_path / "latest.dump"
+    link.symlink_to(backups / "dumps" / "shop-2026-11-28.dump")
+
+    files = require_green(tmp_path / "p", Place(tmp_path, (str(link),)), "shop")
+
+    assert tomllib.loads(files["pgrestore.toml"])["sources"]["shop"]["path"] == str(link)
+
+
 def test_docker_without_images(
     tmp_path: Path, backups: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,6 +363,8 @@ def test_another_directory_and_a_project_that_collects_elsewhere(
         ["sh", "-c", run], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    recipe = pgrestore("init", "--ci", "gitlab", cwd=project)
+    assert "write the files of the drills behind pytest there" in recipe.stdout
 
 
 def test_printed_settings_are_toml_and_nothing_is_written(tmp_path: Path, backups: Path) -> None:
@@ -343,7 +374,31 @@ def test_printed_settings_are_toml_and_nothing_is_written(tmp_path: Path, backup
     assert started.returncode == 0, started.stderr
     assert list(tomllib.loads(started.stdout)["sources"]) == ["shop"]
     assert "found: source shop (dump)" in started.stderr
+    assert "--directory DIR writes them with a first test" in started.stderr
     assert written(tmp_path) == {}
+
+
+def test_a_recipe_without_a_drill_says_that_it_will_not_be_green(tmp_path: Path) -> None:
+    """Printed settings and a recipe are not enough for a night."""
+    settings = pgrestore("init", "--from", "rds", cwd=tmp_path).stdout
+    (tmp_path / "pgrestore.toml").write_text(settings)
+
+    alone = pgrestore("init", "--ci", "systemd", cwd=tmp_path)
+    (tmp_path / "drill_shop.toml").write_text("")
+    with_drill = pgrestore("init", "--ci", "gitlab", cwd=tmp_path)
+
+    assert (alone.returncode, with_drill.returncode) == (0, 0)
+    assert "no drill is here yet" in alone.stdout
+    assert "no drill is here yet" not in with_drill.stdout
+
+
+def test_a_recipe_is_never_left_out_in_silence(tmp_path: Path) -> None:
+    """Settings of a layout are printed, and a recipe is files."""
+    started = pgrestore("init", "--from", "rds", "--ci", "gitlab", cwd=tmp_path)
+
+    assert (started.returncode, started.stdout) == (4, "")
+    assert "--ci gitlab writes files" in started.stderr
+    assert "HINT: name where all of them are written: --directory DIR" in started.stderr
 
 
 @pytest.mark.parametrize("url", ["", f"postgresql://me:{PASSWORD}@db.example:5433/sh'op"])

@@ -131,6 +131,21 @@ def test_a_backup_without_archived_wal_is_compared(
     assert check.verdict is Verdict.PASSED
 
 
+def test_a_link_to_the_newest_backup_is_the_backup(tmp_path: Path) -> None:
+    """``latest.dump`` of many jobs. A file behind it that changes is seen."""
+    dump, link = tmp_path / "shop-2026-03-01.dump", tmp_path / "latest.dump"
+    dump.write_bytes(b"x" * 100)
+    link.symlink_to(dump.name)
+    remember([link], [], tmp_path / "state")
+
+    (before,) = look_again(tmp_path / "state")
+    dump.write_bytes(b"x" * 101)
+    (after,) = look_again(tmp_path / "state")
+
+    assert before.verdict is Verdict.PASSED
+    assert f"{link} changed" in after.message
+
+
 def test_a_source_without_files_on_this_machine_has_no_such_check(tmp_path: Path) -> None:
     """Its repository is in a store."""
     remember([], [], tmp_path / "state")

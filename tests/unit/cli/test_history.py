@@ -137,6 +137,8 @@ def test_a_damaged_history_is_told(here: Path) -> None:
 
     assert result.exit_code == 1
     assert "follows a run whose file is missing or was changed" in result.output
+    assert "HINT: put the files back from a copy; or" in result.output
+    assert "HINT: put the files back from a copy; or" in call("status").output
     assert result.output.endswith("1 runs\n")
 
 
@@ -154,6 +156,17 @@ def test_old_evidence_is_imported_once(here: Path) -> None:
     assert first.exit_code == again.exit_code == listed.exit_code == 0
     assert again.output.count("is there already") == 2
     assert listed.output.count("shop@latest  passed") == 2
+
+
+def test_a_file_that_is_no_evidence_is_named(here: Path) -> None:
+    """Of many files one is wrong: which one."""
+    for name, text in (("good", to_json(evidence("a", "shop", healthy_pitr(), 1))), ("bad", "{")):
+        (here / f"{name}.json").write_text(text)
+
+    result = call("history", "import", str(here / "good.json"), str(here / "bad.json"))
+
+    assert result.exit_code == 4
+    assert f"error: {here}/bad.json: the evidence is not JSON" in result.output
 
 
 def test_pruning_keeps_a_floor(here: Path) -> None:

@@ -119,6 +119,7 @@ def test_no_date_lies_further_ahead_than_the_history_shows() -> None:
     [
         (nights(7), "not enough history: 7 drills in 6 days, of at least 8 in 14 days"),
         (nights(14), "not enough history: 14 drills in 13 days, of at least 8 in 14 days"),
+        (nights(1), "not enough history: 1 drill in 0 days, of at least 8 in 14 days"),
         ([drill(30 * ago) for ago in range(7)], "not enough history: 7 drills in 180 days"),
         (nights(15), ""),
         ([drill(2 * ago) for ago in range(8)], ""),

@@ -93,7 +93,11 @@ def test_variables_are_needed_where_somebody_is_told(write: Any, notices: bool) 
         with pytest.raises(Exception, match=r"notify\.webhok: unknown key"):
             load_with(bad, {}, tables=SOURCE_TABLES, notices=False)
         return
-    assert "notify.webhook: environment variable HOOK is not set" in mistakes(good)
+    text = mistakes(good)
+    assert "notify.webhook: environment variable HOOK is not set" in text
+    assert "PGRESTORE_NOTIFY=false where nobody is to be told" in text
+    # What is wrong with an empty address is no mistake of the user's.
+    assert "no address of the web" not in text
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_pgrestore.demo.cluster import short_directory
 from pytest_pgrestore.model.errors import ConfigError
 from pytest_pgrestore.settings.find_file import find_config
 from tests.unit.settings.files import load_config, mistakes
+from tests.unit.system.test_who_may_read import asked_by_nobody
 
 GOOD = """
 [sources.shop]
@@ -277,6 +281,26 @@ def test_a_given_file_must_be_there(tmp_path: Path) -> None:
     """A mistyped path must not fall back to another file."""
     with pytest.raises(ConfigError, match="does not exist"):
         find_config(tmp_path / "pgrestor.toml", [tmp_path])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives directories to other users")
+def test_a_closed_directory_is_a_mistake_of_the_path_alone() -> None:
+    """Python's own question whether a file is there raises: no traceback for it."""
+    root = short_directory()
+    (root / "closed").mkdir(mode=0o700)
+
+    def ask() -> str:
+        assert find_config(None, [root / "closed" / "project"]) is None
+        with pytest.raises(ConfigError) as caught:
+            find_config(root / "closed" / "pgrestore.toml", [])
+        return str(caught.value)
+
+    try:
+        said = asked_by_nobody(ask)
+    finally:
+        shutil.rmtree(root)
+
+    assert f"settings file {root}/closed/pgrestore.toml cannot be read: Permission denied" in said
 
 
 def test_a_copy_is_a_source_with_the_keys_that_differ(write: Any, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from pytest_pgrestore.cli.init.looking import is_there
 from pytest_pgrestore.settings.variables import names_in
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _recipe(name: str, project: Path) -> Mapping[str, str]:
     wanted = {
         path: template
         for path, template in ({_PACKAGES: _PACKAGES} | dict(_FILES[name])).items()
-        if path not in _SHARED or not (project / path).exists()
+        if path not in _SHARED or not is_there(project / path)
     }
     return {path: _filled(template, blocks) for path, template in sorted(wanted.items())}
 

@@ -8,8 +8,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.cli.init.looking import (
+    is_directory,
+    is_file,
+    is_there,
+    require_open,
+    require_readable,
+)
 from pytest_pgrestore.cli.init.proposal import ProposedKey, ProposedSource
-from pytest_pgrestore.cli.init.surroundings import literal, name_of, require_readable
+from pytest_pgrestore.cli.init.surroundings import literal, name_of
 from pytest_pgrestore.sources.barman.own_config import DEFAULT_CONFIGS, servers_in
 
 if TYPE_CHECKING:
@@ -25,7 +32,7 @@ def detect(surroundings: Surroundings, findings: Findings) -> None:
     """Add a source for each server of the first configuration that is there."""
     if surroundings.paths:
         for path in surroundings.paths:
-            file = path / "barman.conf" if path.is_dir() else path
+            file = path / "barman.conf" if is_directory(path) else path
             with findings.problems_from():
                 if _is_configuration(file):
                     findings.known.add(path)
@@ -33,7 +40,10 @@ def detect(surroundings: Surroundings, findings: Findings) -> None:
         return
     places = [surroundings.usual(name) for name in DEFAULT_CONFIGS]
     findings.looked_at += map(str, places)
-    file_there = next((place for place in places if place.exists()), None)
+    for place in (one for one in places if surroundings.home not in one.parents):
+        with findings.problems_from():
+            require_open(place.parent)
+    file_there = next((place for place in places if is_there(place)), None)
     if file_there is not None:
         with findings.problems_from():
             require_readable(file_there)
@@ -67,7 +77,7 @@ def _add(file: Path, findings: Findings) -> None:
 
 
 def _is_configuration(path: Path) -> bool:
-    if not path.is_file():
+    if not is_file(path):
         return False
     require_readable(path)
     with path.open("rb") as stream:

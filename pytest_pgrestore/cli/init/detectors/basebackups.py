@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_pgrestore.cli.init.detectors.file_names import changes
+from pytest_pgrestore.cli.init.looking import is_directory, is_open_directory, is_there
 from pytest_pgrestore.cli.init.proposal import ProposedKey, ProposedSource
 from pytest_pgrestore.cli.init.surroundings import entries, is_writable_text, literal, name_of
 from pytest_pgrestore.model.errors import PgRestoreError
@@ -53,8 +54,10 @@ def _backups(place: Path, findings: Findings) -> list[BackupDirectory]:
         return []
     usable = []
     for backup in found:
-        if (backup.path / _DATA_DIRECTORY).exists() or not is_writable_text(backup.path):
+        if is_there(backup.path / _DATA_DIRECTORY) or not is_writable_text(backup.path):
             continue
+        if is_directory(backup.path) and not is_open_directory(backup.path):
+            continue  # told once, as what it is
         if backup.error is not None:
             findings.tell(f"{backup.path}: {backup.error.problem}", backup.error.hint)
         elif not backup.unfinished and (backup.label is not None or backup.manifest is not None):
@@ -64,7 +67,7 @@ def _backups(place: Path, findings: Findings) -> list[BackupDirectory]:
 
 def _near(place: Path) -> list[Path]:
     """Return directories beside a place of backups, where its archive may be."""
-    return [entry for entry in entries(place.parent) if entry.is_dir()]
+    return [entry for entry in entries(place.parent) if is_directory(entry)]
 
 
 def _source(place: Path, found: list[BackupDirectory], archive: Path | None) -> ProposedSource:

@@ -5,12 +5,25 @@ A file's first bytes decide what it is. So no other file of SQL is taken for a d
 
 from __future__ import annotations
 
-import re
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pgrestore.cli.init.detectors.file_names import changes, escaped, pattern_for, shape
+from pytest_pgrestore.cli.init.detectors.dump_kinds import (
+    has_databases,
+    is_roles,
+    is_surely_one,
+)
+from pytest_pgrestore.cli.init.detectors.file_names import (
+    changes,
+    escaped,
+    is_dated,
+    numbers_and_moments,
+    pattern_for,
+    shape,
+)
+from pytest_pgrestore.cli.init.looking import is_file
 from pytest_pgrestore.cli.init.proposal import ProposedKey, ProposedSource
 from pytest_pgrestore.cli.init.surroundings import entries, is_writable_text, literal, name_of
 from pytest_pgrestore.model.errors import PgRestoreError
@@ -21,16 +34,6 @@ if TYPE_CHECKING:
 
     from pytest_pgrestore.cli.init.surroundings import Findings, Surroundings
     from pytest_pgrestore.sources.dump.reading.dump_file import DumpFile
-
-_OF_A_DATABASE = b"-- PostgreSQL database dump\n"
-"""Begins each database in the output of pg_dumpall; --globals-only has none.
-
-Source: dumpDatabases of pg_dumpall.c, which runs pg_dump; RestoreArchive of pg_backup_archiver.c.
-"""
-
-_NAMED_AS_ONE = re.compile(r"\.(?:sql|dump|pgdump)\b", re.IGNORECASE)
-_SMALL_BYTES = 1 << 24
-"""Globals are smaller; what is larger holds databases. Roles of 16 MiB would be 100,000."""
 
 
 @dataclass(slots=True)
@@ -56,7 +59,7 @@ class _Group:
 def detect(surroundings: Surroundings, findings: Findings) -> None:
     """Add a source for each group of dumps."""
     for path in surroundings.paths:
-        if path.is_file() and path not in findings.known:
+        if is_file(path) and path not in findings.known:
             _add(path.parent, [path], findings, alone=True)
     for directory in surroundings.directories:
         if findings.is_taken(directory):
@@ -65,7 +68,7 @@ def detect(surroundings: Surroundings, findings: Findings) -> None:
             if directory in surroundings.paths:
                 _add(directory.parent, [directory], findings, alone=True)
             continue
-        _add(directory, entries(directory), findings, alone=False)
+        _add(directory, _without_links(entries(directory)), findings, alone=False)
 
 
 def _add(directory: Path, candidates: list[Path], findings: Findings, *, alone: bool) -> None:
@@ -78,21 +81,40 @@ def _add(directory: Path, candidates: list[Path], findings: Findings, *, alone: 
     roles: list[DumpFile] = []
     for dump in _dumps(candidates, findings, alone=alone):
         whole = dump.form == "cluster"
-        if whole and not _has_databases(dump):
+        if whole and not has_databases(dump):
             roles.append(dump)
             continue
         key = (shape(dump.path.name), whole, dump.database)
         groups.setdefault(key, _Group(directory, whole)).dumps.append(dump)
     if groups and alone:
-        roles = [one for one in _dumps(there, findings, alone=False) if _is_roles(one)]
-    for group in groups.values():
-        findings.sources.append(_source(group, roles, there, named=alone))
+        roles = [one for one in _dumps(there, findings, alone=False) if is_roles(one)]
+    jobs = [job for group in groups.values() for job in _jobs(group)]
+    for job in jobs:
+        findings.sources.append(_source(job, roles, there, findings, named=alone))
     findings.known.update(dump.path for group in groups.values() for dump in group.dumps)
     if roles and not groups:
         findings.tell(
             f"{roles[-1].path} has roles and no database",
             "take dumps of the databases beside it: pg_dump --format=custom.",
         )
+
+
+def _without_links(paths: list[Path]) -> list[Path]:
+    """Return paths without the links to others of them: ``latest.dump`` is no further job."""
+    return [
+        path for path in paths if not (path.is_symlink() and Path(os.path.realpath(path)) in paths)
+    ]
+
+
+def _jobs(group: _Group) -> list[_Group]:
+    """Return a group, or a group for each number if two files have one moment: they are of two."""
+    seen: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    jobs: dict[tuple[str, ...], _Group] = {}
+    for dump in group.dumps:
+        numbers, moments = numbers_and_moments(dump.path.name)
+        seen.setdefault(moments, set()).add(numbers)
+        jobs.setdefault(numbers, _Group(group.directory, group.whole)).dumps.append(dump)
+    return list(jobs.values()) if any(len(one) > 1 for one in seen.values()) else [group]
 
 
 def _dumps(candidates: list[Path], findings: Findings, *, alone: bool) -> Iterator[DumpFile]:
@@ -115,7 +137,7 @@ def _dumps(candidates: list[Path], findings: Findings, *, alone: bool) -> Iterat
                 'write a source with type = "dump", its path, and `decrypt`, such as decrypt ='
                 ' ["gpg", "--decrypt", "--batch"]: docs/configuration.md.',
             )
-        elif dump is None or not (alone or _is_surely_one(dump)):
+        elif dump is None or not (alone or is_surely_one(dump)):
             continue
         elif not is_writable_text(path):
             findings.tell(f"{str(path)!r} is no UTF-8", "rename it: TOML cannot have its name.")
@@ -123,43 +145,13 @@ def _dumps(candidates: list[Path], findings: Findings, *, alone: bool) -> Iterat
             yield dump
 
 
-def _is_surely_one(dump: DumpFile) -> bool:
-    """Return whether a file that nobody named is a dump, and no other SQL and no WAL.
-
-    Of a file that cannot be decompressed nothing is known but its name.
-    """
-    if not dump.readable:
-        return _NAMED_AS_ONE.search(dump.path.name) is not None
-    return dump.is_archive or dump.is_titled
-
-
-def _is_roles(dump: DumpFile) -> bool:
-    return dump.form == "cluster" and not _has_databases(dump)
-
-
-def _has_databases(dump: DumpFile) -> bool:
-    """Return whether a file of pg_dumpall has databases, and not roles alone."""
-    seen, rest = 0, b""
-    try:
-        for chunk in dump_file.chunks(dump):
-            if _OF_A_DATABASE in rest + chunk:
-                return True
-            rest = chunk[-len(_OF_A_DATABASE) :]
-            seen += len(chunk)
-            if seen > _SMALL_BYTES:
-                return True
-    except PgRestoreError:
-        return seen > 0 and dump.size_bytes > _SMALL_BYTES
-    return False
-
-
 def _source(
-    group: _Group, roles: list[DumpFile], there: list[Path], *, named: bool
+    group: _Group, roles: list[DumpFile], there: list[Path], findings: Findings, *, named: bool
 ) -> ProposedSource:
     newest, count = group.newest, len(group.dumps)
     keys = {
         "type": ProposedKey(value="dump"),
-        "path": _path(group, there, named=named),
+        "path": _path(group, there, findings, named=named),
     }
     if roles and not group.whole:
         keys["globals"] = _globals(roles, there)
@@ -177,7 +169,7 @@ def _source(
     )
 
 
-def _path(group: _Group, there: list[Path], *, named: bool) -> ProposedKey:
+def _path(group: _Group, there: list[Path], findings: Findings, *, named: bool) -> ProposedKey:
     """Return the key `path`: a pattern if the next dump will have another name."""
     newest = group.newest
     names = {dump.path.name for dump in group.dumps}
@@ -195,6 +187,12 @@ def _path(group: _Group, there: list[Path], *, named: bool) -> ProposedKey:
     pattern = pattern_for(names, others)
     if pattern is None:
         comment = "Other files here have names that no pattern tells apart: correct it."
+        if is_dated(newest.path.name):
+            findings.tell(
+                f"{newest.path}: this file alone is restored, also when there are newer dumps,"
+                " because no pattern tells the names of this job from those of others here",
+                "let each job write into a directory of its own, and correct `path`.",
+            )
         return ProposedKey(value=single.value, comment=comment)
     return ProposedKey(
         value=literal(f"{escaped(group.directory)}/{pattern}"),

@@ -9,8 +9,15 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.cli.init.looking import (
+    is_directory,
+    is_file,
+    is_there,
+    require_open,
+    require_readable,
+)
 from pytest_pgrestore.cli.init.proposal import ProposedKey, ProposedSource
-from pytest_pgrestore.cli.init.surroundings import entries, literal, name_of, require_readable
+from pytest_pgrestore.cli.init.surroundings import entries, literal, name_of
 from pytest_pgrestore.cli.init.variables import keys_for
 from pytest_pgrestore.model.errors import HarnessError
 from pytest_pgrestore.sources.pgbackrest.config_files import (
@@ -78,10 +85,11 @@ def _usual(
     main, included = directory / "pgbackrest.conf", directory / "conf.d"
     old = surroundings.usual("/etc/pgbackrest.conf")
     findings.looked_at += [str(main), str(included), str(old)]
-    has_included = included.is_dir() and bool(entries(included))
-    if main.exists():
+    require_open(directory)
+    has_included = is_directory(included) and bool(entries(included))
+    if is_there(main):
         path = directory if has_included else main
-    elif old.exists():
+    elif is_there(old):
         path = old
     elif has_included:
         path = included
@@ -148,7 +156,7 @@ def _add(
 def _add_repository(path: Path, findings: Findings) -> None:
     """Add the stanzas of a directory that is a repository itself."""
     described = [stanza / _INFO for stanza in entries(path / "backup")]
-    for info in (file for file in described if file.is_file()):
+    for info in (file for file in described if is_file(file)):
         findings.known.add(path)
         findings.taken.add(path)
         require_readable(info)
@@ -176,16 +184,16 @@ def _add_repository(path: Path, findings: Findings) -> None:
 
 def _is_configuration(path: Path) -> bool:
     """Return whether a path of the user's is a configuration of pgBackRest."""
-    if path.is_dir():
-        if (path / "pgbackrest.conf").exists():
+    if is_directory(path):
+        if is_there(path / "pgbackrest.conf"):
             return True
-        inside = path / "conf.d" if (path / "conf.d").is_dir() else path
+        inside = path / "conf.d" if is_directory(path / "conf.d") else path
         return any(_has_options(entry) for entry in entries(inside) if entry.suffix == ".conf")
     return _has_options(path)
 
 
 def _has_options(path: Path) -> bool:
-    if not path.is_file():
+    if not is_file(path):
         return False
     require_readable(path)
     with path.open("rb") as stream:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.cli.init.looking import is_directory, is_file, require_open, require_readable
 from pytest_pgrestore.cli.init.proposal import NeededVariable, ProposedKey, ProposedSource
-from pytest_pgrestore.cli.init.surroundings import literal, name_of, require_readable
+from pytest_pgrestore.cli.init.surroundings import literal, name_of
 from pytest_pgrestore.cli.init.variables import has_secret, keys_for
 from pytest_pgrestore.sources.walg.storage import prefix_in
 
@@ -70,15 +71,17 @@ def detect(surroundings: Surroundings, findings: Findings) -> None:
         return
     for place in places:
         with findings.problems_from():
+            if surroundings.home not in place.parents:
+                require_open(place.parent)
             if _examine(place, environ, findings):
                 return
 
 
 def _examine(path: Path, environ: Mapping[str, str], findings: Findings) -> bool:
     """Add the source of a configuration file or of a directory of variables, if it is one."""
-    if path.is_dir():
+    if is_directory(path):
         require_readable(path)
-        if (path / _STORAGE).is_dir():
+        if is_directory(path / _STORAGE):
             findings.known.add(path)
             findings.taken.add(path)
             findings.sources.append(_of_directory(path))
@@ -91,7 +94,7 @@ def _examine(path: Path, environ: Mapping[str, str], findings: Findings) -> bool
             comment="It has a file for each variable of WAL-G. Secrets among them stay there.",
         )
         findings.sources.append(_source(f"{path}, variable {names[0]}", {"envdir": key}, {}, ""))
-    elif path.is_file() and path.suffix in {".json", ".yaml", ".yml"}:
+    elif is_file(path) and path.suffix in {".json", ".yaml", ".yml"}:
         require_readable(path)
         prefix = prefix_in(path)
         if not prefix:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.cli.init.looking import is_directory, is_there
 from pytest_pgrestore.model.errors import ConfigError, PgRestoreError
 from pytest_pgrestore.sources.codecs import codec_of, open_plain
 
@@ -81,10 +82,10 @@ def _require_there(path: Path) -> None:
 
 def _beginning(path: Path) -> bytes | None:
     """Return the first bytes of a dump; None if nobody can read them."""
-    if path.is_dir():
+    if is_directory(path):
         inside = [path / name for name in ("toc.dat", "toc.dat.gz")]
-        path = next((one for one in inside if one.exists()), path)
-    if path.is_dir():
+        path = next((one for one in inside if is_there(one)), path)
+    if is_directory(path):
         return None
     try:
         with path.open("rb") as raw:

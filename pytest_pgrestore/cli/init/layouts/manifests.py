@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_pgrestore.cli.init.layouts.fields import Fields
+from pytest_pgrestore.cli.init.looking import is_directory
 from pytest_pgrestore.model.errors import ConfigError, MistakesError
 from pytest_pgrestore.system.regular_file import TooLargeError, read_limited
 
@@ -118,7 +119,7 @@ def read_manifests(paths: Iterable[Path]) -> Manifests:
 def _files(path: Path, mistakes: list[str]) -> list[Path]:
     """Return the path, or the manifests in it if it is a directory."""
     try:
-        if not path.is_dir():
+        if not is_directory(path):
             return [path]
         inside = [one for one in sorted(path.iterdir()) if one.name.lower().endswith(_SUFFIXES)]
     except OSError as exc:

@@ -20,6 +20,7 @@ from pytest_pgrestore.cli.init.layouts.pgbackrest_options import (
     variable,
 )
 from pytest_pgrestore.cli.init.layouts.store_credentials import ROLE
+from pytest_pgrestore.cli.init.looking import is_directory
 from pytest_pgrestore.cli.init.proposal import (
     LayoutInput,
     NeededVariable,
@@ -61,7 +62,7 @@ def pgo(given: LayoutInput) -> Proposal:
     Raises:
         ConfigError: Nothing is given, or there are mistakes in it.
     """
-    directories = [path for path in given.paths if path.is_dir()]
+    directories = [path for path in given.paths if is_directory(path)]
     if len(directories) > 1 or not given.paths:
         problem = "two directories are given" if directories else "no manifest is given"
         raise ConfigError(problem, hint=_GIVE)

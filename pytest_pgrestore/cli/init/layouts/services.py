@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pytest_pgrestore.cli.init.detectors.file_names import changes, escaped, following
 from pytest_pgrestore.cli.init.layouts.dump_contents import read_contents
 from pytest_pgrestore.cli.init.layouts.names import source_name
 from pytest_pgrestore.cli.init.proposal import Proposal, ProposedKey, ProposedSource
@@ -112,10 +113,7 @@ def propose(service: Service, given: LayoutInput) -> Proposal:
     name = source_name("", given.name, default="shop")
     keys = {
         "type": ProposedKey(value="dump"),
-        "path": ProposedKey(
-            value=literal(given.paths[0]) if given.paths else service.path,
-            comment="A glob takes the newest.",
-        ),
+        "path": _path(service, given),
         "owners": ProposedKey(value=False, comment=_why_no_owners(service)),
     }
     remarks = [_LOGICAL, _AGE, *service.remarks]
@@ -132,6 +130,20 @@ def propose(service: Service, given: LayoutInput) -> Proposal:
     found = f"the dump {given.paths[0]}" if given.paths else f"what {service.title} is known for"
     source = ProposedSource(name=name, found=found, keys=keys, remarks=tuple(remarks))
     return Proposal(sources=(source,), files=files)
+
+
+def _path(service: Service, given: LayoutInput) -> ProposedKey:
+    """Return the key `path`: a dump with a date in its name stands for the later ones, too."""
+    if not given.paths:
+        return ProposedKey(value=service.path, comment="A glob takes the newest.")
+    dump = given.paths[0]
+    pattern = following(dump)
+    if pattern is not None:
+        return ProposedKey(value=literal(pattern), comment="The newest match is restored.")
+    comment = "One file: the job writes it anew each time."
+    if changes(dump.name):
+        comment = "This file alone: no pattern tells its name from others here. Correct it."
+    return ProposedKey(value=literal(escaped(dump)), comment=comment)
 
 
 def _why_no_owners(service: Service) -> str:

@@ -16,6 +16,7 @@ from pytest_pgrestore.cli.init.layouts.names import source_name
 from pytest_pgrestore.cli.init.layouts.needed import is_secret, passed_on, table_keys
 from pytest_pgrestore.cli.init.layouts.pod_variables import PodVariables
 from pytest_pgrestore.cli.init.layouts.store_credentials import ROLE
+from pytest_pgrestore.cli.init.looking import is_directory
 from pytest_pgrestore.cli.init.proposal import Proposal, ProposedKey, ProposedSource
 from pytest_pgrestore.cli.init.surroundings import literal
 from pytest_pgrestore.model.errors import ConfigError
@@ -51,7 +52,7 @@ def spilo(given: LayoutInput) -> Proposal:
     Raises:
         ConfigError: Nothing is given, or there are mistakes in it.
     """
-    directories = [path for path in given.paths if path.is_dir()]
+    directories = [path for path in given.paths if is_directory(path)]
     if not given.paths or len(directories) > 1 or len(given.paths) > len(directories) > 0:
         several_ = "a directory and other files are given" if given.paths else "nothing is given"
         raise ConfigError(several_, hint=_GIVE)

@@ -12,6 +12,7 @@ from pytest_pgrestore.cli.init.layouts.dump_contents import read_contents
 from pytest_pgrestore.cli.init.layouts.names import source_name
 from pytest_pgrestore.cli.init.layouts.services import WRITTEN
 from pytest_pgrestore.cli.init.layouts.supabase_prelude import prelude
+from pytest_pgrestore.cli.init.looking import is_directory
 from pytest_pgrestore.cli.init.proposal import Proposal, ProposedKey, ProposedSource
 from pytest_pgrestore.cli.init.surroundings import literal
 from pytest_pgrestore.model.errors import ConfigError
@@ -84,7 +85,7 @@ def supabase(given: LayoutInput) -> Proposal:
 
 def _in_order(paths: tuple[Path, ...]) -> list[Path]:
     """Return the files in the order of a restore. A directory stands for what is in it."""
-    if len(paths) == 1 and paths[0].is_dir():
+    if len(paths) == 1 and is_directory(paths[0]):
         inside = [sorted(paths[0].glob(f"*{word}*.sql*")) for word in ORDER]
         found = [one[-1] for one in inside if one]
         if not found:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _TAR_MAGIC = (257, b"ustar")
 """Offset and value of the magic field of a tar header (POSIX, pax, "ustar Interchange Format")."""
 
+_FIRST_IN_TAR = b"toc.dat\0"
+"""Name of the first member. Source: src/bin/pg_dump/pg_backup_tar.c, _CloseArchive."""
+
 _MAJOR = re.compile(r"([0-9]{1,4})(?![0-9])")
 _RELEASE = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,4}))?")
 _NAMES_PARENTS = (9, 6)
@@ -147,8 +150,7 @@ def _inspect_file(path: Path) -> DumpFile | None:
         return _archive(path, "custom", path)
     if not _is_tar(start):
         return _plain(path)
-    # pg_dump writes toc.dat first. Source: src/bin/pg_dump/pg_backup_tar.c, _CloseArchive.
-    return _archive(path, "tar", path) if start.startswith(b"toc.dat\0") else None
+    return _archive(path, "tar", path) if start.startswith(_FIRST_IN_TAR) else None
 
 
 def chunks(dump: DumpFile) -> Iterator[bytes]:
@@ -206,7 +208,9 @@ def _plain(path: Path) -> DumpFile | None:
     """
     codec = codec_of(path)
     start = peek(path, codec)
-    if start.startswith(archive_header.MAGIC) or _is_tar(start):
+    if _is_tar(start) and not start.startswith(_FIRST_IN_TAR):
+        return None
+    if start.startswith((archive_header.MAGIC, _FIRST_IN_TAR)):
         raise HarnessError(
             f"{path} is a compressed archive of pg_dump's own format, which pg_restore does not"
             " read",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import shutil
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -265,6 +266,89 @@ def test_a_pattern_never_takes_the_files_of_another_job(tmp_path: Path) -> None:
     assert found == {"shop-[0-9]*.sql", "shop-eu-*.sql", "a2b.sql", "a*bxb.sql"}
 
 
+@pytest.mark.parametrize(
+    ("names", "patterns"),
+    [
+        (("shard1_2026-03-01.sql", "shard2_2026-03-01.sql"), ["shard1_*.sql", "shard2_*.sql"]),
+        (("2026-03-01_shop1.sql", "2026-03-01_shop2.sql"), ["*_shop1.sql", "*_shop2.sql"]),
+        (("app-1-20260301.sql", "app-2-20260301.sql"), ["app-1-*.sql", "app-2-*.sql"]),
+        (("db1.mon.sql", "db2.mon.sql", "db1.tue.sql"), ["db1.*.sql", "db2.*.sql"]),
+        (("shop_2026-03-01_h03.sql", "shop_2026-03-01_h04.sql"), ["shop_*_h*.sql"]),
+        (("01_Mar_2026.sql", "02_Mar_2026.sql"), ["*_*_*.sql"]),
+        (("01-03-2026.sql", "02-03-2026.sql"), ["*.sql"]),
+    ],
+)
+def test_numbered_databases_are_jobs_of_their_own(
+    tmp_path: Path, names: tuple[str, ...], patterns: list[str]
+) -> None:
+    """Two files of one day are of two databases, and each source follows its own newest."""
+    here = put(tmp_path / "d", dict.fromkeys(names, DUMP))
+
+    proposal, findings = looked(tmp_path, here=here)
+
+    assert [one["path"] for one in values(proposal).values()] == [f"{here}/{p}" for p in patterns]
+    assert not findings.problems
+
+
+def test_a_source_that_will_never_see_a_newer_dump_is_told(tmp_path: Path) -> None:
+    """The only pattern for it would take the other job's dumps, too."""
+    files = {"shop_2026-03-01.sql": DUMP, "shop_2026-03-01_1_full.sql": DUMP}
+    here = put(tmp_path / "d", files | {"shop_2026-03-01.1.sql": "select 1;"})
+
+    proposal, findings = looked(tmp_path, here=here)
+
+    assert f"{here}/shop_2026-03-01.sql" in [one["path"] for one in values(proposal).values()]
+    assert "this file alone is restored, also when there are newer dumps" in findings.problems[0]
+
+
+def test_every_file_of_a_large_directory_is_looked_at(tmp_path: Path) -> None:
+    """A directory of years: the one dump of a second database among thousands is found."""
+    names = [f"shop-{number:05}.log" for number in range(3_000)]
+    here = put(tmp_path / "d", dict.fromkeys(names, "") | {"a.sql": DUMP, "zz.sql": DUMP})
+
+    proposal, findings = looked(tmp_path, here=here)
+
+    assert list(values(proposal)) == ["a", "zz"]
+    assert not findings.problems
+
+
+def test_a_directory_that_is_too_large_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not looked at is never called looked at."""
+    for module in ("surroundings", "detect"):
+        monkeypatch.setattr(f"pytest_pgrestore.cli.init.{module}.MOST_ENTRIES", 2)
+    here = put(tmp_path / "d", {"a.sql": DUMP, "b.sql": DUMP, "c.sql": DUMP})
+
+    _, findings = looked(tmp_path, here=here)
+
+    assert f"{here} has 2 files or more: not all were looked at" in findings.problems[0]
+
+
+def test_a_link_to_a_dump_beside_it_is_no_further_job(tmp_path: Path) -> None:
+    """Many jobs keep a link to their newest file. Alone it is a dump."""
+    here = put(tmp_path / "d", {"shop-2026-03-01.sql": DUMP})
+    (here / "latest.sql").symlink_to("shop-2026-03-01.sql")
+
+    proposal, _ = looked(tmp_path, here=here)
+    named, _ = looked(tmp_path, here / "latest.sql")
+
+    assert [one["path"] for one in values(proposal).values()] == [f"{here}/shop-*.sql"]
+    assert [one["path"] for one in values(named).values()] == [f"{here}/latest.sql"]
+
+
+def test_an_archive_of_other_files_is_no_dump(tmp_path: Path) -> None:
+    """Whatever tar.gz lies in a home directory: nobody is told to decompress it for pg_restore."""
+    here = put(tmp_path / "d", {"shop.sql": DUMP})
+    with tarfile.open(here / "photos.tar.gz", "w:gz") as archive:
+        archive.add(here / "shop.sql", "photo.jpg")
+
+    proposal, findings = looked(tmp_path, here=here)
+
+    assert list(values(proposal)) == ["shop"]
+    assert not findings.problems
+
+
 def test_names_of_files_mean_themselves(tmp_path: Path) -> None:
     """No variable is put into them, and they are no pattern."""
     here = put(tmp_path / "${HOME} [a] 'b' \"c\" $${d}", {"sh*op ${X}.sql": DUMP})
@@ -397,3 +481,29 @@ def test_what_may_not_be_read_is_told_with_its_owner() -> None:
     assert f"{root}/etc/pgbackrest.conf may not be read by this user" in usual
     assert named.startswith("shop\n")
     assert f"{root}/closed may not be read by this user\nHINT: only 'root' may read" in named
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
+def test_closed_directories_are_told_and_end_nothing() -> None:
+    """Of the tools' places, and of those beside dumps; each once."""
+    root = short_directory()
+    closed = [root / "etc/pgbackrest", root / "etc/barman", root / "etc/wal-g", root / "d/closed"]
+    try:
+        put(root / "d", {"shop.sql": DUMP})
+        for path in closed:
+            path.mkdir(parents=True)
+            path.chmod(0o700)
+
+        def ask(*paths: Path) -> str:
+            proposal, findings = looked(root, *paths, here=root / "d")
+            return "\n".join([*values(proposal), *findings.problems])
+
+        usual = asked_by_nobody(ask)
+        named = asked_by_nobody(lambda: ask(root / "d"))
+    finally:
+        shutil.rmtree(root)
+
+    assert usual.startswith("shop\n")
+    assert [usual.count(f"{path} may not be read by this user") for path in closed] == [1, 1, 1, 0]
+    assert named.startswith("shop\n")
+    assert named.count("may not be read") == named.count("HINT") == 1

@@ -54,6 +54,25 @@ def test_a_dump_says_which_extensions_are_left_out(tmp_path: Path, codec: str) -
     assert found.files == {"shop_before.sql": 'CREATE SCHEMA "heroku_ext";\n'}
 
 
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("shop-2026-06-15T030000Z.dump", "shop-*.dump"),
+        ("latest.dump", "latest.dump"),
+        ("eu1-2026-06-15.dump", "eu1-*.dump"),
+        ("a[1].dump", "a[[]*].dump"),
+    ],
+)
+def test_a_dump_with_a_date_in_its_name_stands_for_the_later_ones(
+    tmp_path: Path, name: str, path: str
+) -> None:
+    """Otherwise the first dump would be proven again and again, whatever the job does since."""
+    for file in (name, "eu2-2026-06-15.dump", "other.dump"):
+        (tmp_path / file).write_text(SQL)
+
+    assert table("rds", tmp_path, tmp_path / name)["path"] == f"{tmp_path}/{path}"
+
+
 def test_a_dump_that_nobody_can_read_is_not_looked_into(tmp_path: Path) -> None:
     """An encrypted one: all extensions of the service are named, and it is said."""
     dump = tmp_path / "shop.dump.age"
