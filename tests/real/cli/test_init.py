@@ -232,6 +232,11 @@ def test_a_bad_backup_leaves_settings_and_a_test_and_tells_its_cause(
     assert "Traceback" not in started.stdout + started.stderr
     assert set(written(project)) == {"pgrestore.toml", "test_restore.py"}
 
+    (dumps / "shop.dump").write_bytes(whole)
+    (later,) = (line for line in started.stdout.splitlines() if line.startswith("later: "))
+    assert pgrestore(*later.split()[2:], cwd=project).returncode == 0
+    assert "drill_shop.toml" in written(project)
+
 
 def test_a_dump_without_its_roles(tmp_path: Path, backups: Path) -> None:
     """The most common dump of all: what is left out, and why, stands in the settings."""
