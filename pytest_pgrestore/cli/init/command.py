@@ -140,9 +140,6 @@ def init(options: InitOptions, surroundings: Surroundings, echo: Echo, write_out
     if recipe is not None:
         write_recipe(recipe, directory, echo)
     tell_variables(proposal, environ, echo)
-    later = [drill.source.name for drill in drills if drill.failed]
-    for name in later:
-        echo(f"later: pgrestore assertions {name} --output {drill_name(name)}")
     files = [name for drill in drills for name in drill.files]
     echo(f"next: {next_command(directory, surroundings.here, files)}")
     return status
@@ -246,3 +243,7 @@ def _write(
         files.update(drill.files)
     for path in write_new(directory, files):
         echo(f"wrote {path}")
+    for drill in drills:
+        if drill.failed:
+            name = drill.source.name
+            echo(f"later: pgrestore assertions {name} --output {drill_name(name)}")
