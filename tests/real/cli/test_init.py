@@ -187,10 +187,13 @@ def test_a_stanza_of_pgbackrest(tmp_path: Path, with_tool: Callable[[LocalTool],
 
 
 def test_a_server_of_barman(tmp_path: Path, with_tool: Callable[[LocalTool], Path]) -> None:
-    """Its configuration is used as it is."""
+    """Its configuration is used as it is, and nothing is written where only root may."""
     directory = with_tool(Barman())
+    before = set(Path("/").iterdir())
 
     require_green(tmp_path / "p", Place(directory, (str(directory / "barman.conf"),)), "shop")
+
+    assert not [path for path in set(Path("/").iterdir()) - before if "barman" in path.name]
 
 
 def test_variables_of_walg(tmp_path: Path, with_tool: Callable[[LocalTool], Path]) -> None:
