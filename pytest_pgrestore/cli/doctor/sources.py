@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,10 @@ def _newest_backup(
     if requirements is None:
         backups = source.backups()
     elif local or requirements.on_host:
-        backups = source.backups(HostToolRunner(requirements, Path("/"), _SOURCE_SECONDS))
+        # Tools' own configurations are written there; the user may not write elsewhere.
+        with tempfile.TemporaryDirectory(prefix="pgrestore-doctor-") as scratch:
+            runner = HostToolRunner(requirements, Path(scratch), _SOURCE_SECONDS)
+            backups = source.backups(runner)
     else:
         program = requirements.program
         diagnosis.echo(f"{title}: {program} runs in its image; --pgrestore-plan asks it")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -83,7 +84,9 @@ def read_catalogue(name: str, table: SourceTable, *, local: bool) -> list[Backup
             f"source {name}: {requirements.program} is not on this machine",
             hint="install it, or run where the backups are made.",
         )
-    return source.backups(HostToolRunner(requirements, Path("/"), _SECONDS))
+    # Tools' own configurations are written there; the user may not write elsewhere.
+    with tempfile.TemporaryDirectory(prefix="pgrestore-init-") as scratch:
+        return source.backups(HostToolRunner(requirements, Path(scratch), _SECONDS))
 
 
 def rhythm_of(backups: Sequence[Backup]) -> Rhythm | None:

@@ -243,3 +243,7 @@ def _write(
         files.update(drill.files)
     for path in write_new(directory, files):
         echo(f"wrote {path}")
+    for drill in drills:
+        if drill.failed:
+            name = drill.source.name
+            echo(f"later: pgrestore assertions {name} --output {drill_name(name)}")

@@ -40,11 +40,13 @@ class FirstDrill:
         source: The source, with the database of its tests.
         files: Drill files, by name.
         remarks: What a reader must know, a sentence each.
+        failed: Whether it could not be restored yet: its drill file can be made later.
     """
 
     source: ProposedSource
     files: dict[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,7 @@ class FirstRestores:
             drill = FirstDrill(source)
             if missing := missing_variables(source, self.environ):
                 self.echo(f"source {source.name} is not restored yet: {', '.join(missing)} not set")
-                drills.append(drill)
+                drills.append(replace(drill, failed=True))
                 continue
             drill, failure = self._drill(source, sandbox)
             if failure is not None:
@@ -98,13 +100,13 @@ class FirstRestores:
             return self._restored(source, sandbox), None
         except PgRestoreError as exc:
             if exc.hint != SET_OWNERS or "owners" in source.keys:
-                return FirstDrill(source), exc
+                return FirstDrill(source, failed=True), exc
             self.echo(f"{exc.problem}: once more, without owners")
         changed = replace(source, keys={**source.keys, "owners": _NO_OWNERS})
         try:
             return self._restored(changed, sandbox), None
         except PgRestoreError as exc:
-            return FirstDrill(changed), exc
+            return FirstDrill(changed, failed=True), exc
 
     def _restored(self, source: ProposedSource, sandbox: Mapping[str, ProposedKey]) -> FirstDrill:
         """Restore a source, and return drill files for it.

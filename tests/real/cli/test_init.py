@@ -187,10 +187,13 @@ def test_a_stanza_of_pgbackrest(tmp_path: Path, with_tool: Callable[[LocalTool],
 
 
 def test_a_server_of_barman(tmp_path: Path, with_tool: Callable[[LocalTool], Path]) -> None:
-    """Its configuration is used as it is."""
+    """Its configuration is used as it is, and nothing is written where only root may."""
     directory = with_tool(Barman())
+    before = set(Path("/").iterdir())
 
     require_green(tmp_path / "p", Place(directory, (str(directory / "barman.conf"),)), "shop")
+
+    assert not [path for path in set(Path("/").iterdir()) - before if "barman" in path.name]
 
 
 def test_variables_of_walg(tmp_path: Path, with_tool: Callable[[LocalTool], Path]) -> None:
@@ -231,6 +234,11 @@ def test_a_bad_backup_leaves_settings_and_a_test_and_tells_its_cause(
     assert "cut short" in started.stdout
     assert "Traceback" not in started.stdout + started.stderr
     assert set(written(project)) == {"pgrestore.toml", "test_restore.py"}
+
+    (dumps / "shop.dump").write_bytes(whole)
+    (later,) = (line for line in started.stdout.splitlines() if line.startswith("later: "))
+    assert pgrestore(*later.split()[2:], cwd=project).returncode == 0
+    assert "drill_shop.toml" in written(project)
 
 
 def test_a_dump_without_its_roles(tmp_path: Path, backups: Path) -> None:
