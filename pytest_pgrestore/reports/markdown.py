@@ -70,15 +70,11 @@ def _lines(evidence: Evidence) -> Iterator[str]:
     yield from _problems(evidence)
     if evidence.undrilled:
         yield f"- Sources {_text(undrilled_words(evidence))}"
-    for one in evidence.left_out[:_DRILLS_SHOWN]:
-        yield f"- {_text(one.drill)}: {_text(left_out_words(one))}"
+    yield from _beside(evidence)
     if verdict is Verdict.SKIPPED:
         yield ""
         yield "No drill ran, because none was due."
         return
-    if evidence.coverage is not None:
-        for title, text in coverage_lines(evidence.coverage):
-            yield f"- {title}: {_text(text)}"
     if not evidence.drills:
         yield "No drill ran: nothing was learned about any backup."
         return
@@ -91,6 +87,19 @@ def _lines(evidence: Evidence) -> Iterator[str]:
         "A green drill proves this backup at this moment, and no more;"
         " report.html lists what was not checked."
     )
+
+
+def _beside(evidence: Evidence) -> Iterator[str]:
+    """Yield what was not due, what was drilled of all that is configured, and who was not told."""
+    for one in evidence.left_out[:_DRILLS_SHOWN]:
+        yield f"- {_text(one.drill)}: {_text(left_out_words(one))}"
+    if len(evidence.left_out) > _DRILLS_SHOWN:
+        yield f"- and {len(evidence.left_out) - _DRILLS_SHOWN} more that are not due"
+    if evidence.coverage is not None:
+        for title, text in coverage_lines(evidence.coverage):
+            yield f"- {title}: {_text(text)}"
+    for text in evidence.notices:
+        yield f"- {_text(text)}"
 
 
 def _problems(evidence: Evidence) -> Iterator[str]:

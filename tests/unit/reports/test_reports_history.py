@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_pgrestore.model.evidence import LeftOut
 from pytest_pgrestore.model.past import Outlook
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.reports import markdown, terminal
@@ -106,3 +107,25 @@ def test_the_terminal_of_the_first_nights_is_quiet() -> None:
     assert "not enough history" not in on_terminal(evidence)
     assert "not enough history" in markdown.render(evidence)
     assert "not enough history" in html.render(evidence)
+
+
+@pytest.mark.parametrize("render", [markdown.render, html.render], ids=["markdown", "html"])
+def test_who_was_not_told_is_told(render: Callable[[Evidence], str]) -> None:
+    """A dead man's switch that knows nothing of the run will ring."""
+    remark = "notify.webhook: the other side answered 404"
+
+    assert remark in render(replace(EVIDENCE, notices=(remark,)))
+    assert remark not in render(EVIDENCE)
+
+
+def test_a_summary_names_what_nobody_covers_when_nothing_was_due() -> None:
+    """The night is quiet, and the inventory is not."""
+    proof = EVIDENCE.drills[0].started_at
+    left = LeftOut(drill="shop@latest", source="shop", why="new", proven_at=proof, proven_by="r1")
+    quiet = replace(EVIDENCE, drills=(), problems=(), left_out=(left,) * 80)
+
+    summary = markdown.render(quiet)
+
+    assert "crm/audit" in summary
+    assert " more that are not due" in summary
+    assert summary.rstrip().endswith("No drill ran, because none was due.")
