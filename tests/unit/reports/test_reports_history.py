@@ -122,7 +122,7 @@ def test_a_summary_names_what_nobody_covers_when_nothing_was_due() -> None:
     """The night is quiet, and the inventory is not."""
     proof = EVIDENCE.drills[0].started_at
     left = LeftOut(drill="shop@latest", source="shop", why="new", proven_at=proof, proven_by="r1")
-    quiet = replace(EVIDENCE, drills=(), problems=(), left_out=(left,) * 80)
+    quiet = replace(EVIDENCE, drills=(), problems=(), left_out=(left,) * 300)
 
     summary = markdown.render(quiet)
 
