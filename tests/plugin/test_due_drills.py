@@ -231,6 +231,18 @@ def test_a_history_that_cannot_be_believed_leaves_nothing_out(
     assert ("this run is not in the history" in result.stdout.str()) == (harm == "unreadable")
 
 
+def test_a_run_that_cannot_be_added_is_not_green(drills: Drills) -> None:
+    """Later runs would not know of it; its reports are there all the same."""
+    drills.write(test_a=EXPORT)
+
+    # The root user, too, may list this directory, and write nothing into it.
+    result = drills.run("--pgrestore-history=/proc")
+
+    result.stdout.fnmatch_lines(["*this run is not in the history: *cannot be written*"])
+    assert result.ret == COULD_NOT_VERIFY
+    assert drills.evidence().verdict() is Verdict.PASSED
+
+
 def test_without_a_history_nothing_tells_what_is_due(drills: Drills) -> None:
     """A usage error, before anything is restored; with a hint that works."""
     drills.write(test_a=EXPORT)
