@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pytest
 
 from tests.plugin.conftest import COUNTS, NOTE, Drills
-
-if TYPE_CHECKING:
-    import pytest
 
 RUNTIMES = ("local",)
 """The faults are injected, through hooks that any plugin may have."""
@@ -103,4 +100,30 @@ def test_a_fault_while_the_copies_are_removed_is_not_green(drills: Drills) -> No
     (record,) = evidence.drills
     assert record.teardown is not None
     assert "pgrestore itself failed while removing the copy" in record.teardown.message
+    assert [outcome.verdict for outcome in record.assertions] == ["passed"]
+
+
+@pytest.mark.parametrize("name", ["reasons.differences", "forecast.outlook_of"])
+def test_a_fault_beside_the_history_loses_no_evidence(drills: Drills, name: str) -> None:
+    """What was restored and asserted is reported; nothing of it is compared."""
+    drills.pytester.makeconftest(
+        f"""
+        from pytest_pgrestore.history import forecast, reasons
+
+        def broken(*_given):
+            raise TypeError("history")
+
+        {name} = broken
+        """
+    )
+    drills.write(test_a=COUNTS)
+    history = "--pgrestore-history=past"
+    drills.run(history)
+
+    result = drills.run(history)
+
+    assert result.ret == 6
+    evidence = drills.evidence()
+    assert "failed while comparing this run with the runs before" in evidence.problems[0]
+    (record,) = evidence.drills
     assert [outcome.verdict for outcome in record.assertions] == ["passed"]

@@ -16,10 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from pytest_pgrestore.system.process import die_with_parent
 from pytest_pgrestore.system.waiting import wait_until
+from tests import programs
 from tests.real.production import digests
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pgrestore-tests"
@@ -58,10 +57,7 @@ class Certificates:
 
 def require(program: Path) -> Path:
     """Return the program of a store; skip the test without it, and fail in CI."""
-    if not program.exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI leaves nothing real out, and {program} is missing")
-        pytest.skip(f"{program} is missing: run the scripts in tests/bootstrap")
+    programs.require(program)
     return program
 
 

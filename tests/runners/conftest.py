@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_pgrestore.demo.cluster import Cluster, short_directory
+from tests.programs import require
 from tests.project import ROOT
 from tests.runners.nights import ROWS, python_for
-from tests.runners.tools import WHEELS, require
+from tests.runners.tools import WHEELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

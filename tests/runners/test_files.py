@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import require
 from tests.runners.nights import EXAMPLES
-from tests.runners.tools import ACTIONLINT, ran, require
+from tests.runners.tools import ACTIONLINT, ran
 
 pytestmark = pytest.mark.long  # the programs are not those of the loop of a day
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.programs import require
 from tests.project import ROOT
 from tests.runners.nights import NIGHTS, Ended, write_project
-from tests.runners.tools import ACT, GITLAB_CI_LOCAL, NODE, ran, require
+from tests.runners.tools import ACT, GITLAB_CI_LOCAL, NODE, ran
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

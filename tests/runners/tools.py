@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,12 +48,3 @@ def ran(
         timeout=seconds,
     )
     return done.returncode, done.stdout
-
-
-def require(*programs: str | Path) -> None:
-    """Skip where a program is missing. In CI nothing may be."""
-    for program in programs:
-        if shutil.which(program) is None and not Path(program).exists():
-            if os.environ.get("CI") == "true":
-                pytest.fail(f"CI leaves nothing real out, and {program} is missing")
-            pytest.skip(f"{program} is missing; tests/bootstrap/runners installs it")

@@ -14,9 +14,9 @@ from pytest_pgrestore.model.evidence import Teardown
 from pytest_pgrestore.model.exit_status import COULD_NOT_VERIFY
 from pytest_pgrestore.model.verdict import Verdict
 from pytest_pgrestore.session.control.coverage import undrilled
-from pytest_pgrestore.session.control.past import compared, coverage, past_drills
+from pytest_pgrestore.session.control.past import compared, coverage, past_drills, proven
 from pytest_pgrestore.session.control.problems import NO_DRILL, find_problems
-from pytest_pgrestore.session.control.proofs import left_out, with_past
+from pytest_pgrestore.session.control.proofs import left_out
 from pytest_pgrestore.session.control.run_reports import evidence_of
 from pytest_pgrestore.session.own_faults import own_fault
 
@@ -90,7 +90,7 @@ def close(
     if broken is None:  # otherwise the settings may be what is wrong
         unread: list[str] = []
         past = past_drills(state, unread)
-        records = tuple(with_past(state, compared(state, records, past, unread)))
+        records = proven(state, compared(state, records, past, unread), unread)
         problems += find_problems(state, records, outcomes, interruption, left)
         problems += unread
     problems += faults

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_pgrestore.session.control.coverage import is_full
 from pytest_pgrestore.session.control.inventory import look_up
 from pytest_pgrestore.session.control.past_runs import past_runs
+from pytest_pgrestore.session.control.proofs import with_past
 from pytest_pgrestore.session.own_faults import own_fault
 
 if TYPE_CHECKING:
@@ -35,6 +36,23 @@ def past_drills(state: DrillSession, problems: list[str]) -> tuple[PastDrill, ..
         problems.append(f"nothing is compared with the runs before: {past.unread}")
         return None
     return past.drills
+
+
+def proven(
+    state: DrillSession, records: Sequence[DrillRecord], problems: list[str]
+) -> tuple[DrillRecord, ...]:
+    """Return the records with when their proofs expire, and what changed since the last ones.
+
+    Args:
+        state: The run's drills.
+        records: Of this run.
+        problems: As of `compared`.
+    """
+    try:
+        return tuple(with_past(state, records))
+    except Exception as exc:  # noqa: BLE001 - the evidence of the drills must still be written
+        problems.append(_fault(state, exc))
+        return tuple(records)
 
 
 def compared(

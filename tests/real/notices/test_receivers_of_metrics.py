@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 from contextlib import contextmanager
@@ -11,7 +10,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pytest_pgrestore.notices.metrics.samples import Sample
@@ -19,6 +17,7 @@ from pytest_pgrestore.notices.notices import Notices
 from pytest_pgrestore.settings.notice_tables import MetricsTable
 from pytest_pgrestore.settings.read_file import Config
 from pytest_pgrestore.system.waiting import wait_until
+from tests.programs import require
 from tests.unit.evidence_samples import START, failed, healthy_dump, healthy_pitr, run
 from tests.unit.notices.test_metrics import TABLES, later, of, values
 
@@ -40,10 +39,7 @@ def free_port() -> int:
 @contextmanager
 def serving(program: str, *options: str) -> Iterator[str]:
     """Run a server with its options; yield its address."""
-    if not shutil.which(program):
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{program} is missing")
-        pytest.skip(f"{program} is not installed here")
+    require(program)
     port = free_port()
     child = subprocess.Popen(
         [program, f"--web.listen-address=127.0.0.1:{port}", *options],

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.programs import require
 from tests.runners.nights import EXAMPLES
-from tests.runners.tools import BASE, ran, require
+from tests.runners.tools import BASE, ran
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

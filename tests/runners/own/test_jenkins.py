@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.programs import require
 from tests.runners.nights import EXAMPLES, NIGHTS, Ended, write_project
-from tests.runners.tools import GROOVY, GROOVY_LINT, NODE, ran, require
+from tests.runners.tools import GROOVY, GROOVY_LINT, NODE, ran
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from tests.programs import require
 from tests.runners.nights import NIGHTS, Ended, Night, write_project
 from tests.runners.own.conftest import IMAGE, Podman
-from tests.runners.tools import KUSTOMIZE, require
+from tests.runners.tools import KUSTOMIZE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from dataclasses import replace
 from datetime import timedelta
@@ -23,6 +22,7 @@ from pytest_pgrestore.notices.notices import Notices
 from pytest_pgrestore.settings.notice_tables import MetricsTable
 from pytest_pgrestore.settings.read_file import Config
 from pytest_pgrestore.settings.source_tables import SourceTable
+from tests.programs import require
 from tests.unit.evidence_samples import (
     START,
     bad_data,
@@ -328,9 +328,9 @@ def test_the_text_can_be_read_back(evidence: Evidence, name: str, tmp_path: Path
     assert {one.name for one in samples} <= set(METRICS)
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed here")
 def test_promtool_finds_no_fault_with_names_and_text() -> None:
     """Names, units and help texts by Prometheus' own rules."""
+    require("promtool")
     text = render(sampled(run(healthy_pitr(), healthy_dump())), openmetrics=False)
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=text, capture_output=True, check=False

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_pgrestore.notices.metrics.samples import METRICS
+from tests.programs import require
 from tests.project import ROOT
 
 if TYPE_CHECKING:
@@ -80,10 +79,7 @@ def test_the_dashboard_is_whole() -> None:
 
 def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run promtool."""
-    if not shutil.which("promtool"):
-        if os.environ.get("CI") == "true":
-            pytest.fail("promtool is missing")
-        pytest.skip("promtool is not installed here")
+    require("promtool")
     return subprocess.run(
         ["promtool", *map(str, arguments)], capture_output=True, text=True, check=False
     )
